@@ -1,0 +1,1 @@
+Console.WriteLine("mlnetbn 0.1.0");
