@@ -22,31 +22,29 @@ public sealed class BoundRun : IDisposable
         _binding = binding;
     }
 
-    /// <summary>Ties an input to a buffer.</summary>
+    /// <summary>Ties an input to a buffer or a part of one.</summary>
     /// <param name="name">The input's name.</param>
-    /// <param name="buffer">The buffer that is read.</param>
-    /// <param name="rows">How many entries along the first axis to read; null = all.</param>
+    /// <param name="view">The memory that is read.</param>
     /// <exception cref="ArgumentException">The model has no such input.</exception>
-    public void BindInput<T>(string name, TensorBuffer<T> buffer, int? rows = null)
+    public void BindInput<T>(string name, TensorView<T> view)
         where T : unmanaged
     {
         _session.RequireInput(name);
-        _binding.BindInput(name, rows is { } count ? buffer.View(count) : buffer.Value);
-        _inputs[name] = Describe(buffer, rows);
-        _buffers.Add(buffer);
+        _binding.BindInput(name, view.Buffer.ToOrtValue(view));
+        _inputs[name] = $"[{string.Join(", ", view.Shape)}]";
+        _buffers.Add(view.Buffer);
     }
 
-    /// <summary>Ties an output to a buffer.</summary>
+    /// <summary>Ties an output to a buffer or a part of one.</summary>
     /// <param name="name">The output's name.</param>
-    /// <param name="buffer">The buffer that is written.</param>
-    /// <param name="rows">How many entries along the first axis are written; null = all.</param>
+    /// <param name="view">The memory that is written.</param>
     /// <exception cref="ArgumentException">The model has no such output.</exception>
-    public void BindOutput<T>(string name, TensorBuffer<T> buffer, int? rows = null)
+    public void BindOutput<T>(string name, TensorView<T> view)
         where T : unmanaged
     {
         _session.RequireOutput(name);
-        _binding.BindOutput(name, rows is { } count ? buffer.View(count) : buffer.Value);
-        _buffers.Add(buffer);
+        _binding.BindOutput(name, view.Buffer.ToOrtValue(view));
+        _buffers.Add(view.Buffer);
     }
 
     /// <summary>Runs the model once.</summary>
@@ -70,8 +68,4 @@ public sealed class BoundRun : IDisposable
         _options.Dispose();
         _buffers.Clear();
     }
-
-    private static string Describe<T>(TensorBuffer<T> buffer, int? rows)
-        where T : unmanaged =>
-        $"[{string.Join(", ", buffer.Shape.Select((size, axis) => axis == 0 ? rows ?? size : size))}]";
 }

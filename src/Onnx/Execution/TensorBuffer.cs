@@ -15,7 +15,7 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly Dictionary<long, OrtValue> _views = [];
+    private readonly List<OrtValue> _views = [];
     private readonly long[] _shape;
     private T* _data;
 
@@ -67,25 +67,23 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The whole block as ONNX Runtime sees it.</summary>
-    internal OrtValue Value => View(_shape.Length == 0 ? 1 : _shape[0]);
+    /// <summary>The whole block.</summary>
+    public TensorView<T> Whole => new(this, 0, _shape);
 
-    /// <summary>The first <paramref name="rows"/> entries along the first axis.</summary>
-    internal OrtValue View(long rows)
+    /// <summary>The first <paramref name="count"/> entries along the first axis.</summary>
+    public TensorView<T> Rows(int count) => new(this, 0, [count, .. _shape.AsSpan(1)]);
+
+    /// <summary>A tensor of another shape that starts at element <paramref name="offset"/>.</summary>
+    public TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
+
+    /// <summary>A view as ONNX Runtime sees it; freed with the block.</summary>
+    internal OrtValue ToOrtValue(TensorView<T> view)
     {
         ObjectDisposedException.ThrowIf(_data is null, this);
-        if (!_views.TryGetValue(rows, out var view))
-        {
-            long[] shape = [.. _shape];
-            if (shape.Length > 0) shape[0] = rows;
-            long length = 1;
-            foreach (var size in shape) length *= size;
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length, nameof(rows));
-            view = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, ElementType, shape, (nint)_data, length * sizeof(T));
-            _views.Add(rows, view);
-        }
-
-        return view;
+        var value = OrtValue.CreateTensorValueWithData(
+            OrtMemoryInfo.DefaultInstance, ElementType, view.Shape, (nint)(_data + view.Offset), (long)view.Length * sizeof(T));
+        _views.Add(value);
+        return value;
     }
 
     private static TensorElementType ElementType =>
@@ -100,7 +98,7 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
     private void Free()
     {
         if (_data is null) return;
-        foreach (var view in _views.Values) view.Dispose();
+        foreach (var view in _views) view.Dispose();
         _views.Clear();
         NativeMemory.AlignedFree(_data);
         _data = null;
