@@ -13,8 +13,9 @@ public sealed class BoundRun : IDisposable
     private readonly RunOptions _options = new();
     private readonly SortedDictionary<string, string> _inputs = new(StringComparer.Ordinal);
 
-    // The buffers must outlive the binding, which holds only native pointers.
+    // The binding holds only native pointers: these keep the memory alive as long as it may be read.
     private readonly List<object> _buffers = [];
+    private readonly List<OrtValue> _values = [];
 
     internal BoundRun(OnnxSession session, OrtIoBinding binding)
     {
@@ -30,9 +31,8 @@ public sealed class BoundRun : IDisposable
         where T : unmanaged
     {
         _session.RequireInput(name);
-        _binding.BindInput(name, view.Buffer.ToOrtValue(view));
+        _binding.BindInput(name, Own(view));
         _inputs[name] = $"[{string.Join(", ", view.Shape)}]";
-        _buffers.Add(view.Buffer);
     }
 
     /// <summary>Ties an output to a buffer or a part of one.</summary>
@@ -43,8 +43,7 @@ public sealed class BoundRun : IDisposable
         where T : unmanaged
     {
         _session.RequireOutput(name);
-        _binding.BindOutput(name, view.Buffer.ToOrtValue(view));
-        _buffers.Add(view.Buffer);
+        _binding.BindOutput(name, Own(view));
     }
 
     /// <summary>Runs the model once.</summary>
@@ -66,6 +65,17 @@ public sealed class BoundRun : IDisposable
     {
         _binding.Dispose();
         _options.Dispose();
+        foreach (var value in _values) value.Dispose();
+        _values.Clear();
         _buffers.Clear();
+    }
+
+    private OrtValue Own<T>(TensorView<T> view)
+        where T : unmanaged
+    {
+        var value = view.Buffer.ToOrtValue(view);
+        _values.Add(value);
+        _buffers.Add(view.Buffer);
+        return value;
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -15,7 +14,6 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly List<OrtValue> _views = [];
     private readonly long[] _shape;
     private T* _data;
 
@@ -76,14 +74,12 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
     /// <summary>A tensor of another shape that starts at element <paramref name="offset"/>.</summary>
     public TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
 
-    /// <summary>A view as ONNX Runtime sees it; freed with the block.</summary>
+    /// <summary>A view as ONNX Runtime sees it; the caller disposes it.</summary>
     internal OrtValue ToOrtValue(TensorView<T> view)
     {
         ObjectDisposedException.ThrowIf(_data is null, this);
-        var value = OrtValue.CreateTensorValueWithData(
+        return OrtValue.CreateTensorValueWithData(
             OrtMemoryInfo.DefaultInstance, ElementType, view.Shape, (nint)(_data + view.Offset), (long)view.Length * sizeof(T));
-        _views.Add(value);
-        return value;
     }
 
     private static TensorElementType ElementType =>
@@ -94,12 +90,9 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         typeof(T) == typeof(bool) ? TensorElementType.Bool :
         throw new NotSupportedException($"A tensor buffer of {typeof(T).Name} is not supported; use float, double, long, int or bool.");
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Free()
     {
         if (_data is null) return;
-        foreach (var view in _views) view.Dispose();
-        _views.Clear();
         NativeMemory.AlignedFree(_data);
         _data = null;
         GC.RemoveMemoryPressure(Math.Max((long)Length * sizeof(T), 1));

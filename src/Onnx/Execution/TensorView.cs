@@ -31,11 +31,4 @@ public readonly struct TensorView<T>
     public Span<T> Span => Buffer.Span.Slice(Offset, Length);
 
     internal long[] Shape { get; }
-
-    /// <summary>The whole buffer.</summary>
-    public static implicit operator TensorView<T>(TensorBuffer<T> buffer)
-    {
-        ArgumentNullException.ThrowIfNull(buffer);
-        return buffer.Whole;
-    }
 }

@@ -16,6 +16,7 @@ public sealed class GraphBuilder
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _next = new(StringComparer.Ordinal);
     private readonly Dictionary<(float, bool), Value> _constants = [];
+    private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _integerLists = new(StringComparer.Ordinal);
     private string _scope = string.Empty;
 
@@ -56,11 +57,12 @@ public sealed class GraphBuilder
     /// <exception cref="ArgumentException">The name is taken by another value.</exception>
     public void Output(string name, Value value, DataType type, params ReadOnlySpan<Dimension> shape)
     {
-        if (value.Name != name)
+        var current = Current(value);
+        if (current != name)
         {
             Claim(name);
-            if (!TryRename(value.Name, name))
-                _graph.Node.Add(new NodeProto { OpType = "Identity", Name = name, Input = { value.Name }, Output = { name } });
+            if (!TryRename(current, name))
+                _graph.Node.Add(new NodeProto { OpType = "Identity", Name = name, Input = { current }, Output = { name } });
         }
 
         _graph.Output.Add(ValueInfo(name, type, shape));
@@ -184,7 +186,7 @@ public sealed class GraphBuilder
     private void Add(string opType, ReadOnlySpan<Value> inputs, ReadOnlySpan<Value> outputs, ReadOnlySpan<NodeArgument> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = outputs[0].Name };
-        foreach (var input in inputs) node.Input.Add(input.Name);
+        foreach (var input in inputs) node.Input.Add(Current(input));
         foreach (var output in outputs) node.Output.Add(output.Name);
         foreach (var attribute in attributes) node.Attribute.Add(attribute.Proto);
         _graph.Node.Add(node);
@@ -204,8 +206,12 @@ public sealed class GraphBuilder
         foreach (var node in _graph.Node)
             for (var i = 0; i < node.Input.Count; i++)
                 if (node.Input[i] == from) node.Input[i] = to;
+        _renamed.Add(from, to);
         return true;
     }
+
+    // Callers may still hold a value that has become a graph output under another name.
+    private string Current(Value value) => value.IsGiven ? _renamed.GetValueOrDefault(value.Name, value.Name) : string.Empty;
 
     private static ValueInfoProto ValueInfo(string name, DataType type, ReadOnlySpan<Dimension> shape)
     {

@@ -1,0 +1,18 @@
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>−t·log σ(z) − (1−t)·log(1−σ(z)) = softplus(z) − t·z, which stays finite for every logit.</summary>
+internal sealed record SigmoidCrossEntropyLoss : Loss
+{
+    public override string Kind => "sigmoid cross-entropy";
+
+    public override Value RowLoss(GraphBuilder nodes, Value output, Value target) =>
+        nodes.Named("rowLoss", "Sub", [nodes.Node("Softplus", [output]), nodes.Node("Mul", [output, target])]);
+
+    // σ(z) − t
+    public override Value RowGradient(GraphBuilder nodes, Value output, Value target) =>
+        nodes.Named("rowGradient", "Sub", [nodes.Node("Sigmoid", [output]), target]);
+
+    public override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Sigmoid", [output]);
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Text;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>
+/// An architecture: the shape of a row and a list of layers. It reads like a table of layers, and each call checks that the shapes fit:
+/// <code>
+/// var network = Network.Input(20).Dense(64).BatchNorm().Activation(Activation.Relu).Dense(1);
+/// </code>
+/// A network is immutable; every call returns a longer one.
+/// </summary>
+public sealed class Network
+{
+    private readonly Layer[] _layers;
+
+    private Network(SampleShape inputShape, Layer[] layers)
+    {
+        InputShape = inputShape;
+        _layers = layers;
+        Sites = Bind(inputShape, layers);
+    }
+
+    /// <summary>The shape of a row that goes in.</summary>
+    public SampleShape InputShape { get; }
+
+    /// <summary>The shape of a row that comes out.</summary>
+    public SampleShape OutputShape => Sites.Count == 0 ? InputShape : Sites[^1].Output;
+
+    /// <summary>The layers at their places, in order.</summary>
+    public IReadOnlyList<LayerSite> Sites { get; }
+
+    /// <summary>All parameters, in the order of the layers.</summary>
+    public IReadOnlyList<Parameter> Parameters => [.. Sites.SelectMany(site => site.Parameters)];
+
+    /// <summary>Starts a network.</summary>
+    /// <param name="shape">The shape of a row: features, or channels first with positions behind.</param>
+    public static Network Input(params long[] shape) => new(new SampleShape(shape), []);
+
+    /// <summary>
+    /// The usual network for tables: for each hidden layer dense, batch normalization and activation, then a dense layer with
+    /// <paramref name="outputs"/> units.
+    /// </summary>
+    /// <param name="features">Features in a row.</param>
+    /// <param name="hidden">Units in each hidden layer, first to last; may be empty.</param>
+    /// <param name="outputs">Values that come out for a row.</param>
+    /// <param name="activation">The activation behind each hidden layer; null = relu.</param>
+    /// <param name="batchNorm">The batch normalization of each hidden layer; null = with its defaults.</param>
+    /// <param name="placement">Whether it stands before the activation (default, as in the paper) or after it.</param>
+    public static Network ForTable(
+        int features,
+        IReadOnlyList<int> hidden,
+        int outputs,
+        Activation? activation = null,
+        BatchNormLayer? batchNorm = null,
+        BatchNormPlacement placement = BatchNormPlacement.BeforeActivation)
+    {
+        ArgumentNullException.ThrowIfNull(hidden);
+        var network = Input(features);
+        foreach (var units in hidden)
+        {
+            Layer normalization = batchNorm ?? new BatchNormLayer();
+            Layer function = new ActivationLayer(activation ?? Trainer.Activation.Relu);
+            network = network.Dense(units);
+            network = placement switch
+            {
+                BatchNormPlacement.BeforeActivation => network.Add(normalization).Add(function),
+                BatchNormPlacement.AfterActivation => network.Add(function).Add(normalization),
+                BatchNormPlacement.None => network.Add(function),
+                _ => throw new ArgumentOutOfRangeException(nameof(placement), placement, "Unknown placement."),
+            };
+        }
+
+        return network.Dense(outputs);
+    }
+
+    /// <summary>Adds a layer.</summary>
+    /// <exception cref="ArgumentException">The layer does not take the shape that comes in, or its name is taken.</exception>
+    public Network Add(Layer layer)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        return new Network(InputShape, [.. _layers, layer]);
+    }
+
+    /// <summary>Adds a fully connected layer.</summary>
+    /// <param name="units">Its outputs for each row.</param>
+    /// <param name="bias">Whether it has a bias; null = unless a batch normalization follows.</param>
+    public Network Dense(int units, bool? bias = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(units);
+        return Add(new DenseLayer(units) { Bias = bias });
+    }
+
+    /// <summary>Adds a batch normalization.</summary>
+    /// <param name="epsilon">Added to the variance under the root.</param>
+    public Network BatchNorm(float epsilon = 1e-5f) => Add(new BatchNormLayer { Epsilon = epsilon });
+
+    /// <summary>Adds an activation.</summary>
+    public Network Activation(Activation function) => Add(new ActivationLayer(function));
+
+    /// <summary>A table of the layers: name, output shape, parameters.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        Row("layer", "output", "parameters");
+        Row("input", InputShape.ToString(), "0");
+        foreach (var site in Sites)
+            Row(site.Name, site.Output.ToString(), site.Parameters.Sum(parameter => (long)parameter.Count).ToString("N0", CultureInfo.InvariantCulture));
+        Row("total", string.Empty, Parameters.Sum(parameter => (long)parameter.Count).ToString("N0", CultureInfo.InvariantCulture));
+        return text.ToString();
+
+        void Row(string name, string shape, string count) =>
+            text.Append(CultureInfo.InvariantCulture, $"{name,-20} {shape,-16} {count,12}\n");
+    }
+
+    private static LayerSite[] Bind(SampleShape input, Layer[] layers)
+    {
+        var sites = new LayerSite[layers.Length];
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var shape = input;
+        for (var i = 0; i < layers.Length; i++)
+        {
+            var layer = layers[i];
+            var number = counts[layer.Kind] = counts.GetValueOrDefault(layer.Kind) + 1;
+            var name = layer.Name ?? string.Create(CultureInfo.InvariantCulture, $"{layer.Kind}{number}");
+            if (!names.Add(name)) throw new ArgumentException($"Two layers are named '{name}'; give one of them another name.");
+            SampleShape output;
+            try
+            {
+                output = layer.OutputShape(shape);
+            }
+            catch (ArgumentException exception)
+            {
+                throw new ArgumentException($"Layer '{name}' does not fit: {exception.Message}", exception);
+            }
+
+            sites[i] = new LayerSite(layer, name, shape, output, layers[(i + 1)..]);
+            shape = output;
+        }
+
+        return sites;
+    }
+}
