@@ -30,4 +30,9 @@ public abstract record Loss
 
     /// <summary>Emits the prediction that goes with the loss: a probability for the cross-entropies, the output itself for squared error.</summary>
     public abstract Value Prediction(GraphBuilder nodes, Value output);
+
+    /// <summary>The figures that go with the loss.</summary>
+    /// <param name="predictions">What <see cref="Prediction"/> gave, <c>[N, K]</c>.</param>
+    /// <param name="rows">The rows, with their targets and weights.</param>
+    public abstract IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows);
 }

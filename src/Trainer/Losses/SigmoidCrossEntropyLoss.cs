@@ -15,4 +15,10 @@ internal sealed record SigmoidCrossEntropyLoss : Loss
         nodes.Named("rowGradient", "Sub", [nodes.Node("Sigmoid", [output]), target]);
 
     public override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Sigmoid", [output]);
+
+    public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows) => new Dictionary<string, double>
+    {
+        ["auc"] = ClassificationMetrics.AreaUnderRoc(predictions, rows.Targets, rows.Weights),
+        ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, 1, rows.Weights),
+    };
 }

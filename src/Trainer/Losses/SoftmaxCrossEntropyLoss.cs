@@ -19,4 +19,9 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
         nodes.Named("rowGradient", "Sub", [nodes.Node("Softmax", [output], ("axis", 1)), target]);
 
     public override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Softmax", [output], ("axis", 1));
+
+    public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows) => new Dictionary<string, double>
+    {
+        ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, rows.Outputs, rows.Weights),
+    };
 }

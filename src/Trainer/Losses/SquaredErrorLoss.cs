@@ -18,4 +18,18 @@ internal sealed record SquaredErrorLoss : Loss
         nodes.Named("rowGradient", "Sub", [output, target]);
 
     public override Value Prediction(GraphBuilder nodes, Value output) => output;
+
+    public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows)
+    {
+        double sum = 0, total = 0;
+        for (var i = 0; i < predictions.Length; i++)
+        {
+            var weight = rows.Weights is null ? 1.0 : rows.Weights[i / rows.Outputs];
+            var difference = (double)predictions[i] - rows.Targets[i];
+            sum += weight * difference * difference;
+            total += weight;
+        }
+
+        return new Dictionary<string, double> { ["rmse"] = Math.Sqrt(sum / total) };
+    }
 }

@@ -1,0 +1,63 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Figures for classifiers.</summary>
+public static class ClassificationMetrics
+{
+    /// <summary>
+    /// The area under the ROC curve: the probability that a random positive row scores above a random negative one, ties counting half
+    /// (the Mann-Whitney statistic). NaN when one of the classes is absent.
+    /// </summary>
+    /// <param name="scores">A score for each row.</param>
+    /// <param name="labels">1 for positive, 0 for negative.</param>
+    /// <param name="weights">Weights of the rows, or null.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static double AreaUnderRoc(ReadOnlySpan<float> scores, ReadOnlySpan<float> labels, float[]? weights = null)
+    {
+        if (scores.Length != labels.Length)
+            throw new ArgumentException($"There are {scores.Length} scores but {labels.Length} labels.", nameof(labels));
+        var keys = scores.ToArray();
+        var order = new int[keys.Length];
+        for (var i = 0; i < order.Length; i++) order[i] = i;
+        Array.Sort(keys, order);
+
+        double negativesBelow = 0, positives = 0, area = 0;
+        for (var i = 0; i < keys.Length;)
+        {
+            double tiedPositives = 0, tiedNegatives = 0;
+            for (var key = keys[i]; i < keys.Length && keys[i].Equals(key); i++)
+            {
+                var weight = weights is null ? 1.0 : weights[order[i]];
+                if (labels[order[i]] > 0.5f) tiedPositives += weight;
+                else tiedNegatives += weight;
+            }
+
+            area += tiedPositives * (negativesBelow + (tiedNegatives / 2));
+            negativesBelow += tiedNegatives;
+            positives += tiedPositives;
+        }
+
+        return area / (positives * negativesBelow);
+    }
+
+    /// <summary>The share of rows whose largest output is at the class that has the largest target; with one output, the threshold is 0.5.</summary>
+    /// <param name="predictions">Probabilities, <c>[N, K]</c>.</param>
+    /// <param name="targets">Targets, <c>[N, K]</c>.</param>
+    /// <param name="classes">K.</param>
+    /// <param name="weights">Weights of the rows, or null.</param>
+    public static double Accuracy(ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, int classes, float[]? weights = null)
+    {
+        double right = 0, total = 0;
+        for (var row = 0; row < predictions.Length / classes; row++)
+        {
+            var weight = weights is null ? 1.0 : weights[row];
+            total += weight;
+            if (Class(predictions.Slice(row * classes, classes)) == Class(targets.Slice(row * classes, classes))) right += weight;
+        }
+
+        return right / total;
+
+        static int Class(ReadOnlySpan<float> values) => values.Length == 1
+            ? values[0] > 0.5f ? 1 : 0
+            : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
+    }
+}

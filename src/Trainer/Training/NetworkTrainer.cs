@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Trains networks: the loop around <see cref="TrainingStep"/>.</summary>
+public static class NetworkTrainer
+{
+    /// <summary>Trains a network.</summary>
+    /// <param name="network">The architecture.</param>
+    /// <param name="loss">What to make small.</param>
+    /// <param name="rows">The rows to learn from.</param>
+    /// <param name="options">How to train; null = the defaults.</param>
+    /// <param name="validation">Rows to measure each epoch by; null = a part of <paramref name="rows"/>.</param>
+    /// <param name="cancellation">Stops training between two steps.</param>
+    /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
+    /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
+    /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
+    /// <exception cref="DivergenceException">The loss became infinite or NaN.</exception>
+    public static TrainedNetwork Train(
+        Network network,
+        Loss loss,
+        LabeledRows rows,
+        TrainingOptions? options = null,
+        LabeledRows? validation = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(rows);
+        options ??= new TrainingOptions();
+        options.Validate();
+        RequireFit(network, rows);
+        if (validation is not null) RequireFit(network, validation);
+
+        // One stream for each purpose: asking for one more batch must not change the first weights.
+        var random = new Random(options.Seed);
+        var (initial, split, shuffle) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
+        (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
+        if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
+
+        var standardization = options.Standardize ? Standardization.Fit(rows) : null;
+        if (standardization is not null)
+        {
+            rows = standardization.Apply(rows);
+            validation = validation is null ? null : standardization.Apply(validation);
+        }
+
+        var batchSize = Math.Min(options.BatchSize, rows.Count);
+        var settings = new SessionSettings { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
+        using var step = new TrainingStep(
+            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings);
+        using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, settings);
+        var history = Run(step, evaluation, new MiniBatches(rows, batchSize, shuffle), network, options, cancellation, out var best);
+        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice);
+    }
+
+    private static List<EpochReport> Run(
+        TrainingStep step,
+        EvaluationStep? evaluation,
+        MiniBatches batches,
+        Network network,
+        TrainingOptions options,
+        CancellationToken cancellation,
+        out IReadOnlyDictionary<string, float[]> best)
+    {
+        var watch = Stopwatch.StartNew();
+        var history = new List<EpochReport>();
+        var stopping = new EarlyStopping(options.Patience);
+        best = Snapshot(step, network);
+        for (var epoch = 1; epoch <= options.Epochs; epoch++)
+        {
+            var loss = RunEpoch(step, batches, options, epoch, cancellation);
+            var measured = evaluation?.Run(step.Current);
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
+            var isBest = measured is null || stopping.IsBest(measured.Loss);
+            if (isBest) best = Snapshot(step, network);
+            var report = new EpochReport(epoch, options.Epochs, loss, measured, isBest, watch.Elapsed);
+            history.Add(report);
+            options.Progress?.Invoke(report);
+            if (measured is not null && stopping.ShouldStop) break;
+        }
+
+        return history;
+    }
+
+    private static double RunEpoch(TrainingStep step, MiniBatches batches, TrainingOptions options, int epoch, CancellationToken cancellation)
+    {
+        batches.Restart();
+        double sum = 0;
+        long seen = 0;
+        while (batches.Fill(step) is > 0 and var count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var loss = step.Run(count, options.Optimizer.LearningRate);
+            if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
+            sum += (double)loss * count;
+            seen += count;
+        }
+
+        return sum / seen;
+    }
+
+    private static (LabeledRows Training, LabeledRows? Validation) HoldOut(LabeledRows rows, double fraction, Random random)
+    {
+        var held = (int)Math.Round(rows.Count * fraction);
+        if (held == 0) return (rows, null);
+        if (rows.Count - held < 2)
+            throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
+        var order = Enumerable.Range(0, rows.Count).ToArray();
+        random.Shuffle(order);
+        return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
+    }
+
+    private static Dictionary<string, float[]> Snapshot(TrainingStep step, Network network) =>
+        network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+
+    private static void RequireFit(Network network, LabeledRows rows)
+    {
+        if (!rows.Shape.Equals(network.InputShape))
+            throw new ArgumentException($"The network takes rows of shape {network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
+        if (rows.Outputs != network.OutputShape.Count)
+            throw new ArgumentException($"The network gives {network.OutputShape.Count} values a row, but the rows have {rows.Outputs} targets.", nameof(rows));
+    }
+}

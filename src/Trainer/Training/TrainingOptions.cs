@@ -1,0 +1,51 @@
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>How a network is trained.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>The most passes over the training rows. Default: 30.</summary>
+    public int Epochs { get; init; } = 30;
+
+    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8. Ignored without validation rows.</summary>
+    public int Patience { get; init; } = 8;
+
+    /// <summary>
+    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1. Ignored when validation rows are given.
+    /// </summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>The optimizer. Default: AdamW.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
+
+    /// <summary>The rule of the running statistics. Default: PyTorch's.</summary>
+    public RunningStatistics Statistics { get; init; } = RunningStatistics.PyTorch();
+
+    /// <summary>Whether to bring the input to mean 0 and variance 1 for each channel. Default: true.</summary>
+    public bool Standardize { get; init; } = true;
+
+    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>The device. Default: the CPU.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Called after each epoch, on the training thread.</summary>
+    public Action<EpochReport>? Progress { get; init; }
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is out of its range; the message gives the range.</exception>
+    internal void Validate()
+    {
+        if (BatchSize < 2)
+            throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1, nameof(Epochs));
+        ArgumentOutOfRangeException.ThrowIfNegative(Patience, nameof(Patience));
+        if (ValidationFraction is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
+    }
+}
