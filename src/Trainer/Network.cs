@@ -47,13 +47,15 @@ public sealed class Network
     /// <param name="activation">The activation behind each hidden layer; null = relu.</param>
     /// <param name="batchNorm">The batch normalization of each hidden layer; null = with its defaults.</param>
     /// <param name="placement">Whether it stands before the activation (default, as in the paper) or after it.</param>
+    /// <param name="dropout">The rate of a dropout in front of the last layer (behind every batch normalization). Default: 0.</param>
     public static Network ForTable(
         int features,
         IReadOnlyList<int> hidden,
         int outputs,
         Activation? activation = null,
         BatchNormLayer? batchNorm = null,
-        BatchNormPlacement placement = BatchNormPlacement.BeforeActivation)
+        BatchNormPlacement placement = BatchNormPlacement.BeforeActivation,
+        float dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(hidden);
         var network = Input(features);
@@ -71,6 +73,7 @@ public sealed class Network
             };
         }
 
+        if (dropout > 0) network = network.Dropout(dropout);
         return network.Dense(outputs);
     }
 
@@ -97,6 +100,10 @@ public sealed class Network
 
     /// <summary>Adds an activation.</summary>
     public Network Activation(Activation function) => Add(new ActivationLayer(function));
+
+    /// <summary>Adds a dropout, which is active in training only.</summary>
+    /// <param name="rate">The probability of a value being set to 0, from 0 to below 1.</param>
+    public Network Dropout(float rate) => Add(new DropoutLayer(rate));
 
     /// <summary>A table of the layers: name, output shape, parameters.</summary>
     public override string ToString()

@@ -19,6 +19,7 @@ public sealed class GraphBuilder
     private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _integerLists = new(StringComparer.Ordinal);
     private string _scope = string.Empty;
+    private Value _true;
 
     /// <summary>Starts an empty graph.</summary>
     /// <param name="name">The graph's name.</param>
@@ -110,6 +111,17 @@ public sealed class GraphBuilder
 
     /// <summary>A float32 constant of shape <c>[1]</c>; equal constants are shared.</summary>
     public Value ConstantVector(float value) => Constant(value, asVector: true);
+
+    /// <summary>The constant true, of rank 0.</summary>
+    public Value True
+    {
+        get
+        {
+            if (!_true.IsGiven)
+                _true = AddGlobal(new TensorProto { Name = "true", DataType = (int)DataType.Bool, RawData = Google.Protobuf.ByteString.CopyFrom(1) });
+            return _true;
+        }
+    }
 
     /// <summary>An int64 vector constant (axes, shapes); equal ones are shared.</summary>
     public Value Integers(params long[] values)

@@ -21,6 +21,9 @@ internal sealed class MiniBatches
         _weightScale = rows.Weights is null ? 1 : (float)(rows.Count / rows.Weights.Sum(weight => (double)weight));
     }
 
+    /// <summary>The steps in an epoch.</summary>
+    public int PerEpoch => (_rows.Count / _batchSize) + (_rows.Count % _batchSize > 1 ? 1 : 0);
+
     /// <summary>Starts an epoch: shuffles.</summary>
     public void Restart()
     {

@@ -87,12 +87,13 @@ public static class NetworkTrainer
     private static double RunEpoch(TrainingStep step, MiniBatches batches, TrainingOptions options, int epoch, CancellationToken cancellation)
     {
         batches.Restart();
+        var steps = (long)options.Epochs * batches.PerEpoch;
         double sum = 0;
         long seen = 0;
         while (batches.Fill(step) is > 0 and var count)
         {
             cancellation.ThrowIfCancellationRequested();
-            var loss = step.Run(count, options.Optimizer.LearningRate);
+            var loss = step.Run(count, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
             if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
             sum += (double)loss * count;
             seen += count;

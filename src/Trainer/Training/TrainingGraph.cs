@@ -14,11 +14,13 @@ public sealed class TrainingGraph
     private readonly List<(string Name, Value Value)> _statistics = [];
     private readonly Dictionary<string, (Value Input, Func<StepContext, float> Compute)> _scalars = new(StringComparer.Ordinal);
     private readonly bool _unbiasedVariance;
+    private readonly Random _random;
     private Value _ones;
 
-    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance)
+    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random)
     {
         Nodes = nodes;
+        _random = random;
         _unbiasedVariance = unbiasedVariance;
     }
 
@@ -66,6 +68,9 @@ public sealed class TrainingGraph
             _scalars.Add(name, scalar = (Nodes.Input(name, DataType.Float), compute));
         return scalar.Input;
     }
+
+    /// <summary>A seed for an operator that draws random numbers; it follows from the seed of the training.</summary>
+    public long NextSeed() => _random.Next(1 << 24);
 
     /// <summary>The sum over the rows: <c>[N, C]</c> to <c>[C]</c>.</summary>
     /// <remarks>As a product with a row of ones, which ONNX Runtime runs several times faster than ReduceSum over the first axis.</remarks>

@@ -22,6 +22,9 @@ public sealed record TrainingOptions
     /// <summary>The optimizer. Default: AdamW.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
 
+    /// <summary>How the learning rate changes. Default: constant.</summary>
+    public Schedule Schedule { get; init; } = Schedule.Constant;
+
     /// <summary>The rule of the running statistics. Default: PyTorch's.</summary>
     public RunningStatistics Statistics { get; init; } = RunningStatistics.PyTorch();
 

@@ -62,7 +62,7 @@ public sealed class TrainingStep : IDisposable
 
         var groups = ParameterGroup.Of(network);
         var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance);
+        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random);
         EmitForwardAndBackward(graph, network, loss);
         var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)]);
         optimizer.Emit(update);
