@@ -21,8 +21,9 @@ internal static class SavedNetwork
             ModelFile.Write(WithOneOutput(folded, featureColumn), path);
             var ml = new MLContext();
             var schema = SchemaDefinition.Create(typeof(FeatureRow));
-            schema[nameof(FeatureRow.Values)].ColumnName = featureColumn;
-            schema[nameof(FeatureRow.Values)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, features);
+            var column = schema[nameof(FeatureRow.Values)];
+            column.ColumnName = featureColumn;
+            column.ColumnType = new VectorDataViewType(NumberDataViewType.Single, features);
             var empty = ml.Data.LoadFromEnumerable(Array.Empty<FeatureRow>(), schema);
 
             // ML.NET runs an unknown first dimension as 1: one row at a time.
