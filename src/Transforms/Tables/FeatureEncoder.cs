@@ -14,7 +14,7 @@ public sealed class FeatureEncoder
         ArgumentNullException.ThrowIfNull(table);
         _table = table;
         FeatureCount = map.FeatureCount;
-        RequireColumns(map, table);
+        map.RequireColumns(table);
 
         var unknown = new List<UnknownValues>();
         _columns = new BoundColumn[map.Columns.Count];
@@ -74,16 +74,6 @@ public sealed class FeatureEncoder
         for (var row = 0; row < RowCount; row++)
             Encode(row, features.AsSpan(row * FeatureCount, FeatureCount));
         return features;
-    }
-
-    private static void RequireColumns(FeatureMap map, CsvTable table)
-    {
-        var missing = map.Columns.Where(column => table.Find(column.Name) is null).Select(column => column.Name).ToList();
-        if (missing.Count == 0)
-            return;
-        throw new TableException(
-            $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, " +
-            $"which the table does not have; its columns are {table.ColumnNames}.");
     }
 
     private static BoundColumn Bind(NumericFeature feature, CsvTable table, int offset)

@@ -69,4 +69,15 @@ public sealed class FeatureMap
             throw new FormatException($"The feature map cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
+
+    /// <summary>Rejects a table that lacks a column, naming all of them at once.</summary>
+    internal void RequireColumns(CsvTable table)
+    {
+        var missing = Columns.Where(column => table.Find(column.Name) is null).Select(column => column.Name).ToList();
+        if (missing.Count == 0)
+            return;
+        throw new TableException(
+            $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, " +
+            $"which the table does not have; its columns are {table.ColumnNames}.");
+    }
 }

@@ -84,13 +84,8 @@ internal static class LabelInference
 
     private static (LabelMap Label, ColumnReport Report) InferRegression(CsvTable table, TableColumn column)
     {
-        for (var code = 0; code < column.Texts.Length; code++)
-        {
-            if (column.Values[code].Kind is CellKind.Text or CellKind.Infinite && column.FirstRowWith(code) is >= 0 and var row)
-                throw table.CellError(row, column.Name, $"the label {column.NotANumber(code)}, which regression needs; fix it or choose another task.");
-        }
-
-        var numbers = Array.ConvertAll(column.Codes, code => column.Values[code].Number);
+        var values = column.ReadNumbers(table, float.NaN, LabelMap.NumberAdvice);
+        var numbers = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (numbers.Min(), numbers.Max());
         if (least == most)
         {

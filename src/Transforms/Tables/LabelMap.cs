@@ -3,6 +3,9 @@ namespace MlNetBatchNorm.Transforms.Tables;
 /// <summary>How the label column of a table becomes the number that a network learns.</summary>
 public sealed class LabelMap
 {
+    /// <summary>What to do about a regression label that is not a number.</summary>
+    internal const string NumberAdvice = "the task regression needs a number in every row: fix it, or choose another task or label";
+
     /// <summary>Describes a label column.</summary>
     /// <param name="column">The column of the table.</param>
     /// <param name="task">What is predicted.</param>
@@ -46,12 +49,18 @@ public sealed class LabelMap
     public float[] Encode(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
+        var labels = EncodeTexts(table);
+        return Array.ConvertAll(table.Column(Column).Codes, code => labels[code]);
+    }
+
+    /// <summary>The label that each different text of the column means; -1 or NaN for those that no row has.</summary>
+    internal float[] EncodeTexts(CsvTable table)
+    {
         var column = table.Column(Column);
         RequireLabels(table, column);
-        var byCode = Task == TaskKind.Regression
-            ? column.ReadNumbers(table, float.NaN)
+        return Task == TaskKind.Regression
+            ? column.ReadNumbers(table, float.NaN, NumberAdvice)
             : Array.ConvertAll(FindClasses(table, column), index => (float)index);
-        return Array.ConvertAll(column.Codes, code => byCode[code]);
     }
 
     /// <summary>Rejects a column with a row that has no label.</summary>

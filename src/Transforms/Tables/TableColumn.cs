@@ -61,25 +61,23 @@ public sealed class TableColumn
     /// <summary>The number that each of <see cref="Texts"/> is.</summary>
     /// <param name="table">The table of the column, for the message.</param>
     /// <param name="missing">The number for a missing value.</param>
+    /// <param name="advice">What to do about a text that is not a number.</param>
     /// <exception cref="TableException">Some row has a text or an infinity.</exception>
-    internal float[] ReadNumbers(CsvTable table, float missing)
+    internal float[] ReadNumbers(CsvTable table, float missing, string advice = "fix it or leave the field empty")
     {
         var numbers = new float[_values.Length];
         for (var code = 0; code < numbers.Length; code++)
         {
             if (_values[code].Kind is CellKind.Text or CellKind.Infinite && FirstRowWith(code) is >= 0 and var row)
-                throw table.CellError(row, Name, $"{NotANumber(code)}; fix it or leave the field empty.");
+            {
+                var problem = _values[code].Kind == CellKind.Infinite ? "is not a finite number" : "is not a number";
+                throw table.CellError(row, Name, $"{NameList.Quote(_texts[code])} {problem}; {advice}.");
+            }
+
             numbers[code] = _values[code].Kind == CellKind.Number ? _values[code].Number : missing;
         }
 
         return numbers;
-    }
-
-    /// <summary>Why one of <see cref="Texts"/> cannot be used as a number.</summary>
-    internal string NotANumber(int code)
-    {
-        var problem = _values[code].Kind == CellKind.Infinite ? "is not a finite number" : "is not a number";
-        return $"{NameList.Quote(_texts[code])} {problem}";
     }
 
     /// <summary>The column with only some of the rows.</summary>
