@@ -55,7 +55,7 @@ internal sealed class GraphEditor
         if (IsOutput(value)) return $"'{value}' is also an output of the graph";
         foreach (var use in Readers(value))
         {
-            if (!use.Is(reader, input)) return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
+            if (!use.Is(reader, input) && !use.IsShapeOnly) return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
         }
 
         return null;
@@ -131,6 +131,7 @@ internal sealed class GraphEditor
         _producers.Remove(from);
         _producers[to] = producer;
         _gone.Add(from);
+        foreach (var use in Readers(from).ToList()) SetInput(use.Node, use.Input, to);
     }
 
     /// <summary>Takes out a node whose map moved down: what read its output reads its input instead.</summary>

@@ -9,7 +9,7 @@ internal readonly record struct ModelSize(int Nodes, long Parameters, long Bytes
     public static ModelSize Of(ModelProto model)
     {
         var (nodes, parameters) = Of(model.Graph);
-        return new ModelSize(nodes, parameters, model.CalculateSize());
+        return new ModelSize(nodes, parameters, ModelFile.Size(model));
     }
 
     private static (int Nodes, long Parameters) Of(GraphProto graph)

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Folding;
@@ -8,6 +9,9 @@ namespace MlNetBatchNorm.Onnx.Folding;
 internal readonly record struct Use(NodeProto Node, int Input)
 {
     public bool IsCapture => Input < 0;
+
+    /// <summary>Whether the reader looks at the value's shape alone, so that other elements make no difference.</summary>
+    public bool IsShapeOnly => !IsCapture && (Node.Is("Shape") || Node.Is("Size"));
 
     public bool Is(NodeProto node, int input) => ReferenceEquals(Node, node) && Input == input;
 }
