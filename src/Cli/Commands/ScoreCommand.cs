@@ -35,17 +35,17 @@ internal static class ScoreCommand
     private static void Write(string path, TablePrediction prediction) => AtomicFile.Write(path, stream =>
     {
         using var text = new StreamWriter(stream, leaveOpen: true);
-        using var csv = new CsvWriter(text, CultureInfo.InvariantCulture);
+        using var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true);
         csv.WriteField("PredictedLabel");
         csv.WriteField("Probability");
         csv.WriteField("Score");
-        csv.NextRecord();
+        csv.EndRecord();
         for (var row = 0; row < prediction.Scores.Length; row++)
         {
             csv.WriteField(prediction.PredictedClass(row));
             csv.WriteField(prediction.Probabilities[row]);
             csv.WriteField(prediction.Scores[row]);
-            csv.NextRecord();
+            csv.EndRecord();
         }
     });
 }

@@ -45,9 +45,13 @@ internal abstract class ProgressDisplay : IDisposable
             _console.Markup($"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");
         }
 
-        public override void Dispose() => Clear();
+        public override void Dispose()
+        {
+            Clear();
+            base.Dispose();
+        }
 
         // The bar is the last line, without an end.
-        private void Clear() => Console.Error.Write("\r\u001b[K");
+        private static void Clear() => Console.Error.Write("\r\u001b[K");
     }
 }
