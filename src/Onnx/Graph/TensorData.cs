@@ -149,7 +149,7 @@ public static class TensorData
     }
 
     // Round to nearest, ties to even, straight from float64: going through float32 would round twice.
-    private static ushort BFloat16FromDouble(double value)
+    internal static ushort BFloat16FromDouble(double value)
     {
         if (double.IsNaN(value)) return 0x7FC0;
         var single = (float)value;
