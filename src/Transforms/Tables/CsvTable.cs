@@ -49,7 +49,7 @@ public sealed class CsvTable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var reason = Directory.Exists(path) ? "this is a folder, not a file." : e.Message.ReplaceLineEndings(" ");
+            var reason = Directory.Exists(path) ? "this is a folder, not a file." : e.Message;
             throw new TableException($"{path}: cannot be read: {reason}", e);
         }
 

@@ -66,7 +66,8 @@ public sealed class TablePipelineTests
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
         {
-            if (MathF.Abs(expected[i] - actual[i]) > 1e-6f * MathF.Abs(expected[i]))
+            // Written so that a NaN fails too.
+            if (!(MathF.Abs(expected[i] - actual[i]) <= 1e-6f * MathF.Abs(expected[i])))
                 Assert.Fail($"Value {i}: expected {expected[i]}, got {actual[i]}.");
         }
     }
