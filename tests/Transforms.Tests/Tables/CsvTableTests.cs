@@ -180,7 +180,8 @@ public sealed class CsvTableTests : IDisposable
     public void Read_AnyBytes_GivesATableOrOneLineOfError()
     {
         var bytes = Gen.OneOf(
-                Gen.Elements("y,x\n", "y;x\r\n", "1,2\n", "0,\"", "\"", "\n", ",", ";", "sep=", "inf", "é", " ").Select(Encoding.UTF8.GetBytes),
+                Gen.Elements("y,x\n", "y;x\r\n", "1,2\n", "0,\"", "\"", "\n", ",", ";", "sep=", "inf", "é", " ")
+                    .Select(Encoding.UTF8.GetBytes),
                 Gen.Choose(0, 255).Select(value => new[] { (byte)value }))
             .ArrayOf().Select(parts => parts.SelectMany(part => part).ToArray());
 

@@ -4,7 +4,9 @@ using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Transforms.Tests.Tables;
 
-/// <summary>ML.NET's own transforms must make the very vector that the feature map makes: a model trained on one is scored with the other.</summary>
+/// <summary>
+/// ML.NET's own transforms must make the very vector that the feature map makes: a model trained on one is scored with the other.
+/// </summary>
 public sealed class TablePipelineTests
 {
     [Theory]
