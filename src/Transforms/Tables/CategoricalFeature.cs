@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>
-/// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there are
-/// two). A row whose text is none of the categories has 0 in all of them.
+/// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there
+/// are two). A row whose text is none of the categories has 0 in all of them.
 /// </summary>
 public sealed class CategoricalFeature : FeatureColumn
 {

@@ -5,7 +5,9 @@ namespace MlNetBatchNorm.Transforms.Tables;
 /// <summary>Decides what a column becomes.</summary>
 internal sealed class ColumnInference
 {
-    /// <summary>Up to so many different texts are categories in a table of any size; beyond, texts that hardly repeat are identifiers.</summary>
+    /// <summary>
+    /// Up to so many different texts are categories in a table of any size; beyond, texts that hardly repeat are identifiers.
+    /// </summary>
     public const int FewTexts = 20;
 
     // A column with this share of numbers was meant to have nothing else: its texts are mistakes, to be pointed out, not categories.
@@ -63,7 +65,10 @@ internal sealed class ColumnInference
         }
 
         if (least == most)
-            return Without(ColumnKind.Dropped, string.Create(CultureInfo.InvariantCulture, $"the same number ({least}) in every row that has one"));
+        {
+            var reason = string.Create(CultureInfo.InvariantCulture, $"the same number ({least}) in every row that has one");
+            return Without(ColumnKind.Dropped, reason);
+        }
 
         var mean = (float)(sum / (_column.Count - _missingRows));
         var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
@@ -87,7 +92,9 @@ internal sealed class ColumnInference
         if (missing is not null)
             counts.Add(new(missing, _missingRows));
         var feature = new CategoricalFeature(_column.Name, categories, missing);
-        var detail = missing is null ? $"{distinct} categories" : $"{distinct} categories, and {missing} for {Rows(_missingRows)} without a value";
+        var detail = $"{distinct} categories";
+        if (missing is not null)
+            detail += $", and {missing} for {Rows(_missingRows)} without a value";
         return (feature, new(_column.Name, ColumnKind.Categorical, detail, _missingRows, feature.FeatureCount, counts));
     }
 
@@ -106,14 +113,15 @@ internal sealed class ColumnInference
             $"fix it, leave the field empty, or take the column as categories (--categorical {_column.Name}).");
     }
 
-    /// <summary>Tables from most of Europe separate fields by semicolons and write 1,5: taken as texts, such a column would silently be dropped.</summary>
+    /// <summary>
+    /// Tables from most of Europe separate fields by semicolons and write 1,5: taken as texts, such a column would silently be dropped.
+    /// </summary>
     private void RejectDecimalCommas()
     {
         for (var code = 0; code < _rowsOf.Length; code++)
         {
             var (kind, text) = (_column.Values[code].Kind, _column.Texts[code]);
-            var isNumber = kind == CellKind.Number
-                || (kind == CellKind.Text && text.Count(c => c == ',') == 1 && CellValue.Read(text.Replace(',', '.')).Kind == CellKind.Number);
+            var isNumber = text.Count(c => c == ',') <= 1 && CellValue.Read(text.Replace(',', '.')).Kind == CellKind.Number;
             if (_rowsOf[code] > 0 && kind != CellKind.Missing && !isNumber)
                 return;
         }

@@ -33,7 +33,8 @@ public sealed class CsvTable
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="TableException">
-    /// The file cannot be read, is not text, has no rows, has a nameless or repeated column, or a row whose number of fields is not the header's.
+    /// The file cannot be read, is not text, has no rows, has a nameless or repeated column, or a row whose number of fields is not the
+    /// header's.
     /// </exception>
     public static CsvTable Read(string path)
     {
@@ -49,7 +50,7 @@ public sealed class CsvTable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var reason = Directory.Exists(path) ? "this is a folder, not a file." : e.Message.ReplaceLineEndings(" ");
+            var reason = Directory.Exists(path) ? "this is a folder, not a file." : e.Message;
             throw new TableException($"{path}: cannot be read: {reason}", e);
         }
 

@@ -21,8 +21,8 @@ internal sealed class CsvTableReader
     /// <summary>Reads a table.</summary>
     public static CsvTable Read(string path, byte[] content)
     {
-        if (content.AsSpan().TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']).IsEmpty)
-            throw new TableException($"{path}: the file is empty; it needs a header line with the names of the columns, and rows.");
+        if (content.AsSpan().TrimStart(" \t\r\n"u8).IsEmpty)
+            throw Empty(path);
 
         using var reader = CsvReader.Create(content, new CsvReaderOptions
         {
@@ -90,7 +90,9 @@ internal sealed class CsvTableReader
 
     private string[] ReadHeader()
     {
-        _reader.Read();
+        if (!_reader.Read()) // Nothing but a byte order mark or a line sep=;
+            throw Empty(_path);
+
         var header = new string[_reader.FieldCount];
         var seen = new Dictionary<string, int>();
         for (var i = 0; i < header.Length; i++)
@@ -114,6 +116,9 @@ internal sealed class CsvTableReader
             _field = new char[utf8.Length * 2];
         return _field.AsSpan(0, Encoding.UTF8.GetChars(utf8, _field));
     }
+
+    private static TableException Empty(string path) =>
+        new($"{path}: the file is empty; it needs a header line with the names of the columns, and rows.");
 
     private static string Fields(int count) => count == 1 ? "1 field" : $"{count} fields";
 

@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>
-/// A <see cref="FeatureMap"/> bound to a table. All texts have been looked up beforehand, so encoding a row allocates nothing, cannot fail and
-/// can be done by several threads at once.
+/// A <see cref="FeatureMap"/> bound to a table. All texts have been looked up beforehand, so encoding a row allocates nothing, cannot fail
+/// and can be done by several threads at once.
 /// </summary>
 public sealed class FeatureEncoder
 {
@@ -39,7 +39,9 @@ public sealed class FeatureEncoder
     /// <summary>The rows of the table.</summary>
     public int RowCount => _table.RowCount;
 
-    /// <summary>The columns that have categories unknown to the map (a missing value counts where training had none), in the order of the map.</summary>
+    /// <summary>
+    /// The columns that have categories unknown to the map (a missing value counts where training had none), in the order of the map.
+    /// </summary>
     public IReadOnlyList<UnknownValues> UnknownValues { get; }
 
     /// <summary>Writes the features of a row.</summary>
@@ -67,7 +69,8 @@ public sealed class FeatureEncoder
         if (length > Array.MaxLength)
         {
             throw new TableException(
-                $"{_table.FilePath}: {RowCount} rows of {FeatureCount} features are too many for one array; ignore columns with many categories.");
+                $"{_table.FilePath}: {RowCount} rows of {FeatureCount} features are too many for one array; " +
+                "ignore columns with many categories.");
         }
 
         var features = new float[length];

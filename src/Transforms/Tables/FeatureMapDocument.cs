@@ -20,6 +20,8 @@ internal sealed partial class FeatureMapJson : JsonSerializerContext
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // Names stay readable; the text is shown in model viewers, never in a web page.
+
+        // Names stay readable: the text is shown in model viewers, never in a web page.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 }

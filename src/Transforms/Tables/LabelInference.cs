@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Transforms.Tables;
 internal static class LabelInference
 {
     // The affirmative spellings that are positive by themselves. "1.0" is what pandas makes of 1 in a column that once had gaps.
-    private static readonly HashSet<string> PositiveNames = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> _positiveNames = new(StringComparer.OrdinalIgnoreCase)
     {
         "yes", "y", "true", "t", "1", "1.0", "positive", "pos",
     };
@@ -31,9 +31,8 @@ internal static class LabelInference
         var classes = CountClasses(column);
         if (classes.Count != 2)
         {
-            var advice = classes.Count == 1 ? "add rows of the other class." : "choose the task multiclass or regression, or another label.";
-            throw new TableException(
-                $"{table.FilePath}: the label column {NameList.Quote(column.Name)} has {Describe(classes)}; a binary label has exactly two: {advice}");
+            var advice = classes.Count == 1 ? "add rows of the other class." : "choose another task or another label.";
+            throw LabelError(table, column, $"has {Describe(classes)}; a binary label has exactly two: {advice}");
         }
 
         var (index, reason) = ChoosePositive(table, column, classes, positive);
@@ -55,11 +54,16 @@ internal static class LabelInference
                     $"{NameList.Quote(column.Name)}, which has {Describe(classes)}.");
         }
 
-        var named = classes.FindIndex(known => PositiveNames.Contains(known.Category));
-        var lastNamed = classes.FindLastIndex(known => PositiveNames.Contains(known.Category));
+        var named = classes.FindIndex(known => _positiveNames.Contains(known.Category));
+        var lastNamed = classes.FindLastIndex(known => _positiveNames.Contains(known.Category));
         if (named >= 0 && named == lastNamed)
             return (named, "by its name");
-        return classes[0].Rows < classes[1].Rows ? (0, "the rarer one") : (1, classes[0].Rows == classes[1].Rows ? "the last one" : "the rarer one");
+        return classes[0].Rows.CompareTo(classes[1].Rows) switch
+        {
+            < 0 => (0, "the rarer one"),
+            > 0 => (1, "the rarer one"),
+            _ => (1, "the last one, as both are equally frequent"),
+        };
     }
 
     private static (LabelMap Label, ColumnReport Report) InferMulticlass(CsvTable table, TableColumn column)
@@ -67,15 +71,14 @@ internal static class LabelInference
         var classes = CountClasses(column);
         if (classes.Count < 2)
         {
-            throw new TableException(
-                $"{table.FilePath}: the label column {NameList.Quote(column.Name)} has {Describe(classes)}; there must be two or more.");
+            throw LabelError(table, column, $"has {Describe(classes)}; there must be two or more.");
         }
 
         if (classes.Count > Math.Max(ColumnInference.FewTexts, column.Count / 2))
         {
-            throw new TableException(
-                $"{table.FilePath}: the label column {NameList.Quote(column.Name)} has {classes.Count} different values in {column.Count} rows, too many " +
-                "for classes; choose the task regression if they are numbers, or another label.");
+            throw LabelError(
+                table, column, $"has {classes.Count} different values in {column.Count} rows, too many for classes; " +
+                "choose the task regression if they are numbers, or another label.");
         }
 
         var map = new LabelMap(column.Name, TaskKind.Multiclass, [.. classes.Select(known => known.Category)]);
@@ -89,11 +92,11 @@ internal static class LabelInference
         var (least, most) = (numbers.Min(), numbers.Max());
         if (least == most)
         {
-            throw new TableException(
-                $"{table.FilePath}: the label column {NameList.Quote(column.Name)} is {column[0]} in every row; there is nothing to learn.");
+            throw LabelError(table, column, $"is {column[0]} in every row; there is nothing to learn.");
         }
 
-        var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {numbers.Average(number => (double)number):G6}");
+        var mean = numbers.Average(number => (double)number);
+        var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}");
         return (new(column.Name, TaskKind.Regression, []), new(column.Name, ColumnKind.Label, detail, 0, 0, []));
     }
 
@@ -109,6 +112,9 @@ internal static class LabelInference
             ordered = codes.OrderBy(code => values[code].Number).ThenBy(code => texts[code], StringComparer.Ordinal);
         return [.. ordered.Select(code => new CategoryCount(texts[code], rows[code]))];
     }
+
+    private static TableException LabelError(CsvTable table, TableColumn column, string problem) =>
+        new($"{table.FilePath}: the label column {NameList.Quote(column.Name)} {problem}");
 
     private static string Describe(List<CategoryCount> classes) =>
         $"{(classes.Count == 1 ? "1 class" : $"{classes.Count} classes")}: {NameList.Of(classes.Select(known => known.ToString()), 30)}";

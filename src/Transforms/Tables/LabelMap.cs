@@ -9,7 +9,9 @@ public sealed class LabelMap
     /// <summary>Describes a label column.</summary>
     /// <param name="column">The column of the table.</param>
     /// <param name="task">What is predicted.</param>
-    /// <param name="classes">The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.</param>
+    /// <param name="classes">
+    /// The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.
+    /// </param>
     public LabelMap(string column, TaskKind task, IReadOnlyList<string> classes)
     {
         ArgumentException.ThrowIfNullOrEmpty(column);
@@ -34,18 +36,22 @@ public sealed class LabelMap
     /// <summary>What is predicted.</summary>
     public TaskKind Task { get; }
 
-    /// <summary>The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.</summary>
+    /// <summary>
+    /// The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.
+    /// </summary>
     public IReadOnlyList<string> Classes { get; }
 
     /// <summary>The positive class of a binary label; null for the other tasks.</summary>
     public string? PositiveClass => Task == TaskKind.Binary ? Classes[1] : null;
 
     /// <summary>
-    /// The label of every row: 1 for the positive class and 0 for the negative one (binary), the index in <see cref="Classes"/> (multiclass), or
-    /// the number (regression).
+    /// The label of every row: 1 for the positive class and 0 for the negative one (binary), the index in <see cref="Classes"/>
+    /// (multiclass), or the number (regression).
     /// </summary>
     /// <param name="table">The table.</param>
-    /// <exception cref="TableException">The column is not there, a row has no label, or one that is neither a class nor, for regression, a number.</exception>
+    /// <exception cref="TableException">
+    /// The column is not there, a row has no label, or one that is neither a class nor, for regression, a number.
+    /// </exception>
     public float[] Encode(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -83,7 +89,8 @@ public sealed class LabelMap
             if (indices[code] < 0 && column.FirstRowWith(code) is >= 0 and var row)
             {
                 throw table.CellError(
-                    row, Column, $"{NameList.Quote(column.Texts[code])} is none of the classes that the model knows ({NameList.Of(Classes, 20)}).");
+                    row, Column, $"{NameList.Quote(column.Texts[code])} is none of the classes that the model knows " +
+                    $"({NameList.Of(Classes, 20)}).");
             }
         }
 

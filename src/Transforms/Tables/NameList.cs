@@ -1,13 +1,13 @@
 namespace MlNetBatchNorm.Transforms.Tables;
 
-/// <summary>Names joined for an error message, cut off where more would hide the message.</summary>
+/// <summary>Names joined for a message of one line, cut off where more would hide the message.</summary>
 internal static class NameList
 {
     /// <summary>The names, separated by commas.</summary>
     public static string Of(IEnumerable<string> names, int limit = 100)
     {
         var all = names.ToList();
-        var shown = string.Join(", ", all.Take(limit));
+        var shown = string.Join(", ", all.Take(limit)).ReplaceLineEndings(" ");
         return all.Count > limit ? $"{shown} and {all.Count - limit} more" : shown;
     }
 

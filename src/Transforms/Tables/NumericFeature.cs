@@ -13,7 +13,11 @@ public sealed class NumericFeature : FeatureColumn
         : base(name)
     {
         if (!float.IsFinite(imputedValue))
-            throw new ArgumentOutOfRangeException(nameof(imputedValue), imputedValue, $"The imputed value of column '{name}' must be a finite number.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(imputedValue), imputedValue, $"The imputed value of column '{name}' must be a finite number.");
+        }
+
         ImputedValue = imputedValue;
     }
 

@@ -29,7 +29,9 @@ public sealed class TableColumn
     /// <summary>The rows of the table.</summary>
     public int Count => _codes.Length;
 
-    /// <summary>The text in a row, without the quotes and white space around it; empty, or a marker such as NA, where the value is missing.</summary>
+    /// <summary>
+    /// The text in a row, without the quotes and white space around it; empty, or a marker such as NA, where the value is missing.
+    /// </summary>
     /// <param name="row">The row, from 0.</param>
     public string this[int row] => _texts[_codes[row]];
 

@@ -4,9 +4,10 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>
-/// A <see cref="CsvTable"/> as ML.NET data: the label first, if the table has it, and then the columns that features are made from. Numbers are
-/// Single, NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing; the label is Boolean (binary: is it
-/// the positive class), Text (multiclass) or Single (regression). <see cref="TablePipeline"/> makes the feature vector of them.
+/// A <see cref="CsvTable"/> as ML.NET data: the label first, if the table has it, and then the columns that features are made from. Numbers
+/// are Single, NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing; the label is Boolean
+/// (binary: is it the positive class), Text (multiclass) or Single (regression). <see cref="TablePipeline"/> makes the feature vector of
+/// them.
 /// </summary>
 public sealed class TableDataView : IDataView
 {
@@ -91,14 +92,17 @@ public sealed class TableDataView : IDataView
     {
         var codes = table.Column(label.Column).Codes;
         var values = label.EncodeTexts(table);
-        return label.Task switch
+        switch (label.Task)
         {
-            TaskKind.Binary => new ViewColumn<bool>(
-                label.Column, BooleanDataViewType.Instance, Array.ConvertAll(values, value => value == 1), codes),
-            TaskKind.Multiclass => new ViewColumn<ReadOnlyMemory<char>>(
-                label.Column, TextDataViewType.Instance, Array.ConvertAll(values, value => value < 0 ? default : label.Classes[(int)value].AsMemory()), codes),
-            _ => new ViewColumn<float>(label.Column, NumberDataViewType.Single, values, codes),
-        };
+            case TaskKind.Binary:
+                var isPositive = Array.ConvertAll(values, value => value == 1);
+                return new ViewColumn<bool>(label.Column, BooleanDataViewType.Instance, isPositive, codes);
+            case TaskKind.Multiclass:
+                var classes = Array.ConvertAll(values, value => value < 0 ? default : label.Classes[(int)value].AsMemory());
+                return new ViewColumn<ReadOnlyMemory<char>>(label.Column, TextDataViewType.Instance, classes, codes);
+            default:
+                return new ViewColumn<float>(label.Column, NumberDataViewType.Single, values, codes);
+        }
     }
 
     private static ViewColumn FeatureColumn(CsvTable table, FeatureColumn feature)

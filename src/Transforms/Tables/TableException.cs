@@ -7,7 +7,7 @@ public sealed class TableException : Exception
     /// <param name="message">What is wrong, where, and what to do.</param>
     /// <param name="innerException">The failure underneath, if any.</param>
     public TableException(string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(message?.ReplaceLineEndings(" "), innerException) // A text quoted from the table may have line breaks.
     {
     }
 }

@@ -12,8 +12,8 @@ public static class TablePipeline
 {
     /// <summary>Chains the transforms from the columns of a <see cref="TableDataView"/> to the feature vector.</summary>
     /// <remarks>
-    /// Fit the chain on the table that the schema was inferred from: numbers are imputed with the mean of the data that it is fitted on. The
-    /// imputed and encoded columns replace the raw ones of the same name.
+    /// Fit the chain on the table that the schema was inferred from: numbers are imputed with the mean of the data that it is fitted on.
+    /// The imputed and encoded columns replace the raw ones of the same name.
     /// </remarks>
     /// <param name="ml">The context.</param>
     /// <param name="schema">The schema of the training table.</param>

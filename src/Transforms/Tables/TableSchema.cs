@@ -20,17 +20,17 @@ public sealed class TableSchema
     public IReadOnlyList<ColumnReport> Reports { get; }
 
     /// <summary>
-    /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; any other is
-    /// categorical, with a category of its own for missing values if there are any. Columns without variance, and texts that are too many for
-    /// categories, are dropped; <see cref="Reports"/> says so.
+    /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; any
+    /// other is categorical, with a category of its own for missing values if there are any. Columns without variance, and texts that are
+    /// too many for categories, are dropped; <see cref="Reports"/> says so.
     /// </summary>
     /// <param name="table">The training table.</param>
     /// <param name="label">The column to predict.</param>
     /// <param name="task">What kind of prediction.</param>
     /// <param name="options">What the table itself cannot tell; null for the defaults.</param>
     /// <exception cref="TableException">
-    /// A column that was named is not there; the label does not fit the task; a column of numbers has a few texts or an infinity; or no column
-    /// is left to make features from.
+    /// A column that was named is not there; the label does not fit the task; a column of numbers has a few texts or an infinity; or no
+    /// column is left to make features from.
     /// </exception>
     public static TableSchema Infer(CsvTable table, string label, TaskKind task, TableSchemaOptions? options = null)
     {
@@ -61,10 +61,11 @@ public sealed class TableSchema
 
         if (features.Count == 0)
         {
-            var reasons = reports.Where(report => report.Kind != ColumnKind.Label).Select(report => $"{report.Name}: {report.Detail}").ToList();
-            throw new TableException(
-                $"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from" +
-                (reasons.Count == 0 ? "; the table has no other." : $" ({NameList.Of(reasons, 10)})."));
+            var others = reports.Where(report => report.Kind != ColumnKind.Label).ToList();
+            var reason = others.Count == 0
+                ? "; the table has no other."
+                : $" ({NameList.Of(others.Select(report => $"{report.Name}: {report.Detail}"), 10)}).";
+            throw new TableException($"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from{reason}");
         }
 
         return new(labelMap, new(features), reports);

@@ -4,7 +4,8 @@ namespace MlNetBatchNorm.Transforms.Tables;
 public sealed class TableSchemaOptions
 {
     /// <summary>
-    /// Columns to treat as categories even if all their values are numbers (codes, say). <see cref="MaxCategories"/> does not apply to them.
+    /// Columns to treat as categories even if all their values are numbers (codes, say). <see cref="MaxCategories"/> does not apply to
+    /// them.
     /// </summary>
     public IReadOnlyList<string> Categorical { get; init; } = [];
 

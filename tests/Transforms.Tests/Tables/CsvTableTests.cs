@@ -134,6 +134,8 @@ public sealed class CsvTableTests : IDisposable
     [Theory]
     [InlineData("", "the file is empty")]
     [InlineData(" \r\n\n", "the file is empty")]
+    [InlineData("\uFEFF", "the file is empty")]
+    [InlineData("sep=;\n", "the file is empty")]
     [InlineData("a,b\n", "there is a header but no rows")]
     [InlineData("a,b", "there is a header but no rows")]
     [InlineData("a,,c\n1,2,3\n", "column 2 has no name in the header")]
@@ -172,6 +174,31 @@ public sealed class CsvTableTests : IDisposable
             return table.RowCount == written.Count && written.Index().All(row =>
                 row.Item.Index().All(cell => table.Columns[cell.Index][row.Index] == cell.Item.Trim(' ', '\t')));
         }).Check(Config.QuickThrowOnFailure.WithReplay(20261122, 1));
+    }
+
+    [Fact]
+    public void Read_AnyBytes_GivesATableOrOneLineOfError()
+    {
+        var bytes = Gen.OneOf(
+                Gen.Elements("y,x\n", "y;x\r\n", "1,2\n", "0,\"", "\"", "\n", ",", ";", "sep=", "inf", "é", " ")
+                    .Select(Encoding.UTF8.GetBytes),
+                Gen.Choose(0, 255).Select(value => new[] { (byte)value }))
+            .ArrayOf().Select(parts => parts.SelectMany(part => part).ToArray());
+
+        Prop.ForAll(bytes.ToArbitrary(), content =>
+        {
+            File.WriteAllBytes(_file, content);
+            try
+            {
+                var table = CsvTable.Read(_file);
+                var schema = TableSchema.Infer(table, table.Columns[0].Name, TaskKind.Multiclass);
+                return schema.Features.EncodeAll(table).Length > 0;
+            }
+            catch (TableException e)
+            {
+                return !e.Message.Contains('\n', StringComparison.Ordinal);
+            }
+        }).Check(Config.QuickThrowOnFailure.WithReplay(20261122, 1).WithMaxTest(300));
     }
 
     private static void Fails(Action action, string expected)

@@ -64,7 +64,9 @@ public sealed class LabelMapTests
 
     [Fact]
     public void Infer_PositiveThatDoesNotOccur_ListsTheClasses() =>
-        Fails(() => Infer("y,x\nno,1\nyes,2\n", positive: "oui"), "the positive class 'oui' does not occur in the label column 'y', which has 2 classes: no (1), yes (1).");
+        Fails(
+            () => Infer("y,x\nno,1\nyes,2\n", positive: "oui"),
+            "the positive class 'oui' does not occur in the label column 'y', which has 2 classes: no (1), yes (1).");
 
     [Fact]
     public void Infer_NumbersAsClasses_SuggestsRegression() =>

@@ -4,7 +4,9 @@ using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Transforms.Tests.Tables;
 
-/// <summary>ML.NET's own transforms must make the very vector that the feature map makes: a model trained on one is scored with the other.</summary>
+/// <summary>
+/// ML.NET's own transforms must make the very vector that the feature map makes: a model trained on one is scored with the other.
+/// </summary>
 public sealed class TablePipelineTests
 {
     [Theory]
@@ -66,7 +68,8 @@ public sealed class TablePipelineTests
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
         {
-            if (MathF.Abs(expected[i] - actual[i]) > 1e-6f * MathF.Abs(expected[i]))
+            // Written so that a NaN fails too.
+            if (!(MathF.Abs(expected[i] - actual[i]) <= 1e-6f * MathF.Abs(expected[i])))
                 Assert.Fail($"Value {i}: expected {expected[i]}, got {actual[i]}.");
         }
     }
