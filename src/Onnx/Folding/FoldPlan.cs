@@ -44,6 +44,13 @@ internal sealed class FoldPlan(GraphEditor graph)
 
     public void SetAttribute(NodeProto node, AttributeProto attribute) => _attributes.Add((node, attribute));
 
+    /// <summary>A float attribute, as the plan would leave it: a node can be reached on two ways in one plan.</summary>
+    public float Real(NodeProto node, string name, float otherwise)
+    {
+        var planned = _attributes.FindLast(change => ReferenceEquals(change.Node, node) && change.Attribute.Name == name).Attribute;
+        return planned?.F ?? node.Real(name, otherwise);
+    }
+
     /// <summary>Adds a constant to a node's first output: in the constant Add behind it, if there is one, otherwise in a new Add.</summary>
     /// <param name="node">The node.</param>
     /// <param name="shift">What is added, broadcast from the last dimension.</param>

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
@@ -40,7 +41,7 @@ public class DialectFoldTests
         node.Attribute.Remove(node.Attribute.Single(attribute => attribute.Name == "is_test"));
         node.Attribute.Remove(node.Attribute.Single(attribute => attribute.Name == "consumed_inputs"));
         (model.OpsetImport[0].Version, result.Model.OpsetImport[0].Version) = (7, 7);
-        Assert.True(Verification.ModelComparison.Compare(model, result.Model).LargestRelative < 1e-5);
+        Assert.True(ModelComparison.Compare(model, result.Model).LargestRelative < 1e-5);
     }
 
     [Fact]

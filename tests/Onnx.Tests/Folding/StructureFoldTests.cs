@@ -207,6 +207,16 @@ public class StructureFoldTests
         Gone(test.Fold(Gemm(test, test.Graph.Node("Concat", [others, numbers], ("axis", 1)), 7, 5, "fc")));
     }
 
+    [Fact]
+    public void Fold_ReachesOneGemmOnTwoWays_AppliesItsBetaOnce()
+    {
+        var test = new FoldCase();
+        var h = test.BatchNorm(test.Input(2, 4), 4);
+        h = test.Graph.Node("Concat", [test.Graph.Node("Concat", [h, test.Weight("padding", 2, 3)], ("axis", 1)), h], ("axis", 1));
+        h = test.Graph.Node("Gemm", [h, test.Weight("w", 11, 5), test.Weight("c", 5)], ("alpha", 0.5f), ("beta", 2f));
+        Gone(test.Fold(h));
+    }
+
     [Theory]
     [InlineData("edge", true)]
     [InlineData("reflect", true)]

@@ -54,7 +54,7 @@ internal sealed class GemmRule : FoldRule
     private static Verdict SetSummand(NodeProto node, FoldPlan plan, RealTensor b, double[]? scale, double[] shift)
     {
         var lookup = plan.Constant(node, 2);
-        double beta = node.Real("beta", 1);
+        double beta = plan.Real(node, "beta", 1);
         var given = node.InputAt(2).Length > 0 || lookup.Tensor is not null;
         if (!given && !Array.Exists(shift, value => value != 0)) return Verdict.Yes;
         var row = RealTensor.Of(b.Type, shift, shift.Length);
