@@ -48,17 +48,17 @@ public sealed class FeatureMap
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
-    /// <exception cref="FormatException">The text is not such a map, or of a newer version.</exception>
+    /// <exception cref="InvalidDataException">The text is not such a map, or of a newer version.</exception>
     public static FeatureMap FromJson(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
         try
         {
             var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
-                ?? throw new FormatException("The feature map is null.");
+                ?? throw new InvalidDataException("The feature map is null.");
             if (document.Version != FormatVersion)
             {
-                throw new FormatException(
+                throw new InvalidDataException(
                     $"The feature map has version {document.Version} and this program reads version {FormatVersion}; use a newer program.");
             }
 
@@ -66,7 +66,7 @@ public sealed class FeatureMap
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
         {
-            throw new FormatException($"The feature map cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new InvalidDataException($"The feature map cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 

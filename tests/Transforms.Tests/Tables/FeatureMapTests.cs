@@ -133,6 +133,6 @@ public sealed class FeatureMapTests
         """{"version":1,"columns":[{"kind":"numeric","name":"a","imputed":1},{"kind":"numeric","name":"a","imputed":1}]}""",
         "Column 'a' is there twice")]
     [InlineData("""{"version":1,"columns":[null]}""", "cannot be read")]
-    public void FromJson_NotAFeatureMap_ThrowsFormatException(string json, string expected) =>
-        Assert.Contains(expected, Assert.Throws<FormatException>(() => FeatureMap.FromJson(json)).Message, StringComparison.Ordinal);
+    public void FromJson_NotAFeatureMap_ThrowsInvalidDataException(string json, string expected) =>
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => FeatureMap.FromJson(json)).Message, StringComparison.Ordinal);
 }
