@@ -90,7 +90,7 @@ sdk() {
   )
 }
 
-# Runs a command with its output in a file, shown only if the command fails.
+# Runs a command with its output in $state/NAME.log, shown only if the command fails: quietly NAME COMMAND ...
 quietly() {
   local log="$state/$1.log"
   shift
@@ -246,6 +246,14 @@ forget_builds() {
   done
 }
 
+# Builds a project or the solution: build WHAT OPTION ... MSBuild's summary says again what it has said before, so each line is shown once.
+build() {
+  local code=0
+  sdk build "$@" -c Release -v quiet -nologo -nodeReuse:false >"$state/build.log" 2>&1 || code=$?
+  grep -E ': (error|warning) |error MSB' "$state/build.log" | awk '!seen[$0]++' >&2 || [ "$code" = 0 ] || cat "$state/build.log" >&2
+  return "$code"
+}
+
 # Sets $packages and makes the repository build with them.
 choose_packages() {
   local protobuf=
@@ -321,7 +329,6 @@ build_tool() {
   # Taken before the build: what is edited meanwhile is built next time.
   local built_from
   built_from="$(tool_fingerprint "$packages")"
-  quietly build sdk build src/Cli/MlNetBatchNorm.Cli.csproj -c Release -v quiet -nologo -nodeReuse:false -clp:NoSummary ||
-    fail "The build failed."
+  build src/Cli/MlNetBatchNorm.Cli.csproj || fail "The build failed."
   printf '%s\n' "$built_from" >"$state/tool"
 }

@@ -60,4 +60,27 @@ public static class ClassificationMetrics
             ? values[0] > 0.5f ? 1 : 0
             : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
     }
+
+    /// <summary>
+    /// The mean of −log of the probability that was given to the class that came about, in nats (ML.NET's own <c>LogLoss</c> is in bits).
+    /// Probabilities are kept 1e-7 away from 0 and 1, the resolution of a float32 near 1.
+    /// </summary>
+    /// <param name="predictions">Probabilities, <c>[N, K]</c>; with K = 1 that of the positive class.</param>
+    /// <param name="targets">Targets, <c>[N, K]</c>.</param>
+    /// <param name="classes">K.</param>
+    /// <param name="weights">Weights of the rows, or null.</param>
+    public static double LogLoss(ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, int classes, float[]? weights = null)
+    {
+        double sum = 0, total = 0;
+        for (var i = 0; i < predictions.Length; i++)
+        {
+            var weight = weights is null ? 1.0 : weights[i / classes];
+            var probability = Math.Clamp((double)predictions[i], 1e-7, 1 - 1e-7);
+            sum -= weight * targets[i] * Math.Log(probability);
+            if (classes == 1) sum -= weight * (1 - targets[i]) * Math.Log(1 - probability);
+            if (i % classes == 0) total += weight;
+        }
+
+        return sum / total;
+    }
 }

@@ -20,5 +20,6 @@ internal sealed record SigmoidCrossEntropyLoss : Loss
     {
         ["auc"] = ClassificationMetrics.AreaUnderRoc(predictions, rows.Targets, rows.Weights),
         ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, 1, rows.Weights),
+        ["logLoss"] = ClassificationMetrics.LogLoss(predictions, rows.Targets, 1, rows.Weights),
     };
 }

@@ -23,5 +23,6 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
     public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows) => new Dictionary<string, double>
     {
         ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, rows.Outputs, rows.Weights),
+        ["logLoss"] = ClassificationMetrics.LogLoss(predictions, rows.Targets, rows.Outputs, rows.Weights),
     };
 }

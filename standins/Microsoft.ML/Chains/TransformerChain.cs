@@ -15,7 +15,7 @@ public enum TransformerScope
     Everything = Training | Testing | Scoring,
 }
 
-/// <summary>Transforms within a scope; what a cross validation needs of a chain whose last transformer it doesn't know.</summary>
+/// <summary>What a cross validation needs of a chain whose last transformer it doesn't know.</summary>
 internal interface IScopedTransformer
 {
     IDataView Transform(IDataView input, TransformerScope scope);
@@ -25,38 +25,30 @@ public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerab
     where TLastTransformer : class, ITransformer
 {
     internal const string Signature = "TransformerChain";
-
     public readonly TLastTransformer LastTransformer;
-
     private readonly ITransformer[] _transformers;
     private readonly TransformerScope[] _scopes;
-    private bool _disposed;
 
-    public TransformerChain(params ITransformer[] transformers) : this(transformers ?? [], null)
-    {
-    }
+    public TransformerChain(params ITransformer[] transformers) : this(transformers, transformers.Select(_ => TransformerScope.Everything)) { }
 
     public TransformerChain(IEnumerable<ITransformer> transformers, IEnumerable<TransformerScope> scopes)
     {
-        _transformers = transformers?.ToArray() ?? [];
-        _scopes = scopes?.ToArray() ?? Enumerable.Repeat(TransformerScope.Everything, _transformers.Length).ToArray();
+        (_transformers, _scopes) = ([.. transformers], [.. scopes]);
         LastTransformer = _transformers.LastOrDefault() as TLastTransformer;
         if (_transformers.Length != _scopes.Length || (_transformers.Length > 0 && LastTransformer is null))
             throw new InvalidOperationException($"The chain needs one scope per transformer, and a {typeof(TLastTransformer).Name} as its last one.");
     }
 
     bool ITransformer.IsRowToRowMapper => Array.TrueForAll(_transformers, t => t.IsRowToRowMapper);
-
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => GetOutputSchema(inputSchema, TransformerScope.Scoring);
-
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema, TransformerScope scope)
         => GetModelFor(scope).Aggregate(inputSchema, (schema, transformer) => transformer.GetOutputSchema(schema));
-
     public IDataView Transform(IDataView input) => Transform(input, TransformerScope.Scoring);
+    public IEnumerator<ITransformer> GetEnumerator() => ((IEnumerable<ITransformer>)_transformers).GetEnumerator();
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     public IDataView Transform(IDataView input, TransformerScope scope)
     {
-        ArgumentNullException.ThrowIfNull(input);
         // A mismatch must show before the first transformer has done any work.
         GetOutputSchema(input.Schema, scope);
         return GetModelFor(scope).Aggregate(input, (data, transformer) => transformer.Transform(data));
@@ -70,56 +62,33 @@ public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerab
 
     public TransformerChain<TNewLast> Append<TNewLast>(TNewLast transformer, TransformerScope scope = TransformerScope.Everything)
         where TNewLast : class, ITransformer
-    {
-        ArgumentNullException.ThrowIfNull(transformer);
-        return new TransformerChain<TNewLast>(_transformers.Append(transformer), _scopes.Append(scope));
-    }
-
-    public IEnumerator<ITransformer> GetEnumerator() => ((IEnumerable<ITransformer>)_transformers).GetEnumerator();
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+        => new(_transformers.Append(transformer), _scopes.Append(scope));
 
     public void Dispose()
     {
-        if (_disposed)
-            return;
         foreach (var transformer in _transformers.OfType<IDisposable>())
             transformer.Dispose();
-        _disposed = true;
     }
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
     {
-        var schema = inputSchema;
         var mappers = new List<IRowToRowMapper>();
         foreach (var transformer in _transformers)
-        {
-            mappers.Add(transformer.GetRowToRowMapper(schema));
-            schema = mappers[^1].OutputSchema;
-        }
+            mappers.Add(transformer.GetRowToRowMapper(mappers.Count == 0 ? inputSchema : mappers[^1].OutputSchema));
         return new MapperChain(inputSchema, mappers);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         ctx.SetSignature(Signature);
-        ctx.Writer.Write(_transformers.Length);
+        ctx.Writer.WriteArray(_scopes, (w, scope) => w.Write((int)scope));
         for (var i = 0; i < _transformers.Length; i++)
-        {
-            ctx.Writer.Write((int)_scopes[i]);
             ctx.SaveModel(_transformers[i], $"Transform_{i:000}");
-        }
     }
 
-    internal static TransformerChain<TLastTransformer> Load(ModelLoadContext ctx)
+    internal static TransformerChain<ITransformer> Load(ModelLoadContext ctx)
     {
-        var scopes = new TransformerScope[ctx.Reader.ReadInt32()];
-        var transformers = new ITransformer[scopes.Length];
-        for (var i = 0; i < scopes.Length; i++)
-        {
-            scopes[i] = (TransformerScope)ctx.Reader.ReadInt32();
-            transformers[i] = ctx.LoadModel($"Transform_{i:000}");
-        }
-        return new TransformerChain<TLastTransformer>(transformers, scopes);
+        var scopes = ctx.Reader.ReadArray(r => (TransformerScope)r.ReadInt32());
+        return new TransformerChain<ITransformer>(scopes.Select((_, i) => ctx.LoadModel($"Transform_{i:000}")), scopes);
     }
 }

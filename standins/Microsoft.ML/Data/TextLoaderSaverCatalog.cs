@@ -1,58 +1,64 @@
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML;
-
-public static class TextLoaderSaverCatalog
+namespace Microsoft.ML.Data
 {
-    public static TextLoader CreateTextLoader(this DataOperationsCatalog catalog, TextLoader.Column[] columns, char separatorChar = '\t',
-        bool hasHeader = false, IMultiStreamSource dataSample = null, bool allowQuoting = false, bool trimWhitespace = false,
-        bool allowSparse = false)
-        => new(catalog.Context, OptionsOf(columns, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), dataSample);
-
-    public static TextLoader CreateTextLoader(this DataOperationsCatalog catalog, TextLoader.Options options, IMultiStreamSource dataSample = null)
-        => new(catalog.Context, options, dataSample);
-
-    public static TextLoader CreateTextLoader<TInput>(this DataOperationsCatalog catalog, char separatorChar = '\t', bool hasHeader = false,
-        IMultiStreamSource dataSample = null, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
-        => TextLoader.Create<TInput>(catalog.Context,
-            OptionsOf(null, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), dataSample);
-
-    public static TextLoader CreateTextLoader<TInput>(this DataOperationsCatalog catalog, TextLoader.Options options,
-        IMultiStreamSource dataSample = null)
-        => TextLoader.Create<TInput>(catalog.Context, options, dataSample);
-
-    public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Column[] columns,
-        char separatorChar = '\t', bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
-        => catalog.CreateTextLoader(columns, separatorChar, hasHeader, null, allowQuoting, trimWhitespace, allowSparse).Load(Existing(path));
-
-    public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Options options = null)
+    public interface IMultiStreamSource
     {
-        var source = Existing(path);
-        return catalog.CreateTextLoader(options ?? new TextLoader.Options(), source).Load(source);
+        int Count { get; }
+        string GetPathOrNull(int index);
+        Stream Open(int index);
+        TextReader OpenTextReader(int index);
     }
 
-    public static IDataView LoadFromTextFile<TInput>(this DataOperationsCatalog catalog, string path, char separatorChar = '\t',
-        bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
-        => catalog.CreateTextLoader<TInput>(separatorChar, hasHeader, null, allowQuoting, trimWhitespace, allowSparse).Load(Existing(path));
-
-    public static IDataView LoadFromTextFile<TInput>(this DataOperationsCatalog catalog, string path, TextLoader.Options options)
-        => catalog.CreateTextLoader<TInput>(options).Load(Existing(path));
-
-    private static MultiFileSource Existing(string path)
+    public sealed class MultiFileSource(params string[] paths) : IMultiStreamSource
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        return File.Exists(path) ? new MultiFileSource(path)
-            : throw new ArgumentException($"File or directory does not exist at path: {path}", nameof(path));
+        public int Count => paths.Length;
+        public string GetPathOrNull(int index) => paths[index];
+        public Stream Open(int index) => File.OpenRead(paths[index]);
+        public TextReader OpenTextReader(int index) => new StreamReader(paths[index]);
     }
+}
 
-    private static TextLoader.Options OptionsOf(
-        TextLoader.Column[] columns, char separator, bool hasHeader, bool allowQuoting, bool trimWhitespace, bool allowSparse) => new()
+namespace Microsoft.ML
+{
+    public static class TextLoaderSaverCatalog
+    {
+        public static TextLoader CreateTextLoader(this DataOperationsCatalog catalog, TextLoader.Column[] columns, char separatorChar = '\t',
+            bool hasHeader = false, IMultiStreamSource dataSample = null, bool allowQuoting = false, bool trimWhitespace = false,
+            bool allowSparse = false)
+            => new(OptionsOf(columns, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), dataSample);
+
+        public static TextLoader CreateTextLoader(this DataOperationsCatalog catalog, TextLoader.Options options, IMultiStreamSource dataSample = null)
+            => new(options, dataSample);
+
+        public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Column[] columns,
+            char separatorChar = '\t', bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
+            => new TextLoader(OptionsOf(columns, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), null).Load(Existing(path));
+
+        public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Options options = null)
+            => new TextLoader(options ?? new TextLoader.Options(), Existing(path)).Load(Existing(path));
+
+        public static IDataView LoadFromTextFile<TInput>(this DataOperationsCatalog catalog, string path, char separatorChar = '\t',
+            bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
+            => catalog.LoadFromTextFile(path, TextLoader.Column.AllOf(typeof(TInput)), separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse);
+
+        public static IDataView LoadFromTextFile<TInput>(this DataOperationsCatalog catalog, string path, TextLoader.Options options)
         {
-            Columns = columns,
-            Separators = [separator],
-            HasHeader = hasHeader,
-            AllowQuoting = allowQuoting,
-            TrimWhitespace = trimWhitespace,
-            AllowSparse = allowSparse,
-        };
+            options.Columns = TextLoader.Column.AllOf(typeof(TInput));
+            return new TextLoader(options, null).Load(Existing(path));
+        }
+
+        private static MultiFileSource Existing(string path) => File.Exists(path) ? new MultiFileSource(path)
+            : throw new ArgumentException($"File or directory does not exist at path: {path}", nameof(path));
+
+        private static TextLoader.Options OptionsOf(
+            TextLoader.Column[] columns, char separator, bool hasHeader, bool allowQuoting, bool trimWhitespace, bool allowSparse) => new()
+            {
+                Columns = columns,
+                Separators = allowSparse ? throw new NotSupportedException("The stand-in for ML.NET reads no sparse text.") : [separator],
+                HasHeader = hasHeader,
+                AllowQuoting = allowQuoting,
+                TrimWhitespace = trimWhitespace,
+            };
+    }
 }

@@ -1,53 +1,54 @@
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML;
-
-public delegate void ValueGetter<TValue>(ref TValue value);
-
-public interface IDataView
+namespace Microsoft.ML
 {
-    bool CanShuffle { get; }
+    public delegate void ValueGetter<TValue>(ref TValue value);
 
-    DataViewSchema Schema { get; }
-
-    long? GetRowCount();
-
-    DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null);
-
-    DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null);
-}
-
-public abstract class DataViewRow : IDisposable
-{
-    private bool _disposed;
-
-    public abstract long Position { get; }
-
-    public abstract long Batch { get; }
-
-    public abstract DataViewSchema Schema { get; }
-
-    public abstract ValueGetter<DataViewRowId> GetIdGetter();
-
-    public abstract bool IsColumnActive(DataViewSchema.Column column);
-
-    public abstract ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column);
-
-    public void Dispose()
+    public interface IDataView
     {
-        if (_disposed)
-            return;
-        Dispose(true);
-        _disposed = true;
-        GC.SuppressFinalize(this);
+        bool CanShuffle { get; }
+        DataViewSchema Schema { get; }
+        long? GetRowCount();
+        DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null);
+        DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null);
     }
 
-    protected virtual void Dispose(bool disposing)
+    public abstract class DataViewRow : IDisposable
     {
+        private bool _disposed;
+        public abstract long Position { get; }
+        public abstract long Batch { get; }
+        public abstract DataViewSchema Schema { get; }
+        public abstract ValueGetter<DataViewRowId> GetIdGetter();
+        public abstract bool IsColumnActive(DataViewSchema.Column column);
+        public abstract ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column);
+        public void Dispose()
+        {
+            if (!_disposed)
+                Dispose(true);
+            _disposed = true;
+            GC.SuppressFinalize(this);
+        }
+
+        protected virtual void Dispose(bool disposing) { }
+    }
+
+    public abstract class DataViewRowCursor : DataViewRow
+    {
+        public abstract bool MoveNext();
     }
 }
 
-public abstract class DataViewRowCursor : DataViewRow
+namespace Microsoft.ML.Data
 {
-    public abstract bool MoveNext();
+    public readonly struct DataViewRowId : IEquatable<DataViewRowId>
+    {
+        public readonly ulong Low;
+        public readonly ulong High;
+        public DataViewRowId(ulong low, ulong high) => (Low, High) = (low, high);
+        public bool Equals(DataViewRowId other) => Low == other.Low && High == other.High;
+        public override bool Equals(object obj) => obj is DataViewRowId other && Equals(other);
+        public override int GetHashCode() => HashCode.Combine(Low, High);
+        public override string ToString() => $"{High:x16}{Low:x16}";
+    }
 }

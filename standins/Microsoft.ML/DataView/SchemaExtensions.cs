@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML;
@@ -17,57 +18,68 @@ internal static class SchemaExtensions
     public static Exception Mismatch(string role, string name, object expected, object actual)
         => new ArgumentOutOfRangeException("inputSchema", $"Schema mismatch for {role} column '{name}': expected {expected}, got {actual}");
 
-    public static DataViewType ItemType(this DataViewType type) => type is VectorDataViewType vector ? vector.ItemType : type;
+    public static DataViewSchema.Column RequireSingle(this DataViewSchema schema, string name, string role)
+        => schema.Require(name, role) is var column && column.Type == NumberDataViewType.Single ? column : throw Mismatch(role, name, "Single", column.Type);
 
-    public static PrimitiveDataViewType PrimitiveOf(Type type)
-    {
-        if (type == typeof(string) || type == typeof(ReadOnlyMemory<char>))
-            return TextDataViewType.Instance;
-        return Type.GetTypeCode(type) switch
-        {
-            TypeCode.Boolean => BooleanDataViewType.Instance,
-            TypeCode.SByte => NumberDataViewType.SByte,
-            TypeCode.Byte => NumberDataViewType.Byte,
-            TypeCode.Int16 => NumberDataViewType.Int16,
-            TypeCode.UInt16 => NumberDataViewType.UInt16,
-            TypeCode.Int32 => NumberDataViewType.Int32,
-            TypeCode.UInt32 => NumberDataViewType.UInt32,
-            TypeCode.Int64 => NumberDataViewType.Int64,
-            TypeCode.UInt64 => NumberDataViewType.UInt64,
-            TypeCode.Single => NumberDataViewType.Single,
-            TypeCode.Double => NumberDataViewType.Double,
-            TypeCode.DateTime => DateTimeDataViewType.Instance,
-            _ when type == typeof(DateTimeOffset) => DateTimeOffsetDataViewType.Instance,
-            _ when type == typeof(TimeSpan) => TimeSpanDataViewType.Instance,
-            _ when type == typeof(DataViewRowId) => RowIdDataViewType.Instance,
-            _ => throw new ArgumentException($"Could not determine an IDataView type for {type.FullName}."),
-        };
-    }
+    public static PrimitiveDataViewType ItemType(this DataViewType type) => (type as VectorDataViewType)?.ItemType ?? (PrimitiveDataViewType)type;
 
-    public static PrimitiveDataViewType PrimitiveOf(DataKind kind) => kind switch
+    /// <summary>The type of the same shape, a scalar or a vector, with another type of item.</summary>
+    public static DataViewType WithItem(this DataViewType type, PrimitiveDataViewType item)
+        => type is VectorDataViewType vector ? new VectorDataViewType(item, vector.Dimensions) : item;
+
+    public static PrimitiveDataViewType PrimitiveOf(Type type) => Type.GetTypeCode(type) switch
     {
-        DataKind.SByte => NumberDataViewType.SByte,
-        DataKind.Byte => NumberDataViewType.Byte,
-        DataKind.Int16 => NumberDataViewType.Int16,
-        DataKind.UInt16 => NumberDataViewType.UInt16,
-        DataKind.Int32 => NumberDataViewType.Int32,
-        DataKind.UInt32 => NumberDataViewType.UInt32,
-        DataKind.Int64 => NumberDataViewType.Int64,
-        DataKind.UInt64 => NumberDataViewType.UInt64,
-        DataKind.Single => NumberDataViewType.Single,
-        DataKind.Double => NumberDataViewType.Double,
-        DataKind.String => TextDataViewType.Instance,
-        DataKind.Boolean => BooleanDataViewType.Instance,
-        DataKind.TimeSpan => TimeSpanDataViewType.Instance,
-        DataKind.DateTime => DateTimeDataViewType.Instance,
-        DataKind.DateTimeOffset => DateTimeOffsetDataViewType.Instance,
-        _ => throw new ArgumentException($"Unknown kind of data: {kind}.", nameof(kind)),
+        TypeCode.String => TextDataViewType.Instance,
+        TypeCode.Boolean => BooleanDataViewType.Instance,
+        TypeCode.SByte => NumberDataViewType.SByte,
+        TypeCode.Byte => NumberDataViewType.Byte,
+        TypeCode.Int16 => NumberDataViewType.Int16,
+        TypeCode.UInt16 => NumberDataViewType.UInt16,
+        TypeCode.Int32 => NumberDataViewType.Int32,
+        TypeCode.UInt32 => NumberDataViewType.UInt32,
+        TypeCode.Int64 => NumberDataViewType.Int64,
+        TypeCode.UInt64 => NumberDataViewType.UInt64,
+        TypeCode.Single => NumberDataViewType.Single,
+        TypeCode.Double => NumberDataViewType.Double,
+        _ when type == typeof(ReadOnlyMemory<char>) => TextDataViewType.Instance,
+        _ => throw new ArgumentException($"Could not determine an IDataView type for {type.FullName}."),
     };
 
-    public static void AddSlotNames(this DataViewSchema.Annotations.Builder builder, ReadOnlyMemory<char>[] names)
-        => builder.Add(SlotNames, new VectorDataViewType(TextDataViewType.Instance, names.Length),
-            (ref VBuffer<ReadOnlyMemory<char>> destination) => VBuffer<ReadOnlyMemory<char>>.Copy(names, 0, ref destination, names.Length));
+    public static PrimitiveDataViewType PrimitiveOf(DataKind kind) => PrimitiveOf(Type.GetType($"System.{kind}"));
 
-    public static void AddIsNormalized(this DataViewSchema.Annotations.Builder builder)
-        => builder.AddPrimitiveValue(IsNormalized, BooleanDataViewType.Instance, true);
+    public static DataViewSchema.Annotations Only(this DataViewSchema.Annotations annotations, params string[] kinds)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(annotations, kinds.Contains);
+        return builder.ToAnnotations();
+    }
+
+    public static DataViewSchema.Annotations With(this DataViewSchema.Annotations annotations, string kind, PrimitiveDataViewType item, Array values)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(annotations, name => name != kind);
+        builder.Add(kind, new VectorDataViewType(item, values.Length), item.RawType.For<Delegate>(VectorGetter<int>, values));
+        return builder.ToAnnotations();
+    }
+
+    public static DataViewSchema.Annotations Normalized(this DataViewSchema.Annotations annotations)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.AddPrimitiveValue(IsNormalized, BooleanDataViewType.Instance, true);
+        builder.Add(annotations, name => name != IsNormalized);
+        return builder.ToAnnotations();
+    }
+
+    /// <summary>The getter as one of values of <typeparamref name="TValue"/>; an exception that names both types where it isn't.</summary>
+    public static ValueGetter<TValue> As<TValue>(this Delegate getter) => getter as ValueGetter<TValue> ?? throw new InvalidOperationException(
+        getter is null ? "The column is not active."
+            : $"Invalid TValue in GetGetter: '{typeof(TValue)}', expected type: '{getter.GetType().GetGenericArguments()[0]}'.");
+
+    /// <summary>Calls the generic <paramref name="method"/>, given with any type argument, with the type that is known only at run time.</summary>
+    public static TResult For<TResult>(this Type type, Delegate method, params object[] arguments)
+        => (TResult)method.Method.GetGenericMethodDefinition().MakeGenericMethod(type)
+            .Invoke(method.Target, BindingFlags.DoNotWrapExceptions, null, arguments, null);
+
+    private static Delegate VectorGetter<T>(T[] values)
+        => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => new VBuffer<T>(values.Length, values).CopyTo(ref value));
 }

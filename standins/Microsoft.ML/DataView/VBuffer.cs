@@ -8,32 +8,19 @@ public readonly struct VBuffer<T> : IEnumerable
     private readonly T[] _values;
     private readonly int[] _indices;
     private readonly int _count;
-
     public readonly int Length;
 
-    public VBuffer(int length, T[] values, int[] indices = null) : this(length, length, values, indices)
-    {
-    }
+    public VBuffer(int length, T[] values, int[] indices = null) : this(length, length, values, indices) { }
 
     public VBuffer(int length, int count, T[] values, int[] indices)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (count < 0 || count > length)
-            throw new ArgumentException($"The count must be between 0 and the length {length}, but is {count}.", nameof(count));
-        if ((values?.Length ?? 0) < count)
-            throw new ArgumentException($"There must be at least {count} values.", nameof(values));
-        if (count < length && (indices?.Length ?? 0) < count)
-            throw new ArgumentException($"There must be at least {count} indices.", nameof(indices));
-        Length = length;
-        _count = count;
-        _values = values;
-        _indices = indices;
+        if (count < 0 || count > length || (values?.Length ?? 0) < count || (count < length && (indices?.Length ?? 0) < count))
+            throw new ArgumentException($"A vector of length {length} needs as many values, or fewer with an index each, not {count}.", nameof(count));
+        (Length, _count, _values, _indices) = (length, count, values, indices);
     }
 
     public bool IsDense => _count == Length;
-
     public ReadOnlySpan<T> GetValues() => _values.AsSpan(0, _count);
-
     public ReadOnlySpan<int> GetIndices() => IsDense ? default : _indices.AsSpan(0, _count);
 
     public void CopyToDense(ref VBuffer<T> destination)
@@ -73,25 +60,15 @@ public readonly struct VBuffer<T> : IEnumerable
             target[_indices[i]] = _values[i];
     }
 
-    public static void Copy(T[] source, int sourceIndex, ref VBuffer<T> destination, int length)
-    {
-        var editor = VBufferEditor.Create(ref destination, length);
-        source.AsSpan(sourceIndex, length).CopyTo(editor.Values);
-        destination = editor.Commit();
-    }
-
     public IEnumerable<KeyValuePair<int, T>> Items(bool all = false)
     {
-        if (all)
+        if (all || IsDense)
             return DenseValues().Select((value, i) => KeyValuePair.Create(i, value));
-        var (values, indices, count, dense) = (_values, _indices, _count, IsDense);
-        return Enumerable.Range(0, count).Select(i => KeyValuePair.Create(dense ? i : indices[i], values[i]));
+        return _indices.Take(_count).Zip(_values, KeyValuePair.Create);
     }
 
     public IEnumerable<T> DenseValues()
     {
-        if (IsDense)
-            return _values is null ? [] : _values.Take(_count);
         var dense = new T[Length];
         CopyTo(dense);
         return dense;
@@ -101,41 +78,30 @@ public readonly struct VBuffer<T> : IEnumerable
 
     public T GetItemOrDefault(int index)
     {
-        if (index < 0 || index >= Length)
-            throw new ArgumentException($"The index must be between 0 and {Length - 1}, but is {index}.", nameof(index));
-        if (IsDense)
-            return _values[index];
-        var position = LowerBound(index);
-        return position < _count && _indices[position] == index ? _values[position] : default;
+        var position = IsDense ? index : LowerBound(index);
+        return IsDense || (position < _count && _indices[position] == index) ? _values[position] : default;
     }
 
     public IEnumerator GetEnumerator() => DenseValues().GetEnumerator();
-
     public override string ToString()
         => IsDense ? $"Dense vector of size {Length}" : $"Sparse vector of size {Length}, {_count} explicit values";
 
-    internal VBufferEditor<T> Edit(int length, int valuesCount, int? maximumCapacity, bool keepOld, bool indicesOnDense)
+    internal VBufferEditor<T> Edit(int length, int valuesCount, bool keepOld, bool indicesOnDense)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(length, "newLogicalLength");
-        if (valuesCount < 0 || valuesCount > length)
-            throw new ArgumentException($"The count must be between 0 and the length {length}, but is {valuesCount}.", nameof(valuesCount));
         var (values, indices) = (_values, _indices);
-        var newValues = Grow(ref values, valuesCount, maximumCapacity, keepOld);
-        var newIndices = (valuesCount < length || indicesOnDense) && Grow(ref indices, valuesCount, maximumCapacity, keepOld);
+        var newValues = Grow(ref values, valuesCount, keepOld);
+        var newIndices = (valuesCount < length || indicesOnDense) && Grow(ref indices, valuesCount, keepOld);
         return new VBufferEditor<T>(length, valuesCount, values, indices, indicesOnDense, newValues, newIndices);
     }
 
-    internal VBufferEditor<T> Edit() => Edit(Length, _count, null, false, false);
-
-    private static bool Grow<TItem>(ref TItem[] array, int size, int? maximum, bool keepOld)
+    private static bool Grow<TItem>(ref TItem[] array, int size, bool keepOld)
     {
         if ((array?.Length ?? 0) >= size)
             return false;
-        var capacity = array is null || !keepOld ? size : Math.Max(size, Math.Min(2 * array.Length, maximum ?? int.MaxValue));
         if (keepOld)
-            Array.Resize(ref array, capacity);
+            Array.Resize(ref array, size);
         else
-            array = new TItem[capacity];
+            array = new TItem[size];
         return true;
     }
 
@@ -144,4 +110,36 @@ public readonly struct VBuffer<T> : IEnumerable
         var position = _count == 0 ? 0 : Array.BinarySearch(_indices, 0, _count, index);
         return position < 0 ? ~position : position;
     }
+}
+
+/// <summary>Writes a vector into the memory of another, where that is large enough.</summary>
+public static class VBufferEditor
+{
+    public static VBufferEditor<T> CreateFromBuffer<T>(scoped ref VBuffer<T> destination)
+        => destination.Edit(destination.Length, destination.GetValues().Length, false, false);
+
+    public static VBufferEditor<T> Create<T>(scoped ref VBuffer<T> destination, int newLogicalLength, int? valuesCount = null,
+        int? maxValuesCapacity = null, bool keepOldOnResize = false, bool requireIndicesOnDense = false)
+        => destination.Edit(newLogicalLength, valuesCount ?? newLogicalLength, keepOldOnResize, requireIndicesOnDense);
+}
+
+public readonly ref struct VBufferEditor<T>
+{
+    private readonly int _length;
+    private readonly T[] _values;
+    private readonly int[] _indices;
+    public readonly Span<T> Values;
+    public readonly Span<int> Indices;
+
+    internal VBufferEditor(int length, int count, T[] values, int[] indices, bool indicesOnDense, bool newValues, bool newIndices)
+    {
+        (_length, _values, _indices, CreatedNewValues, CreatedNewIndices) = (length, values, indices, newValues, newIndices);
+        Values = values.AsSpan(0, count);
+        Indices = count < length || indicesOnDense ? indices.AsSpan(0, count) : default;
+    }
+
+    public bool CreatedNewValues { get; }
+    public bool CreatedNewIndices { get; }
+    public VBuffer<T> Commit() => new(_length, Values.Length, _values, _indices);
+    public VBuffer<T> CommitTruncated(int physicalValuesCount) => new(_length, physicalValuesCount, _values, _indices);
 }

@@ -4,34 +4,24 @@ public class BinaryClassificationMetrics
 {
     internal BinaryClassificationMetrics(BinaryCounts counts)
     {
-        var (tp, fn, fp, tn) = (counts.TruePositives, counts.FalseNegatives, counts.FalsePositives, counts.TrueNegatives);
+        var (tp, fn, fp, tn) = (counts.Of(true, true), counts.Of(true, false), counts.Of(false, true), counts.Of(false, false));
+        ConfusionMatrix = new ConfusionMatrix([[tp, fn], [fp, tn]]);
+        (PositivePrecision, NegativePrecision) = (ConfusionMatrix.PerClassPrecision[0], ConfusionMatrix.PerClassPrecision[1]);
+        (PositiveRecall, NegativeRecall) = (ConfusionMatrix.PerClassRecall[0], ConfusionMatrix.PerClassRecall[1]);
+        Accuracy = (tp + tn) / (tp + tn + fp + fn);
+        F1Score = ConfusionMatrix.Ratio(2 * PositivePrecision * PositiveRecall, PositivePrecision + PositiveRecall);
         AreaUnderRocCurve = counts.AreaUnderRocCurve();
         AreaUnderPrecisionRecallCurve = counts.AreaUnderPrecisionRecallCurve();
-        Accuracy = (tp + tn) / (tp + tn + fp + fn);
-        PositivePrecision = ConfusionMatrix.Ratio(tp, tp + fp);
-        PositiveRecall = ConfusionMatrix.Ratio(tp, tp + fn);
-        NegativePrecision = ConfusionMatrix.Ratio(tn, tn + fn);
-        NegativeRecall = ConfusionMatrix.Ratio(tn, tn + fp);
-        F1Score = ConfusionMatrix.Ratio(2 * PositivePrecision * PositiveRecall, PositivePrecision + PositiveRecall);
-        ConfusionMatrix = new ConfusionMatrix([[tp, fn], [fp, tn]], ["positive", "negative"]);
     }
 
     public double AreaUnderRocCurve { get; }
-
     public double Accuracy { get; }
-
     public double PositivePrecision { get; }
-
     public double PositiveRecall { get; }
-
     public double NegativePrecision { get; }
-
     public double NegativeRecall { get; }
-
     public double F1Score { get; }
-
     public double AreaUnderPrecisionRecallCurve { get; }
-
     public ConfusionMatrix ConfusionMatrix { get; }
 }
 
@@ -39,111 +29,88 @@ public sealed class CalibratedBinaryClassificationMetrics : BinaryClassification
 {
     internal CalibratedBinaryClassificationMetrics(BinaryCounts counts) : base(counts)
     {
-        LogLoss = counts.LogLoss;
-        Entropy = BinaryCounts.Entropy(counts.PositiveFraction);
+        LogLoss = counts.Rows.Average(r => -Math.Log2(r.IsPositive ? r.Probability : 1.0 - r.Probability));
+        Entropy = counts.Rows.GroupBy(r => r.IsPositive).Select(g => (double)g.Count() / counts.Rows.Count).Sum(p => -p * Math.Log2(p));
         LogLossReduction = (Entropy - LogLoss) / Entropy;
     }
 
     /// <summary>In bits per row, as in the real one.</summary>
     public double LogLoss { get; }
-
     public double LogLossReduction { get; }
-
     public double Entropy { get; }
 }
 
-/// <summary>What was counted over the rows. A score above 0 predicts "positive": the column PredictedLabel is not read.</summary>
-internal sealed class BinaryCounts
+/// <summary>Counts by true class (row) and predicted class (column).</summary>
+public sealed class ConfusionMatrix
 {
-    private readonly List<(float Score, bool IsPositive)> _rows = [];
-    private double _logLoss;
-
-    public double TruePositives { get; private set; }
-
-    public double FalseNegatives { get; private set; }
-
-    public double FalsePositives { get; private set; }
-
-    public double TrueNegatives { get; private set; }
-
-    public double LogLoss => _logLoss / _rows.Count;
-
-    public double PositiveFraction => (TruePositives + FalseNegatives) / _rows.Count;
-
-    public static double Entropy(double p) => p is <= 0 or >= 1 ? 0 : -(p * Math.Log2(p)) - ((1 - p) * Math.Log2(1 - p));
-
-    public static BinaryCounts Read(IDataView data, string label, string score, string probability)
+    internal ConfusionMatrix(double[][] counts)
     {
-        var labelColumn = data.Schema.Require(label, "Label");
-        if (labelColumn.Type is not (BooleanDataViewType or KeyDataViewType { Count: 2 })
-            && labelColumn.Type != NumberDataViewType.Single && labelColumn.Type != NumberDataViewType.Double)
-            throw SchemaExtensions.Mismatch("label", label, "Single, Double, Boolean, or a Key with cardinality 2", labelColumn.Type);
-        DataViewSchema.Column[] columns = [labelColumn, Real(score, "score"), .. probability is null ? [] : new[] { Real(probability, "probability") }];
-        using var cursor = data.GetRowCursor(columns);
-        var readLabel = LabelReader.Create(cursor, labelColumn);
-        var readScore = LabelReader.Create(cursor, columns[1]);
-        var readProbability = probability is null ? () => float.NaN : LabelReader.Create(cursor, columns[2]);
-        var counts = new BinaryCounts();
+        Counts = counts;
+        PerClassRecall = counts.Select((row, i) => Ratio(row[i], row.Sum())).ToArray();
+        PerClassPrecision = counts.Select((row, i) => Ratio(row[i], counts.Sum(r => r[i]))).ToArray();
+    }
+
+    public IReadOnlyList<double> PerClassPrecision { get; }
+    public IReadOnlyList<double> PerClassRecall { get; }
+    public IReadOnlyList<IReadOnlyList<double>> Counts { get; }
+    public int NumberOfClasses => Counts.Count;
+    public double GetCountForClassPair(int predictedClassIndicatorIndex, int actualClassIndicatorIndex)
+        => Counts[actualClassIndicatorIndex][predictedClassIndicatorIndex];
+    public string GetFormattedConfusionTable() => string.Join('\n', Counts.Select(row => string.Join('\t', row)));
+    internal static double Ratio(double part, double whole) => whole > 0 ? part / whole : 0;
+}
+
+/// <summary>The rows that are evaluated. A score above 0 predicts "positive": what PredictedLabel says is not read.</summary>
+internal sealed record BinaryCounts(IReadOnlyList<(bool IsPositive, float Score, float Probability)> Rows)
+{
+    public static BinaryCounts Read(IDataView data, string label, string score, DataViewSchema.Column? probability, string predictedLabel)
+    {
+        data.Schema.Require(predictedLabel, "PredictedLabel");
+        var (labelColumn, scoreColumn) = (data.Schema.Require(label, "Label"), data.Schema.RequireSingle(score, "score"));
+        using var cursor = data.GetRowCursor(probability is { } column ? [labelColumn, scoreColumn, column] : [labelColumn, scoreColumn]);
+        var (readLabel, readScore) = (LabelReader.Create(cursor, labelColumn), LabelReader.Create(cursor, scoreColumn));
+        var readProbability = probability is null ? () => float.NaN : LabelReader.Create(cursor, probability.Value);
+        var rows = new List<(bool, float, float)>();
         while (cursor.MoveNext())
         {
             var (truth, value) = (readLabel(), readScore());
             if (float.IsFinite(value) && !float.IsNaN(truth))
-                counts.Add(truth > 0, value, readProbability());
+                rows.Add((truth > 0, value, readProbability()));
         }
-        return counts;
-
-        DataViewSchema.Column Real(string name, string role)
-        {
-            var column = data.Schema.Require(name, role);
-            return column.Type == NumberDataViewType.Single ? column : throw SchemaExtensions.Mismatch(role, name, "Single", column.Type);
-        }
+        return new BinaryCounts(rows);
     }
+
+    public double Of(bool isPositive, bool predictedPositive) => Rows.Count(r => r.IsPositive == isPositive && r.Score > 0 == predictedPositive);
 
     /// <summary>The chance that a positive row scores above a negative one; a tie counts half.</summary>
     public double AreaUnderRocCurve()
     {
-        var positives = _rows.Count(r => r.IsPositive);
-        var negatives = _rows.Count - positives;
-        if (positives == 0 || negatives == 0)
+        double positives = Rows.Count(r => r.IsPositive);
+        if (positives == 0 || positives == Rows.Count)
             throw new ArgumentException($"AUC is not defined when there is no {(positives == 0 ? "positive" : "negative")} class in the data");
         var (area, below) = (0.0, 0.0);
-        foreach (var tied in _rows.GroupBy(r => r.Score).OrderBy(g => g.Key))
+        foreach (var tied in Rows.GroupBy(r => r.Score).OrderBy(g => g.Key))
         {
             double positive = tied.Count(r => r.IsPositive);
             var negative = tied.Count() - positive;
             area += positive * (below + (negative / 2));
             below += negative;
         }
-        return area / ((double)positives * negatives);
+        return area / (positives * (Rows.Count - positives));
     }
 
     public double AreaUnderPrecisionRecallCurve()
     {
-        double positives = _rows.Count(r => r.IsPositive);
+        double positives = Rows.Count(r => r.IsPositive);
         var (area, precision, seen, hits) = (0.0, 1.0, 0.0, 0.0);
-        foreach (var row in _rows.OrderByDescending(r => r.Score))
+        foreach (var row in Rows.OrderByDescending(r => r.Score))
         {
             seen++;
             hits += row.IsPositive ? 1 : 0;
             // Recall only grows at a positive row: there, the mean of the precisions before and after it.
-            if (row.IsPositive)
-                area += (precision + (hits / seen)) / 2 / positives;
+            area += row.IsPositive ? (precision + (hits / seen)) / 2 / positives : 0;
             precision = hits / seen;
         }
         return area;
-    }
-
-    private void Add(bool isPositive, float score, float probability)
-    {
-        _rows.Add((score, isPositive));
-        _logLoss -= Math.Log2(isPositive ? probability : 1.0 - probability);
-        if (isPositive && score > 0)
-            TruePositives++;
-        else if (isPositive)
-            FalseNegatives++;
-        else if (score > 0)
-            FalsePositives++;
-        else
-            TrueNegatives++;
     }
 }

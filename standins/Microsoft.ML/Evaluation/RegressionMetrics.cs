@@ -1,48 +1,45 @@
+using System.Globalization;
+using Microsoft.ML.Rows;
+
 namespace Microsoft.ML.Data;
 
 public sealed class RegressionMetrics
 {
-    private RegressionMetrics(IReadOnlyCollection<(double Label, double Score)> rows)
+    internal RegressionMetrics(IDataView data, DataViewSchema.Column label, DataViewSchema.Column score)
     {
-        if (rows.Count == 0)
-            return;
+        using var cursor = data.GetRowCursor([label, score]);
+        var (readLabel, readScore) = (LabelReader.Create(cursor, label), LabelReader.Create(cursor, score));
+        var rows = new List<(double Label, double Score)>();
+        while (cursor.MoveNext())
+            rows.Add((readLabel(), readScore()));
+        rows.RemoveAll(r => double.IsNaN(r.Label) || double.IsNaN(r.Score));
         MeanAbsoluteError = rows.Average(r => Math.Abs(r.Label - r.Score));
-        MeanSquaredError = rows.Average(r => (r.Label - r.Score) * (r.Label - r.Score));
-        RootMeanSquaredError = Math.Sqrt(MeanSquaredError);
-        LossFunction = MeanSquaredError;
+        MeanSquaredError = rows.Average(r => Math.Pow(r.Label - r.Score, 2));
         var mean = rows.Average(r => r.Label);
-        var variance = rows.Average(r => (r.Label - mean) * (r.Label - mean));
-        RSquared = variance == 0 ? double.NaN : 1 - (MeanSquaredError / variance);
+        RSquared = 1 - (MeanSquaredError / rows.Average(r => Math.Pow(r.Label - mean, 2)));
     }
 
     public double MeanAbsoluteError { get; }
-
     public double MeanSquaredError { get; }
-
-    public double RootMeanSquaredError { get; }
-
-    public double LossFunction { get; }
-
+    public double RootMeanSquaredError => Math.Sqrt(MeanSquaredError);
+    public double LossFunction => MeanSquaredError;
     public double RSquared { get; }
+}
 
-    internal static RegressionMetrics Read(IDataView data, string label, string score)
+/// <summary>Reads a label as a number: true is 1, a key counts from 0 on, missing is NaN.</summary>
+internal static class LabelReader
+{
+    public static Func<float> Create(DataViewRow row, DataViewSchema.Column label)
     {
-        var (labelColumn, scoreColumn) = (Real(label, "label"), Real(score, "score"));
-        using var cursor = data.GetRowCursor([labelColumn, scoreColumn]);
-        var (readLabel, readScore) = (LabelReader.Create(cursor, labelColumn), LabelReader.Create(cursor, scoreColumn));
-        var rows = new List<(double Label, double Score)>();
-        while (cursor.MoveNext())
-        {
-            var (truth, value) = (readLabel(), readScore());
-            if (!float.IsNaN(truth) && !float.IsNaN(value))
-                rows.Add((truth, value));
-        }
-        return new RegressionMetrics(rows);
+        if (label.Type is not (BooleanDataViewType or KeyDataViewType) && label.Type != NumberDataViewType.Single && label.Type != NumberDataViewType.Double)
+            throw SchemaExtensions.Mismatch("label", label.Name, "Single, Double, Boolean or Key", label.Type);
+        var read = label.Type.RawType.For<Func<float>>(Create<int>, row, label);
+        return label.Type is not KeyDataViewType ? read : () => read() is var key && key > 0 ? key - 1 : float.NaN;
+    }
 
-        DataViewSchema.Column Real(string name, string role)
-        {
-            var column = data.Schema.Require(name, role);
-            return column.Type == NumberDataViewType.Single ? column : throw SchemaExtensions.Mismatch(role, name, "Single", column.Type);
-        }
+    private static Func<float> Create<T>(DataViewRow row, DataViewSchema.Column column)
+    {
+        var read = Values.Reader<T>(row, column);
+        return () => Convert.ToSingle(read()[0], CultureInfo.InvariantCulture);
     }
 }

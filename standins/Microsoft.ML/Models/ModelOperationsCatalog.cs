@@ -1,37 +1,34 @@
 using System.IO.Compression;
 using Microsoft.ML.Data;
 using Microsoft.ML.Models;
+using Microsoft.ML.Rows;
 
 namespace Microsoft.ML;
 
 public sealed class ModelOperationsCatalog
 {
+    private const string ModelFolder = "TransformerChain/";
+    private const string SchemaEntry = "Schema.bin";
     private readonly MLContext _context;
 
     internal ModelOperationsCatalog(MLContext context) => _context = context;
 
     public void Save(ITransformer model, DataViewSchema inputSchema, string filePath)
     {
-        ArgumentException.ThrowIfNullOrEmpty(filePath);
         using var stream = File.Create(filePath);
         Save(model, inputSchema, stream);
     }
 
     public void Save(ITransformer model, DataViewSchema inputSchema, Stream stream)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         using var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-        using (var root = new ModelSaveContext(archive, ""))
-            root.SaveModel(model, ModelFormat.Transformer);
-        if (inputSchema is null)
-            return;
-        using var writer = new BinaryWriter(archive.CreateEntry(ModelFormat.Schema, CompressionLevel.Fastest).Open());
-        writer.WriteSchema(inputSchema);
+        ModelSaveContext.SaveModel(archive, model, ModelFolder);
+        using var writer = inputSchema is null ? null : new BinaryWriter(archive.CreateEntry(SchemaEntry, CompressionLevel.Fastest).Open());
+        writer?.WriteSchema(inputSchema);
     }
 
     public ITransformer Load(string filePath, out DataViewSchema inputSchema)
     {
-        ArgumentException.ThrowIfNullOrEmpty(filePath);
         using var stream = File.OpenRead(filePath);
         try
         {
@@ -45,15 +42,10 @@ public sealed class ModelOperationsCatalog
 
     public ITransformer Load(Stream stream, out DataViewSchema inputSchema)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
-        inputSchema = null;
-        if (archive.GetEntry(ModelFormat.Schema) is { } entry)
-        {
-            using var reader = new BinaryReader(entry.Open());
-            inputSchema = reader.ReadSchema();
-        }
-        return ModelLoadContext.Load(_context, archive, $"{ModelFormat.Transformer}/");
+        using var reader = archive.GetEntry(SchemaEntry) is { } entry ? new BinaryReader(entry.Open()) : null;
+        inputSchema = reader?.ReadSchema();
+        return ModelLoadContext.LoadModel(_context, archive, ModelFolder);
     }
 
     public PredictionEngine<TSrc, TDst> CreatePredictionEngine<TSrc, TDst>(ITransformer transformer, bool ignoreMissingColumns = true,
@@ -73,4 +65,63 @@ public sealed class ModelOperationsCatalog
     public PredictionEngine<TSrc, TDst> CreatePredictionEngine<TSrc, TDst>(ITransformer transformer, PredictionEngineOptions options)
         where TSrc : class where TDst : class, new()
         => new(transformer, options);
+}
+
+public sealed class PredictionEngineOptions
+{
+    public bool IgnoreMissingColumns = true;
+    public SchemaDefinition InputSchemaDefinition;
+    public SchemaDefinition OutputSchemaDefinition;
+    public bool OwnsTransformer = true;
+}
+
+/// <summary>Predicts one example at a time. As in the real one, the transformer is disposed of, but not the row that it made.</summary>
+public abstract class PredictionEngineBase<TSrc, TDst> : IDisposable where TSrc : class where TDst : class, new()
+{
+    private readonly IDisposable _transformer;
+    private readonly ObjectRow<TSrc> _input;
+    private readonly Action<TDst> _fill;
+
+    private protected PredictionEngineBase(ITransformer transformer, PredictionEngineOptions options)
+    {
+        if (!transformer.IsRowToRowMapper)
+            throw new ArgumentException("Must be a row to row mapper", nameof(transformer));
+        _transformer = options.OwnsTransformer ? transformer as IDisposable : null;
+        var members = Member<TSrc>.All(options.InputSchemaDefinition, SchemaDefinition.Direction.Read);
+        var schema = Member<TSrc>.SchemaOf(members);
+        _input = new ObjectRow<TSrc>(schema, members, schema);
+        var mapper = transformer.GetRowToRowMapper(schema);
+        var reader = new ObjectReader<TDst>(mapper.OutputSchema, options.OutputSchemaDefinition, options.IgnoreMissingColumns);
+        _fill = reader.Bind(mapper.GetRow(_input, mapper.OutputSchema));
+        OutputSchema = transformer.GetOutputSchema(schema);
+    }
+
+    public DataViewSchema OutputSchema { get; }
+
+    public TDst Predict(TSrc example)
+    {
+        var prediction = new TDst();
+        Predict(example, ref prediction);
+        return prediction;
+    }
+
+    public abstract void Predict(TSrc example, ref TDst prediction);
+
+    public void Dispose()
+    {
+        _input.Dispose();
+        _transformer?.Dispose();
+    }
+
+    private protected void Run(TSrc example, TDst prediction)
+    {
+        _input.Put(example);
+        _fill(prediction);
+    }
+}
+
+public sealed class PredictionEngine<TSrc, TDst> : PredictionEngineBase<TSrc, TDst> where TSrc : class where TDst : class, new()
+{
+    internal PredictionEngine(ITransformer transformer, PredictionEngineOptions options) : base(transformer, options) { }
+    public override void Predict(TSrc example, ref TDst prediction) => Run(example, prediction ??= new TDst());
 }

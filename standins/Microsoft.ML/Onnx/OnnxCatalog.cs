@@ -1,80 +1,68 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Onnx;
 
-namespace Microsoft.ML;
-
-public static class OnnxCatalog
+namespace Microsoft.ML
 {
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string modelFile, int? gpuDeviceId = null,
-        bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, [], [], null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string modelFile,
-        IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, [], [], shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-        string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, [outputColumnName], [inputColumnName], null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-        string modelFile, IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, [outputColumnName], [inputColumnName], shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
-        string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, outputColumnNames, inputColumnNames, null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
-        string modelFile, IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, modelFile, null, outputColumnNames, inputColumnNames, shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, Stream modelBytes, int? gpuDeviceId = null,
-        bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, [], [], null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, Stream modelBytes,
-        IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, [], [], shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-        Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, [outputColumnName], [inputColumnName], null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-        Stream modelBytes, IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, [outputColumnName], [inputColumnName], shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
-        Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, outputColumnNames, inputColumnNames, null, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
-        Stream modelBytes, IDictionary<string, int[]> shapeDictionary, int? gpuDeviceId = null, bool fallbackToCpu = false)
-        => Create(catalog, null, modelBytes, outputColumnNames, inputColumnNames, shapeDictionary, gpuDeviceId, fallbackToCpu);
-
-    public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, OnnxOptions options)
-        => new(new OnnxTransformer(catalog.Context, options, null));
-
-    private static OnnxScoringEstimator Create(TransformsCatalog catalog, string file, Stream stream, string[] outputs, string[] inputs,
-        IDictionary<string, int[]> shapes, int? gpuDeviceId, bool fallbackToCpu)
+    public static class OnnxCatalog
     {
-        var options = new OnnxOptions
-        {
-            ModelFile = file,
-            OutputColumns = outputs,
-            InputColumns = inputs,
-            ShapeDictionary = shapes,
-            GpuDeviceId = gpuDeviceId ?? catalog.Context.GpuDeviceId,
-            FallbackToCpu = gpuDeviceId is null && catalog.Context.GpuDeviceId is not null ? catalog.Context.FallbackToCpu : fallbackToCpu,
-        };
-        byte[] bytes = null;
-        if (stream is not null)
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string modelFile, int? gpuDeviceId = null,
+            bool fallbackToCpu = false)
+            => catalog.ApplyOnnxModel([], [], modelFile, gpuDeviceId, fallbackToCpu);
+
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
+            string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
+            => catalog.ApplyOnnxModel([outputColumnName], [inputColumnName], modelFile, gpuDeviceId, fallbackToCpu);
+
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
+            string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
+            => Create(catalog, File.Exists(modelFile) ? () => File.ReadAllBytes(modelFile) : throw new IOException($"Model file {modelFile} does not exist."),
+                outputColumnNames, inputColumnNames, gpuDeviceId, fallbackToCpu);
+
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, Stream modelBytes, int? gpuDeviceId = null,
+            bool fallbackToCpu = false)
+            => catalog.ApplyOnnxModel([], [], modelBytes, gpuDeviceId, fallbackToCpu);
+
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
+            Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
+            => catalog.ApplyOnnxModel([outputColumnName], [inputColumnName], modelBytes, gpuDeviceId, fallbackToCpu);
+
+        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
+            Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
         {
             using var memory = new MemoryStream();
-            stream.Seek(0, SeekOrigin.Begin);
-            stream.CopyTo(memory);
-            bytes = memory.ToArray();
+            modelBytes.Seek(0, SeekOrigin.Begin);
+            modelBytes.CopyTo(memory);
+            return Create(catalog, memory.ToArray, outputColumnNames, inputColumnNames, gpuDeviceId, fallbackToCpu);
         }
-        return new OnnxScoringEstimator(new OnnxTransformer(catalog.Context, options, bytes));
+
+        private static OnnxScoringEstimator Create(
+            TransformsCatalog catalog, Func<byte[]> model, string[] outputs, string[] inputs, int? gpuDeviceId, bool fallbackToCpu)
+        {
+            var useContext = gpuDeviceId is null && catalog.Context.GpuDeviceId is not null;
+            return new OnnxScoringEstimator(new OnnxTransformer(catalog.Context, model, outputs, inputs,
+                useContext ? catalog.Context.GpuDeviceId : gpuDeviceId, useContext ? catalog.Context.FallbackToCpu : fallbackToCpu));
+        }
+    }
+}
+
+namespace Microsoft.ML.Transforms.Onnx
+{
+    /// <summary>Of the real one's many options, those that a stand-in heeds.</summary>
+    public sealed class OnnxSessionOptions
+    {
+        public delegate SessionOptions CreateOnnxSessionOptions();
+        public CreateOnnxSessionOptions CreateSessionOptions { get; set; }
+        public int IntraOpNumThreads { get; set; }
+        public int InterOpNumThreads { get; set; }
+    }
+
+    public static class OnnxSessionOptionsExtensions
+    {
+        public static OnnxSessionOptions GetOnnxSessionOption(this IHostEnvironment env)
+            => ((MLContext)env).GetOptionOrDefault<OnnxSessionOptions>("OnnxSessionOptions");
+
+        public static void SetOnnxSessionOption(this IHostEnvironment env, OnnxSessionOptions onnxSessionOptions)
+            => ((MLContext)env).SetOption("OnnxSessionOptions", onnxSessionOptions);
     }
 }

@@ -2,116 +2,93 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Rows;
 
-/// <summary>A transformer bound to an input schema: the input columns, and after them those that it adds.</summary>
-internal abstract class RowMapper : IRowToRowMapper
+/// <summary>A column that a transformer adds: what it is, from which input columns, and how to read it off a row.</summary>
+internal sealed record AddedColumn(DataViewSchema.DetachedColumn Column, int[] Sources, Func<DataViewRow, Delegate> Getter);
+
+/// <summary>A transformer bound to an input schema: the input columns that it keeps, and after them those that it adds.</summary>
+internal sealed class RowMapper : IRowToRowMapper
 {
-    protected RowMapper(DataViewSchema inputSchema, IEnumerable<DataViewSchema.DetachedColumn> added)
+    private readonly DataViewSchema.Column[] _kept;
+    private readonly AddedColumn[] _added;
+
+    public RowMapper(DataViewSchema inputSchema, IEnumerable<DataViewSchema.Column> kept, IEnumerable<AddedColumn> added)
     {
-        InputSchema = inputSchema;
+        (InputSchema, _kept, _added) = (inputSchema, [.. kept], [.. added]);
         var builder = new DataViewSchema.Builder();
-        builder.AddColumns(inputSchema);
-        builder.AddColumns(added);
+        builder.AddColumns(_kept);
+        builder.AddColumns(_added.Select(a => a.Column));
         OutputSchema = builder.ToSchema();
     }
 
     public DataViewSchema InputSchema { get; }
-
     public DataViewSchema OutputSchema { get; }
-
-    /// <summary>The indices of the input columns from which an added column is computed.</summary>
-    public abstract IEnumerable<int> SourcesOf(int added);
-
-    /// <summary>The getters of the active added columns on a row of the input schema.</summary>
-    public abstract Delegate[] CreateGetters(DataViewRow input, bool[] active, out IDisposable resource);
 
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
     {
-        var needed = dependingColumns
-            .SelectMany(c => c.Index < InputSchema.Count ? [c.Index] : SourcesOf(c.Index - InputSchema.Count)).ToHashSet();
+        var needed = dependingColumns.SelectMany(c => c.Index < _kept.Length ? [_kept[c.Index].Index] : _added[c.Index - _kept.Length].Sources).ToHashSet();
         return InputSchema.Where(c => needed.Contains(c.Index)).ToArray();
     }
 
-    public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) => new MappedRow(this, input, activeColumns);
-}
+    public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) => new Row(this, input, activeColumns);
 
-/// <summary>A mapper whose added columns are computed independently of each other.</summary>
-internal sealed class ColumnwiseMapper(DataViewSchema inputSchema, IReadOnlyList<AddedColumn> added) : RowMapper(inputSchema, added.Select(a => a.Column))
-{
-    public override IEnumerable<int> SourcesOf(int added1) => added[added1].Sources;
+    /// <summary>The rows of a data view, each mapped while it is read.</summary>
+    public IDataView Map(IDataView input) => new MappedDataView(this, input);
 
-    public override Delegate[] CreateGetters(DataViewRow input, bool[] active, out IDisposable resource)
+    private sealed class Row : DataViewRowCursor
     {
-        resource = null;
-        return added.Select((a, i) => active[i] ? a.Getter(input) : null).ToArray();
+        private readonly RowMapper _mapper;
+        private readonly DataViewRow _input;
+        private readonly bool[] _active;
+        private readonly Delegate[] _added;
+
+        public Row(RowMapper mapper, DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns)
+        {
+            (_mapper, _input, _active) = (mapper, input, new bool[mapper.OutputSchema.Count]);
+            foreach (var column in activeColumns)
+                _active[column.Index] = true;
+            _added = mapper._added.Select((a, i) => _active[mapper._kept.Length + i] ? a.Getter(input) : null).ToArray();
+        }
+
+        public override DataViewSchema Schema => _mapper.OutputSchema;
+        public override long Position => _input.Position;
+        public override long Batch => _input.Batch;
+        public override bool MoveNext() => ((DataViewRowCursor)_input).MoveNext();
+        public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
+        public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => column.Index < _mapper._kept.Length
+            ? _input.GetGetter<TValue>(_mapper._kept[column.Index]) : _added[column.Index - _mapper._kept.Length].As<TValue>();
+        protected override void Dispose(bool disposing) => _input.Dispose();
+    }
+
+    private sealed class MappedDataView(RowMapper mapper, IDataView input) : IDataView
+    {
+        public DataViewSchema Schema => mapper.OutputSchema;
+        public bool CanShuffle => input.CanShuffle;
+        public long? GetRowCount() => input.GetRowCount();
+        public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null)
+            => new Row(mapper, input.GetRowCursor(mapper.GetDependencies(columnsNeeded), rand), columnsNeeded);
+        public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null)
+            => [GetRowCursor(columnsNeeded, rand)];
     }
 }
 
-/// <summary>A column that a transformer adds: what it is, from which input columns, and how to read it off a row.</summary>
-internal sealed record AddedColumn(DataViewSchema.DetachedColumn Column, int[] Sources, Func<DataViewRow, Delegate> Getter);
-
-/// <summary>A row of the input, and the columns that a mapper adds to it.</summary>
-internal sealed class MappedRow : DataViewRow
+/// <summary>Mappers one after another, each bound to the output of the one before.</summary>
+internal sealed class MapperChain(DataViewSchema inputSchema, IReadOnlyList<IRowToRowMapper> mappers) : IRowToRowMapper
 {
-    private readonly DataViewRow _input;
-    private readonly Delegate[] _added;
-    private readonly IDisposable _resource;
-    private readonly bool[] _active;
+    public DataViewSchema InputSchema => inputSchema;
+    public DataViewSchema OutputSchema => mappers.Count == 0 ? inputSchema : mappers[^1].OutputSchema;
 
-    public MappedRow(RowMapper mapper, DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns)
+    public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
+        => mappers.Reverse().Aggregate(dependingColumns, (columns, mapper) => mapper.GetDependencies(columns));
+
+    public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns)
     {
-        _input = input;
-        Schema = mapper.OutputSchema;
-        _active = new bool[Schema.Count];
-        foreach (var column in activeColumns)
-            _active[column.Index] = true;
-        _added = mapper.CreateGetters(input, _active[mapper.InputSchema.Count..], out _resource);
-    }
-
-    public override DataViewSchema Schema { get; }
-
-    public override long Position => _input.Position;
-
-    public override long Batch => _input.Batch;
-
-    public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
-
-    public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
-
-    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
-    {
-        var added = column.Index - _input.Schema.Count;
-        return added < 0 ? _input.GetGetter<TValue>(_input.Schema[column.Index]) : _added[added].As<TValue>();
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        _resource?.Dispose();
-        _input.Dispose();
-        base.Dispose(disposing);
-    }
-}
-
-/// <summary>The rows of a data view, each mapped while it is read.</summary>
-internal sealed class MappedDataView(IDataView input, RowMapper mapper) : IDataView
-{
-    public DataViewSchema Schema => mapper.OutputSchema;
-
-    public bool CanShuffle => input.CanShuffle;
-
-    public long? GetRowCount() => input.GetRowCount();
-
-    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null)
-    {
-        var needed = columnsNeeded.ToArray();
-        return new Cursor(mapper, input.GetRowCursor(mapper.GetDependencies(needed), rand), needed);
-    }
-
-    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null)
-        => [GetRowCursor(columnsNeeded, rand)];
-
-    private sealed class Cursor(RowMapper mapper, DataViewRowCursor input, IEnumerable<DataViewSchema.Column> active)
-        : ForwardingCursor(new MappedRow(mapper, input, active))
-    {
-        public override bool MoveNext() => input.MoveNext();
+        // Each mapper need only make active what the next one reads.
+        var active = new IEnumerable<DataViewSchema.Column>[mappers.Count];
+        for (var (i, needed) = (mappers.Count - 1, activeColumns); i >= 0; needed = mappers[i--].GetDependencies(needed))
+            active[i] = needed;
+        for (var i = 0; i < mappers.Count; i++)
+            input = mappers[i].GetRow(input, active[i]);
+        return input;
     }
 }

@@ -1,0 +1,162 @@
+using System.IO.Compression;
+using Microsoft.ML.Data;
+using Microsoft.ML.Models;
+using Microsoft.ML.Transforms;
+using Microsoft.ML.Transforms.Onnx;
+
+namespace Microsoft.ML
+{
+    /// <summary>
+    /// One folder of a model file, which is a zip: "Model.bin" has the format's version, the signature that says who loads it, and its own
+    /// values; the models that it consists of are sub-folders.
+    /// </summary>
+    public sealed class ModelSaveContext : IDisposable
+    {
+        private readonly ZipArchive _archive;
+        private readonly string _folder;
+        private readonly MemoryStream _payload = new();
+        private string _signature;
+
+        internal ModelSaveContext(ZipArchive archive, string folder) => (_archive, _folder, Writer) = (archive, folder, new BinaryWriter(_payload));
+
+        internal BinaryWriter Writer { get; }
+
+        public void Dispose() => Writer.Dispose();
+
+        internal void SetSignature(string signature) => _signature = signature;
+
+        internal void SaveModel(ICanSaveModel model, string name) => SaveModel(_archive, model, $"{_folder}{name}/");
+
+        internal static void SaveModel(ZipArchive archive, ICanSaveModel model, string folder)
+        {
+            using var ctx = new ModelSaveContext(archive, folder);
+            model.Save(ctx);
+            using var writer = new BinaryWriter(archive.CreateEntry($"{folder}{ModelLoadContext.EntryName}", CompressionLevel.Fastest).Open());
+            writer.Write(ModelLoadContext.Version);
+            writer.Write(ctx._signature ?? throw new InvalidOperationException("ModelSignature not specified!"));
+            writer.Write(ctx._payload.ToArray());
+        }
+    }
+}
+
+namespace Microsoft.ML.Models
+{
+    /// <summary>The counterpart of <see cref="ModelSaveContext"/>.</summary>
+    internal sealed class ModelLoadContext(MLContext context, ZipArchive archive, string folder, BinaryReader reader)
+    {
+        public const string EntryName = "Model.bin";
+        public const int Version = 1;
+
+        public BinaryReader Reader => reader;
+
+        public ITransformer LoadModel(string name) => LoadModel(context, archive, $"{folder}{name}/");
+
+        public static ITransformer LoadModel(MLContext context, ZipArchive archive, string folder)
+        {
+            var entry = archive.GetEntry($"{folder}{EntryName}") ?? throw new FormatException($"This is not a model: it has no '{folder}{EntryName}'.");
+            using var reader = new BinaryReader(entry.Open());
+            if (reader.ReadInt32() is var version && version != Version)
+                throw new FormatException($"The model has format version {version}; this version of the stand-in for ML.NET reads {Version}.");
+            InputOutputColumnPair[] Columns() => reader.ReadStrings().Zip(reader.ReadStrings(), (output, input) => new InputOutputColumnPair(output, input)).ToArray();
+            SlotMap[][] Slots() => reader.ReadArray(r => r.ReadArray(SlotMap.Read));
+            return reader.ReadString() switch
+            {
+                TransformerChain<ITransformer>.Signature => TransformerChain<ITransformer>.Load(new ModelLoadContext(context, archive, folder, reader)),
+                ColumnConcatenatingTransformer.Signature => new ColumnConcatenatingTransformer(reader.ReadString(), reader.ReadStrings()),
+                ColumnCopyingTransformer.Name => new ColumnCopyingTransformer(Columns()),
+                ColumnSelectingTransformer.Signature => new ColumnSelectingTransformer(reader.ReadStrings(), reader.ReadBoolean()),
+                CustomMappingLoader.Signature => CustomMappingLoader.Load(context, reader),
+                KeyToValueMappingTransformer.Name => new KeyToValueMappingTransformer(Columns()),
+                MissingValueReplacingTransformer.Name => new MissingValueReplacingTransformer(Columns(), Slots()),
+                NormalizingTransformer.Name => new NormalizingTransformer(Columns(), Slots()),
+                OneHotEncodingTransformer.Signature => new OneHotEncodingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
+                OnnxTransformer.Signature => OnnxTransformer.Load(context, reader),
+                TypeConvertingTransformer.Name => new TypeConvertingTransformer(Columns(), (DataKind)reader.ReadByte()),
+                ValueToKeyMappingTransformer.Name => new ValueToKeyMappingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
+                var unknown => throw new FormatException($"The model names '{unknown}', which this stand-in for ML.NET can't load."),
+            };
+        }
+    }
+
+    /// <summary>How values, types and schemas are written.</summary>
+    internal static class BinaryFormat
+    {
+        public static void WriteArray<T>(this BinaryWriter writer, IEnumerable<T> items, Action<BinaryWriter, T> write)
+        {
+            writer.Write(items.Count());
+            foreach (var item in items)
+                write(writer, item);
+        }
+
+        public static T[] ReadArray<T>(this BinaryReader reader, Func<BinaryReader, T> read)
+        {
+            var items = new T[reader.ReadInt32()];
+            for (var i = 0; i < items.Length; i++)
+                items[i] = read(reader);
+            return items;
+        }
+
+        public static void WriteStrings(this BinaryWriter writer, IEnumerable<string> items) => writer.WriteArray(items, (w, s) => w.Write(s));
+
+        public static string[] ReadStrings(this BinaryReader reader) => reader.ReadArray(r => r.ReadString());
+
+        public static void WriteItem(this BinaryWriter writer, object item) => writer.Write(Convert.ToString(item, System.Globalization.CultureInfo.InvariantCulture));
+
+        public static T ReadItem<T>(this BinaryReader reader) => TextParser.For<T>()(reader.ReadString().AsMemory());
+
+        public static void WriteDataViewType(this BinaryWriter writer, DataViewType type)
+        {
+            var key = type.ItemType() as KeyDataViewType;
+            writer.WriteArray((type as VectorDataViewType)?.Dimensions ?? [], (w, d) => w.Write(d));
+            writer.Write(key?.Count ?? 0);
+            writer.Write(type.ItemType() is TextDataViewType ? typeof(string).FullName : type.ItemType().RawType.FullName);
+        }
+
+        public static DataViewType ReadDataViewType(this BinaryReader reader)
+        {
+            var (dimensions, keys, number) = (reader.ReadArray(r => r.ReadInt32()), reader.ReadUInt64(), Type.GetType(reader.ReadString()));
+            var item = keys > 0 ? new KeyDataViewType(number, keys) : SchemaExtensions.PrimitiveOf(number);
+            return dimensions.Length > 0 ? new VectorDataViewType(item, dimensions) : item;
+        }
+
+        public static void WriteSchema(this BinaryWriter writer, DataViewSchema schema) => writer.WriteArray(schema, (w, column) =>
+        {
+            w.Write(column.Name);
+            w.WriteDataViewType(column.Type);
+            // Of the annotations, those that are vectors (names of slots, values of keys) are kept, and whether the column is normalized.
+            w.WriteArray(column.Annotations.Schema.Where(a => a.Type is VectorDataViewType), (a, annotation) =>
+            {
+                a.Write(annotation.Name);
+                a.WriteDataViewType(annotation.Type.ItemType());
+                annotation.Type.ItemType().RawType.For<object>(WriteValues<int>, a, column.Annotations, annotation.Name);
+            });
+            w.Write(column.IsNormalized());
+        });
+
+        public static DataViewSchema ReadSchema(this BinaryReader reader)
+        {
+            var builder = new DataViewSchema.Builder();
+            builder.AddColumns(reader.ReadArray(r =>
+            {
+                var (name, type, annotations) = (r.ReadString(), r.ReadDataViewType(), DataViewSchema.Annotations.Empty);
+                for (var count = r.ReadInt32(); count > 0; count--)
+                {
+                    var (kind, item) = (r.ReadString(), (PrimitiveDataViewType)r.ReadDataViewType());
+                    annotations = annotations.With(kind, item, item.RawType.For<Array>(ReadValues<int>, r));
+                }
+                return new DataViewSchema.DetachedColumn(name, type, r.ReadBoolean() ? annotations.Normalized() : annotations);
+            }));
+            return builder.ToSchema();
+        }
+
+        private static object WriteValues<T>(BinaryWriter writer, DataViewSchema.Annotations annotations, string kind)
+        {
+            VBuffer<T> values = default;
+            annotations.GetValue(kind, ref values);
+            writer.WriteArray(values.DenseValues(), (w, value) => w.WriteItem(value));
+            return null;
+        }
+
+        private static T[] ReadValues<T>(BinaryReader reader) => reader.ReadArray(r => r.ReadItem<T>());
+    }
+}
