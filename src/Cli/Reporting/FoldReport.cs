@@ -11,7 +11,7 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>What <c>fold</c> did: a table for people, and the same as JSON for scripts.</summary>
 internal static class FoldReport
 {
-    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Prints the table to stdout.</summary>
     public static void Print(VerifiedFold result)
@@ -55,7 +55,7 @@ internal static class FoldReport
             ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
-        AtomicFile.WriteText(path, document.ToJsonString(s_indented) + "\n");
+        AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
     }
 
     private static string Status(FoldStatus status) => status switch
