@@ -7,6 +7,7 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     DemoCommand.Create(),
     TrainCommand.Create(),
     ScoreCommand.Create(),
+    FoldCommand.Create(),
     InspectCommand.Create(),
     BenchCommand.Create(),
 };
@@ -15,7 +16,7 @@ var result = root.Parse(args);
 // Wrong usage is 2, so that a script can tell it from work that failed (1).
 if (result.Errors.Count > 0)
 {
-    foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message}");
+    foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message.ReplaceLineEndings(" ").Replace('\t', ' ')}");
     Console.Error.WriteLine("mlnetbn: see --help");
     return ExitCode.Usage;
 }

@@ -9,8 +9,8 @@ internal static class TrainingRun
 {
     public static void Execute(CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
     {
-        // Before the work, not after it: a folder that cannot be made is known at once.
-        Directory.CreateDirectory(folder);
+        // Before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
+        if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with { Network = options.Network with { Progress = progress.Epoch, CancellationToken = cancellation } };

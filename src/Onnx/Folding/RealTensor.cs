@@ -13,7 +13,8 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// </summary>
 internal sealed class RealTensor
 {
-    private const int ChunkElements = 1 << 15;
+    // 64 kB: in the second-level cache, and below what the garbage collector treats as a large object.
+    private const int ChunkElements = 1 << 13;
 
     private readonly Action<int, Span<double>> _read;
     private readonly Scaling[] _scalings;

@@ -51,7 +51,7 @@ public static class NetworkTrainer
         using var step = new TrainingStep(
             network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings);
         using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, settings);
-        var history = Run(step, evaluation, new MiniBatches(rows, batchSize, shuffle), network, options, cancellation, out var best);
+        var history = Run(step, evaluation, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
         return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice);
     }
 

@@ -71,7 +71,7 @@ public sealed class TrainedNetwork
         if (Standardization is not null) x = Standardization.Emit(nodes, x);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Initializer(TensorData.Create(parameter.Name.Split('.')[^1], Parameters[parameter.Name], [.. parameter.Shape])));
-        var output = graph.Emit(Network, x);
+        var output = graph.Infer(Network.Sites, x);
         var prediction = Loss.Prediction(nodes, output);
         Dimension[] shape = [Dimension.Rows, .. Network.OutputShape.Sizes.Select(size => (Dimension)size)];
         nodes.Output(ScoreOutput, output, DataType.Float, shape);

@@ -1,16 +1,11 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML
 {
     public sealed class DataOperationsCatalog
     {
         private readonly MLContext _context;
         internal DataOperationsCatalog(MLContext context) => _context = context;
-
         public IDataView LoadFromEnumerable<TRow>(IEnumerable<TRow> data, SchemaDefinition schemaDefinition = null) where TRow : class
-            => new EnumerableDataView<TRow>(data, schemaDefinition);
-
+            => ObjectRow<TRow>.ViewOf(data, schemaDefinition);
         public IDataView LoadFromEnumerable<TRow>(IEnumerable<TRow> data, DataViewSchema schema) where TRow : class
             => LoadFromEnumerable(data, SchemaDefinition.Of(typeof(TRow), schema));
 
@@ -32,20 +27,18 @@ namespace Microsoft.ML
             }
         }
 
-        public IDataView Cache(IDataView input, params string[] columnsToPrefetch) => new ChosenRows(input, rows => Enumerable.Range(0, rows));
+        public IDataView Cache(IDataView input, params string[] columnsToPrefetch) => ChosenRows.Of(input, rows => Enumerable.Range(0, rows));
 
         public IDataView ShuffleRows(IDataView input, int? seed = null, int shufflePoolSize = 1000, bool shuffleSource = true)
-            => new ChosenRows(input, rows =>
+            => ChosenRows.Of(input, rows =>
             {
                 var order = Enumerable.Range(0, rows).ToArray();
                 RandomOf(seed).Shuffle(order);
                 return order;
             });
 
-        public IDataView TakeRows(IDataView input, long count) => new ChosenRows(input, rows => Enumerable.Range(0, (int)Math.Min(count, rows)));
-
-        public IDataView SkipRows(IDataView input, long count) => new ChosenRows(input, rows => Enumerable.Range(0, rows).Skip((int)count));
-
+        public IDataView TakeRows(IDataView input, long count) => ChosenRows.Of(input, rows => Enumerable.Range(0, (int)Math.Min(count, rows)));
+        public IDataView SkipRows(IDataView input, long count) => ChosenRows.Of(input, rows => Enumerable.Range(0, rows).Skip((int)count));
         public TrainTestData TrainTestSplit(IDataView data, double testFraction = 0.1, string samplingKeyColumnName = null, int? seed = null)
             => Split(data, samplingKeyColumnName, seed)(0, testFraction is > 0 and < 1 ? testFraction
                 : throw new ArgumentException("Must be between 0 and 1 exclusive", nameof(testFraction)));
@@ -66,7 +59,7 @@ namespace Microsoft.ML
             var drawn = RandomOf(seed).Next();
             return (from, to) => new TrainTestData(Chosen(x => x < from || x >= to), Chosen(x => x >= from && x < to));
 
-            ChosenRows Chosen(Func<double, bool> isIn) => new(data, rows =>
+            IDataView Chosen(Func<double, bool> isIn) => ChosenRows.Of(data, rows =>
             {
                 var random = new Random(drawn);
                 return Enumerable.Range(0, rows).Where(_ => isIn(random.NextDouble()));
@@ -98,10 +91,7 @@ namespace Microsoft.ML.Data
             return new MLContext().Data.CreateEnumerable<OneColumn<T>>(data, false, false, definition).Select(row => row.Value);
         }
 
-        private sealed class OneColumn<T>
-        {
-            public T Value { get; set; }
-        }
+        private sealed class OneColumn<T> { public T Value { get; set; } }
     }
 
     public static class SchemaAnnotationsExtensions
@@ -109,17 +99,13 @@ namespace Microsoft.ML.Data
         public static bool HasSlotNames(this DataViewSchema.Column column) => column.Type is VectorDataViewType { Size: > 0 } vector
             && column.Annotations.Schema.GetColumnOrNull(SchemaExtensions.SlotNames)?.Type is VectorDataViewType { ItemType: TextDataViewType } names
             && names.Size == vector.Size;
-
         public static void GetSlotNames(this DataViewSchema.Column column, ref VBuffer<ReadOnlyMemory<char>> slotNames)
             => column.Annotations.GetValue(SchemaExtensions.SlotNames, ref slotNames);
-
         public static bool HasKeyValues(this DataViewSchema.Column column, PrimitiveDataViewType keyValueItemType = null)
             => column.Annotations.Schema.GetColumnOrNull(SchemaExtensions.KeyValues)?.Type is VectorDataViewType values
                 && (keyValueItemType ?? TextDataViewType.Instance).Equals(values.ItemType);
-
         public static void GetKeyValues<TValue>(this DataViewSchema.Column column, ref VBuffer<TValue> keyValues)
             => column.Annotations.GetValue(SchemaExtensions.KeyValues, ref keyValues);
-
         public static bool IsNormalized(this DataViewSchema.Column column)
             => column.Annotations.Schema.GetColumnOrNull(SchemaExtensions.IsNormalized) is not null;
     }

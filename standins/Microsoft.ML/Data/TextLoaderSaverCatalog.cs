@@ -1,20 +1,14 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Data
 {
     public interface IMultiStreamSource
     {
         int Count { get; }
-        string GetPathOrNull(int index);
-        Stream Open(int index);
         TextReader OpenTextReader(int index);
     }
 
     public sealed class MultiFileSource(params string[] paths) : IMultiStreamSource
     {
         public int Count => paths.Length;
-        public string GetPathOrNull(int index) => paths[index];
-        public Stream Open(int index) => File.OpenRead(paths[index]);
         public TextReader OpenTextReader(int index) => new StreamReader(paths[index]);
     }
 }
@@ -27,17 +21,13 @@ namespace Microsoft.ML
             bool hasHeader = false, IMultiStreamSource dataSample = null, bool allowQuoting = false, bool trimWhitespace = false,
             bool allowSparse = false)
             => new(OptionsOf(columns, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), dataSample);
-
         public static TextLoader CreateTextLoader(this DataOperationsCatalog catalog, TextLoader.Options options, IMultiStreamSource dataSample = null)
             => new(options, dataSample);
-
         public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Column[] columns,
             char separatorChar = '\t', bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
             => new TextLoader(OptionsOf(columns, separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse), null).Load(Existing(path));
-
         public static IDataView LoadFromTextFile(this DataOperationsCatalog catalog, string path, TextLoader.Options options = null)
             => new TextLoader(options ?? new TextLoader.Options(), Existing(path)).Load(Existing(path));
-
         public static IDataView LoadFromTextFile<TInput>(this DataOperationsCatalog catalog, string path, char separatorChar = '\t',
             bool hasHeader = false, bool allowQuoting = false, bool trimWhitespace = false, bool allowSparse = false)
             => catalog.LoadFromTextFile(path, TextLoader.Column.AllOf(typeof(TInput)), separatorChar, hasHeader, allowQuoting, trimWhitespace, allowSparse);

@@ -1,5 +1,4 @@
 using System.Collections;
-using Microsoft.ML.Data;
 
 namespace Microsoft.ML;
 
@@ -30,7 +29,6 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
     {
         internal Column(string name, int index, bool isHidden, DataViewType type, Annotations annotations)
             => (Name, Index, IsHidden, Type, Annotations) = (name, index, isHidden, type, annotations);
-
         public string Name { get; }
         public int Index { get; }
         public bool IsHidden { get; }
@@ -99,7 +97,6 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
 
             public void AddPrimitiveValue<TValue>(string name, PrimitiveDataViewType type, TValue value, Annotations annotations = null)
                 => Add(name, type, (ref TValue destination) => destination = value, annotations);
-
             public Annotations ToAnnotations() => new(new DataViewSchema(_columns), [.. _getters]);
         }
     }

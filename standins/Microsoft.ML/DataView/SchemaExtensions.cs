@@ -1,6 +1,3 @@
-using System.Reflection;
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML;
 
 internal static class SchemaExtensions
@@ -8,43 +5,23 @@ internal static class SchemaExtensions
     public const string SlotNames = "SlotNames";
     public const string KeyValues = "KeyValues";
     public const string IsNormalized = "IsNormalized";
-
     public static DataViewSchema.Column Require(this DataViewSchema schema, string name, string role = "input")
         => schema.GetColumnOrNull(name) ?? throw Missing(role, name);
-
     public static Exception Missing(string role, string name)
         => new ArgumentOutOfRangeException("inputSchema", $"Could not find {role} column '{name}'");
-
     public static Exception Mismatch(string role, string name, object expected, object actual)
         => new ArgumentOutOfRangeException("inputSchema", $"Schema mismatch for {role} column '{name}': expected {expected}, got {actual}");
-
     public static DataViewSchema.Column RequireSingle(this DataViewSchema schema, string name, string role)
         => schema.Require(name, role) is var column && column.Type == NumberDataViewType.Single ? column : throw Mismatch(role, name, "Single", column.Type);
-
     public static PrimitiveDataViewType ItemType(this DataViewType type) => (type as VectorDataViewType)?.ItemType ?? (PrimitiveDataViewType)type;
 
     /// <summary>The type of the same shape, a scalar or a vector, with another type of item.</summary>
     public static DataViewType WithItem(this DataViewType type, PrimitiveDataViewType item)
         => type is VectorDataViewType vector ? new VectorDataViewType(item, vector.Dimensions) : item;
-
-    public static PrimitiveDataViewType PrimitiveOf(Type type) => Type.GetTypeCode(type) switch
-    {
-        TypeCode.String => TextDataViewType.Instance,
-        TypeCode.Boolean => BooleanDataViewType.Instance,
-        TypeCode.SByte => NumberDataViewType.SByte,
-        TypeCode.Byte => NumberDataViewType.Byte,
-        TypeCode.Int16 => NumberDataViewType.Int16,
-        TypeCode.UInt16 => NumberDataViewType.UInt16,
-        TypeCode.Int32 => NumberDataViewType.Int32,
-        TypeCode.UInt32 => NumberDataViewType.UInt32,
-        TypeCode.Int64 => NumberDataViewType.Int64,
-        TypeCode.UInt64 => NumberDataViewType.UInt64,
-        TypeCode.Single => NumberDataViewType.Single,
-        TypeCode.Double => NumberDataViewType.Double,
-        _ when type == typeof(ReadOnlyMemory<char>) => TextDataViewType.Instance,
-        _ => throw new ArgumentException($"Could not determine an IDataView type for {type.FullName}."),
-    };
-
+    public static PrimitiveDataViewType PrimitiveOf(Type type)
+        => type == typeof(string) || type == typeof(ReadOnlyMemory<char>) ? TextDataViewType.Instance : type == typeof(bool) ? BooleanDataViewType.Instance
+            : (PrimitiveDataViewType)typeof(NumberDataViewType).GetProperty(type.Name)?.GetValue(null)
+                ?? throw new ArgumentException($"Could not determine an IDataView type for {type.FullName}.");
     public static PrimitiveDataViewType PrimitiveOf(DataKind kind) => PrimitiveOf(Type.GetType($"System.{kind}"));
 
     public static DataViewSchema.Annotations Only(this DataViewSchema.Annotations annotations, params string[] kinds)
@@ -79,7 +56,6 @@ internal static class SchemaExtensions
     public static TResult For<TResult>(this Type type, Delegate method, params object[] arguments)
         => (TResult)method.Method.GetGenericMethodDefinition().MakeGenericMethod(type)
             .Invoke(method.Target, BindingFlags.DoNotWrapExceptions, null, arguments, null);
-
     private static Delegate VectorGetter<T>(T[] values)
         => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => new VBuffer<T>(values.Length, values).CopyTo(ref value));
 }

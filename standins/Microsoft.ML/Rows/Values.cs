@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Rows;
 
 /// <summary>Scalars and vectors alike, as arrays: of one value for a scalar, of all slots for a vector.</summary>
@@ -12,11 +10,7 @@ internal static class Values
         if (column.Type is not VectorDataViewType)
         {
             var getter = row.GetGetter<T>(column);
-            return () =>
-            {
-                getter(ref values[0]);
-                return values;
-            };
+            return () => { getter(ref values[0]); return values; };
         }
         var vectorGetter = row.GetGetter<VBuffer<T>>(column);
         VBuffer<T> vector = default;
@@ -57,17 +51,16 @@ internal static class Values
         });
     }
 
-    public static Func<T, bool> IsMissing<T>(DataViewType item) => item switch
+    public static bool IsMissing<T>(T value) => value switch
     {
-        KeyDataViewType => value => EqualityComparer<T>.Default.Equals(value, default),
-        TextDataViewType => (Func<T, bool>)(object)(Func<ReadOnlyMemory<char>, bool>)(text => text.IsEmpty),
-        _ when typeof(T) == typeof(float) => (Func<T, bool>)(object)(Func<float, bool>)float.IsNaN,
-        _ when typeof(T) == typeof(double) => (Func<T, bool>)(object)(Func<double, bool>)double.IsNaN,
-        _ => _ => false,
+        float number => float.IsNaN(number),
+        double number => double.IsNaN(number),
+        ReadOnlyMemory<char> text => text.IsEmpty,
+        _ => false,
     };
 
     // Sparse where no more than half of it differs from zero: users' code must be ready for both.
-    private static void Write<T>(T[] values, ref VBuffer<T> destination)
+    public static void Write<T>(T[] values, ref VBuffer<T> destination)
     {
         var zeros = EqualityComparer<T>.Default;
         var count = typeof(T) == typeof(float) ? values.Length - values.AsSpan().Count(default(T), zeros) : values.Length;

@@ -1,74 +1,59 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Transforms
 {
     public sealed class ColumnCopyingEstimator : TrivialEstimator<ColumnCopyingTransformer>
     {
         internal ColumnCopyingEstimator(ColumnCopyingTransformer transformer) : base(transformer) { }
-
         public override SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(Transformer.Columns,
             (source, name) => new SchemaShape.Column(name, source.Kind, source.ItemType, source.IsKey, [.. source.Annotations]));
     }
 
     public sealed class ColumnCopyingTransformer : OneToOneTransformerBase
     {
-        internal const string Name = "CopyTransform";
-        internal ColumnCopyingTransformer(IEnumerable<InputOutputColumnPair> columns) : base(columns) { }
-        private protected override string Signature => Name;
-        private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-            int index, DataViewSchema.Column source)
-            => (source.Type, source.Annotations, row => source.Type.RawType.For<Delegate>(Getter<int>, row, source));
+        internal const string Signature = "CopyTransform";
+        internal ColumnCopyingTransformer(InputOutputColumnPair[] columns) : base(Signature, columns, (_, source)
+            => (source.Type, source.Annotations, row => source.Type.RawType.For<Delegate>(Getter<int>, row, source)))
+        { }
         private static ValueGetter<T> Getter<T>(DataViewRow row, DataViewSchema.Column column) => row.GetGetter<T>(column);
     }
 
     public sealed class ColumnSelectingEstimator : TrivialEstimator<ColumnSelectingTransformer>
     {
         internal ColumnSelectingEstimator(ColumnSelectingTransformer transformer) : base(transformer) { }
-
         public override SchemaShape GetOutputSchema(SchemaShape inputSchema)
             => new(Transformer.Choose(inputSchema.Select(c => c.Name)).Select(inputSchema.Require));
     }
 
-    public sealed class ColumnSelectingTransformer : IBoundTransformer
+    public sealed class ColumnSelectingTransformer : IWrappingTransformer
     {
         internal const string Signature = "SelectColumnsTransform";
         private readonly string[] _names;
         private readonly bool _keep;
+        private readonly ITransformer _inner;
 
-        internal ColumnSelectingTransformer(string[] names, bool keep) => (_names, _keep) = (names, keep);
-
-        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => Bind(inputSchema).OutputSchema;
-        public IDataView Transform(IDataView input) => Bind(input.Schema).Map(input);
-        RowMapper IBoundTransformer.Bind(DataViewSchema inputSchema) => Bind(inputSchema);
-
-        void ICanSaveModel.Save(ModelSaveContext ctx)
+        internal ColumnSelectingTransformer(string[] names, bool keep)
         {
-            ctx.SetSignature(Signature);
-            ctx.Writer.WriteStrings(_names);
-            ctx.Writer.Write(_keep);
+            (_names, _keep) = (names, keep);
+            _inner = new FunctionTransformer(Signature, schema => new(schema, Choose(schema.Select(c => c.Name)).Select(name => schema[name]), []), writer =>
+            {
+                writer.WriteStrings(names);
+                writer.Write(keep);
+            });
         }
+
+        ITransformer IWrappingTransformer.Inner => _inner;
+        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _inner.GetOutputSchema(inputSchema);
+        public IDataView Transform(IDataView input) => _inner.Transform(input);
 
         /// <summary>The names that are kept: the chosen ones in the order they were chosen, or all but those.</summary>
-        internal IEnumerable<string> Choose(IEnumerable<string> names)
-        {
-            if (Array.Find(_names, n => !names.Contains(n)) is { } missing)
-                throw SchemaExtensions.Missing("input", missing);
-            return _keep ? _names : names.Distinct().Except(_names);
-        }
-
-        private RowMapper Bind(DataViewSchema inputSchema)
-            => new(inputSchema, Choose(inputSchema.Select(c => c.Name)).Select(name => inputSchema[name]), []);
+        internal IEnumerable<string> Choose(IEnumerable<string> names) => Array.Find(_names, n => !names.Contains(n)) is { } missing
+            ? throw SchemaExtensions.Missing("input", missing) : _keep ? _names : names.Distinct().Except(_names);
     }
 
     public sealed class ColumnConcatenatingEstimator : IEstimator<ColumnConcatenatingTransformer>
     {
         private readonly string _output;
         private readonly string[] _inputs;
-
         internal ColumnConcatenatingEstimator(string output, string[] inputs) => (_output, _inputs) = (output, inputs);
-
         public ColumnConcatenatingTransformer Fit(IDataView input) => new(_output, _inputs);
 
         public SchemaShape GetOutputSchema(SchemaShape inputSchema)
@@ -98,15 +83,9 @@ namespace Microsoft.ML.Data
         internal const string Signature = "ConcatTransform";
         private readonly string _output;
         private readonly string[] _inputs;
+        internal ColumnConcatenatingTransformer(string output, string[] inputs) : base(Signature) => (_output, _inputs) = (output, inputs);
 
-        internal ColumnConcatenatingTransformer(string output, string[] inputs) => (_output, _inputs) = (output, inputs);
-
-        private protected override void Save(ModelSaveContext ctx)
-        {
-            ctx.SetSignature(Signature);
-            ctx.Writer.Write(_output);
-            ctx.Writer.WriteStrings(_inputs);
-        }
+        private protected override void Write(BinaryWriter writer) { writer.Write(_output); writer.WriteStrings(_inputs); }
 
         private protected override RowMapper Bind(DataViewSchema inputSchema)
         {
@@ -142,22 +121,16 @@ namespace Microsoft.ML.Data
 
         private static Delegate Getter<T>(DataViewRow row, DataViewSchema.Column[] sources, int[] sizes)
         {
-            var readers = sources.Select(s => Values.Reader<T>(row, s)).ToArray();
-            var values = new T[sizes.Sum()];
+            var (readers, parts) = (sources.Select(s => Values.Reader<T>(row, s)).ToArray(), new T[sources.Length][]);
             return Values.Getter(true, () =>
             {
-                var offset = 0;
-                for (var i = 0; i < readers.Length; i++)
+                for (var i = 0; i < parts.Length; i++)
                 {
-                    var part = readers[i]();
-                    if (sizes[i] != 0 && sizes[i] != part.Length)
-                        throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {part.Length}");
-                    if (offset + part.Length > values.Length)
-                        Array.Resize(ref values, offset + part.Length);
-                    part.CopyTo(values, offset);
-                    offset += part.Length;
+                    parts[i] = readers[i]();
+                    if (sizes[i] != 0 && sizes[i] != parts[i].Length)
+                        throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {parts[i].Length}");
                 }
-                return offset == values.Length ? values : values[..offset];
+                return parts.SelectMany(p => p).ToArray();
             });
         }
     }
