@@ -53,7 +53,7 @@ function Build-Everything([IO.FileInfo[]] $Projects) {
 function Test-Formatting {
   $lines = @(Invoke-Sdk 'format' @('MlNetBatchNorm.sln', '--no-restore', '--verify-no-changes'))
   $ok = $LASTEXITCODE -eq 0
-  if (-not $ok) { foreach ($line in $lines) { Write-Host $line } }
+  if (-not $ok) { foreach ($line in @($lines | Select-Object -Unique)) { Say $line } }
   return $ok
 }
 

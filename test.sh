@@ -72,7 +72,10 @@ build_everything() {
 }
 
 check_formatting() {
-  sdk format MlNetBatchNorm.sln --no-restore --verify-no-changes
+  local code=0
+  sdk format MlNetBatchNorm.sln --no-restore --verify-no-changes >"$state/format.log" 2>&1 || code=$?
+  [ "$code" = 0 ] || awk '!seen[$0]++' "$state/format.log" >&2
+  return "$code"
 }
 
 # An attribute of the <Counters> of a .trx file.
