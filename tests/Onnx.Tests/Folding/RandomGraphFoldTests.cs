@@ -28,5 +28,6 @@ public class RandomGraphFoldTests
     }
 
     // One step fewer.
-    private static IEnumerable<List<int>> Shrinks(List<int> steps) => steps.Select((_, dropped) => steps.Where((_, index) => index != dropped).ToList());
+    private static IEnumerable<List<int>> Shrinks(List<int> steps) =>
+        steps.Select((_, dropped) => steps.Where((_, index) => index != dropped).ToList());
 }

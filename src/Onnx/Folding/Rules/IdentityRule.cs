@@ -24,7 +24,8 @@ internal sealed class IdentityRule : FoldRule
     private static Verdict Check(NodeProto node, FoldPlan plan)
     {
         if (node.OpType == "Identity") return Verdict.Yes;
-        if (node.InputAt(2).Length > 0 || (plan.Graph.Opset < 7 && node.Integer("is_test", 0) == 0)) return Verdict.No($"{node.Describe()} may be in training mode");
+        if (node.InputAt(2).Length > 0 || (plan.Graph.Opset < 7 && node.Integer("is_test", 0) == 0))
+            return Verdict.No($"{node.Describe()} may be in training mode");
         return Verdict.Yes;
     }
 }

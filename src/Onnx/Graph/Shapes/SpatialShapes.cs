@@ -29,7 +29,8 @@ internal static class SpatialShapes
         if (node.TryInput(0, out var x))
         {
             if (x.Rank != w.Rank) throw node.Wrong($"the weights have {w.Rank} dimensions and the data {x.Rank}; they must have as many");
-            if (w[1].Size is { } perGroup) node.RequireSame(x[1], perGroup * node.Node.Integer("group", 1), $"the number of channels of '{node.Node.InputAt(0)}'");
+            if (w[1].Size is { } perGroup)
+                node.RequireSame(x[1], perGroup * node.Node.Integer("group", 1), $"the number of channels of '{node.Node.InputAt(0)}'");
         }
 
         if (node.TryInput(2, out var bias)) node.RequireSame(bias[0], w[0], $"the length of the bias '{node.Node.InputAt(2)}'");
@@ -116,5 +117,6 @@ internal static class SpatialShapes
         return new TensorShape(result);
     }
 
-    private static long At(IReadOnlyList<long>? list, int index, long otherwise) => list is not null && index < list.Count ? list[index] : otherwise;
+    private static long At(IReadOnlyList<long>? list, int index, long otherwise) =>
+        list is not null && index < list.Count ? list[index] : otherwise;
 }
