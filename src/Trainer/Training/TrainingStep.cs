@@ -132,7 +132,7 @@ public sealed class TrainingStep : IDisposable
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
     public float Run(int rows, float learningRate)
     {
-        if (rows < _minimumRows)
+        if (rows >= 1 && rows < _minimumRows)
             throw new ArgumentException(
                 $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the input, and "
                 + $"nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.", nameof(rows));
