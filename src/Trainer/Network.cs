@@ -30,6 +30,16 @@ public sealed class Network
     /// <summary>The layers at their places, in order.</summary>
     public IReadOnlyList<LayerSite> Sites { get; }
 
+    /// <summary>All layers, those inside other layers directly behind the one that they are in.</summary>
+    public IEnumerable<LayerSite> AllSites => Sites.SelectMany(WithInner);
+
+    /// <summary>
+    /// The fewest rows that a mini-batch may have: 2 where a batch normalization sees one value of a channel for each row, which alone has no
+    /// variance; 1 otherwise.
+    /// </summary>
+    public int MinimumBatchRows =>
+        AllSites.Any(site => site.Layer is BatchNormLayer { Frozen: false } && site.Input.Positions == 1) ? 2 : 1;
+
     /// <summary>All parameters, in the order of the layers.</summary>
     public IReadOnlyList<Parameter> Parameters => [.. Sites.SelectMany(site => site.Parameters)];
 
@@ -94,9 +104,10 @@ public sealed class Network
         return Add(new DenseLayer(units) { Bias = bias });
     }
 
-    /// <summary>Adds a batch normalization.</summary>
+    /// <summary>Adds a batch normalization. For its other variants add a <see cref="BatchNormLayer"/> with <see cref="Add"/>.</summary>
     /// <param name="epsilon">Added to the variance under the root.</param>
-    public Network BatchNorm(float epsilon = 1e-5f) => Add(new BatchNormLayer { Epsilon = epsilon });
+    /// <param name="zeroGamma">Whether gamma starts at 0 rather than 1; see <see cref="BatchNormLayer.ZeroGamma"/>.</param>
+    public Network BatchNorm(float epsilon = 1e-5f, bool zeroGamma = false) => Add(new BatchNormLayer { Epsilon = epsilon, ZeroGamma = zeroGamma });
 
     /// <summary>Adds an activation.</summary>
     public Network Activation(Activation function) => Add(new ActivationLayer(function));
@@ -119,6 +130,12 @@ public sealed class Network
         void Row(string name, string shape, string count) =>
             text.Append(CultureInfo.InvariantCulture, $"{name,-20} {shape,-16} {count,12}\n");
     }
+
+    /// <summary>The same layers as the inside of another layer.</summary>
+    /// <param name="outer">The name of the place of the other layer.</param>
+    internal IReadOnlyList<LayerSite> SitesInside(string outer) => [.. Sites.Select(site => site with { Name = $"{outer}/{site.Name}" })];
+
+    private static IEnumerable<LayerSite> WithInner(LayerSite site) => [site, .. site.Layer.InnerSites(site).SelectMany(WithInner)];
 
     private static LayerSite[] Bind(SampleShape input, Layer[] layers)
     {

@@ -12,7 +12,7 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>What <c>fold</c> did: a table for people, and the same as JSON for scripts.</summary>
 internal static class FoldReport
 {
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Prints the table to stdout.</summary>
     public static void Print(VerifiedFold result)
@@ -59,7 +59,7 @@ internal static class FoldReport
             ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
-        AtomicFile.WriteText(path, document.ToJsonString(_indented) + "\n");
+        AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
     }
 
     private static string Status(FoldStatus status) => status switch

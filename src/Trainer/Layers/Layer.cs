@@ -22,6 +22,10 @@ public abstract record Layer
     /// <summary>The parameters the layer has at its place in the network.</summary>
     public virtual IEnumerable<Parameter> Parameters(LayerSite site) => [];
 
+    /// <summary>The layers inside this one, at their places; none for most kinds.</summary>
+    /// <param name="site">The place of this layer.</param>
+    public virtual IReadOnlyList<LayerSite> InnerSites(LayerSite site) => [];
+
     /// <summary>Emits the training forward pass and returns it with its backward pass.</summary>
     /// <param name="graph">The training step.</param>
     /// <param name="site">The layer's place.</param>
