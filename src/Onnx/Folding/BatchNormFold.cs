@@ -70,7 +70,7 @@ internal sealed class BatchNormFold
     public void MoveScaleOn()
     {
         if (!TryRead(out var map) || !map.HasShift || map.Scale.Contains(0)) return;
-        if (!_graph.Readers(_node.Output[0]).All(use => use.Node.Is("Conv") || use.Node.Is("ConvTranspose"))) return;
+        if (!_graph.Readers(_node.Output[0]).All(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Pad")) return;
         var plan = new FoldPlan(_graph);
         if (!plan.InFront(_node.Output[0], map.WithoutShift()).IsYes || !plan.CheckNumbers().IsYes) return;
         if (Vector(map with { Shift = [.. map.Shift.Zip(map.Scale, (t, s) => t / s)] }, map => map.Shift) is not { } shift) return;

@@ -48,6 +48,8 @@ internal sealed class ConcatRule : FoldRule
             if (i < input) start += size;
             if (i == input) own = size;
             total += size;
+            // Declared sizes are anybody's claim: nothing is allocated for an absurd one.
+            if (total is < 0 or > ChannelMap.LargestCount) return Verdict.No($"{node.Describe()} makes too many channels to follow");
         }
 
         if (!map.Fits(own)) return WrongCount(node, map, own);

@@ -16,6 +16,7 @@ internal sealed class IdentityRule : FoldRule
 
     public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
     {
+        if (input != 0) return Verdict.No($"{node.Describe()} reads it as a parameter");
         var verdict = Check(node, plan);
         return verdict.IsYes ? plan.InFront(node.Output[0], map) : verdict;
     }
