@@ -17,7 +17,8 @@ internal sealed unsafe class FileBuffer : MemoryManager<byte>
     {
         using var file = File.OpenHandle(path, options: FileOptions.SequentialScan);
         var length = RandomAccess.GetLength(file);
-        if (length > int.MaxValue) throw new InvalidModelException($"'{path}' has {length} bytes, but an ONNX file ends at 2 GB; what is more lies in external data.");
+        if (length > int.MaxValue)
+            throw new InvalidModelException($"'{path}' has {length} bytes, but an ONNX file ends at 2 GB; what is more lies in external data.");
         _bytes = (byte*)NativeMemory.Alloc((nuint)Math.Max(length, 1));
         try
         {

@@ -73,7 +73,8 @@ public sealed class FoldCommandTests : IDisposable
     public void Fold_MissingFile_Fails() => Fails("nothing.onnx", "There is no file");
 
     [Fact]
-    public void Fold_MissingInitializer_Fails() => Fails(model => model.Graph.Initializer.RemoveAt(0), "reads 'w', but no node, input or initializer has that name");
+    public void Fold_MissingInitializer_Fails() =>
+        Fails(model => model.Graph.Initializer.RemoveAt(0), "reads 'w', but no node, input or initializer has that name");
 
     [Fact]
     public void Fold_ScaleOfTheWrongLength_Fails() =>
@@ -116,7 +117,8 @@ public sealed class FoldCommandTests : IDisposable
             "'w' lies at '../weights.bin', outside of the model's folder");
 
     [Fact]
-    public void Fold_ModelThatOnnxRuntimeRefuses_Fails() => Fails(model => model.Graph.Node[2].OpType = "Relux", "ONNX Runtime cannot load");
+    public void Fold_ModelThatOnnxRuntimeRefuses_Fails() =>
+        Fails(model => model.Graph.Node[2].OpType = "Relux", "ONNX Runtime cannot load");
 
     [Fact]
     public void Fold_NoFolderToWriteTo_Fails()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
@@ -11,7 +12,7 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>What <c>fold</c> did: a table for people, and the same as JSON for scripts.</summary>
 internal static class FoldReport
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Prints the table to stdout.</summary>
     public static void Print(VerifiedFold result)
@@ -28,7 +29,10 @@ internal static class FoldReport
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
         Console.WriteLine(result.Comparison is { } comparison
-            ? string.Create(CultureInfo.InvariantCulture, $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
+                + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
             : "not compared (--no-verify)");
     }
 

@@ -39,7 +39,8 @@ internal sealed class RealTensor
     /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
     public static RealTensor? From(TensorProto tensor)
     {
-        if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External) return null;
+        if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            return null;
         return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => RealElements.Read(tensor, start, into), []);
     }
 

@@ -32,7 +32,8 @@ public sealed record VerifiedFold
     {
         options ??= new VerifiedFoldOptions();
         var folder = Path.GetDirectoryName(Path.GetFullPath(outputPath))!;
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
         var (fold, inputNames) = ReadAndFold(inputPath, options.Fold);
         var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
         var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, options.InputsPath, inputNames) : null;

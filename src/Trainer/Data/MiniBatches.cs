@@ -11,7 +11,7 @@ internal sealed class MiniBatches
     private readonly int _minimumRows;
     private int _next;
 
-    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows = 1)
+    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows)
     {
         _rows = rows;
         _order = [.. Enumerable.Range(0, rows.Count)];

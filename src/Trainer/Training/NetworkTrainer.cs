@@ -31,6 +31,9 @@ public static class NetworkTrainer
         options ??= new TrainingOptions();
         options.Validate();
         RequireFit(network, rows);
+        loss.RequireOutputs(network.OutputShape.Count);
+        var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
+        if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
         if (validation is not null) RequireFit(network, validation);
 
         // One stream for each purpose: asking for one more batch must not change the first weights.
@@ -39,19 +42,23 @@ public static class NetworkTrainer
         (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
         if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
-        var standardization = options.Standardize ? Standardization.Fit(rows) : null;
+        var standardization = options.Standardize ? Standardization.Fit(rows, options.ClipStandardDeviations) : null;
         if (standardization is not null)
         {
             rows = standardization.Apply(rows);
             validation = validation is null ? null : standardization.Apply(validation);
         }
 
+        var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
+        if (targets is not null) rows = targets.Apply(rows);
+
         var batchSize = Math.Min(options.BatchSize, rows.Count);
         var settings = new SessionSettings { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
         using var step = new TrainingStep(
-            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings);
-        using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, settings);
+            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm);
+        using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
         var history = Run(step, evaluation, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
+        if (targets is not null) best = targets.Restore(network, best);
         return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice);
     }
 

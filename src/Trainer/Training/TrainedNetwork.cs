@@ -68,7 +68,7 @@ public sealed class TrainedNetwork
     {
         var nodes = new GraphBuilder("network", opset);
         var x = nodes.Input(FeaturesInput, DataType.Float, [Dimension.Rows, .. Network.InputShape.Sizes.Select(size => (Dimension)size)]);
-        if (Standardization is not null) x = Standardization.Emit(nodes, x);
+        if (Standardization is not null) x = Standardization.Emit(nodes, x, Network.InputShape.Sizes.Count - 1);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Initializer(TensorData.Create(parameter.Name.Split('.')[^1], Parameters[parameter.Name], [.. parameter.Shape])));
         var output = graph.Infer(Network.Sites, x);

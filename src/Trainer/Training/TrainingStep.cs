@@ -41,6 +41,8 @@ public sealed class TrainingStep : IDisposable
     /// <param name="random">The source of the first weights.</param>
     /// <param name="weighted">Whether rows have weights (<see cref="RowWeights"/>).</param>
     /// <param name="settings">Device and threads; null = the CPU, with as many threads as the network's size is worth.</param>
+    /// <param name="gradientNorm">The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.</param>
+    /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
         Network network,
         Loss loss,
@@ -49,7 +51,8 @@ public sealed class TrainingStep : IDisposable
         int batchSize,
         Random random,
         bool weighted = false,
-        SessionSettings? settings = null)
+        SessionSettings? settings = null,
+        float? gradientNorm = null)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -57,6 +60,8 @@ public sealed class TrainingStep : IDisposable
         ArgumentNullException.ThrowIfNull(statistics);
         ArgumentNullException.ThrowIfNull(random);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        if (gradientNorm is { } norm) TrainingOptions.RequireGradientNorm(norm);
+        loss.RequireOutputs(network.OutputShape.Count);
         _weighted = weighted;
         _outputs = (int)network.OutputShape.Count;
         _minimumRows = network.MinimumBatchRows;
@@ -66,7 +71,7 @@ public sealed class TrainingStep : IDisposable
         var nodes = new GraphBuilder("training step");
         var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random);
         EmitForwardAndBackward(graph, network, loss);
-        var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)]);
+        var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], gradientNorm);
         optimizer.Emit(update);
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
@@ -127,7 +132,7 @@ public sealed class TrainingStep : IDisposable
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
     public float Run(int rows, float learningRate)
     {
-        if (rows < _minimumRows)
+        if (rows >= 1 && rows < _minimumRows)
             throw new ArgumentException(
                 $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the input, and "
                 + $"nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.", nameof(rows));

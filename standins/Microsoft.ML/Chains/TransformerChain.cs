@@ -46,10 +46,6 @@ public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerab
         return new TransformerChain<ITransformer>(kept.Select(t => t.First), kept.Select(t => t.Second));
     }
 
-    public TransformerChain<TNewLast> Append<TNewLast>(TNewLast transformer, TransformerScope scope = TransformerScope.Everything)
-        where TNewLast : class, ITransformer
-        => new(_transformers.Append(transformer), _scopes.Append(scope));
-
     public void Dispose()
     {
         foreach (var transformer in _transformers.OfType<IDisposable>())

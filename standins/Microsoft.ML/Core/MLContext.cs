@@ -31,7 +31,6 @@ public sealed class MLContext : IHostEnvironment
     public MulticlassClassificationCatalog MulticlassClassification { get; }
     public RegressionCatalog Regression { get; }
     public ComponentCatalog ComponentCatalog { get; } = new();
-    public string TempFilePath { get; set; } = Path.GetTempPath();
     public bool FallbackToCpu { get; set; } = true;
     public int? GpuDeviceId { get; set; }
     string IExceptionContext.ContextDescription => nameof(MLContext);

@@ -50,10 +50,9 @@ public sealed class SchemaShape : IReadOnlyList<SchemaShape.Column>
             type.ItemType() is KeyDataViewType key ? SchemaExtensions.PrimitiveOf(key.RawType) : type.ItemType(),
             type.ItemType() is KeyDataViewType, annotations)
         { }
-        internal static Column Normalized => new(SchemaExtensions.IsNormalized, BooleanDataViewType.Instance);
         internal string TypeName
             => (Kind == VectorKind.Scalar ? "{0}" : $"{(Kind == VectorKind.Vector ? "" : "Var")}Vector<{{0}}>").Replace("{0}", IsKey ? $"Key<{ItemType}>" : $"{ItemType}");
-        internal Column[] Only(params string[] kinds) => Annotations.Where(a => kinds.Contains(a.Name)).ToArray();
+        internal Column[] Only(string kind) => Annotations.Where(a => a.Name == kind).ToArray();
         internal Column With(string name, DataViewType item, params Column[] annotations) => new(name, Kind, item, false, annotations);
         private static VectorKind KindOf(DataViewType type) => type is not VectorDataViewType vector ? VectorKind.Scalar
             : vector.IsKnownSize ? VectorKind.Vector : VectorKind.VariableVector;

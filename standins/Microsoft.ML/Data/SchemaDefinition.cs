@@ -8,11 +8,7 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
     public Column this[string columnName]
     {
         get => Find(c => c.ColumnName == columnName);
-        set
-        {
-            RemoveAll(c => c.ColumnName == columnName);
-            Add(value);
-        }
+        set { RemoveAll(c => c.ColumnName == columnName); Add(value); }
     }
 
     public static SchemaDefinition Create(Type userType, Direction direction = Direction.Both)
@@ -44,7 +40,6 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
         .Concat<MemberInfo>(type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0
             && ((direction.HasFlag(Direction.Read) && p.GetGetMethod() is not null) || (direction.HasFlag(Direction.Write) && p.GetSetMethod() is not null))));
     internal static Type TypeOf(MemberInfo member) => (member as FieldInfo)?.FieldType ?? ((PropertyInfo)member).PropertyType;
-
     /// <summary>Of an array or a vector, the type of its items; null of anything else.</summary>
     internal static Type ItemOf(Type type) => type.IsArray ? type.GetElementType()
         : type.IsGenericType && type.GetGenericTypeDefinition() == typeof(VBuffer<>) ? type.GetGenericArguments()[0] : null;

@@ -7,24 +7,35 @@ public enum DataKind : byte
     SByte = 1, Byte = 2, Int16 = 3, UInt16 = 4, Int32 = 5, UInt32 = 6, Int64 = 7, UInt64 = 8, Single = 9, Double = 10, String = 11, Boolean = 12,
 }
 
+public interface IMultiStreamSource
+{
+    int Count { get; }
+    TextReader OpenTextReader(int index);
+}
+
+public sealed class MultiFileSource(params string[] paths) : IMultiStreamSource
+{
+    public int Count => paths.Length;
+    public TextReader OpenTextReader(int index) => new StreamReader(paths[index]);
+}
+
 /// <summary>Reads delimited text. Left out, among others: sparse rows, columns of variable length, fields over several lines, keys.</summary>
 public sealed class TextLoader
 {
     private readonly Options _options;
     private readonly DataViewSchema _schema;
 
-    internal TextLoader(Options options, IMultiStreamSource dataSample)
+    internal TextLoader(Options options, IMultiStreamSource dataSample, Column[] columns = null)
     {
+        options.Columns = columns ?? options.Columns;
         _options = options.Columns is { Length: > 0 } ? options : throw new ArgumentException("The columns of a text file must be named.", nameof(options));
         var header = options.HasHeader && dataSample is not null ? Lines(dataSample, true).Select(l => Split(l.Text)).FirstOrDefault() : null;
-        var builder = new DataViewSchema.Builder();
-        foreach (var column in options.Columns)
+        _schema = DataViewSchema.Of(options.Columns.Select(column =>
         {
             var names = column.Fields.Select(f => f < header?.Count ? header[f].Trim() : default).ToArray();
-            builder.AddColumn(column.Name, column.Type, column.Type is not VectorDataViewType || header is null ? null
+            return new DataViewSchema.DetachedColumn(column.Name, column.Type, column.Type is not VectorDataViewType || header is null ? null
                 : DataViewSchema.Annotations.Empty.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, names));
-        }
-        _schema = builder.ToSchema();
+        }));
     }
 
     public DataViewSchema GetOutputSchema() => _schema;
@@ -133,13 +144,14 @@ public sealed class TextLoader
     public sealed class Column
     {
         public string Name;
-        public Column(string name, DataKind dataKind, int index) => (Name, DataKind, Fields) = (name, dataKind, [index]);
+        private readonly bool _isVector;
+        public Column(string name, DataKind dataKind, int index) : this(name, dataKind, [index], false) { }
         public Column(string name, DataKind dataKind, int minIndex, int maxIndex)
-            => (Name, DataKind, Fields, IsVector) = (name, dataKind, Enumerable.Range(minIndex, maxIndex - minIndex + 1).ToArray(), true);
+            : this(name, dataKind, Enumerable.Range(minIndex, maxIndex - minIndex + 1).ToArray(), true) { }
+        private Column(string name, DataKind kind, int[] fields, bool isVector) => (Name, DataKind, Fields, _isVector) = (name, kind, fields, isVector);
         public DataKind DataKind { get; set; }
-        internal int[] Fields { get; private init; }
-        internal bool IsVector { get; private init; }
-        internal DataViewType Type => IsVector
+        internal int[] Fields { get; }
+        internal DataViewType Type => _isVector
             ? new VectorDataViewType(SchemaExtensions.PrimitiveOf(DataKind), Fields.Length) : SchemaExtensions.PrimitiveOf(DataKind);
 
         internal static Column[] AllOf(Type type) => SchemaDefinition.MembersOf(type, SchemaDefinition.Direction.Read).Select(member =>
@@ -147,11 +159,7 @@ public sealed class TextLoader
             var load = member.GetCustomAttribute<LoadColumnAttribute>()
                 ?? throw new InvalidOperationException($"'{member.Name}' is missing the LoadColumnAttribute attribute");
             var item = SchemaDefinition.ItemOf(SchemaDefinition.TypeOf(member)) ?? SchemaDefinition.TypeOf(member);
-            return new Column(member.GetCustomAttribute<ColumnNameAttribute>()?.Name ?? member.Name, Enum.Parse<DataKind>(item.Name), 0)
-            {
-                Fields = load.Fields,
-                IsVector = load.IsVector,
-            };
+            return new Column(member.GetCustomAttribute<ColumnNameAttribute>()?.Name ?? member.Name, Enum.Parse<DataKind>(item.Name), load.Fields, load.IsVector);
         }).ToArray();
     }
 }

@@ -15,6 +15,7 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
         _columns = columns.Select((c, i) => new Column(c.Name, i, _indexOfName[c.Name] != i, c.Type, c.Annotations)).ToArray();
     }
 
+    internal static DataViewSchema Of(IEnumerable<DetachedColumn> columns) => new([.. columns]);
     public int Count => _columns.Length;
     public Column this[string name]
         => GetColumnOrNull(name) ?? throw new ArgumentOutOfRangeException(nameof(name), $"Column '{name}' not found");

@@ -21,7 +21,6 @@ public readonly struct VBuffer<T> : IEnumerable
     public bool IsDense => _count == Length;
     public ReadOnlySpan<T> GetValues() => Memory.AsSpan(0, _count);
     public ReadOnlySpan<int> GetIndices() => IsDense ? default : Positions.AsSpan(0, _count);
-    public void CopyTo(ref VBuffer<T> destination) => CopyTo(ref destination, 0, Length);
     public void CopyTo(Span<T> destination) => CopyTo(destination, 0);
     public IEnumerator GetEnumerator() => DenseValues().GetEnumerator();
     public override string ToString() => IsDense ? $"Dense vector of size {Length}" : $"Sparse vector of size {Length}, {_count} explicit values";
@@ -33,14 +32,11 @@ public readonly struct VBuffer<T> : IEnumerable
         destination = editor.Commit();
     }
 
-    public void CopyTo(ref VBuffer<T> destination, int sourceIndex, int length)
+    public void CopyTo(ref VBuffer<T> destination)
     {
-        var from = IsDense ? sourceIndex : LowerBound(sourceIndex);
-        var count = IsDense ? length : LowerBound(sourceIndex + length) - from;
-        var editor = VBufferEditor.Create(ref destination, length, count);
-        Memory.AsSpan(from, count).CopyTo(editor.Values);
-        for (var i = 0; i < editor.Indices.Length; i++)
-            editor.Indices[i] = Positions[from + i] - sourceIndex;
+        var editor = VBufferEditor.Create(ref destination, Length, _count);
+        GetValues().CopyTo(editor.Values);
+        GetIndices().CopyTo(editor.Indices);
         destination = editor.Commit();
     }
 
@@ -65,14 +61,8 @@ public readonly struct VBuffer<T> : IEnumerable
 
     public T GetItemOrDefault(int index)
     {
-        var position = IsDense ? index : LowerBound(index);
-        return IsDense || (position < _count && Positions[position] == index) ? Memory[position] : default;
-    }
-
-    private int LowerBound(int index)
-    {
-        var position = _count == 0 ? 0 : Array.BinarySearch(Positions, 0, _count, index);
-        return position < 0 ? ~position : position;
+        var position = IsDense ? index : Array.BinarySearch(Positions ?? [], 0, _count, index);
+        return position >= 0 ? Memory[position] : default;
     }
 }
 

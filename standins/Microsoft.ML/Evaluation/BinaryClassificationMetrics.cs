@@ -80,13 +80,13 @@ public sealed class ConfusionMatrix
     internal static double Ratio(double part, double whole) => whole > 0 ? part / whole : 0;
 }
 
-internal readonly record struct BinaryRow(bool IsPositive, float Score, float Probability)
+internal readonly record struct BinaryRow(bool IsPositive, double Score, double Probability)
 {
     public static IReadOnlyList<BinaryRow> Read(IDataView data, string label, string score, string probability, string predictedLabel)
     {
         data.Schema.Require(predictedLabel, "PredictedLabel");
         return Numbers.Read(data, [data.Schema.Require(label, "label"), data.Schema.RequireSingle(score, "score"),
-            data.Schema.RequireSingle(probability, "probability")]).Where(row => !float.IsNaN(row[0]) && float.IsFinite(row[1]))
+            data.Schema.RequireSingle(probability, "probability")]).Where(row => !double.IsNaN(row[0]) && double.IsFinite(row[1]))
             .Select(row => new BinaryRow(row[0] > 0, row[1], row[2])).ToArray();
     }
 }
@@ -95,20 +95,20 @@ internal readonly record struct BinaryRow(bool IsPositive, float Score, float Pr
 internal static class Numbers
 {
     /// <summary>An array per row: of all columns, or all slots of a vector.</summary>
-    public static IEnumerable<float[]> Read(IDataView data, params DataViewSchema.Column[] columns)
+    public static IEnumerable<double[]> Read(IDataView data, params DataViewSchema.Column[] columns)
     {
         using var cursor = data.GetRowCursor(columns);
-        var readers = columns.Select(c => c.Type.ItemType().RawType.For<Func<float[]>>(Reader<int>, cursor, c)).ToArray();
+        var readers = columns.Select(c => c.Type.ItemType().RawType.For<Func<double[]>>(Reader<int>, cursor, c)).ToArray();
         while (cursor.MoveNext())
             yield return readers.SelectMany(read => read()).ToArray();
     }
 
-    private static Func<float[]> Reader<T>(DataViewRow row, DataViewSchema.Column column)
+    private static Func<double[]> Reader<T>(DataViewRow row, DataViewSchema.Column column)
     {
         if (column.Type.ItemType() is not (BooleanDataViewType or KeyDataViewType) && typeof(T) != typeof(float) && typeof(T) != typeof(double))
             throw SchemaExtensions.Mismatch("label", column.Name, "Single, Double, Boolean or Key", column.Type);
         var (read, isKey) = (Values.Reader<T>(row, column), column.Type.ItemType() is KeyDataViewType);
-        return () => Array.ConvertAll(read(), value => Convert.ToSingle(value, CultureInfo.InvariantCulture) is var number && isKey
-            ? number > 0 ? number - 1 : float.NaN : number);
+        return () => Array.ConvertAll(read(), value => Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number && isKey
+            ? number > 0 ? number - 1 : double.NaN : number);
     }
 }

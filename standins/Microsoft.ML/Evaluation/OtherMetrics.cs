@@ -2,9 +2,9 @@ namespace Microsoft.ML.Data;
 
 public sealed class RegressionMetrics
 {
-    internal RegressionMetrics(IEnumerable<float[]> labelsAndScores)
+    internal RegressionMetrics(IEnumerable<double[]> labelsAndScores)
     {
-        var rows = labelsAndScores.Select(r => (Label: (double)r[0], Score: (double)r[1])).Where(r => !double.IsNaN(r.Label + r.Score)).ToArray();
+        var rows = labelsAndScores.Select(r => (Label: r[0], Score: r[1])).Where(r => !double.IsNaN(r.Label + r.Score)).ToArray();
         MeanAbsoluteError = rows.Average(r => Math.Abs(r.Label - r.Score));
         MeanSquaredError = rows.Average(r => Math.Pow(r.Label - r.Score, 2));
         var mean = rows.Average(r => r.Label);
@@ -21,12 +21,12 @@ public sealed class RegressionMetrics
 public sealed class MulticlassClassificationMetrics
 {
     /// <summary>Each row is the label and the scores. The largest score is the prediction: what PredictedLabel says is not read.</summary>
-    internal MulticlassClassificationMetrics(IEnumerable<float[]> labelsAndScores, int classes, int topK)
+    internal MulticlassClassificationMetrics(IEnumerable<double[]> labelsAndScores, int classes, int topK)
     {
         var table = Enumerable.Range(0, classes).Select(_ => new double[classes]).ToArray();
         // By true class, and how often the true class was ranked 0 (first), 1, …; the last of each is that of classes without a score.
         var (losses, ranks) = (new double[classes + 1], new double[classes + 1]);
-        foreach (var row in labelsAndScores.Where(r => r[0] >= 0 && r[0] == (int)r[0] && Array.TrueForAll(r, float.IsFinite)))
+        foreach (var row in labelsAndScores.Where(r => r[0] >= 0 && r[0] == (int)r[0] && Array.TrueForAll(r, double.IsFinite)))
         {
             var (truth, scores) = (Math.Min((int)row[0], classes), row[1..]);
             var score = truth < classes ? scores[truth] : 0;

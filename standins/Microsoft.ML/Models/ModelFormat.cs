@@ -3,10 +3,7 @@ using Microsoft.ML.Transforms.Onnx;
 
 namespace Microsoft.ML
 {
-    /// <summary>
-    /// One folder of a model file, which is a zip: "Model.bin" has the format's version, the signature that says who loads it, and its own
-    /// values; the models that it consists of are sub-folders.
-    /// </summary>
+    /// <summary>One folder of a zip: "Model.bin" has a version, who loads it, and values; the models that it consists of are sub-folders.</summary>
     public sealed class ModelSaveContext : IDisposable
     {
         private readonly ZipArchive _archive;
@@ -119,28 +116,22 @@ namespace Microsoft.ML.Models
         {
             w.Write(column.Name);
             w.WriteDataViewType(column.Type);
-            // Of the annotations, those that are vectors (names of slots, values of keys) are kept, and whether the column is normalized.
+            // Of the annotations, those that are vectors (names of slots, values of keys) are kept.
             w.WriteArray(column.Annotations.Schema.Where(a => a.Type is VectorDataViewType), (a, annotation) =>
             {
                 a.Write(annotation.Name);
                 var item = annotation.Type.ItemType();
                 a.WriteValues(item, item.RawType.For<Array>(ValuesOf<int>, column.Annotations, annotation.Name));
             });
-            w.Write(column.IsNormalized());
         });
 
-        public static DataViewSchema ReadSchema(this BinaryReader reader)
+        public static DataViewSchema ReadSchema(this BinaryReader reader) => DataViewSchema.Of(reader.ReadArray(r =>
         {
-            var builder = new DataViewSchema.Builder();
-            builder.AddColumns(reader.ReadArray(r =>
-            {
-                var (name, type, annotations) = (r.ReadString(), r.ReadDataViewType(), DataViewSchema.Annotations.Empty);
-                for (var count = r.ReadInt32(); count > 0; count--)
-                    annotations = r.ReadString() is var kind && r.ReadValues() is var (item, values) ? annotations.With(kind, item, values) : annotations;
-                return new DataViewSchema.DetachedColumn(name, type, r.ReadBoolean() ? annotations.Normalized() : annotations);
-            }));
-            return builder.ToSchema();
-        }
+            var (name, type, annotations) = (r.ReadString(), r.ReadDataViewType(), DataViewSchema.Annotations.Empty);
+            for (var count = r.ReadInt32(); count > 0; count--)
+                annotations = r.ReadString() is var kind && r.ReadValues() is var (item, values) ? annotations.With(kind, item, values) : annotations;
+            return new DataViewSchema.DetachedColumn(name, type, annotations);
+        }));
 
         private static T[] ValuesOf<T>(DataViewSchema.Annotations annotations, string kind)
         {

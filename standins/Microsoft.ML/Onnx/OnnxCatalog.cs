@@ -18,10 +18,6 @@ namespace Microsoft.ML
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, Stream modelBytes, int? gpuDeviceId = null,
             bool fallbackToCpu = false)
             => catalog.ApplyOnnxModel([], [], modelBytes, gpuDeviceId, fallbackToCpu);
-        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-            Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
-            => catalog.ApplyOnnxModel([outputColumnName], [inputColumnName], modelBytes, gpuDeviceId, fallbackToCpu);
-
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
             Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
         {

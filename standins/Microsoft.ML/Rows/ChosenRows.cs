@@ -29,19 +29,19 @@ internal sealed class ChosenRows(IDataView input, Func<int, IEnumerable<int>> ch
         if (missing.Length == 0 && _chosen is not null)
             return;
         using var cursor = input.GetRowCursor(missing);
-        var caches = missing.Select(c => c.Type.ItemType().RawType.For<Action>(Cache<int>, cursor, c)).ToArray();
+        var caches = missing.Select(c => c.Type.ItemType().RawType.For<(Action Append, Func<Func<long>, Delegate> Getter)>(Cache<int>, cursor, c)).ToArray();
         var count = 0;
         for (; cursor.MoveNext(); count++)
-            Array.ForEach(caches, append => append());
+            Array.ForEach(caches, cache => cache.Append());
         _chosen ??= [.. choose(count)];
+        for (var i = 0; i < missing.Length; i++)
+            _columns[missing[i].Index] = caches[i].Getter;
     }
 
-    /// <summary>Makes room for a column; what is returned appends the value of the current row.</summary>
-    private Action Cache<T>(DataViewRow row, DataViewSchema.Column column)
+    private static (Action Append, Func<Func<long>, Delegate> Getter) Cache<T>(DataViewRow row, DataViewSchema.Column column)
     {
         var (values, read) = (new List<T[]>(), Values.Reader<T>(row, column));
-        _columns[column.Index] = index => Values.Getter(column.Type is VectorDataViewType, () => values[(int)index()]);
-        return () => values.Add([.. read()]);
+        return (() => values.Add([.. read()]), index => Values.Getter(column.Type is VectorDataViewType, () => values[(int)index()]));
     }
 
     private sealed class Cursor : GetterRow

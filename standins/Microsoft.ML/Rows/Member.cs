@@ -6,21 +6,14 @@ namespace Microsoft.ML.Rows;
 internal abstract class Member<TRow>(SchemaDefinition.Column column)
 {
     public SchemaDefinition.Column Column => column;
-
     /// <summary>A getter of the column's values that reads the member of the current object.</summary>
     public abstract Delegate Getter(Func<TRow> current);
-
     /// <summary>Reads the column of the row into the member of an object.</summary>
     public abstract Action<TRow> Setter(DataViewRow row, DataViewSchema.Column source);
     public static Member<TRow>[] All(SchemaDefinition definition, SchemaDefinition.Direction direction)
         => (definition ?? SchemaDefinition.Create(typeof(TRow), direction)).Select(Create).ToArray();
-
-    public static DataViewSchema SchemaOf(IEnumerable<Member<TRow>> members)
-    {
-        var builder = new DataViewSchema.Builder();
-        builder.AddColumns(members.Select(m => new DataViewSchema.DetachedColumn(m.Column.ColumnName, m.Column.ColumnType, m.Column.Annotations)));
-        return builder.ToSchema();
-    }
+    public static DataViewSchema SchemaOf(IEnumerable<Member<TRow>> members) => DataViewSchema.Of(
+        members.Select(m => new DataViewSchema.DetachedColumn(m.Column.ColumnName, m.Column.ColumnType, m.Column.Annotations)));
 
     private static Member<TRow> Create(SchemaDefinition.Column column)
     {
@@ -42,12 +35,7 @@ internal abstract class Member<TRow>(SchemaDefinition.Column column)
     private static Slots<T> CreateVector<T>(SchemaDefinition.Column column, MemberInfo member)
     {
         var (get, set) = (Get<VBuffer<T>>(member), Set<VBuffer<T>>(member));
-        return new(column, row => get(row).DenseValues().ToArray(), (row, values) =>
-        {
-            VBuffer<T> vector = default;
-            Values.Write(values, ref vector);
-            set(row, vector);
-        }, false);
+        return new(column, row => get(row).DenseValues().ToArray(), (row, values) => set(row, Values.ToVector(values)), false);
     }
 
     private static Func<TRow, TMember> Get<TMember>(MemberInfo member)

@@ -12,10 +12,7 @@ internal sealed class RowMapper : IRowToRowMapper
     public RowMapper(DataViewSchema inputSchema, IEnumerable<DataViewSchema.Column> kept, IEnumerable<AddedColumn> added)
     {
         (InputSchema, _kept, _added) = (inputSchema, [.. kept], [.. added]);
-        var builder = new DataViewSchema.Builder();
-        builder.AddColumns(_kept);
-        builder.AddColumns(_added.Select(a => a.Column));
-        OutputSchema = builder.ToSchema();
+        OutputSchema = DataViewSchema.Of(_kept.Select(c => new DataViewSchema.DetachedColumn(c)).Concat(_added.Select(a => a.Column)));
     }
 
     public DataViewSchema InputSchema { get; }
@@ -28,7 +25,6 @@ internal sealed class RowMapper : IRowToRowMapper
     }
 
     public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) => new Row(this, input, activeColumns);
-
     /// <summary>The rows of a data view, each mapped while it is read.</summary>
     public IDataView Map(IDataView input) => new View(OutputSchema,
         (active, random) => new Row(this, input.GetRowCursor(GetDependencies(active), random), active), input.CanShuffle, input.GetRowCount);

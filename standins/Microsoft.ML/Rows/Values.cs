@@ -39,16 +39,7 @@ internal static class Values
     public static Delegate Mapped<TSource, T>(DataViewRow row, DataViewSchema.Column column, Func<TSource, int, T> map)
     {
         var read = Reader<TSource>(row, column);
-        T[] mapped = [];
-        return Getter(column.Type is VectorDataViewType, () =>
-        {
-            var values = read();
-            if (mapped.Length != values.Length)
-                mapped = new T[values.Length];
-            for (var i = 0; i < values.Length; i++)
-                mapped[i] = map(values[i], i);
-            return mapped;
-        });
+        return Getter(column.Type is VectorDataViewType, () => read().Select(map).ToArray());
     }
 
     public static bool IsMissing<T>(T value) => value switch
@@ -59,8 +50,15 @@ internal static class Values
         _ => false,
     };
 
+    public static VBuffer<T> ToVector<T>(T[] values)
+    {
+        VBuffer<T> vector = default;
+        Write(values, ref vector);
+        return vector;
+    }
+
     // Sparse where no more than half of it differs from zero: users' code must be ready for both.
-    public static void Write<T>(T[] values, ref VBuffer<T> destination)
+    private static void Write<T>(T[] values, ref VBuffer<T> destination)
     {
         var zeros = EqualityComparer<T>.Default;
         var count = typeof(T) == typeof(float) ? values.Length - values.AsSpan().Count(default(T), zeros) : values.Length;

@@ -43,7 +43,6 @@ namespace Microsoft.ML.Transforms
         ITransformer IWrappingTransformer.Inner => _inner;
         public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _inner.GetOutputSchema(inputSchema);
         public IDataView Transform(IDataView input) => _inner.Transform(input);
-
         /// <summary>The names that are kept: the chosen ones in the order they were chosen, or all but those.</summary>
         internal IEnumerable<string> Choose(IEnumerable<string> names) => Array.Find(_names, n => !names.Contains(n)) is { } missing
             ? throw SchemaExtensions.Missing("input", missing) : _keep ? _names : names.Distinct().Except(_names);
@@ -64,14 +63,11 @@ namespace Microsoft.ML.Transforms
                 throw new InvalidOperationException($"Concatenated columns should have the same type, and not be keys. Column '{source.Name}' has "
                     + $"type of {source.TypeName}, but expected column type is {sources[0].ItemType}.");
             }
-            var annotations = new List<SchemaShape.Column>();
-            if (Array.TrueForAll(sources, s => s.Only(SchemaExtensions.IsNormalized).Length > 0))
-                annotations.Add(SchemaShape.Column.Normalized);
-            if (Array.Exists(sources, s => s.Kind == SchemaShape.Column.VectorKind.Scalar || s.Only(SchemaExtensions.SlotNames).Length > 0))
-                annotations.Add(new SchemaShape.Column(SchemaExtensions.SlotNames, new VectorDataViewType(TextDataViewType.Instance, 1)));
+            SchemaShape.Column[] names = !Array.Exists(sources, s => s.Kind == SchemaShape.Column.VectorKind.Scalar || s.Only(SchemaExtensions.SlotNames).Length > 0)
+                ? [] : [new SchemaShape.Column(SchemaExtensions.SlotNames, new VectorDataViewType(TextDataViewType.Instance, 1))];
             var kind = sources.Max(s => s.Kind) == SchemaShape.Column.VectorKind.VariableVector
                 ? SchemaShape.Column.VectorKind.VariableVector : SchemaShape.Column.VectorKind.Vector;
-            return inputSchema.With(new SchemaShape.Column(_output, kind, sources[0].ItemType, false, [.. annotations]));
+            return inputSchema.With(new SchemaShape.Column(_output, kind, sources[0].ItemType, false, names));
         }
     }
 }
@@ -103,12 +99,8 @@ namespace Microsoft.ML.Data
         }
 
         private static DataViewSchema.Annotations AnnotationsOf(DataViewSchema.Column[] sources, int[] sizes)
-        {
-            var annotations = DataViewSchema.Annotations.Empty;
-            if (!sizes.Contains(0) && Array.Exists(sources, s => s.Type is not VectorDataViewType || s.HasSlotNames()))
-                annotations = annotations.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, sources.SelectMany(NamesOf).ToArray());
-            return Array.TrueForAll(sources, s => s.IsNormalized()) ? annotations.Normalized() : annotations;
-        }
+            => sizes.Contains(0) || !Array.Exists(sources, s => s.Type is not VectorDataViewType || s.HasSlotNames()) ? null
+                : DataViewSchema.Annotations.Empty.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, sources.SelectMany(NamesOf).ToArray());
 
         private static IEnumerable<ReadOnlyMemory<char>> NamesOf(DataViewSchema.Column source)
         {
@@ -121,17 +113,9 @@ namespace Microsoft.ML.Data
 
         private static Delegate Getter<T>(DataViewRow row, DataViewSchema.Column[] sources, int[] sizes)
         {
-            var (readers, parts) = (sources.Select(s => Values.Reader<T>(row, s)).ToArray(), new T[sources.Length][]);
-            return Values.Getter(true, () =>
-            {
-                for (var i = 0; i < parts.Length; i++)
-                {
-                    parts[i] = readers[i]();
-                    if (sizes[i] != 0 && sizes[i] != parts[i].Length)
-                        throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {parts[i].Length}");
-                }
-                return parts.SelectMany(p => p).ToArray();
-            });
+            var readers = sources.Select(s => Values.Reader<T>(row, s)).ToArray();
+            return Values.Getter(true, () => readers.SelectMany((read, i) => read() is var part && (sizes[i] == 0 || sizes[i] == part.Length) ? part
+                : throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {part.Length}")).ToArray());
         }
     }
 }

@@ -23,7 +23,6 @@ internal abstract class KeyMap(PrimitiveDataViewType item, Array values, bool as
 
     public KeyDataViewType KeyTypeFor(DataViewSchema.Column source) => source.Type.ItemType().Equals(item)
         ? new(typeof(uint), values.Length == 0 ? int.MaxValue : values.Length) : throw SchemaExtensions.Mismatch("input", source.Name, item, source.Type);
-
     /// <summary>The values, as annotation: in text if asked for.</summary>
     public DataViewSchema.Annotations Annotate(DataViewSchema.Annotations annotations, string kind) => asText
         ? annotations.With(kind, TextDataViewType.Instance, values.Cast<object>().Select(TextOf).ToArray()) : annotations.With(kind, item, values);

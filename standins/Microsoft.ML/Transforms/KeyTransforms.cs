@@ -59,7 +59,7 @@ public sealed class OneHotEncodingEstimator : IEstimator<OneHotEncodingTransform
             : throw new NotSupportedException($"The stand-in for ML.NET has no one-hot encoding of the kind {kind}."));
     public OneHotEncodingTransformer Fit(IDataView input) => new(new IndicatorTransformer(_columns, KeyMap.TrainAll(input, _columns, _options)));
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (_, name) => new SchemaShape.Column(name,
-        SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, SchemaShape.Column.Normalized,
+        SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false,
         new SchemaShape.Column(SchemaExtensions.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, false)));
 
     public enum OutputKind : byte { Bag = 1, Indicator = 2, Key = 3, Binary = 4 }
@@ -80,7 +80,7 @@ internal sealed class IndicatorTransformer(InputOutputColumnPair[] columns, KeyM
     var size = source.Type is not VectorDataViewType ? (int)maps[i].KeyTypeFor(source).Count
         : throw new NotSupportedException($"The stand-in for ML.NET does not one-hot encode vectors, such as '{source.Name}'.");
     return (new VectorDataViewType(NumberDataViewType.Single, size),
-        maps[i].Annotate(DataViewSchema.Annotations.Empty, SchemaExtensions.SlotNames).Normalized(), row => Getter(maps[i].Getter(row, source).As<uint>(), size));
+        maps[i].Annotate(DataViewSchema.Annotations.Empty, SchemaExtensions.SlotNames), row => Getter(maps[i].Getter(row, source).As<uint>(), size));
 }, writer => writer.WriteArray(maps, (w, map) => map.Write(w)))
 {
     internal const string Signature = "OneHotEncodingTransform";

@@ -12,12 +12,11 @@ internal readonly record struct SlotMap(double Offset, double Scale, double Miss
     public static SlotMap[][] ReadAll(BinaryReader reader)
         => reader.ReadArray(column => column.ReadArray(r => new SlotMap(r.ReadDouble(), r.ReadDouble(), r.ReadDouble())));
 
-    public static Action<BinaryWriter> WriteAll(SlotMap[][] slots) => writer => writer.WriteArray(slots, (column, all) => column.WriteArray(all, (w, slot) =>
+    public static Action<BinaryWriter> WriteAll(SlotMap[][] columns) => writer => writer.WriteArray(columns, (w, slots) =>
     {
-        w.Write(slot.Offset);
-        w.Write(slot.Scale);
-        w.Write(slot.Missing);
-    }));
+        w.Write(slots.Length);
+        Array.ForEach(slots.SelectMany<SlotMap, double>(s => [s.Offset, s.Scale, s.Missing]).ToArray(), w.Write);
+    });
 
     /// <summary>Reads the columns, and makes a map of the values of each slot.</summary>
     public static SlotMap[][] TrainAll(IDataView data, InputOutputColumnPair[] columns, long maximum, Func<IReadOnlyList<double>, SlotMap> rule)
@@ -25,8 +24,7 @@ internal readonly record struct SlotMap(double Offset, double Scale, double Miss
         {
             var column = data.Schema.Require(pair.InputColumnName);
             Check(column.Name, column.Type.ItemType());
-            using var cursor = data.GetRowCursor([column]);
-            var rows = column.Type.ItemType().RawType.For<List<double[]>>(Rows<int>, cursor, column, maximum);
+            var rows = Numbers.Read(data, column).TakeWhile((_, i) => i < maximum).ToArray();
             var slots = (column.Type as VectorDataViewType)?.Size ?? 1;
             return Enumerable.Range(0, slots).Select(slot => rule(rows.Select(r => r[slot]).Where(double.IsFinite).ToArray())).ToArray();
         }).ToArray();
@@ -41,10 +39,6 @@ internal readonly record struct SlotMap(double Offset, double Scale, double Miss
             ? Values.Mapped<float, float>(row, source, (v, i) => float.IsNaN(v) ? (float)At(i).Missing : (v - (float)At(i).Offset) * (float)At(i).Scale)
             : Values.Mapped<double, double>(row, source, (v, i) => double.IsNaN(v) ? At(i).Missing : (v - At(i).Offset) * At(i).Scale);
     }
-
-    private static List<double[]> Rows<T>(DataViewRowCursor cursor, DataViewSchema.Column column, long maximum)
-        => Values.Read<T>(cursor, column).TakeWhile(_ => maximum-- > 0)
-            .Select(row => Array.ConvertAll(row, v => Convert.ToDouble(v, CultureInfo.InvariantCulture))).ToList();
 }
 
 public sealed class MissingValueReplacingEstimator : IEstimator<MissingValueReplacingTransformer>
@@ -59,7 +53,7 @@ public sealed class MissingValueReplacingEstimator : IEstimator<MissingValueRepl
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) =>
     {
         SlotMap.Check(source.Name, source.ItemType);
-        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames, SchemaExtensions.IsNormalized));
+        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames));
     });
 
     private double Statistic(IReadOnlyList<double> values) => values.Count == 0 ? 0 : _mode switch
@@ -78,7 +72,7 @@ public sealed class MissingValueReplacingTransformer : OneToOneTransformerBase
 {
     internal const string Signature = "NAReplaceTransform";
     internal MissingValueReplacingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(Signature, columns, (i, source)
-        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames, SchemaExtensions.IsNormalized), SlotMap.Getter(slots[i], source)),
+        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames), SlotMap.Getter(slots[i], source)),
         SlotMap.WriteAll(slots))
     { }
 }
@@ -95,7 +89,7 @@ public sealed class NormalizingEstimator : IEstimator<NormalizingTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) =>
     {
         SlotMap.Check(source.Name, source.ItemType);
-        return source.With(name, source.ItemType, [SchemaShape.Column.Normalized, .. source.Only(SchemaExtensions.SlotNames)]);
+        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames));
     });
 
     /// <summary>To variance 1, and to mean 0 unless zeros must stay zeros. A constant slot says nothing, and becomes 0.</summary>
@@ -120,7 +114,7 @@ public sealed class NormalizingTransformer : OneToOneTransformerBase
 {
     internal const string Signature = "Normalizer";
     internal NormalizingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(Signature, columns, (i, source)
-        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames).Normalized(), SlotMap.Getter(slots[i], source)), SlotMap.WriteAll(slots))
+        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames), SlotMap.Getter(slots[i], source)), SlotMap.WriteAll(slots))
     { }
 }
 
