@@ -231,6 +231,7 @@ function Request-Answer {
     # Nothing was learned about the feed: better the old answer than none.
     if (Get-Answer 0) {
       Say "The package feed cannot be asked ($(Get-FirstError)); going on with packages from $(Get-Answer 0) as before."
+      (Get-Item -LiteralPath $FeedFile).LastWriteTime = Get-Date
       return
     }
     Stop-With "The package feed cannot be asked ($(Get-FirstError)); mend that, or choose with --packages nuget|standin."

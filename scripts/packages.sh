@@ -196,13 +196,13 @@ ask_feed() {
   fi
   missing="$(sed -nE 's/.*error NU110[0-3]: Unable to find package ([^ ]+)( with version \(>= ([^)]+)\))?.*/\1 \3/p' "$state/probe.log" |
     sed -E 's/\.? *$//' | LC_ALL=C sort -u | paste -sd, - | sed 's/,/, /g')"
-  cp "$state/probe.log" "$state/probe-everything.log"
   if ! find_protobuf; then
     # Nothing was learned about the feed: better the old answer than none.
-    [ -f "$state/feed" ] && [ -f "$root/src/Cli/obj/project.assets.json" ] && {
+    if [ -f "$state/feed" ]; then
       say "The package feed cannot be asked ($(first_error)); going on with packages from $(answer 1) as before."
+      touch "$state/feed"
       return
-    }
+    fi
     fail "The package feed cannot be asked ($(first_error)); mend that, or choose with --packages nuget|standin."
   fi
   remember standin "$protobuf"
