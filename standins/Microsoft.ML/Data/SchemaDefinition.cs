@@ -63,6 +63,13 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
         public string ColumnName { get; set; }
         public DataViewType ColumnType { get; set; }
         public DataViewSchema.Annotations Annotations { get; internal set; } = DataViewSchema.Annotations.Empty;
+        public void AddAnnotation<T>(string kind, T value, DataViewType annotationType)
+        {
+            var builder = new DataViewSchema.Annotations.Builder();
+            builder.Add(Annotations, _ => true);
+            builder.Add<T>(kind, annotationType, (ref T target) => target = value);
+            Annotations = builder.ToAnnotations();
+        }
     }
 
     [Flags]
