@@ -56,8 +56,8 @@ public sealed class BatchNormRegressionTrainerTests
         Assert.Equal(["Features", "Label", "Weight", "Copy", "Score"], output.Select(column => column.Name));
         Assert.Equal(output.Select(column => column.Name), shape!.Select(column => column.Name));
         Assert.Equal(NumberDataViewType.Single, output["Score"].Type);
-        Assert.Equal(NumberDataViewType.Single, shape!.Last().ItemType);
-        Assert.Equal(SchemaShape.Column.VectorKind.Scalar, shape!.Last().Kind);
+        Assert.Equal(NumberDataViewType.Single, shape![^1].ItemType);
+        Assert.Equal(SchemaShape.Column.VectorKind.Scalar, shape![^1].Kind);
     }
 
     [Fact]
