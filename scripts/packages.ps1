@@ -337,7 +337,7 @@ function Get-SourceFiles([string] $Folder) {
 # Changes when the tool must be built again: source, how it is built, where its packages come from. Contents, not dates: a clone, a copy
 # and a checkout of another branch all have dates that say nothing.
 function Get-ToolFingerprint([string] $Source) {
-  $files = @(Get-SourceFiles (Join-Path $Root 'src')) + @(Get-SourceFiles (Join-Path $Root 'standins'))
+  [string[]] $files = @('src', 'standins', 'sample-data' | ForEach-Object { Get-SourceFiles (Join-Path $Root $_) })
   $files += @('Directory.Build.props', 'Directory.Build.targets', 'Directory.Packages.props', '.editorconfig' | ForEach-Object { Join-Path $Root $_ })
   [Array]::Sort($files, [StringComparer]::Ordinal)
   $parts = @($Source, (Get-FeedFingerprint), (Read-Text $LocalProps))

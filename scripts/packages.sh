@@ -310,7 +310,7 @@ tool_fingerprint() {
     feed_fingerprint
     cat "$local_props" 2>/dev/null || true
     cd "$root"
-    find src standins Directory.Build.props Directory.Build.targets Directory.Packages.props .editorconfig \
+    find src standins sample-data Directory.Build.props Directory.Build.targets Directory.Packages.props .editorconfig \
       \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f -exec cksum {} + | LC_ALL=C sort
   } | cksum
 }

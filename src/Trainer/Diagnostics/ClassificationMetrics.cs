@@ -55,10 +55,25 @@ public static class ClassificationMetrics
         }
 
         return right / total;
+    }
 
-        static int Class(ReadOnlySpan<float> values) => values.Length == 1
-            ? values[0] > 0.5f ? 1 : 0
-            : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
+    /// <summary>
+    /// The mean over the classes of the share of a class's rows that are recognized (its recall), so that a rare class counts as much as a
+    /// frequent one. Classes that no row has are left out. Parameters as for <see cref="Accuracy"/>.
+    /// </summary>
+    public static double MacroAccuracy(ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, int classes, float[]? weights = null)
+    {
+        var right = new double[Math.Max(classes, 2)];
+        var total = new double[right.Length];
+        for (var row = 0; row < predictions.Length / classes; row++)
+        {
+            var weight = weights is null ? 1.0 : weights[row];
+            var actual = Class(targets.Slice(row * classes, classes));
+            total[actual] += weight;
+            if (Class(predictions.Slice(row * classes, classes)) == actual) right[actual] += weight;
+        }
+
+        return Enumerable.Range(0, right.Length).Where(index => total[index] > 0).Select(index => right[index] / total[index]).DefaultIfEmpty(double.NaN).Average();
     }
 
     /// <summary>
@@ -83,4 +98,8 @@ public static class ClassificationMetrics
 
         return sum / total;
     }
+
+    private static int Class(ReadOnlySpan<float> values) => values.Length == 1
+        ? values[0] > 0.5f ? 1 : 0
+        : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
 }

@@ -13,10 +13,6 @@ internal sealed record VarianceScalingInitializer(string Name, Func<double, doub
             : (shape[1] * positions, shape[0] * positions);
         var deviation = Math.Sqrt(Variance(fanIn, fanOut));
         for (var i = 0; i < values.Length; i++)
-            values[i] = (float)(deviation * (Uniform ? Math.Sqrt(3) * ((2 * random.NextDouble()) - 1) : Gaussian(random)));
+            values[i] = (float)(deviation * (Uniform ? Math.Sqrt(3) * ((2 * random.NextDouble()) - 1) : NextGaussian(random)));
     }
-
-    // Box and Muller 1958; 1 − u keeps the logarithm finite.
-    private static double Gaussian(Random random) =>
-        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -23,7 +23,19 @@ public abstract record Optimizer
     /// <param name="momentum">From 0 (the default) to below 1.</param>
     /// <param name="weightDecay">Added to the gradient of weights (not of gamma, beta and biases), times the weight. Default: 0.</param>
     public static Optimizer Sgd(float learningRate = 0.1f, float momentum = 0, float weightDecay = 0) =>
-        new SgdOptimizer(learningRate, momentum, weightDecay);
+        new SgdOptimizer(learningRate, momentum, weightDecay, nesterov: false);
+
+    /// <summary>
+    /// Nesterov's accelerated gradient as deep learning writes it (Sutskever et al. 2013, section 2, in the form of PyTorch):
+    /// <c>v ← momentum·v + g</c>, <c>p ← p − learningRate·(g + momentum·v)</c>.
+    /// </summary>
+    /// <param name="learningRate">The step size. Default: 0.1.</param>
+    /// <param name="momentum">Above 0, below 1. Default: 0.9.</param>
+    /// <param name="weightDecay">Added to the gradient of weights (not of gamma, beta and biases), times the weight. Default: 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
+    public static Optimizer Nesterov(float learningRate = 0.1f, float momentum = 0.9f, float weightDecay = 0) => momentum > 0
+        ? new SgdOptimizer(learningRate, momentum, weightDecay, nesterov: true)
+        : throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "Nesterov's momentum is above 0 and below 1; without momentum, use Sgd.");
 
     /// <summary>Adam (Kingma and Ba 2015, arXiv 1412.6980, Algorithm 1).</summary>
     /// <param name="learningRate">The step size. Default: 1e-3.</param>

@@ -1,12 +1,13 @@
 namespace MlNetBatchNorm.Trainer;
 
-/// <summary>Stochastic gradient descent, with or without momentum.</summary>
+/// <summary>Stochastic gradient descent, with or without momentum, plain or Nesterov's.</summary>
 internal sealed record SgdOptimizer : Optimizer
 {
     private readonly float _momentum;
     private readonly float _weightDecay;
+    private readonly bool _nesterov;
 
-    public SgdOptimizer(float learningRate, float momentum, float weightDecay)
+    public SgdOptimizer(float learningRate, float momentum, float weightDecay, bool nesterov)
         : base(learningRate)
     {
         if (momentum is not (>= 0 and < 1))
@@ -15,6 +16,7 @@ internal sealed record SgdOptimizer : Optimizer
             throw new ArgumentOutOfRangeException(nameof(weightDecay), weightDecay, "Weight decay is a finite number from 0.");
         _momentum = momentum;
         _weightDecay = weightDecay;
+        _nesterov = nesterov;
     }
 
     public override void Emit(UpdateGraph graph)
@@ -52,13 +54,15 @@ internal sealed record SgdOptimizer : Optimizer
         var current = graph.CurrentVector(group);
         var gradient = graph.GradientVector(group);
         if (decay > 0) gradient = nodes.Node("Add", [gradient, nodes.Node("Mul", [current, nodes.Constant(decay)])]);
-        var velocity = gradient;
+        var direction = gradient;
         if (_momentum > 0)
         {
-            velocity = nodes.Node("Add", [nodes.Node("Mul", [graph.Slot(group, "velocity"), nodes.Constant(_momentum)]), gradient]);
+            // v ← µ·v + g; the step is v, or with Nesterov g + µ·v: where v would lead, seen from where it leads.
+            var velocity = nodes.Node("Add", [nodes.Node("Mul", [graph.Slot(group, "velocity"), nodes.Constant(_momentum)]), gradient]);
             graph.SetSlot(group, "velocity", velocity);
+            direction = _nesterov ? nodes.Node("Add", [gradient, nodes.Node("Mul", [velocity, nodes.Constant(_momentum)])]) : velocity;
         }
 
-        graph.UpdateVector(group, nodes.Node("Sub", [current, nodes.Node("Mul", [velocity, graph.LearningRate])]));
+        graph.UpdateVector(group, nodes.Node("Sub", [current, nodes.Node("Mul", [direction, graph.LearningRate])]));
     }
 }

@@ -13,6 +13,8 @@ internal sealed class EvaluationStep : IDisposable
 
     private readonly OnnxSession _session;
     private readonly LabeledRows _rows;
+    private readonly LabeledRows _standardized;
+    private readonly TargetStandardization? _targetStandardization;
     private readonly Loss _loss;
     private readonly string[] _parameters;
     private readonly TensorBuffer<float> _features;
@@ -22,9 +24,16 @@ internal sealed class EvaluationStep : IDisposable
     private readonly Dictionary<(ParameterStore Store, int Rows), BoundRun> _runs = [];
     private readonly float[] _allPredictions;
 
-    public EvaluationStep(Network network, Loss loss, LabeledRows rows, SessionSettings settings)
+    /// <param name="network">The architecture.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="rows">The rows, with their targets in their own unit.</param>
+    /// <param name="targets">The standardization of the targets that the network learns; null = it learns them as they are.</param>
+    /// <param name="settings">Device and threads.</param>
+    public EvaluationStep(Network network, Loss loss, LabeledRows rows, TargetStandardization? targets, SessionSettings settings)
     {
         _rows = rows;
+        _standardized = targets?.Apply(rows) ?? rows;
+        _targetStandardization = targets;
         _loss = loss;
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         var nodes = new GraphBuilder("evaluation step");
@@ -32,7 +41,7 @@ internal sealed class EvaluationStep : IDisposable
         var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, Dimension.Rows, rows.Outputs);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
-        var output = graph.Emit(network, x);
+        var output = graph.Infer(network.Sites, x);
         nodes.Output(RowLossOutput, loss.RowLoss(nodes, output, target), DataType.Float, Dimension.Rows, 1);
         nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, Dimension.Rows, rows.Outputs);
         _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });
@@ -53,7 +62,7 @@ internal sealed class EvaluationStep : IDisposable
         {
             var count = Math.Min(BatchSize, _rows.Count - first);
             _rows.Features.AsSpan(first * width, count * width).CopyTo(_features.Span);
-            _rows.Targets.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
+            _standardized.Targets.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
             Bound(parameters, count).Run();
             _predictions.Span[..(count * _rows.Outputs)].CopyTo(_allPredictions.AsSpan(first * _rows.Outputs));
             for (var i = 0; i < count; i++)
@@ -64,6 +73,7 @@ internal sealed class EvaluationStep : IDisposable
             }
         }
 
+        _targetStandardization?.Restore(_allPredictions);
         return new Evaluation(weight > 0 ? loss / weight : double.NaN, _loss.Metrics(_allPredictions, _rows));
     }
 

@@ -11,11 +11,13 @@ public sealed class UpdateGraph
 {
     private readonly TrainingGraph _training;
     private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
+    private readonly GradientClipping? _clipping;
 
-    internal UpdateGraph(TrainingGraph training, IReadOnlyList<ParameterGroup> groups)
+    internal UpdateGraph(TrainingGraph training, IReadOnlyList<ParameterGroup> groups, float? gradientNorm = null)
     {
         _training = training;
         Groups = groups;
+        if (gradientNorm is { } norm) _clipping = GradientClipping.Emit(training, groups, norm);
     }
 
     /// <summary>The graph that nodes are added to.</summary>
@@ -39,8 +41,8 @@ public sealed class UpdateGraph
     /// <summary>A parameter's value before the step.</summary>
     public Value Current(Parameter parameter) => _training.Parameter(parameter);
 
-    /// <summary>A parameter's gradient.</summary>
-    public Gradient GradientOf(Parameter parameter) => _training.GradientOf(parameter);
+    /// <summary>A parameter's gradient; clipped, where the training clips gradients.</summary>
+    public Gradient GradientOf(Parameter parameter) => _clipping?.GradientOf(parameter) ?? _training.GradientOf(parameter);
 
     /// <summary>Sets a parameter's value after the step.</summary>
     public void Update(Parameter parameter, Value next)
