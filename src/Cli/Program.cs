@@ -1,1 +1,30 @@
-Console.WriteLine("mlnetbn 0.1.0");
+using System.CommandLine;
+using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Cli.Commands;
+
+var root = new RootCommand("Train batch-normalised networks, fold them into plain ONNX, and score tables with them.")
+{
+    DemoCommand.Create(),
+    TrainCommand.Create(),
+    ScoreCommand.Create(),
+    FoldCommand.Create(),
+    InspectCommand.Create(),
+    BenchCommand.Create(),
+};
+var result = root.Parse(args);
+
+// Wrong usage is 2, so that a script can tell it from work that failed (1).
+if (result.Errors.Count > 0)
+{
+    foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message.ReplaceLineEndings(" ").Replace('\t', ' ')}");
+    Console.Error.WriteLine("mlnetbn: see --help");
+    return ExitCode.Usage;
+}
+
+using var interrupt = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = true;
+    interrupt.Cancel();
+};
+return await Failure.Guard(() => result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token));

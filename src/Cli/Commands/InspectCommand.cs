@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Globalization;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using Spectre.Console;
+
+namespace MlNetBatchNorm.Cli.Commands;
+
+/// <summary><c>mlnetbn inspect</c>: what is in an ONNX file.</summary>
+internal static class InspectCommand
+{
+    // Longer values (a feature map, say) are cut, so that the table stays a table.
+    private const int LongestValue = 200;
+
+    public static Command Create()
+    {
+        var path = new Argument<string>("MODEL.onnx") { Description = "any ONNX model" };
+        var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path };
+        command.SetAction(arguments => Show(arguments.GetRequiredValue(path)));
+        return command;
+    }
+
+    private static void Show(string path)
+    {
+        var model = ModelFile.Read(path);
+        GraphChecker.Check(model);
+        var graph = model.Graph;
+        var table = new Table().HideHeaders().AddColumns("name", "value").Border(TableBorder.Rounded);
+        Row("file", $"{path} ({new FileInfo(path).Length.ToString("N0", CultureInfo.InvariantCulture)} bytes)");
+        Row("producer", $"{model.ProducerName} {model.ProducerVersion}".Trim());
+        Row("opset", string.Join(", ", model.OpsetImport.Select(opset => $"{(opset.Domain.Length == 0 ? "ai.onnx" : opset.Domain)} {opset.Version}")));
+        Row("inputs", string.Join("\n", graph.Input.Select(Describe)));
+        Row("outputs", string.Join("\n", graph.Output.Select(Describe)));
+        Row("nodes", $"{graph.Node.Count}: {string.Join(", ", graph.Node.GroupBy(node => node.OpType).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{group.Count()} {group.Key}"))}");
+        Row("batch normalizations", graph.Node.Count(node => node.OpType == "BatchNormalization").ToString(CultureInfo.InvariantCulture));
+        Row("parameters", graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString("N0", CultureInfo.InvariantCulture));
+        foreach (var entry in model.MetadataProps)
+            Row(entry.Key, entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
+
+        // A pipe has no width: the lines must not be broken where a terminal would break them.
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
+        AnsiConsole.Write(table);
+
+        void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
+    }
+
+    private static string Describe(ValueInfoProto value)
+    {
+        var tensor = value.Type?.TensorType;
+        if (tensor is null) return value.Name;
+        var shape = tensor.Shape is null ? "any shape" : $"[{string.Join(", ", tensor.Shape.Dim.Select(Dimension.From))}]";
+        return $"{value.Name}: {((TensorProto.Types.DataType)tensor.ElemType).ToString().ToLowerInvariant()} {shape}";
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Commands;
+
+/// <summary><c>mlnetbn train</c>: from a CSV file to a tested, folded model.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var data = new Argument<string>("DATA.csv") { Description = "the table to learn from; missing values are empty fields" };
+        var label = new Option<string>("--label") { Description = "the column to predict", Required = true, HelpName = "COLUMN" };
+        var task = new Option<string>("--task")
+        {
+            Description = "what to predict: one of two classes, one of several, or a number",
+            HelpName = string.Join('|', TaskNames.All),
+            DefaultValueFactory = _ => TaskNames.NameOf(TaskKind.Binary),
+        };
+        task.AcceptOnlyFromAmong([.. TaskNames.All]);
+        var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
+        var test = new Option<string?>("--test") { Description = "a table to test on", HelpName = "TEST.csv" };
+        var fraction = new Option<double>("--test-fraction")
+        {
+            Description = "without --test: the share of rows to test on, taken evenly from the whole table",
+            DefaultValueFactory = _ => 0.2,
+        };
+        fraction.RequireRange(0.001, 0.999);
+        var positive = new Option<string?>("--positive") { Description = "the positive class; without it yes, true or 1, otherwise the rarer one", HelpName = "VALUE" };
+        var categorical = new Option<string[]>("--categorical") { Description = "a column to take as categories although it holds numbers", HelpName = "COLUMN" };
+        var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
+        var network = new NetworkOptions();
+        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.")
+        {
+            data, label, task, output, test, fraction, positive, categorical, ignore,
+        };
+        network.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(test) is not null && result.GetResult(fraction) is { Implicit: false })
+                result.AddError("--test and --test-fraction exclude each other: with a test table, none of DATA.csv is held back.");
+            if (result.GetResult(positive) is not null && result.GetValue(task) != TaskNames.NameOf(TaskKind.Binary))
+                result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
+        });
+        command.SetAction((arguments, cancellation) =>
+        {
+            var table = CsvTable.Read(arguments.GetRequiredValue(data));
+            var (training, testing) = arguments.GetValue(test) is { } testPath
+                ? (table, CsvTable.Read(testPath))
+                : TableSplit.Every(table, arguments.GetValue(fraction));
+            var options = new TableTrainingOptions
+            {
+                Label = arguments.GetRequiredValue(label),
+                Task = TaskNames.Find(arguments.GetRequiredValue(task))!.Value,
+                Schema = new TableSchemaOptions
+                {
+                    Positive = arguments.GetValue(positive),
+                    Categorical = arguments.GetValue(categorical) ?? [],
+                    Ignore = arguments.GetValue(ignore) ?? [],
+                },
+                Network = network.Read(arguments),
+            };
+            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), cancellation);
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+}

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli;
+
+/// <summary>Failures become one line on stderr and an exit code; never a stack trace.</summary>
+internal static class Failure
+{
+    public static async Task<int> Guard(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (OperationCanceledException)
+        {
+            return Report("stopped; nothing was written.", ExitCode.Failed);
+        }
+        catch (VerificationException exception)
+        {
+            return Report(exception.Message, ExitCode.VerificationFailed);
+        }
+        catch (Exception exception) when (IsExpected(exception))
+        {
+            return Report(exception.Message, ExitCode.Failed);
+        }
+        catch (Exception exception)
+        {
+            // A mistake of ours: the type helps whoever mends it, and the trace is there for who asks.
+            if (Environment.GetEnvironmentVariable("MLNETBN_TRACE") is { Length: > 0 }) await Console.Error.WriteLineAsync(exception.ToString());
+            return Report(
+                $"this should not have happened ({exception.GetType().Name}): {exception.Message} Set MLNETBN_TRACE=1 to see where.", ExitCode.Failed);
+        }
+    }
+
+    private static int Report(string message, int code)
+    {
+        Console.Error.WriteLine($"mlnetbn: {message.ReplaceLineEndings(" ")}");
+        return code;
+    }
+
+    // What bad input, a full disk or a missing device look like.
+    private static bool IsExpected(Exception exception) => exception
+        is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or DivergenceException
+        or InvalidDataException or IOException or UnauthorizedAccessException or JsonException or NotSupportedException or ArgumentException;
+}

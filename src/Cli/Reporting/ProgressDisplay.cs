@@ -1,0 +1,57 @@
+using System.Globalization;
+using MlNetBatchNorm.Trainer;
+using Spectre.Console;
+
+namespace MlNetBatchNorm.Cli.Reporting;
+
+/// <summary>Shows a line for each epoch on stderr; on a terminal also a bar below them that moves.</summary>
+internal abstract class ProgressDisplay : IDisposable
+{
+    public static ProgressDisplay Create() => Console.IsErrorRedirected ? new PlainLines() : new LiveBar();
+
+    public abstract void Epoch(EpochReport report);
+
+    public virtual void Dispose()
+    {
+    }
+
+    private static string Describe(EpochReport report)
+    {
+        var text = string.Create(CultureInfo.InvariantCulture, $"epoch {report.Epoch,3}/{report.Epochs}  loss {report.Loss:0.0000}");
+        if (report.Validation is not { } validation) return text;
+        text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {validation.Loss:0.0000}");
+        foreach (var (name, value) in validation.Metrics.Where(metric => metric.Key != "logLoss"))
+            text += $"  {Figure.Name(name)} {Figure.Value(name, value)}";
+        return report.IsBest ? $"{text}  *" : text;
+    }
+
+    private sealed class PlainLines : ProgressDisplay
+    {
+        public override void Epoch(EpochReport report) => Console.Error.WriteLine(Describe(report));
+    }
+
+    private sealed class LiveBar : ProgressDisplay
+    {
+        private const int Width = 30;
+
+        private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+
+        public override void Epoch(EpochReport report)
+        {
+            Clear();
+            _console.MarkupLine(report.IsBest ? $"[green]{Markup.Escape(Describe(report))}[/]" : Markup.Escape(Describe(report)));
+            var done = Width * report.Epoch / report.Epochs;
+            var left = report.Elapsed / report.Epoch * (report.Epochs - report.Epoch);
+            _console.Markup($"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");
+        }
+
+        public override void Dispose()
+        {
+            Clear();
+            base.Dispose();
+        }
+
+        // The bar is the last line, without an end.
+        private static void Clear() => Console.Error.Write("\r\u001b[K");
+    }
+}

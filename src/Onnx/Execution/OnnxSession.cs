@@ -1,0 +1,162 @@
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>.</summary>
+public sealed class OnnxSession : IDisposable
+{
+    private readonly string _name;
+
+    private OnnxSession(InferenceSession native, string name, Device actualDevice)
+    {
+        Native = native;
+        _name = name;
+        ActualDevice = actualDevice;
+        Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
+        Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
+    }
+
+    /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
+    public Device ActualDevice { get; }
+
+    /// <summary>The inputs, in the model's order.</summary>
+    public IReadOnlyList<TensorInfo> Inputs { get; }
+
+    /// <summary>The outputs, in the model's order.</summary>
+    public IReadOnlyList<TensorInfo> Outputs { get; }
+
+    /// <summary>The metadata of the model.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => Native.ModelMetadata.CustomMetadataMap;
+
+    internal InferenceSession Native { get; }
+
+    /// <summary>Loads a model from a file; external data is found beside it.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static OnnxSession Load(string path, SessionSettings? settings = null)
+    {
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
+        return Load(options => new InferenceSession(path, options), settings ?? new(), $"'{path}'");
+    }
+
+    /// <summary>Loads a model from memory.</summary>
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static OnnxSession Load(byte[] model, SessionSettings? settings = null) =>
+        Load(options => new InferenceSession(model, options), settings ?? new(), "the model");
+
+    /// <summary>Loads a model that was just built.</summary>
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static OnnxSession Load(ModelProto model, SessionSettings? settings = null) => Load(model.ToByteArray(), settings);
+
+    /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
+    public BoundRun CreateBoundRun() => new(this, Native.CreateIoBinding());
+
+    /// <summary>Runs the model on tensors in managed memory and returns all outputs. Convenient, not fast.</summary>
+    /// <param name="inputs">A tensor for each input, by name.</param>
+    /// <exception cref="ArgumentException">An input that the model does not have.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    public IReadOnlyDictionary<string, HostTensor> Run(IReadOnlyDictionary<string, HostTensor> inputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        var values = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var (input, tensor) in inputs)
+            {
+                RequireInput(input);
+                values.Add(input, HostTensorConversion.ToOrtValue(tensor));
+            }
+
+            using var options = new RunOptions();
+            using var results = Native.Run(options, values, Native.OutputNames);
+            return results
+                .Select((result, index) => (Name: Native.OutputNames[index], Tensor: HostTensorConversion.FromOrtValue(result)))
+                .ToDictionary(output => output.Name, output => output.Tensor, StringComparer.Ordinal);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw Failure(exception, inputs.Select(input => $"{input.Key} [{string.Join(", ", input.Value.Shape)}]"));
+        }
+        finally
+        {
+            foreach (var value in values.Values) value.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Native.Dispose();
+
+    internal void RequireInput(string name) => Require(name, Inputs, "input");
+
+    internal void RequireOutput(string name) => Require(name, Outputs, "output");
+
+    internal ModelRunException Failure(OnnxRuntimeException exception, IEnumerable<string> inputs) =>
+        new($"Running {_name} failed on the inputs {string.Join("; ", inputs)}: {RuntimeMessage.OneLine(exception)}", exception);
+
+    private static OnnxSession Load(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string what)
+    {
+        var name = settings.Name ?? what;
+        using var options = NewOptions(settings);
+        var device = ExecutionProviders.Append(options, settings.Device);
+        try
+        {
+            return new OnnxSession(open(options), name, device);
+        }
+        catch (OnnxRuntimeException) when (settings.Device.Kind == DeviceKind.Auto && device.Kind != DeviceKind.Cpu)
+        {
+            // The provider loaded but the GPU did not answer (a driver that is too old, say).
+            return Load(open, settings with { Device = Device.Cpu }, what);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw new InvalidModelException($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
+        }
+    }
+
+    private static SessionOptions NewOptions(SessionSettings settings)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(settings.Threads, nameof(settings));
+        var options = new SessionOptions
+        {
+            IntraOpNumThreads = settings.Threads,
+            InterOpNumThreads = 1,
+            GraphOptimizationLevel = settings.Optimization switch
+            {
+                GraphOptimization.None => GraphOptimizationLevel.ORT_DISABLE_ALL,
+                GraphOptimization.Basic => GraphOptimizationLevel.ORT_ENABLE_BASIC,
+                GraphOptimization.Extended => GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+                GraphOptimization.All => GraphOptimizationLevel.ORT_ENABLE_ALL,
+                _ => throw new ArgumentOutOfRangeException(nameof(settings), settings.Optimization, "Unknown optimization level."),
+            },
+            // Errors reach the caller as exceptions; without this ONNX Runtime also prints them to stderr.
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        };
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
+        return options;
+    }
+
+    private static TensorInfo Describe(string name, NodeMetadata metadata)
+    {
+        if (!metadata.IsTensor) return new TensorInfo(name, DataType.Undefined, []);
+        var shape = metadata.Dimensions.Select((size, axis) =>
+            size >= 0 ? size
+            : metadata.SymbolicDimensions[axis] is { Length: > 0 } symbol ? symbol
+            : Dimension.Unknown);
+        return new TensorInfo(name, (DataType)(int)metadata.ElementDataType, [.. shape]);
+    }
+
+    private void Require(string name, IReadOnlyList<TensorInfo> declared, string kind)
+    {
+        foreach (var tensor in declared)
+            if (tensor.Name == name) return;
+        throw new ArgumentException(
+            $"{_name} has no {kind} '{name}'; its {kind}s are {string.Join(", ", declared.Select(tensor => tensor.Name))}.", nameof(name));
+    }
+}

@@ -1,0 +1,25 @@
+using System.Text.RegularExpressions;
+using Microsoft.ML.OnnxRuntime;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>ONNX Runtime's error messages on one line, without source locations and stack traces of its own.</summary>
+internal static partial class RuntimeMessage
+{
+    public static string OneLine(OnnxRuntimeException exception)
+    {
+        var text = StackTrace().Split(exception.Message, 2)[0];
+        text = SourceLocation().Replace(text, " ");
+        return WhiteSpace().Replace(text, " ").Trim();
+    }
+
+    [GeneratedRegex(@"\s*Stacktrace:", RegexOptions.IgnoreCase)]
+    private static partial Regex StackTrace();
+
+    // ".../core/providers/cpu/x.cc:123 onnxruntime::Function(args) " as ONNX Runtime puts in front of its words.
+    [GeneratedRegex(@"\S*\.(cc|h|hpp|cpp):\d+ (\S+::)?[\w~<>]+\([^)]*\)( const)?( \[.*?\])?\s*")]
+    private static partial Regex SourceLocation();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+}

@@ -1,0 +1,23 @@
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>How a model is to be run.</summary>
+public sealed record SessionSettings
+{
+    /// <summary>The device. Default: the CPU.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Threads that share one operator; 0 = one for each physical core. Default: 1, the fastest for small networks.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>How much ONNX Runtime may rewrite the graph. Default: <see cref="GraphOptimization.All"/>.</summary>
+    public GraphOptimization Optimization { get; init; } = GraphOptimization.All;
+
+    /// <summary>
+    /// Whether idle threads wait for work by spinning: quicker, at the price of a busy core. Default: true. Without effect when
+    /// <see cref="Threads"/> is 1.
+    /// </summary>
+    public bool Spinning { get; init; } = true;
+
+    /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
+    public string? Name { get; init; }
+}

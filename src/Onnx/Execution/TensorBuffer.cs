@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>
+/// A block of memory, aligned for vector instructions, that a model reads from or writes to without a copy. Several views of different
+/// shapes can lie over one block (a full batch and a shorter last one).
+/// </summary>
+/// <typeparam name="T"><c>float</c>, <c>double</c>, <c>long</c>, <c>int</c> or <c>bool</c>.</typeparam>
+public sealed unsafe class TensorBuffer<T> : IDisposable
+    where T : unmanaged
+{
+    private const int Alignment = 64;
+
+    private readonly long[] _shape;
+    private T* _data;
+
+    /// <summary>Allocates a block, filled with zeros.</summary>
+    /// <param name="shape">The shape of the whole block; empty for a scalar.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative dimension, or more than 2^31 elements.</exception>
+    public TensorBuffer(params long[] shape)
+    {
+        long length = 1;
+        foreach (var size in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
+            length = checked(length * size);
+        }
+
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
+        _shape = [.. shape];
+        Length = (int)length;
+        var bytes = (nuint)Math.Max(length * sizeof(T), 1);
+        _data = (T*)NativeMemory.AlignedAlloc(bytes, Alignment);
+        NativeMemory.Clear(_data, bytes);
+        GC.AddMemoryPressure((long)bytes);
+    }
+
+    /// <summary>Frees the block if <see cref="Dispose"/> was forgotten.</summary>
+    ~TensorBuffer() => Free();
+
+    /// <summary>The number of elements.</summary>
+    public int Length { get; }
+
+    /// <summary>The shape of the whole block.</summary>
+    public IReadOnlyList<long> Shape => _shape;
+
+    /// <summary>The elements, row-major.</summary>
+    /// <exception cref="ObjectDisposedException">The block has been freed.</exception>
+    public Span<T> Span
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_data is null, this);
+            return new Span<T>(_data, Length);
+        }
+    }
+
+    /// <summary>Frees the block. No run that it is bound to may be started afterwards.</summary>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>The whole block.</summary>
+    public TensorView<T> Whole => new(this, 0, _shape);
+
+    /// <summary>The first <paramref name="count"/> entries along the first axis.</summary>
+    public TensorView<T> Rows(int count) => new(this, 0, [count, .. _shape.AsSpan(1)]);
+
+    /// <summary>A tensor of another shape that starts at element <paramref name="offset"/>.</summary>
+    public TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
+
+    /// <summary>A view as ONNX Runtime sees it; the caller disposes it.</summary>
+    internal OrtValue ToOrtValue(TensorView<T> view)
+    {
+        ObjectDisposedException.ThrowIf(_data is null, this);
+        return OrtValue.CreateTensorValueWithData(
+            OrtMemoryInfo.DefaultInstance, ElementType, view.Shape, (nint)(_data + view.Offset), (long)view.Length * sizeof(T));
+    }
+
+    private static TensorElementType ElementType =>
+        typeof(T) == typeof(float) ? TensorElementType.Float :
+        typeof(T) == typeof(double) ? TensorElementType.Double :
+        typeof(T) == typeof(long) ? TensorElementType.Int64 :
+        typeof(T) == typeof(int) ? TensorElementType.Int32 :
+        typeof(T) == typeof(bool) ? TensorElementType.Bool :
+        throw new NotSupportedException($"A tensor buffer of {typeof(T).Name} is not supported; use float, double, long, int or bool.");
+
+    private void Free()
+    {
+        if (_data is null) return;
+        NativeMemory.AlignedFree(_data);
+        _data = null;
+        GC.RemoveMemoryPressure(Math.Max((long)Length * sizeof(T), 1));
+    }
+}

@@ -1,0 +1,14 @@
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>An input or output of a loaded model.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">Its element type; <see cref="DataType.Undefined"/> for a sequence or map.</param>
+/// <param name="Shape">Its declared shape.</param>
+public sealed record TensorInfo(string Name, DataType Type, IReadOnlyList<Dimension> Shape)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}: {Type}[{string.Join(", ", Shape)}]";
+}

@@ -1,0 +1,78 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// Folds the batch normalizations of a model into the operators around them. At inference a batch normalization is y = a·x + b with
+/// a = γ / √(σ² + ε) and b = β − a·μ (Ioffe and Szegedy 2015, Algorithm 2), and most neighbours can take that into their weights.
+/// </summary>
+public static class BatchNormFolder
+{
+    /// <summary>Folds what can be folded and says of everything else why not.</summary>
+    /// <param name="model">The model; it is left as it is.</param>
+    /// <param name="options">Matters of choice; null for the defaults.</param>
+    /// <exception cref="InvalidModelException">The model is not valid; see <see cref="GraphChecker"/>.</exception>
+    public static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        GraphChecker.Check(model);
+        var folded = model.Clone();
+        var editor = new ModelEditor(folded, options ?? new FoldOptions());
+        var batchNorms = FindAll(editor);
+        FoldToFixedPoint(editor, batchNorms);
+        foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
+        {
+            batchNorm.MoveScaleOn();
+            if (editor.Options.Expand) batchNorm.Expand();
+        }
+
+        editor.Finish();
+        var functions = folded.Functions.SelectMany(InFunction);
+        var (before, after) = (ModelSize.Of(model), ModelSize.Of(folded));
+        return new FoldResult
+        {
+            Model = folded,
+            BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
+            Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
+            NodesBefore = before.Nodes,
+            NodesAfter = after.Nodes,
+            ParametersBefore = before.Parameters,
+            ParametersAfter = after.Parameters,
+            BytesBefore = before.Bytes,
+            BytesAfter = after.Bytes,
+        };
+    }
+
+    private static IEnumerable<BatchNormOutcome> InFunction(FunctionProto function) =>
+        from node in function.Node
+        where node.Is("BatchNormalization")
+        let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
+        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
+
+    private static List<BatchNormFold> FindAll(ModelEditor editor) =>
+    [
+        .. from graph in editor.Graphs
+           from node in graph.Graph.Node
+           where node.Is("BatchNormalization")
+           select new BatchNormFold(node, graph),
+    ];
+
+    // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
+    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms)
+    {
+        var arithmetic = editor.Graphs.SelectMany(graph => graph.Graph.Node.Select(node => (graph, node)))
+            .Where(pair => pair.node.OpType is "Mul" or "Div" or "Add" or "Sub").ToList();
+        bool changed;
+        do
+        {
+            // First what stands behind a batch normalization becomes part of it, so that the whole chain moves up in one go.
+            changed = false;
+            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph)) > 0) changed = true;
+            foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone)) changed |= batchNorm.TryFold();
+            // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
+            if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
+        }
+        while (changed);
+    }
+}

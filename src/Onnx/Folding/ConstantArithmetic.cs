@@ -1,0 +1,59 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>Reads x·k, x/k, x+k, x−k and k−x, with a constant k of one element or one per channel, as a channel map.</summary>
+internal static class ConstantArithmetic
+{
+    /// <summary>The map of a node, or null when it is none of these.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="plan">Gives constants and shapes.</param>
+    /// <param name="data">Which input is x.</param>
+    public static ChannelMap? Read(NodeProto node, FoldPlan plan, out int data)
+    {
+        data = 0;
+        if (!node.IsStandard() || node.OpType is not ("Mul" or "Div" or "Add" or "Sub") || node.Input.Count != 2) return null;
+        var constant = plan.Constant(node, 1).Tensor;
+        if (constant is null)
+        {
+            if (node.OpType == "Div" || plan.Constant(node, 0).Tensor is not { } first) return null;
+            (constant, data) = (first, 1);
+        }
+
+        var channelAxis = ChannelAxis(node, plan.Graph, data, constant);
+        if (channelAxis is not { } axis) return null;
+        var k = constant.ToArray();
+        var (ones, zeros) = (Array.ConvertAll(k, _ => 1.0), new double[k.Length]);
+        var map = (node.OpType, data) switch
+        {
+            ("Mul", _) => new ChannelMap(axis, k, zeros),
+            ("Div", _) => new ChannelMap(axis, Array.ConvertAll(k, value => 1 / value), zeros),
+            ("Add", _) => new ChannelMap(axis, ones, k),
+            ("Sub", 0) => new ChannelMap(axis, ones, Array.ConvertAll(k, value => -value)),
+            _ => new ChannelMap(axis, Array.ConvertAll(k, _ => -1.0), k),
+        };
+        return map.IsFinite ? map : null;
+    }
+
+    private static int? ChannelAxis(NodeProto node, GraphEditor graph, int data, RealTensor constant)
+    {
+        var rank = graph.Shape(node.InputAt(data))?.Rank;
+        var wide = Enumerable.Range(0, constant.Rank).Where(axis => constant.Shape[axis] != 1).ToArray();
+        if (wide.Length > 1 || constant.Count == 0) return null;
+        if (graph.Opset < 7)
+        {
+            // The old broadcast aligns the constant at an axis that is given, or at the end.
+            if (data != 0 || (node.Integer("broadcast", 0) == 0 && constant.Count != 1)) return null;
+            if (wide.Length == 0) return 0;
+            if (node.Attribute("axis") is { } given) return (int)given.I + wide[0];
+            return rank is { } known ? known - constant.Rank + wide[0] : null;
+        }
+
+        // A constant of more dimensions than the data, or of more channels, would give the result a shape of its own.
+        if (constant.Rank > 0 && (rank is null || constant.Rank > rank)) return null;
+        if (wide.Length == 0) return 0;
+        var axis = rank!.Value - constant.Rank + wide[0];
+        return graph.Shape(node.InputAt(data))![axis].Size == constant.Count ? axis : null;
+    }
+}

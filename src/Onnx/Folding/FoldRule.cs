@@ -1,0 +1,34 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// What one kind of operator can do with a channel map next to it: take it into its weights, or hand it on to its own neighbours. A rule
+/// matches (by <see cref="Operators"/>), checks (a <see cref="Verdict"/> with the reason when it cannot), and describes the rewrite in the
+/// <see cref="FoldPlan"/>; it never edits. Fan-out, graph outputs, captures by subgraphs, shared weights and names are the plan's business.
+/// </summary>
+/// <remarks>A rule is one file in <c>Rules</c>: classes derived from this one are found by themselves. See docs/folding.md.</remarks>
+internal abstract class FoldRule
+{
+    /// <summary>The operators of the default domain that this rule knows.</summary>
+    public abstract IReadOnlyList<string> Operators { get; }
+
+    /// <summary>Makes the node's first output y become map(y).</summary>
+    public abstract Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan);
+
+    /// <summary>Makes the node give, on the plain x, what it gave on map(x), where x is the given input.</summary>
+    public abstract Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan);
+
+    /// <summary>That a constant that the rule needs is none, and why.</summary>
+    protected static Verdict NotConstant(NodeProto node, string role, ConstantLookup lookup) =>
+        Verdict.No($"the {role} of {node.Describe()} cannot be changed: {lookup.Reason}");
+
+    /// <summary>That the channels of the map do not lie where the rule needs them.</summary>
+    protected static Verdict WrongAxis(NodeProto node, ChannelMap map, string expected) =>
+        Verdict.No($"the channels lie on axis {map.Axis}, but {node.Describe()} needs them on {expected}");
+
+    /// <summary>That the map has another number of channels than the weights.</summary>
+    protected static Verdict WrongCount(NodeProto node, ChannelMap map, long expected) =>
+        Verdict.No($"there are {map.Count} channels, but {node.Describe()} has {expected}");
+}

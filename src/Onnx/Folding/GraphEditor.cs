@@ -1,0 +1,258 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Graph.Shapes;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// One graph while it is folded. All edits of nodes and constants are made here, and here alone it is known who reads what: other nodes, the
+/// graph's outputs, subgraphs.
+/// </summary>
+internal sealed class GraphEditor
+{
+    private readonly GraphEditor? _outer;
+    private readonly ModelEditor _model;
+    private readonly GraphScope _scope;
+    private readonly HashSet<string> _inputs;
+    private readonly HashSet<string> _outputs;
+    private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RealTensor> _fresh = new(StringComparer.Ordinal);
+    private readonly HashSet<NodeProto> _removed = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<NodeProto, List<NodeProto>> _inserted = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
+
+    public GraphEditor(GraphProto graph, GraphEditor? outer, ModelEditor model, GraphScope scope)
+    {
+        (Graph, _outer, _model, _scope) = (graph, outer, model, scope);
+        _inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
+        _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var node in graph.Node) Index(node);
+    }
+
+    public GraphProto Graph { get; }
+
+    public long Opset => _model.Opset;
+
+    /// <summary>Whether a node of the original graph, or one that was inserted, is still there.</summary>
+    public bool Contains(NodeProto node) => !_removed.Contains(node);
+
+    /// <summary>The node that makes a value in this very graph, or null.</summary>
+    public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
+
+    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : [];
+
+    public bool IsOutput(string value) => _outputs.Contains(value);
+
+    public TensorShape? Shape(string value) => _scope.Shape(value);
+
+    /// <summary>An integer constant of at most one dimension, or null.</summary>
+    public long[]? Integers(string value) => _scope.Numbers(value);
+
+    /// <summary>Why nothing but one given input of one node reads a value, as far as that is not so; null when it is.</summary>
+    public string? WhyOthersRead(string value, NodeProto reader, int input)
+    {
+        if (IsOutput(value)) return $"'{value}' is also an output of the graph";
+        foreach (var use in Readers(value))
+        {
+            if (!use.Is(reader, input) && !use.IsShapeOnly)
+                return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
+        }
+
+        return null;
+    }
+
+    /// <summary>A constant that this graph can see, or why a value is none.</summary>
+    public ConstantLookup Constant(string value)
+    {
+        if (value.Length == 0) return ConstantLookup.None("it is not given");
+        if (_fresh.TryGetValue(value, out var tensor)) return ConstantLookup.Found(tensor);
+        if (_scope.Initializers.TryGetValue(value, out var stored))
+        {
+            if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
+            if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.Options.FoldOverridable)
+                return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
+            return RealTensor.From(stored) is { } real
+                ? ConstantLookup.Found(real)
+                : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
+        }
+
+        if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
+        if (_producers.TryGetValue(value, out var producer)) return ConstantReader.Read(producer, this);
+        return _outer?.Constant(value) ?? ConstantLookup.None($"'{value}' is not a constant");
+    }
+
+    /// <summary>Lets a node read a new constant of its own; whoever else reads the old one keeps it.</summary>
+    public void SetConstant(NodeProto node, int input, RealTensor tensor, string stem)
+    {
+        // Before IR version 4 an initializer must be an input as well, and subgraphs cannot have more inputs: the main graph takes it.
+        var home = this;
+        while (_model.InitializersAreInputs && home._outer is not null) home = home._outer;
+        var name = _model.Fresh(stem);
+        home._fresh.Add(name, tensor);
+        home._scope.SetShape(name, TensorShape.Of(tensor.Shape));
+        while (node.Input.Count <= input) node.Input.Add(string.Empty);
+        SetInput(node, input, name);
+    }
+
+    public static void SetAttribute(NodeProto node, AttributeProto attribute)
+    {
+        if (node.Attribute(attribute.Name) is { } old) node.Attribute.Remove(old);
+        node.Attribute.Add(attribute);
+    }
+
+    /// <summary>Puts a new node behind a node's first output; everything that read the output reads the new node's instead.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="opType">The operator of the new node.</param>
+    /// <param name="operand">Its second operand.</param>
+    /// <param name="attributes">Its attributes.</param>
+    /// <returns>The new node.</returns>
+    public NodeProto InsertBehind(NodeProto node, string opType, RealTensor operand, IEnumerable<AttributeProto> attributes)
+    {
+        var output = node.Output[0];
+        var inner = _model.Fresh($"{output}_{opType.ToLowerInvariant()}_in");
+        _scope.SetShape(inner, _scope.Shape(output));
+        node.Output[0] = inner;
+        _producers.Remove(output);
+        _producers[inner] = node;
+        var added = new NodeProto { OpType = opType, Name = _model.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inner }, Output = { output } };
+        added.Attribute.AddRange(attributes);
+        Index(added);
+        SetConstant(added, 1, operand, $"{node.Label()}_shift");
+        if (!_inserted.TryGetValue(node, out var list)) _inserted.Add(node, list = []);
+        list.Insert(0, added);
+        return added;
+    }
+
+    /// <summary>Takes out a node whose map moved up: what made its input makes its output instead, under the output's name.</summary>
+    public void RemoveKeepingOutput(NodeProto node, int input)
+    {
+        var (from, to) = (node.Input[input], node.Output[0]);
+        var producer = _producers[from];
+        Remove(node);
+        producer.Output[producer.Output.IndexOf(from)] = to;
+        _producers.Remove(from);
+        _producers[to] = producer;
+        _gone.Add(from);
+        foreach (var use in Readers(from).ToList()) SetInput(use.Node, use.Input, to);
+    }
+
+    /// <summary>Takes out a node whose map moved down: what read its output reads its input instead.</summary>
+    public void RemoveKeepingInput(NodeProto node, int input)
+    {
+        var (from, to) = (node.Input[input], node.Output[0]);
+        Remove(node);
+        _producers.Remove(to);
+        _gone.Add(to);
+        foreach (var use in Readers(to).ToList()) SetInput(use.Node, use.Input, from);
+    }
+
+    /// <summary>Turns a node into another operator on its first input.</summary>
+    public void Replace(NodeProto node, string opType, RealTensor operand, IEnumerable<AttributeProto> attributes)
+    {
+        for (var i = node.Input.Count - 1; i >= 1; i--)
+        {
+            SetInput(node, i, string.Empty);
+            node.Input.RemoveAt(i);
+        }
+
+        while (node.Output.Count > 1) node.Output.RemoveAt(1);
+        node.OpType = opType;
+        node.Attribute.Clear();
+        node.Attribute.AddRange(attributes);
+        SetConstant(node, 1, operand, $"{node.Label()}_{opType.ToLowerInvariant()}");
+    }
+
+    /// <summary>Writes the remaining and the new nodes into the graph.</summary>
+    public void WriteNodes()
+    {
+        if (_removed.Count == 0 && _inserted.Count == 0) return;
+        var nodes = new List<NodeProto>();
+        foreach (var node in Graph.Node) Append(node);
+        Graph.Node.Clear();
+        Graph.Node.AddRange(nodes);
+
+        void Append(NodeProto node)
+        {
+            if (!_removed.Contains(node)) nodes.Add(node);
+            foreach (var added in _inserted.GetValueOrDefault(node, [])) Append(added);
+        }
+    }
+
+    /// <summary>Takes out what makes a value that nobody reads; returns the values that it read.</summary>
+    public IReadOnlyList<string> Drop(string value)
+    {
+        // A graph input stays, with its default: the interface must not change. Before IR version 4 it is only there for the initializer's sake.
+        if (_scope.Initializers.TryGetValue(value, out var tensor) && (!_inputs.Contains(value) || _model.InitializersAreInputs))
+        {
+            RemoveAll(Graph.Initializer, other => ReferenceEquals(other, tensor));
+            _scope.Initializers.Remove(value);
+            RemoveAll(Graph.Input, input => input.Name == value);
+            _gone.Add(value);
+            return [];
+        }
+
+        if (!_producers.TryGetValue(value, out var producer) || producer.Output.Count != 1) return [];
+        RemoveAll(Graph.Node, other => ReferenceEquals(other, producer));
+        _producers.Remove(value);
+        _gone.Add(value);
+        return producer.Input;
+    }
+
+    /// <summary>Writes the new constants that are used, and forgets what was declared about values that are gone.</summary>
+    public void WriteConstants(ValueUses uses)
+    {
+        foreach (var (name, tensor) in _fresh)
+        {
+            if (!uses.IsUsed(name)) continue;
+            Graph.Initializer.Add(tensor.ToProto(name));
+            if (!_model.InitializersAreInputs || _outer is not null) continue;
+            var shape = new TensorShapeProto();
+            shape.Dim.AddRange(tensor.Shape.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
+            var type = new TypeProto.Types.Tensor { ElemType = (int)tensor.Type, Shape = shape };
+            Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
+        }
+
+        if (_gone.Count == 0) return;
+        RemoveAll(Graph.ValueInfo, value => _gone.Contains(value.Name) && !_producers.ContainsKey(value.Name));
+        RemoveAll(Graph.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && !_producers.ContainsKey(annotation.TensorName));
+    }
+
+    // Not Remove: messages are compared by content, which for a constant means all of its elements.
+    private static void RemoveAll<T>(IList<T> list, Func<T, bool> isGone)
+    {
+        for (var i = list.Count - 1; i >= 0; i--)
+        {
+            if (isGone(list[i])) list.RemoveAt(i);
+        }
+    }
+
+    private void Index(NodeProto node)
+    {
+        foreach (var output in node.Output) _producers[output] = node;
+        for (var i = 0; i < node.Input.Count; i++) AddReader(node.Input[i], new Use(node, i));
+        foreach (var captured in Captures.Of(node)) AddReader(captured, new Use(node, -1));
+    }
+
+    private void AddReader(string value, Use use)
+    {
+        if (value.Length == 0) return;
+        if (!_readers.TryGetValue(value, out var uses)) _readers.Add(value, uses = []);
+        uses.Add(use);
+    }
+
+    private void SetInput(NodeProto node, int input, string name)
+    {
+        var old = node.Input[input];
+        if (_readers.TryGetValue(old, out var uses)) uses.RemoveAll(use => use.Is(node, input));
+        _model.Abandon(old);
+        node.Input[input] = name;
+        AddReader(name, new Use(node, input));
+    }
+
+    private void Remove(NodeProto node)
+    {
+        for (var i = 0; i < node.Input.Count; i++) SetInput(node, i, string.Empty);
+        _removed.Add(node);
+    }
+}

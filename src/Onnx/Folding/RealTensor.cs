@@ -1,0 +1,185 @@
+using System.Numerics.Tensors;
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// A constant of real numbers while it is folded. Elements are float64, and are rounded to the tensor's type only when it is written: a weight
+/// that takes in several maps is still rounded once. Scalings of large weights are noted and applied on the way out, in chunks, so folding
+/// needs no float64 copy of them.
+/// </summary>
+internal sealed class RealTensor
+{
+    // 64 kB: in the second-level cache, and below what the garbage collector treats as a large object.
+    private const int ChunkElements = 1 << 13;
+
+    private readonly Action<int, Span<double>> _read;
+    private readonly Scaling[] _scalings;
+
+    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings)
+    {
+        Type = type;
+        Shape = shape;
+        _read = read;
+        _scalings = scalings;
+        Count = checked((int)shape.Aggregate(1L, (product, size) => product * size));
+    }
+
+    public DataType Type { get; }
+
+    public IReadOnlyList<long> Shape { get; }
+
+    public int Count { get; }
+
+    public int Rank => Shape.Count;
+
+    /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
+    public static RealTensor? From(TensorProto tensor)
+    {
+        if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            return null;
+        return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => RealElements.Read(tensor, start, into), []);
+    }
+
+    /// <summary>A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.</summary>
+    public static RealTensor? Filled(DataType type, IReadOnlyList<long> shape, double value) =>
+        Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), []) : null;
+
+    public static RealTensor Of(DataType type, double[] values, params long[] shape) =>
+        new(type, shape, (start, into) => values.AsSpan(start, into.Length).CopyTo(into), []);
+
+    /// <summary>The same elements as another type (a Cast of a constant): rounded to it when it is written.</summary>
+    public RealTensor As(DataType type) => new(type, [.. Shape], _read, _scalings);
+
+    /// <summary>The same elements in another shape of as many.</summary>
+    public RealTensor Reshaped(params long[] shape) => new(Type, shape, _read, _scalings);
+
+    /// <summary>
+    /// The tensor, seen as [outer, middle, channels, inner], with every element multiplied by factors[o, c]: one weight axis (outer = 1), or one
+    /// within each group of a grouped convolution.
+    /// </summary>
+    public RealTensor Scaled(long outer, long middle, long channels, long inner, double[] factors)
+    {
+        if (outer * middle * channels * inner != Count || factors.Length != outer * channels)
+            throw new InvalidOperationException($"[{outer}, {middle}, {channels}, {inner}] with {factors.Length} factors is no view of [{string.Join(", ", Shape)}].");
+        return new(Type, [.. Shape], _read, [.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
+    }
+
+    /// <summary>Scales along one axis.</summary>
+    public RealTensor ScaledAlong(int axis, double[] factors) => Scaled(1, Product(0, axis), Shape[axis], Product(axis + 1, Rank), factors);
+
+    /// <summary>The product of the sizes of the axes from <paramref name="start"/> to before <paramref name="end"/>.</summary>
+    public long Product(int start, int end)
+    {
+        long product = 1;
+        for (var i = start; i < end; i++) product *= Shape[i];
+        return product;
+    }
+
+    /// <summary>Elements from <paramref name="start"/> on, in float64.</summary>
+    public void Read(int start, Span<double> into)
+    {
+        _read(start, into);
+        foreach (var scaling in _scalings) scaling.Apply(start, into);
+    }
+
+    public double[] ToArray()
+    {
+        var result = new double[Count];
+        Read(0, result);
+        return result;
+    }
+
+    /// <summary>Hands every chunk of elements to a visitor, with the index of its first element.</summary>
+    public void Visit(ChunkVisitor visit)
+    {
+        var buffer = new double[Math.Min(Count, ChunkElements)];
+        for (var start = 0; start < Count; start += buffer.Length)
+        {
+            var chunk = buffer.AsSpan(0, Math.Min(buffer.Length, Count - start));
+            Read(start, chunk);
+            visit(start, chunk);
+        }
+    }
+
+    /// <summary>The largest magnitude; NaN if any element is NaN.</summary>
+    public double Largest()
+    {
+        var largest = 0.0;
+        Visit((_, chunk) => largest = Math.Max(largest, double.Abs(TensorPrimitives.MaxMagnitude<double>(chunk))));
+        return largest;
+    }
+
+    /// <summary>
+    /// The tensor, seen as [outer, middle, channels, inner], multiplied by factors[o, c] and summed over channels and, unless
+    /// <paramref name="keepInner"/>, over inner: what a shift in front of the weights adds to each output.
+    /// </summary>
+    /// <returns>[outer, middle, inner] or [outer, middle], flat.</returns>
+    public double[] Contract(long outer, long middle, long channels, long inner, double[] factors, bool keepInner)
+    {
+        var (m, k, n) = ((int)middle, (int)channels, (int)inner);
+        var result = new double[outer * middle * (keepInner ? inner : 1)];
+        Visit((start, chunk) =>
+        {
+            for (var j = 0; j < chunk.Length; j++)
+            {
+                var row = (start + j) / n;
+                var group = row / k;
+                var target = keepInner ? (group * n) + ((start + j) % n) : group;
+                result[target] += chunk[j] * factors[(group / m * k) + (row % k)];
+            }
+        });
+        return result;
+    }
+
+    /// <summary>The constant as it is written, each element rounded once to the tensor's type.</summary>
+    public TensorProto ToProto(string name)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * RealElements.Size(Type)));
+        Visit((start, chunk) => RealElements.Write(Type, chunk, bytes.AsSpan(start * RealElements.Size(Type))));
+        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+    }
+
+    private static bool Fits(IReadOnlyList<long> shape)
+    {
+        // Offsets in bytes are 32-bit in .NET arrays, and no element is larger than eight bytes.
+        var count = shape.Aggregate((Int128)1, (product, size) => product * size);
+        return count <= int.MaxValue / 8 && shape.All(size => size >= 0);
+    }
+
+    /// <summary>Sees some neighbouring elements; <paramref name="start"/> is the index of the first.</summary>
+    internal delegate void ChunkVisitor(int start, ReadOnlySpan<double> chunk);
+
+    private sealed record Scaling(int Middle, int Channels, int Inner, double[] Factors)
+    {
+        public void Apply(int start, Span<double> chunk)
+        {
+            for (var done = 0; done < chunk.Length;)
+            {
+                var position = start + done;
+                var inner = position % Inner;
+                var row = position / Inner;
+                var channel = row % Channels;
+                var factor = (row / Channels / Middle * Channels) + channel;
+                if (Inner == 1)
+                {
+                    // Neighbours are neighbouring channels.
+                    var run = Math.Min(Channels - channel, chunk.Length - done);
+                    var part = chunk.Slice(done, run);
+                    TensorPrimitives.Multiply(part, Factors.AsSpan(factor, run), part);
+                    done += run;
+                }
+                else
+                {
+                    var run = Math.Min(Inner - inner, chunk.Length - done);
+                    var part = chunk.Slice(done, run);
+                    TensorPrimitives.Multiply(part, Factors[factor], part);
+                    done += run;
+                }
+            }
+        }
+    }
+}

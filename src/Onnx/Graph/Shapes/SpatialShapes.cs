@@ -1,0 +1,131 @@
+namespace MlNetBatchNorm.Onnx.Graph.Shapes;
+
+/// <summary>Operators on [N, C, D1, …, Dk]: convolution, pooling, batch normalization.</summary>
+internal static class SpatialShapes
+{
+    /// <summary>Y has X's shape; the four parameters have one element per channel.</summary>
+    public static void BatchNormalization(ShapeContext node)
+    {
+        node.Output(0, node.Input(0));
+        // spatial = 0 (up to opset 8) gives every location its own parameters: another layout.
+        if (node.Opset < 9 && node.Node.Integer("spatial", 1) == 0) return;
+        ReadOnlySpan<string> roles = ["scale", "bias", "mean", "variance"];
+        var channels = node.Input(0) is { Rank: >= 2 } x ? x[1] : Dimension.Unknown;
+        for (var i = 1; i <= 4; i++)
+        {
+            node.RequireRank(i, 1, 1);
+            if (!node.TryInput(i, out var parameter)) continue;
+            node.RequireSame(parameter[0], channels, $"the length of {roles[i - 1]} ('{node.Node.InputAt(i)}')");
+            if (channels.Size is null) channels = parameter[0];
+        }
+    }
+
+    /// <summary>W is [M, C/group, k1, …].</summary>
+    public static void Conv(ShapeContext node)
+    {
+        node.RequireRank(1, 3);
+        node.RequireRank(2, 1, 1);
+        if (!node.TryInput(1, out var w)) return;
+        RequireGroups(node, w);
+        if (node.TryInput(0, out var x))
+        {
+            if (x.Rank != w.Rank) throw node.Wrong($"the weights have {w.Rank} dimensions and the data {x.Rank}; they must have as many");
+            if (w[1].Size is { } perGroup)
+                node.RequireSame(x[1], perGroup * node.Node.Integer("group", 1), $"the number of channels of '{node.Node.InputAt(0)}'");
+        }
+
+        if (node.TryInput(2, out var bias)) node.RequireSame(bias[0], w[0], $"the length of the bias '{node.Node.InputAt(2)}'");
+        var kernel = w.Dimensions.Skip(2).ToArray();
+        node.Output(0, Windows(node, x, w[0], kernel));
+    }
+
+    /// <summary>W is [C, M/group, k1, …]; out = stride·(in − 1) + output_padding + (k − 1)·dilation + 1 − pads.</summary>
+    public static void ConvTranspose(ShapeContext node)
+    {
+        node.RequireRank(1, 3);
+        if (!node.TryInput(1, out var w)) return;
+        RequireGroups(node, w);
+        var group = node.Node.Integer("group", 1);
+        var x = node.Input(0);
+        if (x is not null)
+        {
+            if (x.Rank != w.Rank) throw node.Wrong($"the weights have {w.Rank} dimensions and the data {x.Rank}; they must have as many");
+            node.RequireSame(x[1], w[0], $"the number of channels of '{node.Node.InputAt(0)}'");
+        }
+
+        var result = new Dimension[w.Rank];
+        result[0] = x?[0] ?? Dimension.Unknown;
+        result[1] = w[1].Size is { } perGroup ? perGroup * group : Dimension.Unknown;
+        var (strides, dilations, pads) = (node.Node.Integers("strides"), node.Node.Integers("dilations"), node.Node.Integers("pads"));
+        var extra = node.Node.Integers("output_padding");
+        var given = node.Node.Integers("output_shape");
+        var spatial = w.Rank - 2;
+        for (var i = 0; i < spatial; i++)
+        {
+            if (given is not null && given.Count >= spatial) result[i + 2] = given[given.Count - spatial + i];
+            else if (node.Node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID") || x?[i + 2].Size is not { } size || w[i + 2].Size is not { } k) continue;
+            else result[i + 2] = (At(strides, i, 1) * (size - 1)) + At(extra, i, 0) + ((k - 1) * At(dilations, i, 1)) + 1 - At(pads, i, 0) - At(pads, i + spatial, 0);
+        }
+
+        node.Output(0, new TensorShape(result));
+    }
+
+    /// <summary>Windows slide over each channel.</summary>
+    public static void Pool(ShapeContext node)
+    {
+        node.RequireRank(0, 3);
+        if (!node.TryInput(0, out var x)) return;
+        var kernel = node.Node.Integers("kernel_shape")?.Select(size => (Dimension)size).ToArray() ?? [];
+        if (kernel.Length != x.Rank - 2) throw node.Wrong($"kernel_shape has {kernel.Length} sizes for {x.Rank - 2} spatial dimensions");
+        var result = Windows(node, x, x[1], kernel);
+        for (var i = 0; i < node.Node.Output.Count; i++) node.Output(i, result);
+    }
+
+    /// <summary>Every spatial dimension becomes 1.</summary>
+    public static void GlobalPool(ShapeContext node)
+    {
+        node.RequireRank(0, 3);
+        if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => axis < 2 ? size : 1)));
+    }
+
+    private static void RequireGroups(ShapeContext node, TensorShape w)
+    {
+        var group = node.Node.Integer("group", 1);
+        if (group < 1 || (w[0].Size is { } size && size % group != 0))
+            throw node.Wrong($"the first dimension of the weights ('{node.Node.InputAt(1)}') cannot be cut into {group} groups");
+    }
+
+    // out = (in + pads − dilated kernel) / stride + 1, rounded up with ceil_mode; SAME_*: in / stride, rounded up.
+    private static TensorShape Windows(ShapeContext node, TensorShape? x, Dimension channels, Dimension[] kernel)
+    {
+        var (strides, dilations, pads) = (node.Node.Integers("strides"), node.Node.Integers("dilations"), node.Node.Integers("pads"));
+        var auto = node.Node.Text("auto_pad", "NOTSET");
+        var up = node.Node.Integer("ceil_mode", 0) != 0;
+        var result = new Dimension[kernel.Length + 2];
+        result[0] = x?[0] ?? Dimension.Unknown;
+        result[1] = channels;
+        for (var i = 0; i < kernel.Length; i++)
+        {
+            if (x?[i + 2].Size is not { } size || kernel[i].Size is not { } k) continue;
+            var stride = At(strides, i, 1);
+            if (stride < 1) throw node.Wrong($"a stride of {stride} is not positive");
+            if (auto is "SAME_UPPER" or "SAME_LOWER")
+            {
+                result[i + 2] = (size + stride - 1) / stride;
+                continue;
+            }
+
+            var padded = size + (auto == "VALID" ? 0 : At(pads, i, 0) + At(pads, i + kernel.Length, 0));
+            var room = padded - (((k - 1) * At(dilations, i, 1)) + 1);
+            if (room < 0) throw node.Wrong($"a window of {k} does not fit into {padded} locations (spatial dimension {i})");
+            // Whether a last window that starts in the padding counts differs between versions: leave that case open.
+            if (up && room % stride != 0) continue;
+            result[i + 2] = (room / stride) + 1;
+        }
+
+        return new TensorShape(result);
+    }
+
+    private static long At(IReadOnlyList<long>? list, int index, long otherwise) =>
+        list is not null && index < list.Count ? list[index] : otherwise;
+}

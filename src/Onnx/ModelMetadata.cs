@@ -1,0 +1,32 @@
+namespace MlNetBatchNorm.Onnx;
+
+/// <summary>The keys under which this library keeps facts about a model in the model's own metadata.</summary>
+public static class ModelMetadata
+{
+    /// <summary>What the model predicts: <c>binary</c>, <c>multiclass</c> or <c>regression</c>.</summary>
+    public const string Task = "mlnetbn.task";
+
+    /// <summary>The classes as a JSON array of texts, in the order of the outputs; for two classes the negative one first.</summary>
+    public const string Labels = "mlnetbn.labels";
+
+    /// <summary>The name of the label column.</summary>
+    public const string LabelColumn = "mlnetbn.labelColumn";
+
+    /// <summary>The names of the features as a JSON array of texts, in the order of the input.</summary>
+    public const string FeatureNames = "mlnetbn.featureNames";
+
+    /// <summary>How each feature is made from the columns of a table, as JSON.</summary>
+    public const string FeatureMap = "mlnetbn.features";
+
+    /// <summary>The rule by which the running statistics were averaged.</summary>
+    public const string Statistics = "mlnetbn.statistics";
+
+    /// <summary>The largest absolute difference between the folded and the unfolded model over the rows that they were compared on.</summary>
+    public const string LargestAbsoluteDifference = "mlnetbn.largestAbsoluteDifference";
+
+    /// <summary>The largest difference in relation to the scale of its output.</summary>
+    public const string LargestRelativeDifference = "mlnetbn.largestRelativeDifference";
+
+    /// <summary>How many rows the folded and the unfolded model were compared on.</summary>
+    public const string VerifiedRows = "mlnetbn.verifiedRows";
+}

@@ -1,0 +1,93 @@
+using MlNetBatchNorm.Onnx.Execution;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Verification;
+
+/// <summary>
+/// Makes inputs from what a model declares about them. Real numbers are standard normal; integers are 0 or 1, because they are most often
+/// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to be
+/// a multiple of something that it does not say. The same model gets the same inputs every time.
+/// </summary>
+public static class InputGenerator
+{
+    private const long LargestTensor = 1L << 28;
+
+    // Rows first, then every other open size.
+    private static readonly (long Rows, long Others)[] _sizes =
+        [(2, 32), (3, 64), (1, 32), (1, 64), (2, 8), (3, 16), (1, 8), (1, 224), (2, 3), (2, 2), (1, 1), (4, 4), (5, 128)];
+
+    /// <summary>Runs a model on generated inputs: twice, with two different choices of the open sizes where there are any.</summary>
+    /// <exception cref="ModelRunException">Nothing that was generated runs; the message is that of the first try.</exception>
+    /// <exception cref="NotSupportedException">An input is not a tensor, or of a type that cannot be generated.</exception>
+    public static IReadOnlyList<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)> Run(OnnxSession session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        var random = new Random(1);
+        var runs = new List<(IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>)>();
+        var open = session.Inputs.Any(input => input.Shape.Any(size => size.Size is null));
+        ModelRunException? failure = null;
+        foreach (var (rows, others) in open ? _sizes : [(1, 1), (1, 1)])
+        {
+            if (Generate(session.Inputs, rows, others, random) is not { } inputs) continue;
+            try
+            {
+                runs.Add((inputs, session.Run(inputs)));
+            }
+            catch (ModelRunException exception)
+            {
+                failure ??= exception;
+            }
+
+            if (runs.Count == 2) break;
+        }
+
+        if (runs.Count > 0) return runs;
+        throw new ModelRunException($"No generated inputs fit the model; give some of your own. {failure?.Message ?? "The declared inputs are too large."}", failure);
+    }
+
+    private static Dictionary<string, HostTensor>? Generate(IReadOnlyList<TensorInfo> inputs, long rows, long others, Random random)
+    {
+        // The symbol of any first dimension means the batch, wherever else it stands.
+        var batch = inputs.Where(input => input.Shape.Count > 0 && input.Shape[0].Symbol is not null).Select(input => input.Shape[0].Symbol).ToHashSet(StringComparer.Ordinal);
+        var result = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
+        foreach (var input in inputs)
+        {
+            var shape = input.Shape.Select((size, axis) => size.Size ?? (axis == 0 || batch.Contains(size.Symbol) ? rows : others)).ToArray();
+            // A declared 2^40 elements must not be allocated.
+            if (shape.Aggregate((Int128)1, (product, size) => product * size) > LargestTensor) return null;
+            result.Add(input.Name, new HostTensor(input.Type, shape, Elements(input, (int)shape.Aggregate(1L, (product, size) => product * size), random)));
+        }
+
+        return result;
+    }
+
+    private static Array Elements(TensorInfo input, int count, Random random) => input.Type switch
+    {
+        DataType.Float => Fill(count, () => (float)Normal(random)),
+        DataType.Double => Fill(count, () => Normal(random)),
+        DataType.Float16 => Fill(count, () => BitConverter.HalfToUInt16Bits((Half)Normal(random))),
+        DataType.Bfloat16 => Fill(count, () => (ushort)(BitConverter.SingleToUInt32Bits((float)Normal(random)) >> 16)),
+        DataType.Int64 => Fill(count, () => (long)random.Next(2)),
+        DataType.Int32 => Fill(count, () => random.Next(2)),
+        DataType.Int16 => Fill(count, () => (short)random.Next(2)),
+        DataType.Int8 => Fill(count, () => (sbyte)random.Next(2)),
+        DataType.Uint64 => Fill(count, () => (ulong)random.Next(2)),
+        DataType.Uint32 => Fill(count, () => (uint)random.Next(2)),
+        DataType.Uint16 => Fill(count, () => (ushort)random.Next(2)),
+        DataType.Uint8 => Fill(count, () => (byte)random.Next(2)),
+        DataType.Bool => Fill(count, () => random.Next(2) == 1),
+        DataType.String => Fill(count, () => random.Next(2) == 1 ? "a" : "b"),
+        _ => throw new NotSupportedException($"The input '{input.Name}' of type {input.Type} cannot be generated; give inputs of your own."),
+    };
+
+    private static T[] Fill<T>(int count, Func<T> element)
+    {
+        var result = new T[count];
+        for (var i = 0; i < count; i++) result[i] = element();
+        return result;
+    }
+
+    // Box and Muller's transform.
+    private static double Normal(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+}

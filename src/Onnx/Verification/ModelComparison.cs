@@ -1,0 +1,60 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Verification;
+
+/// <summary>
+/// Are two models the same function? Both run in ONNX Runtime on the same inputs, with its graph optimizations off: it folds batch
+/// normalizations too, and a reference that is folded by somebody else proves nothing.
+/// </summary>
+public static class ModelComparison
+{
+    private static readonly SessionSettings _unoptimized = new() { Optimization = GraphOptimization.None, Threads = 0, Spinning = false };
+
+    /// <summary>Compares two models in memory.</summary>
+    /// <param name="reference">The model that is right.</param>
+    /// <param name="candidate">The model that should give the same outputs, under the same names.</param>
+    /// <param name="inputs">Sets of inputs, each with a tensor for every input; null to generate them, see <see cref="InputGenerator"/>.</param>
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses one of the models.</exception>
+    /// <exception cref="ModelRunException">A model fails on given inputs, or on everything that was generated.</exception>
+    public static ComparisonResult Compare(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
+        Compare(
+            () => OnnxSession.Load(reference, _unoptimized with { Name = "the original model" }),
+            () => OnnxSession.Load(candidate, _unoptimized with { Name = "the folded model" }),
+            inputs);
+
+    /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?)"/>.</summary>
+    public static ComparisonResult Compare(string referencePath, string candidatePath, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
+        Compare(() => OnnxSession.Load(referencePath, _unoptimized), () => OnnxSession.Load(candidatePath, _unoptimized), inputs);
+
+    private static ComparisonResult Compare(Func<OnnxSession> openReference, Func<OnnxSession> openCandidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)
+    {
+        // One after the other: two loaded copies of a large model at once would double the memory for nothing.
+        var runs = new List<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)>();
+        List<string> names;
+        using (var session = openReference())
+        {
+            names = [.. session.Outputs.Select(output => output.Name)];
+            if (inputs is null) runs.AddRange(InputGenerator.Run(session));
+            else runs.AddRange(inputs.Select(set => (set, session.Run(set))));
+        }
+
+        var worst = names.ToDictionary(name => name, _ => (Absolute: 0.0, Relative: 0.0), StringComparer.Ordinal);
+        using (var session = openCandidate())
+        {
+            foreach (var (set, expected) in runs)
+            {
+                var actual = session.Run(set);
+                foreach (var name in names)
+                {
+                    var (absolute, relative) = actual.TryGetValue(name, out var tensor)
+                        ? TensorDifference.Of(expected[name], tensor)
+                        : (double.PositiveInfinity, double.PositiveInfinity);
+                    worst[name] = (Math.Max(worst[name].Absolute, absolute), Math.Max(worst[name].Relative, relative));
+                }
+            }
+        }
+
+        return new ComparisonResult([.. names.Select(name => new OutputDifference(name, worst[name].Absolute, worst[name].Relative))], runs.Count);
+    }
+}

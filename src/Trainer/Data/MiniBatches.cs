@@ -1,0 +1,59 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Deals rows out in mini-batches, in a new order each epoch.</summary>
+internal sealed class MiniBatches
+{
+    private readonly LabeledRows _rows;
+    private readonly int[] _order;
+    private readonly int _batchSize;
+    private readonly Random _random;
+    private readonly float _weightScale;
+    private readonly int _minimumRows;
+    private int _next;
+
+    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows)
+    {
+        _rows = rows;
+        _order = [.. Enumerable.Range(0, rows.Count)];
+        _batchSize = batchSize;
+        _random = random;
+        _minimumRows = minimumRows;
+
+        // Weights are brought to a mean of 1, so that the learning rate means the same whatever unit they are in.
+        _weightScale = rows.Weights is null ? 1 : (float)(rows.Count / rows.Weights.Sum(weight => (double)weight));
+    }
+
+    /// <summary>The steps in an epoch.</summary>
+    public int PerEpoch => (_rows.Count / _batchSize) + (_rows.Count % _batchSize >= Math.Max(1, _minimumRows) ? 1 : 0);
+
+    /// <summary>Starts an epoch: shuffles.</summary>
+    public void Restart()
+    {
+        _random.Shuffle(_order);
+        _next = 0;
+    }
+
+    /// <summary>
+    /// Copies the next mini-batch into a step's buffers. The last one of an epoch may be smaller; if it is smaller than the network's
+    /// <see cref="Network.MinimumBatchRows"/> it is passed over, since a batch of one has no variance to normalize by.
+    /// </summary>
+    /// <returns>The rows copied; 0 at the end of the epoch.</returns>
+    public int Fill(TrainingStep step)
+    {
+        var count = Math.Min(_batchSize, _rows.Count - _next);
+        if (count < Math.Max(1, _minimumRows)) return 0;
+        var features = step.Features.Span;
+        var targets = step.Targets.Span;
+        var width = (int)_rows.Shape.Count;
+        for (var i = 0; i < count; i++)
+        {
+            var row = _order[_next + i];
+            _rows.Row(row).CopyTo(features[(i * width)..]);
+            _rows.Target(row).CopyTo(targets[(i * _rows.Outputs)..]);
+            if (_rows.Weights is not null) step.RowWeights[i] = _rows.Weights[row] * _weightScale;
+        }
+
+        _next += count;
+        return count;
+    }
+}

@@ -1,0 +1,16 @@
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>What goes into an exported model besides the network.</summary>
+public sealed record ExportOptions
+{
+    /// <summary>The version of the default operator set. Default: 17.</summary>
+    public int Opset { get; init; } = GraphBuilder.DefaultOpset;
+
+    /// <summary>Further metadata; see <see cref="Onnx.ModelMetadata"/> for the keys that the tool understands.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The largest difference, in relation to the scale of an output, that folding may make. Default: 1e-5.</summary>
+    public double Tolerance { get; init; } = 1e-5;
+}

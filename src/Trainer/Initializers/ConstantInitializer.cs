@@ -1,0 +1,7 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>One value everywhere.</summary>
+internal sealed record ConstantInitializer(float Value) : Initializer
+{
+    public override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random) => values.Fill(Value);
+}

@@ -1,0 +1,53 @@
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>A fully connected layer: <c>y = x·W + b</c>, with <c>x</c> of shape <c>[N, C]</c> and <c>W</c> of shape <c>[C, units]</c>.</summary>
+/// <param name="Units">The number of outputs for each row.</param>
+public sealed record DenseLayer(int Units) : Layer
+{
+    /// <summary>Whether to add a bias; null (the default) = unless a batch normalization follows, which would undo it.</summary>
+    public bool? Bias { get; init; }
+
+    /// <summary>The first values of the weights; null (the default) = He before a relu kind, Glorot otherwise.</summary>
+    public Initializer? WeightInitializer { get; init; }
+
+    /// <inheritdoc/>
+    public override string Kind => "dense";
+
+    /// <inheritdoc/>
+    public override SampleShape OutputShape(SampleShape input) => input.IsVector
+        ? new SampleShape(Units)
+        : throw new ArgumentException($"A dense layer takes rows of shape [C], but gets {input}; put Flatten() or GlobalAveragePool() before it.");
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters(LayerSite site)
+    {
+        yield return new Parameter("weight", [site.Input.Channels, Units], ParameterRole.Weight, WeightInitializer ?? (site.FeedsRectifier ? Initializer.He : Initializer.Glorot));
+        if (HasBias(site)) yield return new Parameter("bias", [Units], ParameterRole.Affine, Initializer.Zeros);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>dW = xᵀ·dy, db = Σ dy over the rows, dx = dy·Wᵀ.</remarks>
+    public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var nodes = graph.Nodes;
+        var weight = graph.Parameter(site, "weight");
+        var y = Product(nodes, x, weight, HasBias(site) ? graph.Parameter(site, "bias") : Value.None);
+        return new Differentiable(y, (dy, inputNeeded) =>
+        {
+            graph.SetGradient(site, "weight", Gradient.Product(x, dy));
+            if (HasBias(site)) graph.SetGradient(site, "bias", Gradient.Of(graph.SumOverRows(dy)));
+            return inputNeeded ? nodes.Named("dx", "Gemm", [dy, weight], ("transB", 1)) : Value.None;
+        });
+    }
+
+    /// <inheritdoc/>
+    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) =>
+        Product(graph.Nodes, x, graph.Parameter(site, "weight"), HasBias(site) ? graph.Parameter(site, "bias") : Value.None);
+
+    private static Value Product(GraphBuilder nodes, Value x, Value weight, Value bias) =>
+        bias.IsGiven ? nodes.Named("y", "Gemm", [x, weight, bias]) : nodes.Named("y", "MatMul", [x, weight]);
+
+    private bool HasBias(LayerSite site) => Bias ?? !site.FeedsBatchNorm;
+}

@@ -1,0 +1,102 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>The network's inference pass with its loss, on the very buffers that training writes: no export, no copy of parameters.</summary>
+internal sealed class EvaluationStep : IDisposable
+{
+    private const int BatchSize = 1024;
+    private const string PredictionOutput = "prediction";
+    private const string RowLossOutput = "rowLoss";
+
+    private readonly OnnxSession _session;
+    private readonly LabeledRows _rows;
+    private readonly LabeledRows _standardized;
+    private readonly TargetStandardization? _targetStandardization;
+    private readonly Loss _loss;
+    private readonly string[] _parameters;
+    private readonly TensorBuffer<float> _features;
+    private readonly TensorBuffer<float> _targets;
+    private readonly TensorBuffer<float> _predictions;
+    private readonly TensorBuffer<float> _rowLosses;
+    private readonly Dictionary<(ParameterStore Store, int Rows), BoundRun> _runs = [];
+    private readonly float[] _allPredictions;
+
+    /// <param name="network">The architecture.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="rows">The rows, with their targets in their own unit.</param>
+    /// <param name="targets">The standardization of the targets that the network learns; null = it learns them as they are.</param>
+    /// <param name="settings">Device and threads.</param>
+    public EvaluationStep(Network network, Loss loss, LabeledRows rows, TargetStandardization? targets, SessionSettings settings)
+    {
+        _rows = rows;
+        _standardized = targets?.Apply(rows) ?? rows;
+        _targetStandardization = targets;
+        _loss = loss;
+        _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
+        var nodes = new GraphBuilder("evaluation step");
+        var x = nodes.Input(TrainingStep.FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
+        var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, Dimension.Rows, rows.Outputs);
+        var graph = new InferenceGraph(nodes, parameter =>
+            nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
+        var output = graph.Infer(network.Sites, x);
+        nodes.Output(RowLossOutput, loss.RowLoss(nodes, output, target), DataType.Float, Dimension.Rows, 1);
+        nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, Dimension.Rows, rows.Outputs);
+        _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });
+
+        var batch = Math.Min(BatchSize, rows.Count);
+        _features = new TensorBuffer<float>([batch, .. network.InputShape.Sizes]);
+        _targets = new TensorBuffer<float>(batch, rows.Outputs);
+        _predictions = new TensorBuffer<float>(batch, rows.Outputs);
+        _rowLosses = new TensorBuffer<float>(batch, 1);
+        _allPredictions = new float[rows.Targets.Length];
+    }
+
+    public Evaluation Run(ParameterStore parameters)
+    {
+        var width = (int)_rows.Shape.Count;
+        double loss = 0, weight = 0;
+        for (var first = 0; first < _rows.Count; first += BatchSize)
+        {
+            var count = Math.Min(BatchSize, _rows.Count - first);
+            _rows.Features.AsSpan(first * width, count * width).CopyTo(_features.Span);
+            _standardized.Targets.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
+            Bound(parameters, count).Run();
+            _predictions.Span[..(count * _rows.Outputs)].CopyTo(_allPredictions.AsSpan(first * _rows.Outputs));
+            for (var i = 0; i < count; i++)
+            {
+                var rowWeight = _rows.Weights is null ? 1.0 : _rows.Weights[first + i];
+                loss += rowWeight * _rowLosses.Span[i];
+                weight += rowWeight;
+            }
+        }
+
+        _targetStandardization?.Restore(_allPredictions);
+        return new Evaluation(weight > 0 ? loss / weight : double.NaN, _loss.Metrics(_allPredictions, _rows));
+    }
+
+    public void Dispose()
+    {
+        foreach (var run in _runs.Values) run.Dispose();
+        _session.Dispose();
+        _features.Dispose();
+        _targets.Dispose();
+        _predictions.Dispose();
+        _rowLosses.Dispose();
+    }
+
+    private BoundRun Bound(ParameterStore parameters, int rows)
+    {
+        if (_runs.TryGetValue((parameters, rows), out var run)) return run;
+        run = _session.CreateBoundRun();
+        run.BindInput(TrainingStep.FeaturesInput, _features.Rows(rows));
+        run.BindInput(TrainingStep.TargetsInput, _targets.Rows(rows));
+        foreach (var name in _parameters) run.BindInput(name, parameters[name]);
+        run.BindOutput(PredictionOutput, _predictions.Rows(rows));
+        run.BindOutput(RowLossOutput, _rowLosses.Rows(rows));
+        _runs.Add((parameters, rows), run);
+        return run;
+    }
+}

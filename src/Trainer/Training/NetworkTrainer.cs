@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Trains networks: the loop around <see cref="TrainingStep"/>.</summary>
+public static class NetworkTrainer
+{
+    // Enough for the mean of a channel to be known to a fortieth of its deviation.
+    private const int StatisticsSample = 2048;
+
+    /// <summary>Trains a network.</summary>
+    /// <param name="network">The architecture.</param>
+    /// <param name="loss">What to make small.</param>
+    /// <param name="rows">The rows to learn from.</param>
+    /// <param name="options">How to train; null = the defaults.</param>
+    /// <param name="validation">Rows to measure each epoch by; null = a part of <paramref name="rows"/>.</param>
+    /// <param name="cancellation">Stops training between two steps.</param>
+    /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
+    /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
+    /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
+    /// <exception cref="DivergenceException">The loss became infinite or NaN.</exception>
+    public static TrainedNetwork Train(
+        Network network,
+        Loss loss,
+        LabeledRows rows,
+        TrainingOptions? options = null,
+        LabeledRows? validation = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(rows);
+        options ??= new TrainingOptions();
+        options.Validate();
+        if (options.BatchSize < network.MinimumBatchRows)
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
+        RequireFit(network, rows);
+        loss.RequireOutputs(network.OutputShape.Count);
+        var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
+        if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
+        if (validation is not null) RequireFit(network, validation);
+
+        // One stream for each purpose: asking for one more batch must not change the first weights.
+        var random = new Random(options.Seed);
+        var (initial, split, shuffle) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
+        (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
+        if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
+
+        var standardization = options.Standardize ? Standardization.Fit(rows, options.ClipStandardDeviations) : null;
+        if (standardization is not null)
+        {
+            rows = standardization.Apply(rows);
+            validation = validation is null ? null : standardization.Apply(validation);
+        }
+
+        var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
+        if (targets is not null) rows = targets.Apply(rows);
+
+        var batchSize = Math.Min(options.BatchSize, rows.Count);
+        var settings = new SessionSettings { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
+        using var step = new TrainingStep(
+            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm);
+        using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
+        var warnings = new List<TrainingWarning>();
+        Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
+        using var population = options.Statistics.IsPopulation && network.HasStatistics
+            ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
+            : null;
+        var history = Run(
+            step, evaluation, population, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
+        if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
+        {
+            using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample);
+            Warn(BatchNormDiagnosis.AfterTraining(network, best, sample.Measure(name => best[name]), options.StatisticsTolerance));
+        }
+
+        if (targets is not null) best = targets.Restore(network, best);
+        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice) { Warnings = warnings };
+
+        void Warn(IEnumerable<TrainingWarning> found)
+        {
+            foreach (var warning in found)
+            {
+                warnings.Add(warning);
+                options.Warning?.Invoke(warning);
+            }
+        }
+    }
+
+    private static List<EpochReport> Run(
+        TrainingStep step,
+        EvaluationStep? evaluation,
+        PopulationStatistics? population,
+        MiniBatches batches,
+        Network network,
+        TrainingOptions options,
+        CancellationToken cancellation,
+        out IReadOnlyDictionary<string, float[]> best)
+    {
+        var watch = Stopwatch.StartNew();
+        var history = new List<EpochReport>();
+        var stopping = new EarlyStopping(options.Patience);
+        best = Snapshot(step, network);
+        for (var epoch = 1; epoch <= options.Epochs; epoch++)
+        {
+            var loss = RunEpoch(step, batches, options, epoch, cancellation);
+            if (evaluation is not null || epoch == options.Epochs) SetStatistics(step, population);
+            var measured = evaluation?.Run(step.Current);
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
+            var isBest = measured is null || stopping.IsBest(measured.Loss);
+            if (isBest) best = Snapshot(step, network);
+            var report = new EpochReport(epoch, options.Epochs, loss, measured, isBest, watch.Elapsed);
+            history.Add(report);
+            options.Progress?.Invoke(report);
+            if (measured is not null && stopping.ShouldStop) break;
+        }
+
+        return history;
+    }
+
+    // Validation runs on the statistics that would be exported, so these are set before it.
+    private static void SetStatistics(TrainingStep step, PopulationStatistics? population)
+    {
+        if (population is null) return;
+        foreach (var (name, values) in population.Measure(name => step.Parameter(name).ToArray())) values.CopyTo(step.Parameter(name));
+    }
+
+    private static double RunEpoch(TrainingStep step, MiniBatches batches, TrainingOptions options, int epoch, CancellationToken cancellation)
+    {
+        batches.Restart();
+        var steps = (long)options.Epochs * batches.PerEpoch;
+        double sum = 0;
+        long seen = 0;
+        while (batches.Fill(step) is > 0 and var count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var loss = step.Run(count, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
+            if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
+            sum += (double)loss * count;
+            seen += count;
+        }
+
+        return sum / seen;
+    }
+
+    private static (LabeledRows Training, LabeledRows? Validation) HoldOut(LabeledRows rows, double fraction, Random random)
+    {
+        var held = (int)Math.Round(rows.Count * fraction);
+        if (held == 0) return (rows, null);
+        if (rows.Count - held < 2)
+            throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
+        var order = Enumerable.Range(0, rows.Count).ToArray();
+        random.Shuffle(order);
+        return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
+    }
+
+    private static Dictionary<string, float[]> Snapshot(TrainingStep step, Network network) =>
+        network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+
+    private static void RequireFit(Network network, LabeledRows rows)
+    {
+        if (!rows.Shape.Equals(network.InputShape))
+            throw new ArgumentException($"The network takes rows of shape {network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
+        if (rows.Outputs != network.OutputShape.Count)
+            throw new ArgumentException($"The network gives {network.OutputShape.Count} values a row, but the rows have {rows.Outputs} targets.", nameof(rows));
+    }
+}

@@ -1,0 +1,37 @@
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>All numbers of a network in memory that models read and write in place: each group of parameters is one vector.</summary>
+internal sealed class ParameterStore : IDisposable
+{
+    private readonly Dictionary<string, TensorBuffer<float>> _vectors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorView<float>> _parameters = new(StringComparer.Ordinal);
+
+    public ParameterStore(IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots)
+    {
+        foreach (var group in groups)
+        {
+            var vector = new TensorBuffer<float>(group.Count);
+            _vectors.Add(group.Name, vector);
+            foreach (var parameter in group.Parameters)
+                _parameters.Add(parameter.Name, vector.At(group.OffsetOf(parameter.Name), [.. parameter.Shape]));
+        }
+
+        foreach (var (name, count) in slots) _vectors.Add(name, new TensorBuffer<float>(count));
+    }
+
+    /// <summary>A parameter, or a whole vector.</summary>
+    public TensorView<float> this[string name] =>
+        _parameters.TryGetValue(name, out var view) ? view : _vectors[name].Whole;
+
+    public void CopyTo(ParameterStore other)
+    {
+        foreach (var (name, vector) in _vectors) vector.Span.CopyTo(other._vectors[name].Span);
+    }
+
+    public void Dispose()
+    {
+        foreach (var vector in _vectors.Values) vector.Dispose();
+    }
+}

@@ -1,0 +1,95 @@
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>How a network is trained.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Rows in a mini-batch, at least 2 where there is a batch normalization of plain features. Default: 128.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>The most passes over the training rows. Default: 30.</summary>
+    public int Epochs { get; init; } = 30;
+
+    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8. Ignored without validation rows.</summary>
+    public int Patience { get; init; } = 8;
+
+    /// <summary>
+    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1. Ignored when validation rows are given.
+    /// </summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>The optimizer. Default: AdamW.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
+
+    /// <summary>How the learning rate changes. Default: constant.</summary>
+    public Schedule Schedule { get; init; } = Schedule.Constant;
+
+    /// <summary>
+    /// The largest norm of the gradients of all parameters together, above 0; longer gradients are shortened to it before the optimizer sees
+    /// them (Pascanu et al. 2013). Default: null, no limit.
+    /// </summary>
+    public float? GradientNorm { get; init; }
+
+    /// <summary>The rule of the running statistics. Default: PyTorch's.</summary>
+    public RunningStatistics Statistics { get; init; } = RunningStatistics.PyTorch();
+
+    /// <summary>Whether to bring the input to mean 0 and variance 1 for each channel. Default: true.</summary>
+    public bool Standardize { get; init; } = true;
+
+    /// <summary>
+    /// How many standard deviations from its mean an input may be; what is farther is brought to that bound, in training and in the exported
+    /// model, so that a single wild value cannot drive a prediction. Above 0; infinity = no bound. Default: 5. Ignored without
+    /// <see cref="Standardize"/>.
+    /// </summary>
+    public float ClipStandardDeviations { get; init; } = 5;
+
+    /// <summary>
+    /// Whether to learn numbers (squared error, Huber, absolute error) in standard deviations from their mean, so that learning rates mean the
+    /// same in every unit. The last layer, which has to be a dense one, is scaled back afterwards: the trained network and its metrics are in
+    /// the target's own unit; only the losses in the <see cref="EpochReport"/>s are not. Default: true. Ignored for classes.
+    /// </summary>
+    public bool StandardizeTargets { get; init; } = true;
+
+    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>The device. Default: the CPU.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Called after each epoch, on the training thread.</summary>
+    public Action<EpochReport>? Progress { get; init; }
+
+    /// <summary>Called for each warning as soon as it is known; they all end up in <see cref="TrainedNetwork.Warnings"/> too.</summary>
+    public Action<TrainingWarning>? Warning { get; init; }
+
+    /// <summary>
+    /// How far the exported statistics of a batch normalization may be from those of the training rows (a sample of 2,048, with the final
+    /// weights) before <see cref="TrainingWarningKind.StatisticsFarFromPopulation"/> is given: the root mean square over the channels of the
+    /// shift of the mean in standard deviations and of the logarithm of the ratio of standard deviations. Default: 0.25. Infinity = do not look.
+    /// </summary>
+    public double StatisticsTolerance { get; init; } = 0.25;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is out of its range; the message gives the range.</exception>
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1, nameof(BatchSize));
+        if (!(StatisticsTolerance >= 0))
+            throw new ArgumentOutOfRangeException(nameof(StatisticsTolerance), StatisticsTolerance, "The tolerance of the statistics is a number from 0.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1, nameof(Epochs));
+        ArgumentOutOfRangeException.ThrowIfNegative(Patience, nameof(Patience));
+        if (ValidationFraction is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
+        if (!(ClipStandardDeviations > 0))
+            throw new ArgumentOutOfRangeException(nameof(ClipStandardDeviations), ClipStandardDeviations, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (GradientNorm is { } norm) RequireGradientNorm(norm);
+    }
+
+    /// <summary>Checks the norm that gradients are clipped to.</summary>
+    internal static void RequireGradientNorm(float gradientNorm)
+    {
+        if (gradientNorm is not (> 0 and < float.PositiveInfinity))
+            throw new ArgumentOutOfRangeException(nameof(gradientNorm), gradientNorm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
+    }
+}

@@ -1,0 +1,108 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>The columns that a network is trained on, its architecture, and how it is trained.</summary>
+public sealed record BatchNormNetworkOptions
+{
+    /// <summary>
+    /// The label column: of type Boolean for two classes, a key for more (see <c>MapValueToKey</c>), Single for regression. Default:
+    /// <c>Label</c>.
+    /// </summary>
+    public string LabelColumnName { get; init; } = "Label";
+
+    /// <summary>The features, a vector of Single with a known size. Default: <c>Features</c>.</summary>
+    public string FeatureColumnName { get; init; } = "Features";
+
+    /// <summary>A column of Single with a weight from 0 for each row; null (the default) = all rows count the same.</summary>
+    public string? ExampleWeightColumnName { get; init; }
+
+    /// <summary>The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, otherwise 256, 128.</summary>
+    public IReadOnlyList<int>? HiddenLayers { get; init; }
+
+    /// <summary>
+    /// The activation behind each hidden layer; null (the default) = by the task: sigmoid for two classes, as in the paper's own experiments
+    /// (on tables with a few thousand rows it overfits less than relu), otherwise relu.
+    /// </summary>
+    public Activation? Activation { get; init; }
+
+    /// <summary>
+    /// An architecture of your own, in place of the hidden layers, the activation, the placement and epsilon of the batch normalizations and
+    /// the dropout above; null (the default) = none. It takes the features and gives one value for two classes and for regression, and one for
+    /// each class otherwise: logits, or the number itself.
+    /// </summary>
+    public Network? Network { get; init; }
+
+    /// <summary>The batch normalizations.</summary>
+    public BatchNormOptions BatchNorm { get; init; } = new();
+
+    /// <summary>The rate of a dropout in front of the last layer, from 0 (the default: none) to below 1.</summary>
+    public float Dropout { get; init; }
+
+    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>The most passes over the rows. Default: 30.</summary>
+    public int Epochs { get; init; } = 30;
+
+    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8.</summary>
+    public int Patience { get; init; } = 8;
+
+    /// <summary>The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>
+    /// The optimizer; null (the default) = AdamW with a learning rate by the task: 1e-3 for two classes, otherwise 3e-3.
+    /// </summary>
+    public Optimizer? Optimizer { get; init; }
+
+    /// <summary>How the learning rate changes; null (the default) = by the task: it stays for two classes, otherwise down along a cosine.</summary>
+    public Schedule? Schedule { get; init; }
+
+    /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
+    public bool Standardize { get; init; } = true;
+
+    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>The device for training and scoring. Default: the best one available.</summary>
+    public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
+    public Action<EpochReport>? Progress { get; init; }
+
+    /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken CancellationToken { get; init; }
+
+    /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
+    internal Network CreateNetwork(int features, int outputs)
+    {
+        if (Network is null)
+        {
+            return Trainer.Network.ForTable(
+                features, HiddenLayers!, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout);
+        }
+
+        if (Network.InputShape.Count != features)
+            throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the column '{FeatureColumnName}' has {features} values.");
+        if (Network.OutputShape.Count != outputs)
+            throw new ArgumentException($"The network gives {Network.OutputShape.Count} values for a row, but {outputs} are needed: end it with a dense layer of {outputs}.");
+        return Network;
+    }
+
+    internal TrainingOptions ToTrainingOptions() => new()
+    {
+        BatchSize = BatchSize,
+        Epochs = Epochs,
+        Patience = Patience,
+        ValidationFraction = ValidationFraction,
+        Optimizer = Optimizer!,
+        Schedule = Schedule!,
+        Statistics = BatchNorm.Statistics,
+        Standardize = Standardize,
+        Seed = Seed,
+        Device = Device,
+        Progress = Progress,
+    };
+}

@@ -1,0 +1,38 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>Finds columns, and says clearly when one is missing or has another type.</summary>
+internal static class Columns
+{
+    public static DataViewSchema.Column Require(DataViewSchema schema, string name, string role) => schema.GetColumnOrNull(name)
+        ?? throw new ArgumentException(
+            $"There is no {role} column '{name}'; the columns are {string.Join(", ", schema.Where(column => !column.IsHidden).Select(column => column.Name))}.");
+
+    public static DataViewSchema.Column RequireFeatures(DataViewSchema schema, string name)
+    {
+        var column = Require(schema, name, "feature");
+        if (column.Type is VectorDataViewType { ItemType: NumberDataViewType item } && item == NumberDataViewType.Single) return column;
+        throw new ArgumentException(
+            $"The feature column '{name}' has the type {column.Type}; a vector of Single was expected. Join the columns with Concatenate first.");
+    }
+
+    /// <summary>The size of a vector column; 0 when it varies.</summary>
+    public static int SizeOf(DataViewSchema.Column column) => ((VectorDataViewType)column.Type).Size;
+
+    public static string? SlotName(DataViewSchema.Column column, int slot)
+    {
+        var names = SlotNames(column);
+        return names is null || names[slot].Length == 0 ? null : names[slot];
+    }
+
+    /// <summary>The names of a vector's slots, or null when it has none.</summary>
+    public static string[]? SlotNames(DataViewSchema.Column column)
+    {
+        if (!column.HasSlotNames()) return null;
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+}

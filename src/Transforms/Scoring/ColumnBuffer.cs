@@ -1,0 +1,44 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>The values of one passed-through column for the rows of a batch, while the input's cursor is already further on.</summary>
+internal abstract class ColumnBuffer
+{
+    /// <summary>Keeps the input's current value at a place.</summary>
+    public abstract void Store(int index);
+
+    /// <summary>A getter of the column's type for the value at the place that <paramref name="current"/> tells.</summary>
+    public abstract Delegate Getter(Func<int> current);
+
+    public static ColumnBuffer Create(DataViewRow input, DataViewSchema.Column column, int capacity) =>
+        (ColumnBuffer)Activator.CreateInstance(
+            column.Type is VectorDataViewType vector
+                ? typeof(VectorBuffer<>).MakeGenericType(vector.ItemType.RawType)
+                : typeof(ScalarBuffer<>).MakeGenericType(column.Type.RawType),
+            input,
+            column,
+            capacity)!;
+
+    private sealed class ScalarBuffer<T>(DataViewRow input, DataViewSchema.Column column, int capacity) : ColumnBuffer
+    {
+        private readonly ValueGetter<T> _getter = input.GetGetter<T>(column);
+        private readonly T[] _values = new T[capacity];
+
+        public override void Store(int index) => _getter(ref _values[index]);
+
+        public override Delegate Getter(Func<int> current) => (ValueGetter<T>)((ref T value) => value = _values[current()]);
+    }
+
+    private sealed class VectorBuffer<T>(DataViewRow input, DataViewSchema.Column column, int capacity) : ColumnBuffer
+    {
+        private readonly ValueGetter<VBuffer<T>> _getter = input.GetGetter<VBuffer<T>>(column);
+        private readonly VBuffer<T>[] _values = new VBuffer<T>[capacity];
+
+        public override void Store(int index) => _getter(ref _values[index]);
+
+        public override Delegate Getter(Func<int> current) =>
+            (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[current()].CopyTo(ref value));
+    }
+}

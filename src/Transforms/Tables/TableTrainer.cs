@@ -1,0 +1,88 @@
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Transforms.Tables;
+
+/// <summary>From a table to a trained pipeline: works out the columns, trains the network in an ML.NET chain, and tests it.</summary>
+public static class TableTrainer
+{
+    private const string FeaturesColumn = "Features";
+
+    /// <summary>Trains on one table and tests on another.</summary>
+    /// <param name="training">The rows to learn from.</param>
+    /// <param name="test">The rows to test on; they are not looked at before the end.</param>
+    /// <param name="options">What to learn.</param>
+    /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
+    /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
+    public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        ArgumentNullException.ThrowIfNull(test);
+        ArgumentNullException.ThrowIfNull(options);
+        var schema = TableSchema.Infer(training, options.Label, options.Task, options.Schema);
+
+        // Before training, not after it: a test table that does not fit is known at once.
+        var testRows = ToRows(test, schema);
+        schemaKnown?.Invoke(schema);
+
+        var ml = new MLContext(options.Network.Seed);
+        var view = new TableDataView(training, schema);
+        var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
+        var network = Fit(ml, featurizer.Transform(view), schema.Label, options.Network with
+        {
+            LabelColumnName = schema.Label.Column,
+            FeatureColumnName = FeaturesColumn,
+        });
+        Describe(network.Export, schema);
+        var metrics = network.Network.Loss.Metrics(Predict(network, testRows), testRows);
+        return new TrainedTable(schema, featurizer, network, metrics, training.RowCount, test.RowCount);
+    }
+
+    private static BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
+    {
+        switch (label.Task)
+        {
+            case TaskKind.Binary:
+                return ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(rows);
+            case TaskKind.Multiclass:
+                // The key is for training only: a pipeline that began with it would ask for a label when it scores.
+                var classes = ml.Data.LoadFromEnumerable(label.Classes.Select(name => new MulticlassPredictedClass { PredictedLabel = name.AsMemory() }));
+                var toKey = ml.Transforms.Conversion.MapValueToKey(label.Column, label.Column, maximumNumberOfKeys: label.Classes.Count, keyData: classes);
+                return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(toKey.Fit(rows).Transform(rows));
+            default:
+                return ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
+        }
+    }
+
+    private static LabeledRows ToRows(CsvTable table, TableSchema schema)
+    {
+        if (table.Find(schema.Label.Column) is null)
+            throw new TableException($"{table.FilePath}: there is no label column '{schema.Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
+        var labels = schema.Label.Encode(table);
+        var outputs = schema.Label.Task == TaskKind.Multiclass ? schema.Label.Classes.Count : 1;
+        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
+        if (outputs > 1)
+            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
+        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), outputs, schema.Features.EncodeAll(table), targets);
+    }
+
+    // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
+    private static float[] Predict(BatchNormTransformer network, LabeledRows rows)
+    {
+        var results = new float[rows.Count * network.Scorer.ResultLength];
+        network.Scorer.ScoreBatch(rows.Features, rows.Count, results);
+        return results[^rows.Targets.Length..];
+    }
+
+    private static void Describe(ExportedNetwork export, TableSchema schema)
+    {
+        foreach (var model in new[] { export.Unfolded, export.Folded })
+        {
+            ModelFile.SetMetadata(model, ModelMetadata.LabelColumn, schema.Label.Column);
+            ModelFile.SetMetadata(model, ModelMetadata.Labels, TextList.ToJson(schema.Label.Classes));
+            ModelFile.SetMetadata(model, ModelMetadata.FeatureNames, TextList.ToJson(schema.Features.FeatureNames));
+            ModelFile.SetMetadata(model, ModelMetadata.FeatureMap, schema.Features.ToJson());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
+
+namespace MlNetBatchNorm.Transforms.Tables;
+
+/// <summary>What training on a table gave.</summary>
+public sealed class TrainedTable : IDisposable
+{
+    internal TrainedTable(
+        TableSchema schema,
+        ITransformer featurizer,
+        BatchNormTransformer network,
+        IReadOnlyDictionary<string, double> testMetrics,
+        int trainingRows,
+        int testRows)
+    {
+        Schema = schema;
+        Network = network;
+        TestMetrics = testMetrics;
+        TrainingRows = trainingRows;
+        TestRows = testRows;
+        Pipeline = new TransformerChain<ITransformer>(featurizer, network);
+    }
+
+    /// <summary>What the columns mean.</summary>
+    public TableSchema Schema { get; }
+
+    /// <summary>The whole ML.NET pipeline, from the table's columns to the prediction.</summary>
+    public ITransformer Pipeline { get; }
+
+    /// <summary>Its last part, the network.</summary>
+    public BatchNormTransformer Network { get; }
+
+    /// <summary>
+    /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
+    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> TestMetrics { get; }
+
+    /// <summary>The rows that were learned from, including those held out for validation.</summary>
+    public int TrainingRows { get; }
+
+    /// <summary>The rows that were tested on.</summary>
+    public int TestRows { get; }
+
+    /// <summary>
+    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded) and <c>model.batchnorm.onnx</c> (the network with its batch
+    /// normalizations). Each file appears whole or not at all.
+    /// </summary>
+    /// <param name="folder">The folder; made if it is not there.</param>
+    /// <returns>The paths of the files.</returns>
+    public IReadOnlyList<string> Save(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var zip = Path.Combine(folder, "model.zip");
+        var folded = Path.Combine(folder, "model.onnx");
+        var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
+        AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, PipelineSchema.Create(Schema), stream));
+        ModelFile.Write(Network.Export.Folded, folded);
+        ModelFile.Write(Network.Export.Unfolded, unfolded);
+        return [zip, folded, unfolded];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Network.Dispose();
+}

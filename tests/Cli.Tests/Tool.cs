@@ -1,0 +1,30 @@
+using System.Diagnostics;
+
+namespace MlNetBatchNorm.Cli.Tests;
+
+/// <summary>The built tool, run as a process of its own, as a user runs it.</summary>
+internal static class Tool
+{
+    /// <summary>Runs the tool and waits for it.</summary>
+    public static ToolResult Run(string workingFolder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            WorkingDirectory = workingFolder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll"));
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(TimeSpan.FromMinutes(4)))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"mlnetbn {string.Join(' ', arguments)} did not end within 4 minutes.");
+        }
+
+        return new ToolResult(process.ExitCode, output.Result, error.Result);
+    }
+}

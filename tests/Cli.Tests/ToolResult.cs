@@ -1,0 +1,15 @@
+namespace MlNetBatchNorm.Cli.Tests;
+
+/// <summary>What a run of the tool gave.</summary>
+internal sealed record ToolResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>Asserts that the run failed as bad input should: one line on stderr, nothing on stdout.</summary>
+    public string RequireOneLineOfError(int exitCode = 1)
+    {
+        Assert.True(ExitCode == exitCode, $"exit code {ExitCode}: {Error}");
+        Assert.Empty(Output);
+        var line = Assert.Single(Error.TrimEnd().Split('\n'));
+        Assert.StartsWith("mlnetbn: ", line, StringComparison.Ordinal);
+        return line;
+    }
+}

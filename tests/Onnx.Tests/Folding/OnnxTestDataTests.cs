@@ -1,0 +1,56 @@
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Verification;
+
+namespace MlNetBatchNorm.Onnx.Tests.Folding;
+
+public class OnnxTestDataTests
+{
+    private const string Root = "/usr/share/libonnx-testdata/data";
+
+    [OnnxTestDataFact]
+    public void Fold_EveryModelOfTheOnnxTestData_IsValidBeforeAndAfter()
+    {
+        var failures = new List<string>();
+        foreach (var path in Directory.EnumerateFiles(Root, "model.onnx", SearchOption.AllDirectories).Order())
+        {
+            try
+            {
+                var result = BatchNormFolder.Fold(ModelFile.Read(path));
+                GraphChecker.Check(result.Model);
+            }
+            catch (Exception exception)
+            {
+                failures.Add($"{path}: {exception.Message}");
+            }
+        }
+
+        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures));
+    }
+
+    [OnnxTestDataFact]
+    public void Fold_EveryModelWithBatchNormOfTheOnnxTestData_GivesTheirOutputs()
+    {
+        var seen = 0;
+        foreach (var path in Directory.EnumerateFiles(Root, "model.onnx", SearchOption.AllDirectories).Order())
+        {
+            var model = ModelFile.Read(path);
+            var result = BatchNormFolder.Fold(model);
+            // ONNX Runtime starts at opset 7, and has no kernel for the training mode on some opsets.
+            if (result.BatchNorms.Count == 0 || model.OpsetImport[0].Version < 7 || path.Contains("training_mode", StringComparison.Ordinal)) continue;
+            seen++;
+            var inputs = InputFiles.Read(Path.GetDirectoryName(path)!, [.. model.Graph.Input.Select(input => input.Name)]);
+            Assert.True(ModelComparison.Compare(model, result.Model, inputs).LargestRelative < 1e-5, path);
+        }
+
+        Assert.True(seen > 0);
+    }
+
+    private sealed class OnnxTestDataFactAttribute : FactAttribute
+    {
+        public OnnxTestDataFactAttribute()
+        {
+            if (!Directory.Exists(Root)) Skip = "The ONNX test data (Debian's libonnx-testdata) is not installed.";
+        }
+    }
+}

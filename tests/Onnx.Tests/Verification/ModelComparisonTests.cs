@@ -1,0 +1,88 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Tests.Verification;
+
+public class ModelComparisonTests
+{
+    [Fact]
+    public void Compare_ModelWithItself_FindsNoDifference()
+    {
+        var result = ModelComparison.Compare(Scale(2), Scale(2));
+        Assert.Equal((0.0, 0.0, 2), (result.LargestAbsolute, result.LargestRelative, result.Runs));
+    }
+
+    [Fact]
+    public void Compare_OneOutputIsOff_NamesItAndMeasuresAgainstItsScale()
+    {
+        var input = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, -4f], 1, 2) };
+        var result = ModelComparison.Compare(Scale(2), Scale(3), [input]);
+        Assert.Equal("y", result.Worst!.Output);
+        Assert.Equal(4, result.LargestAbsolute);
+        Assert.Equal(4 / 8.0, result.LargestRelative);
+    }
+
+    [Fact]
+    public void Compare_OutputBecomesNaN_IsAnInfiniteDifference()
+    {
+        var input = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 0f], 1, 2) };
+        Assert.Equal(double.PositiveInfinity, ModelComparison.Compare(Scale(2), Scale(float.NaN), [input]).LargestRelative);
+        Assert.Equal(0, ModelComparison.Compare(Scale(float.NaN), Scale(float.NaN), [input]).LargestRelative);
+    }
+
+    [Fact]
+    public void Compare_OpenSizes_AreTriedTwice()
+    {
+        var graph = new GraphBuilder("sizes");
+        var x = graph.Input("x", DataType.Float, "N", 3, "H", "W");
+        // The rows and the columns are the same symbol in both inputs.
+        var other = graph.Input("other", DataType.Float, "N", 1, "H", "W");
+        graph.Output("y", graph.Node("Mul", [x, other]), DataType.Float, "N", 3, "H", "W");
+        var model = graph.Build();
+        Assert.Equal(2, ModelComparison.Compare(model, model).Runs);
+    }
+
+    [Fact]
+    public void Compare_SizesThatDoNotFit_AreLeftOut()
+    {
+        // Only 48 locations can be reshaped to [3, 16].
+        var graph = new GraphBuilder("sizes");
+        var y = graph.Node("Reshape", [graph.Input("x", DataType.Float, "N", "L"), graph.Integers(3, 16)]);
+        graph.Output("y", y, DataType.Float, 3, 16);
+        var model = graph.Build();
+        Assert.Equal(1, ModelComparison.Compare(model, model).Runs);
+    }
+
+    [Fact]
+    public void Compare_IntegerTextAndBooleanInputs_AreGenerated()
+    {
+        var graph = new GraphBuilder("types");
+        var table = graph.Initializer(TensorData.Create("table", [1f, 2f, 3f, 4f], 2, 2));
+        graph.Output("rows", graph.Node("Gather", [table, graph.Input("index", DataType.Int64, "N")]), DataType.Float, "N", 2);
+        graph.Output("copy", graph.Node("Identity", [graph.Input("text", DataType.String, "N")]), DataType.String, "N");
+        graph.Output("not", graph.Node("Not", [graph.Input("flag", DataType.Bool, "N")]), DataType.Bool, "N");
+        graph.Output("half", graph.Node("Identity", [graph.Input("real", DataType.Float16, "N")]), DataType.Float16, "N");
+        var model = graph.Build();
+        Assert.Equal(0, ModelComparison.Compare(model, model).LargestRelative);
+    }
+
+    [Fact]
+    public void Compare_NothingRuns_SaysWhatToDo()
+    {
+        var graph = new GraphBuilder("sizes");
+        graph.Output("y", graph.Node("Reshape", [graph.Input("x", DataType.Float, "N", "L"), graph.Integers(7, 11)]), DataType.Float, 7, 11);
+        var model = graph.Build();
+        Assert.Contains("give some of your own", Assert.Throws<ModelRunException>(() => ModelComparison.Compare(model, model)).Message);
+    }
+
+    private static ModelProto Scale(float factor)
+    {
+        var graph = new GraphBuilder("scale");
+        var y = graph.Node("Mul", [graph.Input("x", DataType.Float, "N", 2), graph.Constant(factor)]);
+        graph.Output("y", y, DataType.Float, "N", 2);
+        return graph.Build();
+    }
+}

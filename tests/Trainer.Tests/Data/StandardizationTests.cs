@@ -1,0 +1,69 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer.Tests.Fixtures;
+
+namespace MlNetBatchNorm.Trainer.Tests.Data;
+
+public class StandardizationTests
+{
+    [Fact]
+    public void Fit_LargeMean_KeepsTheDigitsOfTheDeviation()
+    {
+        var rows = Rows([10000, 10001, 10002, 10003]);
+
+        var standardization = Standardization.Fit(rows);
+
+        Assert.Equal(10001.5f, standardization.Mean[0]);
+        Assert.Equal(Math.Sqrt(1.25), standardization.StandardDeviation[0], 1e-6);
+    }
+
+    [Fact]
+    public void Apply_ConstantFeature_GivesZeros()
+    {
+        var rows = Rows([0.1f, 0.1f, 0.1f]);
+
+        var standardized = Standardization.Fit(rows).Apply(rows);
+
+        Assert.Equal(0, Standardization.Fit(rows).StandardDeviation[0]);
+        Assert.All(standardized.Features, value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void Apply_OtherChannels_SaysBothCounts()
+    {
+        var exception = Assert.Throws<ArgumentException>(() => Standardization.Fit(Rows([1, 2])).Apply(new LabeledRows(new SampleShape(2), 1, [1, 2], [0])));
+        Assert.Contains("2 channels", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ToOnnx_Standardized_GivesWhatTheNetworkGivesOnStandardizedRows()
+    {
+        // The second feature is constant in training but not afterwards.
+        float[] training = [1, 5, 2, 5, 4, 5, 9, 5, 12, 5];
+        float[] later = [3, 5, 100, 6, -200, 4];
+        var standardization = Standardization.Fit(new LabeledRows(new SampleShape(2), 1, training, new float[5]));
+        var network = Network.Input(2).Dense(3).Activation(Activation.Tanh).Dense(1);
+        var parameters = network.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
+        {
+            var values = new float[parameter.Count];
+            Initializer.Glorot.Fill(values, parameter.Shape, new Random(3));
+            return values;
+        });
+
+        var inside = Score(standardization, later);
+        var outside = Score(null, standardization.Apply(new LabeledRows(new SampleShape(2), 1, later, new float[3])).Features);
+
+        Closeness.Require(Array.ConvertAll(outside, value => (double)value), inside, 1e-6, "The score");
+
+        float[] Score(Standardization? inModel, float[] features)
+        {
+            var trained = new TrainedNetwork(network, Loss.SquaredError, parameters, inModel, RunningStatistics.PyTorch(), [], Device.Cpu);
+            using var session = OnnxSession.Load(trained.ToOnnx());
+            return (float[])session.Run(new Dictionary<string, HostTensor>
+            {
+                [TrainedNetwork.FeaturesInput] = HostTensor.Of(features, features.Length / 2, 2),
+            })[TrainedNetwork.ScoreOutput].Data;
+        }
+    }
+
+    private static LabeledRows Rows(float[] values) => new(new SampleShape(1), 1, values, new float[values.Length]);
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace MlNetBatchNorm.Trainer.Tests.Fixtures;
+
+/// <summary>What PyTorch computed for a small network; see generate.py beside the JSON files.</summary>
+public sealed record PyTorchCase
+{
+    private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web);
+
+    public required string[] Layers { get; init; }
+
+    public required string Loss { get; init; }
+
+    public required string Optimizer { get; init; }
+
+    public float? ClipNorm { get; init; }
+
+    public required int Rows { get; init; }
+
+    public required int Features { get; init; }
+
+    public required int Outputs { get; init; }
+
+    public required int Batch { get; init; }
+
+    public required float[] X { get; init; }
+
+    public required float[] Targets { get; init; }
+
+    public required Dictionary<string, float[]> Initial { get; init; }
+
+    public required float[] TrainingOutput { get; init; }
+
+    public required double FirstLoss { get; init; }
+
+    public required Dictionary<string, double[]> Gradients { get; init; }
+
+    public required Dictionary<string, double[]> After1 { get; init; }
+
+    public required Dictionary<string, double[]> After2 { get; init; }
+
+    public required Dictionary<string, double[]> After100 { get; init; }
+
+    public required double[] InferenceOutput { get; init; }
+
+    /// <summary>The learning rate that generate.py gives the optimizer.</summary>
+    public float LearningRate => Optimizer switch { "sgd" => 0.05f, "momentum" or "nesterov" => 0.01f, _ => 0.003f };
+
+    public static PyTorchCase Read(string name) =>
+        JsonSerializer.Deserialize<PyTorchCase>(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", $"{name}.json")), Format)!;
+
+    public Network CreateNetwork()
+    {
+        var network = Network.Input(Features);
+        foreach (var layer in Layers)
+            network = layer.Split(' ') switch
+            {
+                ["dense", var units] => network.Dense(int.Parse(units, CultureInfo.InvariantCulture)),
+                ["batchnorm"] => network.BatchNorm(),
+                [var activation] => network.Activation(Activation.Parse(activation)),
+                _ => throw new FormatException($"'{layer}' is not a layer of a fixture."),
+            };
+        return network;
+    }
+
+    public Loss CreateLoss() => Loss switch
+    {
+        "sigmoidCrossEntropy" => Trainer.Loss.SigmoidCrossEntropy,
+        "softmaxCrossEntropy" => Trainer.Loss.SoftmaxCrossEntropy,
+        "squaredError" => Trainer.Loss.SquaredError,
+        _ => throw new FormatException($"'{Loss}' is not a loss of a fixture."),
+    };
+
+    public Optimizer CreateOptimizer() => Optimizer switch
+    {
+        "sgd" => Trainer.Optimizer.Sgd(LearningRate),
+        "momentum" => Trainer.Optimizer.Sgd(LearningRate, momentum: 0.9f, weightDecay: 0.01f),
+        "adam" => Trainer.Optimizer.Adam(LearningRate),
+        "adamw" => Trainer.Optimizer.AdamW(LearningRate, weightDecay: 0.1f),
+        _ => throw new FormatException($"'{Optimizer}' is not an optimizer of a fixture."),
+    };
+
+    /// <summary>A training step with the fixture's first parameters.</summary>
+    /// <param name="optimizer">Another optimizer than the fixture's, or null.</param>
+    public TrainingStep CreateStep(Optimizer? optimizer = null)
+    {
+        var step = new TrainingStep(
+            CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.PyTorch(), Batch, new Random(0));
+        foreach (var (name, values) in Initial) values.CopyTo(step.Parameter(name));
+        return step;
+    }
+
+    /// <summary>Makes steps on the batches in turn: rows 0 to 7, 8 to 15, 16 to 21, 0 to 7, …</summary>
+    /// <returns>The loss of the last step.</returns>
+    public float Run(TrainingStep step, int steps)
+    {
+        var batches = (Rows + Batch - 1) / Batch;
+        var loss = float.NaN;
+        for (var i = 0; i < steps; i++)
+        {
+            var first = (int)(step.Steps % batches) * Batch;
+            var count = Math.Min(Batch, Rows - first);
+            X.AsSpan(first * Features, count * Features).CopyTo(step.Features.Span);
+            Targets.AsSpan(first * Outputs, count * Outputs).CopyTo(step.Targets.Span);
+            loss = step.Run(count, LearningRate);
+        }
+
+        return loss;
+    }
+}

@@ -1,0 +1,172 @@
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Trainer.Tests.Training;
+
+public class NetworkTrainerTests
+{
+    private static readonly TrainingOptions Quick = new() { Epochs = 3, BatchSize = 16, Optimizer = Optimizer.AdamW(1e-2f) };
+
+    [Fact]
+    public void Train_SameSeed_GivesTheSameBits()
+    {
+        var first = Train(Rings(100), Quick with { Seed = 5 });
+        var second = Train(Rings(100), Quick with { Seed = 5 });
+        var other = Train(Rings(100), Quick with { Seed = 6 });
+
+        foreach (var (name, values) in first.Parameters) Assert.Equal(values, second.Parameters[name]);
+        Assert.NotEqual(first.Parameters["dense1.weight"], other.Parameters["dense1.weight"]);
+        Assert.Equal(first.History.Select(report => report.Loss), second.History.Select(report => report.Loss));
+    }
+
+    [Fact]
+    public void Train_ValidationGetsWorse_StopsAndGivesTheBestEpoch()
+    {
+        // The validation labels contradict the training labels, so the validation loss can only rise.
+        var rows = Rings(100);
+        var contrary = new LabeledRows(rows.Shape, 1, rows.Features, Array.ConvertAll(rows.Targets, target => 1 - target));
+        var options = Quick with { Epochs = 20, Patience = 2 };
+
+        var stopped = Train(rows, options, contrary);
+
+        var best = stopped.Best.Epoch;
+        Assert.Equal(best + 2, stopped.History.Count);
+        Assert.Equal(stopped.History.Min(report => report.Validation!.Loss), stopped.Best.Validation!.Loss);
+        // The same run cut off at the best epoch has the same network.
+        var cut = Train(rows, options with { Epochs = best }, contrary);
+        foreach (var (name, values) in cut.Parameters) Assert.Equal(values, stopped.Parameters[name]);
+    }
+
+    [Fact]
+    public void Train_WithoutValidation_GivesTheLastEpoch()
+    {
+        var trained = Train(Rings(50), Quick with { ValidationFraction = 0, Patience = 1 });
+
+        Assert.Equal(3, trained.Best.Epoch);
+        Assert.All(trained.History, report => Assert.Null(report.Validation));
+    }
+
+    [Fact]
+    public void Train_Cancelled_Throws()
+    {
+        using var source = new CancellationTokenSource();
+        var options = Quick with { Epochs = 1000, Patience = 0, Progress = report => { if (report.Epoch == 2) source.Cancel(); } };
+
+        Assert.Throws<OperationCanceledException>(() => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(64), options, null, source.Token));
+    }
+
+    [Theory]
+    [InlineData(36, 3)]
+    [InlineData(33, 2)]
+    [InlineData(32, 2)]
+    public void MiniBatches_OfSixteenRows_UseASmallerLastBatchButNotOneRow(int rows, int steps)
+    {
+        var batches = new MiniBatches(Rings(rows), 16, new Random(1), Architecture().MinimumBatchRows);
+        using var step = new TrainingStep(Architecture(), Loss.SigmoidCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), 16, new Random(1));
+        var counts = new List<int>();
+
+        batches.Restart();
+        while (batches.Fill(step) is > 0 and var count) counts.Add(count);
+
+        Assert.Equal(steps, batches.PerEpoch);
+        Assert.Equal(steps, counts.Count);
+        Assert.Equal(rows == 33 ? 32 : rows, counts.Sum());
+    }
+
+    [Fact]
+    public void Train_HugeLearningRate_ThrowsWithTheEpoch()
+    {
+        var rows = Line(64);
+        var options = Quick with { Epochs = 200, Optimizer = Optimizer.Sgd(1e6f), Patience = 0 };
+
+        var exception = Assert.Throws<DivergenceException>(() => NetworkTrainer.Train(Network.Input(1).Dense(4).Dense(1), Loss.SquaredError, rows, options));
+
+        Assert.Contains("epoch", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("learning rate", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Train_RowsOfWeightZero_TeachNothing()
+    {
+        // Half of the rows say the opposite, but weigh nothing.
+        var rows = Rings(200);
+        var targets = rows.Targets.Select((target, row) => row % 2 == 0 ? target : 1 - target).ToArray();
+        var weights = Enumerable.Range(0, 200).Select(row => row % 2 == 0 ? 3f : 0f).ToArray();
+        var weighted = new LabeledRows(rows.Shape, 1, rows.Features, targets, weights);
+
+        var trained = Train(weighted, Quick with { Epochs = 40, Patience = 0 });
+
+        Assert.True(trained.Best.Validation!.Metrics["accuracy"] > 0.9, $"accuracy {trained.Best.Validation.Metrics["accuracy"]}");
+    }
+
+    [Fact]
+    public void Export_OfATrainedNetwork_GivesItsEvaluation()
+    {
+        var rows = Rings(120);
+        var validation = Rings(60);
+        var trained = Train(rows, Quick, validation);
+
+        var export = NetworkExporter.Export(trained, rows);
+
+        foreach (var model in new[] { export.Unfolded, export.Folded })
+        {
+            using var session = OnnxSession.Load(model);
+            var probabilities = (float[])session.Run(new Dictionary<string, HostTensor>
+            {
+                [TrainedNetwork.FeaturesInput] = HostTensor.Of(validation.Features, validation.Count, 2),
+            })[TrainedNetwork.ProbabilityOutput].Data;
+            var logLoss = ClassificationMetrics.LogLoss(probabilities, validation.Targets, 1);
+            Assert.Equal(trained.Best.Validation!.Loss, logLoss, 1e-5);
+            Assert.Equal(trained.Best.Validation.Metrics["auc"], ClassificationMetrics.AreaUnderRoc(probabilities, validation.Targets), 1e-9);
+        }
+
+        Assert.DoesNotContain(export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+    }
+
+    [Fact]
+    public void Train_RowsThatDoNotFit_SaysBothShapes()
+    {
+        var exception = Assert.Throws<ArgumentException>(() => NetworkTrainer.Train(Network.Input(3).Dense(1), Loss.SquaredError, Line(10)));
+        Assert.Contains("[3]", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("[1]", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Train_OptionOutOfItsRange_SaysTheRange()
+    {
+        Assert.Contains("at least 2", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
+        Assert.Contains("from 0 to below 1", Rejected(Quick with { ValidationFraction = 1 }), StringComparison.Ordinal);
+        Rejected(Quick with { Epochs = 0 });
+        Rejected(Quick with { Patience = -1 });
+
+        static string Rejected(TrainingOptions options) => Assert.Throws<ArgumentOutOfRangeException>(() => Train(Rings(20), options)).Message;
+    }
+
+    private static Network Architecture() => Network.ForTable(2, [12], 1, Activation.Relu);
+
+    private static TrainedNetwork Train(LabeledRows rows, TrainingOptions options, LabeledRows? validation = null) =>
+        NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, rows, options, validation);
+
+    /// <summary>Points inside (1) and outside (0) of a circle.</summary>
+    private static LabeledRows Rings(int count)
+    {
+        var random = new Random(11);
+        var features = new float[count * 2];
+        var targets = new float[count];
+        for (var i = 0; i < count; i++)
+        {
+            var (angle, inside) = (random.NextDouble() * 2 * Math.PI, random.Next(2));
+            var radius = (inside == 1 ? 0.5 : 1.5) + (0.2 * random.NextDouble());
+            features[2 * i] = (float)(radius * Math.Cos(angle));
+            features[(2 * i) + 1] = (float)(radius * Math.Sin(angle));
+            targets[i] = inside;
+        }
+
+        return new LabeledRows(new SampleShape(2), 1, features, targets);
+    }
+
+    private static LabeledRows Line(int count)
+    {
+        var x = Enumerable.Range(0, count).Select(i => (float)i).ToArray();
+        return new LabeledRows(new SampleShape(1), 1, x, Array.ConvertAll(x, value => (2 * value) + 1));
+    }
+}
