@@ -64,12 +64,7 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
         public DataViewType ColumnType { get; set; }
         public DataViewSchema.Annotations Annotations { get; internal set; } = DataViewSchema.Annotations.Empty;
         public void AddAnnotation<T>(string kind, T value, DataViewType annotationType)
-        {
-            var builder = new DataViewSchema.Annotations.Builder();
-            builder.Add(Annotations, _ => true);
-            builder.Add<T>(kind, annotationType, (ref T target) => target = value);
-            Annotations = builder.ToAnnotations();
-        }
+            => Annotations = Annotations.With(kind, annotationType, (ValueGetter<T>)((ref T destination) => destination = value));
     }
 
     [Flags]
