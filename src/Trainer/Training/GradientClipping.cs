@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Graph;
-
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>

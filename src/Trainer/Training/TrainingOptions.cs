@@ -76,9 +76,9 @@ public sealed record TrainingOptions
     }
 
     /// <summary>Checks the norm that gradients are clipped to.</summary>
-    internal static void RequireGradientNorm(float norm)
+    internal static void RequireGradientNorm(float gradientNorm)
     {
-        if (norm is not (> 0 and < float.PositiveInfinity))
-            throw new ArgumentOutOfRangeException(nameof(GradientNorm), norm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
+        if (gradientNorm is not (> 0 and < float.PositiveInfinity))
+            throw new ArgumentOutOfRangeException(nameof(gradientNorm), gradientNorm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
     }
 }
