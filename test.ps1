@@ -11,11 +11,11 @@ $Root = $PSScriptRoot
 . (Join-Path $Root 'scripts/packages.ps1')
 
 # A test that has not ended after this time is taken for hanging, and its host is ended.
-$HangTimeout = '5m'
+$HangTimeout = '10m'
 $Results = Join-Path $Root 'TestResults'
 # What dotnet test says of itself, every time.
-$Chatter = "^\s*$|^A total of [0-9]+ test files|^Test run for|^Additionally, path to test adapters|^Results File|^Data collector 'Blame' message: All tests"
-# Advisories, and a mirror that has the next version up: shown, but no reason to fail.
+$Chatter = "^\s*$|^No test matches the given testcase filter|^A total of [0-9]+ test files|^Test run for|^Additionally, path to test adapters|^Results File|^Data collector 'Blame' message: All tests"
+# Advisories, and a mirror that has the next version up: no reason to fail.
 $Strict = @('-warnAsError', '-warnNotAsError:NU1603;NU1900;NU1901;NU1902;NU1903;NU1904')
 
 $Passed = 0
@@ -53,7 +53,7 @@ function Build-Everything([IO.FileInfo[]] $Projects) {
 function Test-Formatting {
   $lines = @(Invoke-Sdk 'format' @('MlNetBatchNorm.sln', '--no-restore', '--verify-no-changes'))
   $ok = $LASTEXITCODE -eq 0
-  if (-not $ok) { foreach ($line in $lines) { Write-Host $line } }
+  if (-not $ok) { foreach ($line in @($lines | Select-Object -Unique)) { Say $line } }
   return $ok
 }
 

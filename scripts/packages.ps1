@@ -97,14 +97,15 @@ function Invoke-Sdk([string] $Verb, [string[]] $Options) {
   }
 }
 
-# Builds a project or the solution; says whether it could. MSBuild's summary says again what it has said before, so each line is shown once.
+# Builds a project or the solution and says whether it could. It says something only if it fails, and each line once (MSBuild's summary
+# says again what was said before).
 function Invoke-Build([string] $What, [string[]] $Options) {
   $lines = @(Invoke-Sdk 'build' (@($What) + @($Options | Where-Object { $_ }) + @('-c', 'Release', '-v', 'quiet', '-nologo', '-nodeReuse:false')))
-  $ok = $LASTEXITCODE -eq 0
+  if ($LASTEXITCODE -eq 0) { return $true }
   $shown = @($lines | Where-Object { $_ -match ': (error|warning) |error MSB' } | Select-Object -Unique)
-  if ($shown.Count -eq 0 -and -not $ok) { $shown = $lines }
+  if ($shown.Count -eq 0) { $shown = $lines }
   foreach ($line in $shown) { Say $line }
-  return $ok
+  return $false
 }
 
 # One run.ps1 or test.ps1 at a time in this folder.
@@ -337,7 +338,7 @@ function Get-SourceFiles([string] $Folder) {
 # Changes when the tool must be built again: source, how it is built, where its packages come from. Contents, not dates: a clone, a copy
 # and a checkout of another branch all have dates that say nothing.
 function Get-ToolFingerprint([string] $Source) {
-  $files = @(Get-SourceFiles (Join-Path $Root 'src')) + @(Get-SourceFiles (Join-Path $Root 'standins'))
+  [string[]] $files = @('src', 'standins', 'sample-data' | ForEach-Object { Get-SourceFiles (Join-Path $Root $_) })
   $files += @('Directory.Build.props', 'Directory.Build.targets', 'Directory.Packages.props', '.editorconfig' | ForEach-Object { Join-Path $Root $_ })
   [Array]::Sort($files, [StringComparer]::Ordinal)
   $parts = @($Source, (Get-FeedFingerprint), (Read-Text $LocalProps))

@@ -7,6 +7,7 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     DemoCommand.Create(),
     TrainCommand.Create(),
     ScoreCommand.Create(),
+    FoldCommand.Create(),
     InspectCommand.Create(),
     BenchCommand.Create(),
 };

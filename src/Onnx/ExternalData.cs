@@ -67,14 +67,16 @@ internal static class ExternalData
         }
     }
 
-    private static void Add(TensorProto tensor, string key, string value) => tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+    private static void Add(TensorProto tensor, string key, string value) =>
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
 
     private static ByteString Read(TensorProto tensor, string folder)
     {
         var entries = tensor.ExternalData.GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.Ordinal);
         var location = entries.GetValueOrDefault("location") ?? string.Empty;
         var what = $"The external data of '{tensor.Name}'";
-        var path = Resolve(location, folder) ?? throw new InvalidModelException($"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
+        var path = Resolve(location, folder)
+            ?? throw new InvalidModelException($"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
         if (!File.Exists(path)) throw new InvalidModelException($"{what} is missing: there is no file '{location}' in the model's folder.");
         var file = new FileInfo(path);
         var offset = Number(entries, "offset", 0, what);
@@ -82,10 +84,12 @@ internal static class ExternalData
         var needed = InitializerChecker.BitsPerElement((DataType)tensor.DataType) is { } bits
             ? ((Int128)TensorData.ElementCount(tensor.Dims, tensor.Name) * bits + 7) / 8
             : length;
-        if (length != needed) throw new InvalidModelException($"{what} has {length} bytes, but its shape [{string.Join(", ", tensor.Dims)}] needs {needed}.");
+        if (length != needed)
+            throw new InvalidModelException($"{what} has {length} bytes, but its shape [{string.Join(", ", tensor.Dims)}] needs {needed}.");
         if (offset > file.Length || length > file.Length - offset)
             throw new InvalidModelException($"{what} ends at byte {(Int128)offset + length}, but the file '{location}' has only {file.Length} bytes.");
-        if (length > Array.MaxLength) throw new InvalidModelException($"{what} has {length} bytes; a single constant may have at most {Array.MaxLength}.");
+        if (length > Array.MaxLength)
+            throw new InvalidModelException($"{what} has {length} bytes; a single constant may have at most {Array.MaxLength}.");
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         stream.Seek(offset, SeekOrigin.Begin);
         var bytes = GC.AllocateUninitializedArray<byte>((int)length);
@@ -96,7 +100,9 @@ internal static class ExternalData
     private static long Number(Dictionary<string, string> entries, string key, long otherwise, string what)
     {
         if (!entries.TryGetValue(key, out var text)) return otherwise;
-        return long.TryParse(text, out var value) && value >= 0 ? value : throw new InvalidModelException($"{what} has the {key} '{text}', which is not a number of bytes.");
+        return long.TryParse(text, out var value) && value >= 0
+            ? value
+            : throw new InvalidModelException($"{what} has the {key} '{text}', which is not a number of bytes.");
     }
 
     // The file that a location means, or null when it, or a link on the way, leads out of the folder.
@@ -109,7 +115,8 @@ internal static class ExternalData
         for (var step = path; step.Length > root.Length; step = Path.GetDirectoryName(step)!)
         {
             FileSystemInfo info = Directory.Exists(step) ? new DirectoryInfo(step) : new FileInfo(step);
-            if (info.Exists && info.LinkTarget is not null && info.ResolveLinkTarget(returnFinalTarget: true) is { } target && !IsInside(target.FullName, root)) return null;
+            if (!info.Exists || info.LinkTarget is null) continue;
+            if (info.ResolveLinkTarget(returnFinalTarget: true) is { } target && !IsInside(target.FullName, root)) return null;
         }
 
         return path;

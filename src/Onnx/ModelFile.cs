@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Reflection;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Proto;
@@ -24,7 +25,7 @@ public static class ModelFile
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
         ModelProto model;
-        using (var stream = File.OpenRead(path)) model = Parse(stream, $"'{path}'");
+        using (IMemoryOwner<byte> file = new FileBuffer(path)) model = Parse(((FileBuffer)file).Bytes, $"'{path}'");
         ExternalData.Load(model, Path.GetDirectoryName(Path.GetFullPath(path))!);
         return model;
     }
@@ -34,8 +35,8 @@ public static class ModelFile
     /// <exception cref="InvalidModelException">The bytes are not a whole ONNX model.</exception>
     public static ModelProto Parse(byte[] bytes)
     {
-        using var stream = new MemoryStream(bytes, writable: false);
-        return Parse(stream, "the model");
+        ArgumentNullException.ThrowIfNull(bytes);
+        return Parse(new ReadOnlySequence<byte>(bytes), "the model");
     }
 
     /// <summary>Writes a model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed.</summary>
@@ -84,13 +85,13 @@ public static class ModelFile
         entry.Value = value;
     }
 
-    private static ModelProto Parse(Stream stream, string what)
+    private static ModelProto Parse(ReadOnlySequence<byte> bytes, string what)
     {
-        if (stream.Length == 0) throw new InvalidModelException($"{what} is empty, not an ONNX model.");
+        if (bytes.Length == 0) throw new InvalidModelException($"{what} is empty, not an ONNX model.");
         ModelProto model;
         try
         {
-            model = ModelProto.Parser.ParseFrom(stream);
+            model = ModelProto.Parser.ParseFrom(bytes);
         }
         catch (InvalidProtocolBufferException exception)
         {

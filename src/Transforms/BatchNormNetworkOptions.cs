@@ -6,7 +6,10 @@ namespace MlNetBatchNorm.Transforms;
 /// <summary>The columns that a network is trained on, its architecture, and how it is trained.</summary>
 public sealed record BatchNormNetworkOptions
 {
-    /// <summary>The label column. For two classes of type Boolean. Default: <c>Label</c>.</summary>
+    /// <summary>
+    /// The label column: of type Boolean for two classes, a key for more (see <c>MapValueToKey</c>), Single for regression. Default:
+    /// <c>Label</c>.
+    /// </summary>
     public string LabelColumnName { get; init; } = "Label";
 
     /// <summary>The features, a vector of Single with a known size. Default: <c>Features</c>.</summary>
@@ -15,14 +18,21 @@ public sealed record BatchNormNetworkOptions
     /// <summary>A column of Single with a weight from 0 for each row; null (the default) = all rows count the same.</summary>
     public string? ExampleWeightColumnName { get; init; }
 
-    /// <summary>The units of each hidden layer, first to last. Default: 64, 32.</summary>
-    public IReadOnlyList<int> HiddenLayers { get; init; } = [64, 32];
+    /// <summary>The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, otherwise 256, 128.</summary>
+    public IReadOnlyList<int>? HiddenLayers { get; init; }
 
     /// <summary>
-    /// The activation behind each hidden layer. Default: sigmoid, as in the paper's own experiments; on tables with a few thousand rows it
-    /// overfits less than relu.
+    /// The activation behind each hidden layer; null (the default) = by the task: sigmoid for two classes, as in the paper's own experiments
+    /// (on tables with a few thousand rows it overfits less than relu), otherwise relu.
     /// </summary>
-    public Activation Activation { get; init; } = Activation.Sigmoid;
+    public Activation? Activation { get; init; }
+
+    /// <summary>
+    /// An architecture of your own, in place of the hidden layers, the activation, the placement and epsilon of the batch normalizations and
+    /// the dropout above; null (the default) = none. It takes the features and gives one value for two classes and for regression, and one for
+    /// each class otherwise: logits, or the number itself.
+    /// </summary>
+    public Network? Network { get; init; }
 
     /// <summary>The batch normalizations.</summary>
     public BatchNormOptions BatchNorm { get; init; } = new();
@@ -42,11 +52,13 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1.</summary>
     public double ValidationFraction { get; init; } = 0.1;
 
-    /// <summary>The optimizer. Default: AdamW with a learning rate of 1e-3.</summary>
-    public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
+    /// <summary>
+    /// The optimizer; null (the default) = AdamW with a learning rate by the task: 1e-3 for two classes, otherwise 3e-3.
+    /// </summary>
+    public Optimizer? Optimizer { get; init; }
 
-    /// <summary>How the learning rate changes. Default: it stays.</summary>
-    public Schedule Schedule { get; init; } = Schedule.Constant;
+    /// <summary>How the learning rate changes; null (the default) = by the task: it stays for two classes, otherwise down along a cosine.</summary>
+    public Schedule? Schedule { get; init; }
 
     /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
     public bool Standardize { get; init; } = true;
@@ -63,8 +75,21 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
-    internal Network CreateNetwork(int features, int outputs) => Network.ForTable(
-        features, HiddenLayers, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout);
+    /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
+    internal Network CreateNetwork(int features, int outputs)
+    {
+        if (Network is null)
+        {
+            return Trainer.Network.ForTable(
+                features, HiddenLayers!, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout);
+        }
+
+        if (Network.InputShape.Count != features)
+            throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the column '{FeatureColumnName}' has {features} values.");
+        if (Network.OutputShape.Count != outputs)
+            throw new ArgumentException($"The network gives {Network.OutputShape.Count} values for a row, but {outputs} are needed: end it with a dense layer of {outputs}.");
+        return Network;
+    }
 
     internal TrainingOptions ToTrainingOptions() => new()
     {
@@ -72,8 +97,8 @@ public sealed record BatchNormNetworkOptions
         Epochs = Epochs,
         Patience = Patience,
         ValidationFraction = ValidationFraction,
-        Optimizer = Optimizer,
-        Schedule = Schedule,
+        Optimizer = Optimizer!,
+        Schedule = Schedule!,
         Statistics = BatchNorm.Statistics,
         Standardize = Standardize,
         Seed = Seed,

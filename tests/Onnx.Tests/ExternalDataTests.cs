@@ -44,7 +44,8 @@ public sealed class ExternalDataTests : IDisposable
     }
 
     [Fact]
-    public void Read_MissingData_SaysWhichFile() => Assert.Contains("there is no file 'gone.bin'", Fails(_folder, "gone.bin", 0, 64 * 64 * 4));
+    public void Read_MissingData_SaysWhichFile() =>
+        Assert.Contains("there is no file 'gone.bin'", Fails(_folder, "gone.bin", 0, 64 * 64 * 4));
 
     [Fact]
     public void Read_DataThatIsTooShort_SaysHowShort()

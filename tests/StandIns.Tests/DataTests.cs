@@ -114,12 +114,13 @@ public sealed class DataTests
     public void VBuffer_SparseAndDense_CopyAlike()
     {
         var sparse = new VBuffer<float>(5, 2, [7, 8], [1, 4]);
-        VBuffer<float> dense = default, part = default;
+        VBuffer<float> dense = default, copy = default;
         sparse.CopyToDense(ref dense);
-        sparse.CopyTo(ref part, 1, 3);
+        sparse.CopyTo(ref copy);
 
         Assert.Equal([0f, 7f, 0f, 0f, 8f], dense.DenseValues());
-        Assert.Equal([7f, 0f, 0f], part.DenseValues());
+        Assert.Equal(dense.DenseValues(), copy.DenseValues());
+        Assert.Equal(2, copy.GetValues().Length);
         Assert.Equal([KeyValuePair.Create(1, 7f), KeyValuePair.Create(4, 8f)], sparse.Items());
         Assert.Equal(8, sparse.GetItemOrDefault(4));
         Assert.False(sparse.IsDense);

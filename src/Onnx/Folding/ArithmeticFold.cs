@@ -12,7 +12,8 @@ internal static class ArithmeticFold
         if (!graph.Contains(node)) return false;
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
-        if (graph.Producer(node.Input[data])?.Is("BatchNormalization") != true || !plan.Behind(node, data, map).IsYes || !plan.CheckNumbers().IsYes) return false;
+        if (graph.Producer(node.Input[data])?.Is("BatchNormalization") != true) return false;
+        if (!plan.Behind(node, data, map).IsYes || !plan.CheckNumbers().IsYes) return false;
         plan.Apply();
         graph.RemoveKeepingOutput(node, data);
         return true;
@@ -25,7 +26,8 @@ internal static class ArithmeticFold
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
         var readers = graph.Readers(node.Output[0]);
-        if (readers.Count == 0 || !readers.All(use => use.Node.Is("BatchNormalization")) || !plan.InFront(node.Output[0], map).IsYes || !plan.CheckNumbers().IsYes) return false;
+        if (readers.Count == 0 || !readers.All(use => use.Node.Is("BatchNormalization"))) return false;
+        if (!plan.InFront(node.Output[0], map).IsYes || !plan.CheckNumbers().IsYes) return false;
         plan.Apply();
         graph.RemoveKeepingInput(node, data);
         return true;

@@ -31,7 +31,9 @@ internal sealed class BatchNormFold
     {
         if (!TryRead(out var map)) return false;
         var up = new FoldPlan(_graph);
-        var verdict = _graph.Constant(_node.Input[0]).Tensor is null ? up.Behind(_node, 0, map) : Verdict.No($"'{_node.Input[0]}' is a constant");
+        var verdict = _graph.Constant(_node.Input[0]).Tensor is null
+            ? up.Behind(_node, 0, map)
+            : Verdict.No($"'{_node.Input[0]}' is a constant");
         if (verdict.IsYes) verdict = up.CheckNumbers();
         if (verdict.IsYes)
         {
@@ -52,7 +54,8 @@ internal sealed class BatchNormFold
             return true;
         }
 
-        Outcome = Outcome with { Reason = verdict.Reason == other.Reason ? verdict.Reason! : $"before it: {verdict.Reason}; behind it: {other.Reason}" };
+        var both = verdict.Reason == other.Reason ? verdict.Reason! : $"before it: {verdict.Reason}; behind it: {other.Reason}";
+        Outcome = Outcome with { Reason = both };
         return false;
     }
 
@@ -60,9 +63,14 @@ internal sealed class BatchNormFold
     /// s·x + t = s·(x + t/s): where only the shift is in the way (a convolution that pads with zeros), the scale moves on alone and an Add
     /// remains. Nothing is lost: the error of x + t/s, times s, is that of s·x + t.
     /// </summary>
+    /// <remarks>
+    /// The scale could move through rectifiers too, but an Add with a vector per channel keeps ONNX Runtime from its blocked memory layout:
+    /// DenseNet-121 became a fifth slower that way with all optimizations on.
+    /// </remarks>
     public void MoveScaleOn()
     {
         if (!TryRead(out var map) || !map.HasShift || map.Scale.Contains(0)) return;
+        if (!_graph.Readers(_node.Output[0]).All(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Pad")) return;
         var plan = new FoldPlan(_graph);
         if (!plan.InFront(_node.Output[0], map.WithoutShift()).IsYes || !plan.CheckNumbers().IsYes) return;
         if (Vector(map with { Shift = [.. map.Shift.Zip(map.Scale, (t, s) => t / s)] }, map => map.Shift) is not { } shift) return;
@@ -105,6 +113,9 @@ internal sealed class BatchNormFold
         Outcome = new BatchNormOutcome(_name, composed ? FoldStatus.Composed : FoldStatus.Folded, plan.Into, string.Empty);
         var odd = map.Scale.Where(scale => scale != 0 && Math.Abs(scale) is > LargestScale or < 1 / LargestScale).ToArray();
         if (odd.Length > 0)
-            Warning = $"'{_name}': in {odd.Length} of {map.Count} channels γ/√(σ²+ε) lies outside 1e-6 to 1e6 (the first is {odd[0]:G3}), so folding it may lose precision.";
+        {
+            Warning = $"'{_name}': in {odd.Length} of {map.Count} channels γ/√(σ²+ε) lies outside 1e-6 to 1e6 "
+                + $"(the first is {odd[0]:G3}), so folding it may lose precision.";
+        }
     }
 }

@@ -28,8 +28,7 @@ public static class BatchNormFolder
         }
 
         editor.Finish();
-        var functions = folded.Functions.SelectMany(function => function.Node.Where(node => node.Is("BatchNormalization"))
-            .Select(node => new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, $"it stands in the function '{function.Name}', whose calls give it its parameters")));
+        var functions = folded.Functions.SelectMany(InFunction);
         var (before, after) = (ModelSize.Of(model), ModelSize.Of(folded));
         return new FoldResult
         {
@@ -45,13 +44,25 @@ public static class BatchNormFolder
         };
     }
 
+    private static IEnumerable<BatchNormOutcome> InFunction(FunctionProto function) =>
+        from node in function.Node
+        where node.Is("BatchNormalization")
+        let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
+        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
+
     private static List<BatchNormFold> FindAll(ModelEditor editor) =>
-        [.. editor.Graphs.SelectMany(graph => graph.Graph.Node.Where(node => node.Is("BatchNormalization")).Select(node => new BatchNormFold(node, graph)))];
+    [
+        .. from graph in editor.Graphs
+           from node in graph.Graph.Node
+           where node.Is("BatchNormalization")
+           select new BatchNormFold(node, graph),
+    ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
     private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms)
     {
-        var arithmetic = editor.Graphs.SelectMany(graph => graph.Graph.Node.Select(node => (graph, node))).Where(pair => pair.node.OpType is "Mul" or "Div" or "Add" or "Sub").ToList();
+        var arithmetic = editor.Graphs.SelectMany(graph => graph.Graph.Node.Select(node => (graph, node)))
+            .Where(pair => pair.node.OpType is "Mul" or "Div" or "Add" or "Sub").ToList();
         bool changed;
         do
         {

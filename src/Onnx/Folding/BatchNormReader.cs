@@ -25,9 +25,12 @@ internal static class BatchNormReader
         {
             var lookup = plan.Constant(node, i + 1);
             if (lookup.Tensor is null) return Verdict.No($"its {roles[i]} is not constant: {lookup.Reason}");
+            if (lookup.Tensor.Count > ChannelMap.LargestCount) return Verdict.No($"its {roles[i]} has {lookup.Tensor.Count} elements");
             parameters[i] = lookup.Tensor.ToArray();
-            if (lookup.Tensor.Rank != 1 && !(lookup.Tensor.Rank == 0 && i > 0)) return Verdict.No($"its {roles[i]} has {lookup.Tensor.Rank} dimensions instead of one");
-            if (parameters[i].Length != parameters[0].Length) return Verdict.No($"its {roles[i]} has {parameters[i].Length} elements, but its scale has {parameters[0].Length}");
+            if (lookup.Tensor.Rank != 1 && !(lookup.Tensor.Rank == 0 && i > 0))
+                return Verdict.No($"its {roles[i]} has {lookup.Tensor.Rank} dimensions instead of one");
+            if (parameters[i].Length != parameters[0].Length)
+                return Verdict.No($"its {roles[i]} has {parameters[i].Length} elements, but its scale has {parameters[0].Length}");
         }
 
         // ε is a float32 in the file, and added before the root.
@@ -36,7 +39,8 @@ internal static class BatchNormReader
         var (scale, shift) = (new double[gamma.Length], new double[gamma.Length]);
         for (var c = 0; c < scale.Length; c++)
         {
-            if (variance[c] + epsilon <= 0) return Verdict.No($"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by");
+            if (variance[c] + epsilon <= 0)
+                return Verdict.No($"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by");
             scale[c] = gamma[c] / Math.Sqrt(variance[c] + epsilon);
             shift[c] = beta[c] - (mean[c] * scale[c]);
         }
@@ -48,7 +52,8 @@ internal static class BatchNormReader
 
     private static Verdict CheckMode(NodeProto node, GraphEditor graph)
     {
-        if (node.Attribute.Any(attribute => attribute.HasRefAttrName)) return Verdict.No("an attribute of it is a parameter of the function around it");
+        if (node.Attribute.Any(attribute => attribute.HasRefAttrName))
+            return Verdict.No("an attribute of it is a parameter of the function around it");
         var outputs = node.Output.Count(output => output.Length > 0);
         if (graph.Opset < 7 && node.Integer("is_test", 0) == 0) return Verdict.No("it is in training mode (is_test = 0)");
         if (graph.Opset < 14 && outputs > 1) return Verdict.No($"it is in training mode ({outputs} outputs)");

@@ -44,7 +44,8 @@ internal static class Broadcasting
         return shape;
     }
 
-    private static long SizeAt(RealTensor tensor, int axis, int rank) => axis < rank - tensor.Rank ? 1 : tensor.Shape[axis - (rank - tensor.Rank)];
+    private static long SizeAt(RealTensor tensor, int axis, int rank) =>
+        axis < rank - tensor.Rank ? 1 : tensor.Shape[axis - (rank - tensor.Rank)];
 
     private static int Position(RealTensor tensor, long[] shape, int index)
     {

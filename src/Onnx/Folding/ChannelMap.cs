@@ -9,6 +9,9 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <param name="Shift">One summand per channel, or a single one for all.</param>
 internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
 {
+    /// <summary>More channels than any network has: a declared size beyond it is not to be believed, let alone allocated.</summary>
+    public const int LargestCount = 1 << 24;
+
     /// <summary>How many channels there are; 1 for a map that treats every element alike.</summary>
     public int Count => Scale.Length;
 
@@ -28,7 +31,8 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
 
     public ChannelMap WithoutScale() => this with { Scale = Ones(Count) };
 
-    public ChannelMap Part(int start, int count) => IsUniform ? this : this with { Scale = Scale[start..(start + count)], Shift = Shift[start..(start + count)] };
+    public ChannelMap Part(int start, int count) =>
+        IsUniform ? this : this with { Scale = Scale[start..(start + count)], Shift = Shift[start..(start + count)] };
 
     /// <summary>The map on the channels from <paramref name="start"/> on, and nothing on the others, of <paramref name="total"/>.</summary>
     public ChannelMap Within(int total, int start, int count)
@@ -44,7 +48,7 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
 
     /// <summary>The map when all channels come <paramref name="times"/> times, one lot after the other.</summary>
     public ChannelMap Tile(int times) =>
-        IsUniform || times == 1 ? this : this with { Scale = [.. Enumerable.Repeat(Scale, times).SelectMany(part => part)], Shift = [.. Enumerable.Repeat(Shift, times).SelectMany(part => part)] };
+        IsUniform || times == 1 ? this : this with { Scale = Repeated(Scale, times), Shift = Repeated(Shift, times) };
 
     public double ScaleAt(int channel) => Scale[IsUniform ? 0 : channel];
 
@@ -67,6 +71,8 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
         Array.Fill(result, value);
         return result;
     }
+
+    private static double[] Repeated(double[] values, int times) => [.. Enumerable.Repeat(values, times).SelectMany(part => part)];
 
     private static double[] Spread(double[] values, int times)
     {

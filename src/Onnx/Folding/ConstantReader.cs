@@ -17,25 +17,33 @@ internal static class ConstantReader
     {
         var computed = ConstantLookup.None($"'{node.Output[0]}' is computed by {node.Describe()}");
         if (!node.IsStandard()) return computed;
-        var input = node.OpType is "Identity" or "Cast" or "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten" or "Transpose" ? graph.Constant(node.InputAt(0)) : computed;
+        var input = node.OpType is "Identity" or "Cast" or "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten" or "Transpose"
+            ? graph.Constant(node.InputAt(0))
+            : computed;
         RealTensor? tensor;
         switch (node.OpType)
         {
             case "Constant":
                 tensor = Literal(node);
-                return tensor is null ? ConstantLookup.None($"'{node.Output[0]}' does not hold real numbers") : ConstantLookup.Found(tensor);
+                return tensor is null
+                    ? ConstantLookup.None($"'{node.Output[0]}' does not hold real numbers")
+                    : ConstantLookup.Found(tensor);
             case "Identity":
                 return input;
             case "ConstantOfShape":
-                return Filled(node, graph) is { } filled ? ConstantLookup.Found(filled) : ConstantLookup.None($"the shape or type of {node.Describe()} cannot be folded");
+                return Filled(node, graph) is { } filled
+                    ? ConstantLookup.Found(filled)
+                    : ConstantLookup.None($"the shape or type of {node.Describe()} cannot be folded");
             case "Cast":
                 var type = (DataType)node.Integer("to", 0);
                 // A Cast that rounds must round before the fold, or the fold would be more exact than the model.
-                if (input.Tensor is null || !TensorData.IsReal((int)type) || RealElements.Size(type) < RealElements.Size(input.Tensor.Type)) return input.Tensor is null ? input : computed;
+                if (input.Tensor is null || !TensorData.IsReal((int)type) || RealElements.Size(type) < RealElements.Size(input.Tensor.Type))
+                    return input.Tensor is null ? input : computed;
                 return ConstantLookup.Found(input.Tensor.As(type));
             case "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":
                 var shape = graph.Shape(node.Output[0]);
-                if (input.Tensor is null || shape is null || !shape.Dimensions.All(size => size.Size is not null)) return input.Tensor is null ? input : computed;
+                if (input.Tensor is null || shape is null || !shape.Dimensions.All(size => size.Size is not null))
+                    return input.Tensor is null ? input : computed;
                 return ConstantLookup.Found(input.Tensor.Reshaped([.. shape.Dimensions.Select(size => size.Size!.Value)]));
             case "Transpose":
                 return input.Tensor is null ? input : ConstantLookup.Found(Transposed(input.Tensor, node.Integers("perm")));
@@ -48,7 +56,8 @@ internal static class ConstantReader
     {
         if (node.Attribute("value") is { T: { } tensor }) return RealTensor.From(tensor);
         if (node.Attribute("value_float") is { } single) return RealTensor.Of(DataType.Float, [single.F]);
-        if (node.Attribute("value_floats") is { } several) return RealTensor.Of(DataType.Float, [.. several.Floats.Select(value => (double)value)], several.Floats.Count);
+        if (node.Attribute("value_floats") is { } several)
+            return RealTensor.Of(DataType.Float, [.. several.Floats.Select(value => (double)value)], several.Floats.Count);
         return null;
     }
 

@@ -108,7 +108,8 @@ internal sealed class FoldPlan(GraphEditor graph)
     /// <summary>Tries one way; when it fails, the plan is as it was before.</summary>
     public Verdict Try(Func<Verdict> way)
     {
-        var (constants, absorbers, attributes, shifts) = (new Dictionary<(NodeProto, int), (RealTensor, string)>(_constants, NodeInputComparer.Instance), _absorbers.Count, _attributes.Count, _shifts.ToArray());
+        var constants = new Dictionary<(NodeProto, int), (RealTensor, string)>(_constants, NodeInputComparer.Instance);
+        var (absorbers, attributes, shifts) = (_absorbers.Count, _attributes.Count, _shifts.ToArray());
         var verdict = way();
         if (verdict.IsYes) return verdict;
         _constants = constants;
@@ -126,7 +127,8 @@ internal sealed class FoldPlan(GraphEditor graph)
         {
             var largest = tensor.Largest();
             if (double.IsNaN(largest)) return Verdict.No($"a weight of {node.Describe()} would not be a number");
-            if (largest > RealElements.Largest(tensor.Type)) return Verdict.No($"a weight of {node.Describe()} would be {largest:G3}, too large for {tensor.Type}");
+            if (largest > RealElements.Largest(tensor.Type))
+                return Verdict.No($"a weight of {node.Describe()} would be {largest:G3}, too large for {tensor.Type}");
         }
 
         return Verdict.Yes;
@@ -171,7 +173,8 @@ internal sealed class FoldPlan(GraphEditor graph)
     {
         public static NodeInputComparer Instance { get; } = new();
 
-        public bool Equals((NodeProto Node, int Input) x, (NodeProto Node, int Input) y) => ReferenceEquals(x.Node, y.Node) && x.Input == y.Input;
+        public bool Equals((NodeProto Node, int Input) x, (NodeProto Node, int Input) y) =>
+            ReferenceEquals(x.Node, y.Node) && x.Input == y.Input;
 
         public int GetHashCode((NodeProto Node, int Input) key) =>
             HashCode.Combine(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(key.Node), key.Input);

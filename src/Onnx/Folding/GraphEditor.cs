@@ -55,7 +55,8 @@ internal sealed class GraphEditor
         if (IsOutput(value)) return $"'{value}' is also an output of the graph";
         foreach (var use in Readers(value))
         {
-            if (!use.Is(reader, input) && !use.IsShapeOnly) return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
+            if (!use.Is(reader, input) && !use.IsShapeOnly)
+                return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
         }
 
         return null;
@@ -71,7 +72,9 @@ internal sealed class GraphEditor
             if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
             if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.Options.FoldOverridable)
                 return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
-            return RealTensor.From(stored) is { } real ? ConstantLookup.Found(real) : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
+            return RealTensor.From(stored) is { } real
+                ? ConstantLookup.Found(real)
+                : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
         }
 
         if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
@@ -206,7 +209,8 @@ internal sealed class GraphEditor
             if (!_model.InitializersAreInputs || _outer is not null) continue;
             var shape = new TensorShapeProto();
             shape.Dim.AddRange(tensor.Shape.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
-            Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)tensor.Type, Shape = shape } } });
+            var type = new TypeProto.Types.Tensor { ElemType = (int)tensor.Type, Shape = shape };
+            Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
         }
 
         if (_gone.Count == 0) return;

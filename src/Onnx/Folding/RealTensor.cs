@@ -13,7 +13,8 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// </summary>
 internal sealed class RealTensor
 {
-    private const int ChunkElements = 1 << 15;
+    // 64 kB: in the second-level cache, and below what the garbage collector treats as a large object.
+    private const int ChunkElements = 1 << 13;
 
     private readonly Action<int, Span<double>> _read;
     private readonly Scaling[] _scalings;
@@ -38,7 +39,8 @@ internal sealed class RealTensor
     /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
     public static RealTensor? From(TensorProto tensor)
     {
-        if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External) return null;
+        if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            return null;
         return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => RealElements.Read(tensor, start, into), []);
     }
 

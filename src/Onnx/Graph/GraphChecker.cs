@@ -34,7 +34,8 @@ public static class GraphChecker
         var initializers = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tensor in graph.Initializer)
         {
-            if (!initializers.Add(tensor.Name)) throw new InvalidModelException($"{where} has two initializers named '{tensor.Name}'; names must be unique.");
+            if (!initializers.Add(tensor.Name))
+                throw new InvalidModelException($"{where} has two initializers named '{tensor.Name}'; names must be unique.");
             // An initializer with an input's name is that input's default value.
             if (!names.IsDefinedHere(tensor.Name)) names.Define(tensor.Name, $"{where} has an initializer and another value", tensor.Name);
             InitializerChecker.Check(tensor, $"The initializer '{tensor.Name}'");
@@ -68,7 +69,8 @@ public static class GraphChecker
 
             foreach (var attribute in node.Attribute)
             {
-                if (attribute.T is not null) InitializerChecker.Check(attribute.T, $"The attribute '{attribute.Name}' of {node.Describe()}");
+                if (attribute.T is not null)
+                    InitializerChecker.Check(attribute.T, $"The attribute '{attribute.Name}' of {node.Describe()}");
             }
 
             foreach (var subgraph in node.Subgraphs()) CheckGraph(subgraph, names, domains);
@@ -89,7 +91,8 @@ public static class GraphChecker
         CheckNodes(function.Node, names, where, domains);
         foreach (var output in function.Output)
         {
-            if (!names.IsVisible(output)) throw new InvalidModelException($"{where} declares the output '{output}', but none of its nodes makes it.");
+            if (!names.IsVisible(output))
+                throw new InvalidModelException($"{where} declares the output '{output}', but none of its nodes makes it.");
         }
     }
 
@@ -106,7 +109,8 @@ public static class GraphChecker
         {
             if (outer is not null && outer.IsVisible(name))
                 throw new InvalidModelException($"{problem}: '{what}' is also a value of the graph around it; a subgraph may read outer values but not redefine them.");
-            if (!_names.Add(name)) throw new InvalidModelException($"{problem}: '{what}' is defined twice; every value needs a name of its own.");
+            if (!_names.Add(name))
+                throw new InvalidModelException($"{problem}: '{what}' is defined twice; every value needs a name of its own.");
         }
     }
 }

@@ -31,7 +31,8 @@ internal static class InitializerChecker
             DataType.Int4 or DataType.Uint4 or DataType.Float4E2M1 => ((Int128)count + 1) / 2,
             _ => count,
         };
-        if (stored != expected) throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements, but holds {stored}.");
+        if (stored != expected)
+            throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements, but holds {stored}.");
     }
 
     /// <summary>The size of an element, or null for strings and types that are not known here.</summary>

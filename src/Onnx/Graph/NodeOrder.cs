@@ -16,7 +16,8 @@ internal static class NodeOrder
 
         if (!makers.TryGetValue(value, out var maker))
             return new InvalidModelException($"{reader.Describe()} reads '{value}', but no node, input or initializer has that name.");
-        if (ReferenceEquals(maker, reader)) return new InvalidModelException($"{reader.Describe()} reads its own output '{value}': a cycle.");
+        if (ReferenceEquals(maker, reader))
+            return new InvalidModelException($"{reader.Describe()} reads its own output '{value}': a cycle.");
         var path = Path(makers, maker, reader);
         return path is null
             ? new InvalidModelException($"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in topological order.")

@@ -56,7 +56,9 @@ public sealed class TensorShape
         for (var i = 0; i < result.Length; i++)
         {
             if (first[i].Size is { } a && second[i].Size is { } b && a != b) return null;
-            result[i] = first[i].Size is not null ? first[i] : second[i].Size is not null ? second[i] : first[i].Symbol is not null ? first[i] : second[i];
+            result[i] = first[i].Size is not null
+                ? first[i]
+                : second[i].Size is not null ? second[i] : first[i].Symbol is not null ? first[i] : second[i];
         }
 
         return new TensorShape(result);

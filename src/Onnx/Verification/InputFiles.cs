@@ -21,8 +21,11 @@ public static class InputFiles
         ArgumentNullException.ThrowIfNull(inputNames);
         if (Directory.Exists(path))
         {
-            var folders = Directory.GetFiles(path, "input_*.pb").Length > 0 ? [path] : Directory.GetDirectories(path).Where(folder => Directory.GetFiles(folder, "input_*.pb").Length > 0).Order(StringComparer.Ordinal).ToArray();
-            if (folders.Length == 0) throw new InvalidDataException($"The folder '{path}' holds no input_0.pb, and neither does a folder in it.");
+            var folders = Directory.GetFiles(path, "input_*.pb").Length > 0
+                ? [path]
+                : Directory.GetDirectories(path).Where(folder => Directory.GetFiles(folder, "input_*.pb").Length > 0).Order(StringComparer.Ordinal).ToArray();
+            if (folders.Length == 0)
+                throw new InvalidDataException($"The folder '{path}' holds no input_0.pb, and neither does a folder in it.");
             return [.. folders.Select(folder => Complete(ReadFolder(folder, inputNames), inputNames, folder))];
         }
 
@@ -46,7 +49,8 @@ public static class InputFiles
             }
 
             var number = Path.GetFileNameWithoutExtension(file)["input_".Length..];
-            if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)) throw new InvalidDataException($"'{file}' has no number in its name.");
+            if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+                throw new InvalidDataException($"'{file}' has no number in its name.");
             // A name in the tensor counts; without one, its place does.
             var name = inputNames.Contains(tensor.Name) ? tensor.Name : index < inputNames.Count ? inputNames[index] : $"input {index}";
             result[name] = StoredTensor.ToHost(tensor);

@@ -38,11 +38,14 @@ internal static partial class NumpyFile
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(magic)) throw new InvalidDataException($"{what} is not a NumPy array.");
         // Version 1 has a 16-bit length, later ones 32 bits.
         var start = bytes[6] == 1 ? 10 : 12;
-        var length = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)) : (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+        var length = bytes[6] == 1
+            ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8))
+            : (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
         if (length > bytes.Length - start) throw new InvalidDataException($"{what} is cut off.");
         var header = HeaderPattern().Match(Encoding.UTF8.GetString(bytes, start, (int)length));
         if (!header.Success) throw new InvalidDataException($"{what} has a header that cannot be read.");
-        if (header.Groups["order"].Value == "True") throw new InvalidDataException($"{what} is stored column by column; save numpy.ascontiguousarray of it.");
+        if (header.Groups["order"].Value == "True")
+            throw new InvalidDataException($"{what} is stored column by column; save numpy.ascontiguousarray of it.");
         var shape = header.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             .Select(size => long.Parse(size, CultureInfo.InvariantCulture)).ToArray();
         return Elements(header.Groups["type"].Value, shape, bytes.AsSpan(start + (int)length), what);
@@ -68,7 +71,8 @@ internal static partial class NumpyFile
             _ => throw new InvalidDataException($"{what} has elements of NumPy type '{descr}', which cannot be read."),
         };
         var count = shape.Aggregate((Int128)1, (product, axis) => product * axis);
-        if (count * size != data.Length) throw new InvalidDataException($"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");
+        if (count * size != data.Length)
+            throw new InvalidDataException($"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");
         Array elements = type switch
         {
             DataType.Float => MemoryMarshal.Cast<byte, float>(data).ToArray(),

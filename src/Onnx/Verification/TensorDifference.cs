@@ -9,7 +9,8 @@ internal static class TensorDifference
     /// <summary>The largest |a − b|, and the same divided by the largest finite magnitude of the first tensor (undivided when that is 0).</summary>
     public static (double Absolute, double Relative) Of(HostTensor expected, HostTensor actual)
     {
-        if (expected.Type != actual.Type || !expected.Shape.AsSpan().SequenceEqual(actual.Shape)) return (double.PositiveInfinity, double.PositiveInfinity);
+        if (expected.Type != actual.Type || !expected.Shape.AsSpan().SequenceEqual(actual.Shape))
+            return (double.PositiveInfinity, double.PositiveInfinity);
         if (expected.Data is string[] texts)
         {
             var same = texts.AsSpan().SequenceEqual((string[])actual.Data);

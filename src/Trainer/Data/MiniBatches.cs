@@ -8,21 +8,23 @@ internal sealed class MiniBatches
     private readonly int _batchSize;
     private readonly Random _random;
     private readonly float _weightScale;
+    private readonly int _minimumRows;
     private int _next;
 
-    public MiniBatches(LabeledRows rows, int batchSize, Random random)
+    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows)
     {
         _rows = rows;
         _order = [.. Enumerable.Range(0, rows.Count)];
         _batchSize = batchSize;
         _random = random;
+        _minimumRows = minimumRows;
 
         // Weights are brought to a mean of 1, so that the learning rate means the same whatever unit they are in.
         _weightScale = rows.Weights is null ? 1 : (float)(rows.Count / rows.Weights.Sum(weight => (double)weight));
     }
 
     /// <summary>The steps in an epoch.</summary>
-    public int PerEpoch => (_rows.Count / _batchSize) + (_rows.Count % _batchSize > 1 ? 1 : 0);
+    public int PerEpoch => (_rows.Count / _batchSize) + (_rows.Count % _batchSize >= Math.Max(1, _minimumRows) ? 1 : 0);
 
     /// <summary>Starts an epoch: shuffles.</summary>
     public void Restart()
@@ -32,14 +34,14 @@ internal sealed class MiniBatches
     }
 
     /// <summary>
-    /// Copies the next mini-batch into a step's buffers. The last one of an epoch may be smaller; if only one row is left it is passed over,
-    /// since a batch of one has no variance to normalize by.
+    /// Copies the next mini-batch into a step's buffers. The last one of an epoch may be smaller; if it is smaller than the network's
+    /// <see cref="Network.MinimumBatchRows"/> it is passed over, since a batch of one has no variance to normalize by.
     /// </summary>
     /// <returns>The rows copied; 0 at the end of the epoch.</returns>
     public int Fill(TrainingStep step)
     {
         var count = Math.Min(_batchSize, _rows.Count - _next);
-        if (count < 2) return 0;
+        if (count < Math.Max(1, _minimumRows)) return 0;
         var features = step.Features.Span;
         var targets = step.Targets.Span;
         var width = (int)_rows.Shape.Count;

@@ -4,25 +4,64 @@ namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
 /// Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): each channel is shifted and scaled to mean 0 and variance 1 over the
-/// mini-batch, then by a learned gamma and beta. At inference the running statistics take the place of the batch's.
+/// mini-batch, then by a learned gamma and beta. At inference the running statistics take the place of the batch's. Takes rows of shape
+/// <c>[C]</c>, <c>[C, L]</c> or <c>[C, H, W]</c>; all positions of a channel are normalized together (section 3.2).
 /// </summary>
 public sealed record BatchNormLayer : Layer
 {
     /// <summary>Added to the variance under the root. Default: 1e-5, as PyTorch (Keras: 1e-3).</summary>
     public float Epsilon { get; init; } = 1e-5f;
 
+    /// <summary>Whether a learned gamma scales the normalized values. Default: true; without, gamma is 1.</summary>
+    public bool Scale { get; init; } = true;
+
+    /// <summary>Whether a learned beta is added. Default: true; without, beta is 0.</summary>
+    public bool Center { get; init; } = true;
+
+    /// <summary>
+    /// Whether gamma starts at 0 instead of 1. At the end of a residual block that makes the block start as the identity (Goyal et al. 2017,
+    /// arXiv 1706.02677, section 5.1). Default: false. Needs <see cref="Scale"/>.
+    /// </summary>
+    public bool ZeroGamma { get; init; }
+
+    /// <summary>
+    /// Whether training, too, normalizes by the running statistics and leaves them as they are: for fine-tuning a trained network on batches
+    /// that are small or unlike those it was trained on. Gamma and beta still learn. Default: false.
+    /// </summary>
+    public bool Frozen { get; init; }
+
+    /// <summary>
+    /// Rows in a slice of the mini-batch that is normalized by itself, at least 2 (ghost batch normalization, Hoffer et al. 2017,
+    /// arXiv 1705.08741: large batches keep the noise of small ones). Null (the default) = the batch as a whole. A batch that is no multiple
+    /// is dealt out evenly. The running statistics follow the mean of the slices'. Ignored when <see cref="Frozen"/>.
+    /// </summary>
+    public int? GhostBatchSize { get; init; }
+
+    /// <summary>
+    /// Whether to take off what rounding leaves of the mean, so that a channel with mean 1e4 and variance 1 is normalized to 4 digits. Without,
+    /// its variance still keeps 4 digits, but its output only 2 to 3. Costs two more passes over the batch. Null (the default) = where it is the
+    /// first layer, which may get raw features. Ignored when <see cref="Frozen"/>.
+    /// </summary>
+    public bool? Compensated { get; init; }
+
     /// <inheritdoc/>
     public override string Kind => "batchnorm";
 
     /// <inheritdoc/>
-    public override SampleShape OutputShape(SampleShape input) => input;
+    public override SampleShape OutputShape(SampleShape input)
+    {
+        if (!(Epsilon >= 0 && float.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is a finite number from 0 (default 1e-5), but is {Epsilon}.");
+        if (GhostBatchSize < 2) throw new ArgumentException($"A ghost batch has at least 2 rows, but {nameof(GhostBatchSize)} is {GhostBatchSize}.");
+        if (ZeroGamma && !Scale) throw new ArgumentException($"{nameof(ZeroGamma)} says where gamma starts, but {nameof(Scale)} is off, so there is no gamma.");
+        return input;
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters(LayerSite site)
     {
         long[] shape = [site.Input.Channels];
-        yield return new Parameter("gamma", shape, ParameterRole.Affine, Initializer.Ones);
-        yield return new Parameter("beta", shape, ParameterRole.Affine, Initializer.Zeros);
+        if (Scale) yield return new Parameter("gamma", shape, ParameterRole.Affine, ZeroGamma ? Initializer.Zeros : Initializer.Ones);
+        if (Center) yield return new Parameter("beta", shape, ParameterRole.Affine, Initializer.Zeros);
         yield return new Parameter("mean", shape, ParameterRole.Statistic, Initializer.Zeros);
         yield return new Parameter("variance", shape, ParameterRole.Statistic, Initializer.Ones);
     }
@@ -32,42 +71,94 @@ public sealed record BatchNormLayer : Layer
     /// Algorithm 1: μ = Σx/m, σ² = Σ(x−μ)²/m, y = γ·(x−μ)/√(σ²+ε) + β. Backward, with c = x−μ, i = 1/√(σ²+ε) and s = γ·i:
     /// dβ = Σdy, dγ = i·Σ(dy·c), dx = s·dy − c·s·i²·Σ(dy·c)/m − s·Σdy/m, which is the paper's (section 3) with x̂ = c·i put in.
     /// x̂ itself is never stored: that saves a pass over the batch in each direction.
+    /// <para>
+    /// Near 1e4 a float32 mean is only good to 1e-3, so c comes out with a mean that is not quite 0. Where <see cref="Compensated"/>, one more
+    /// sum over c finds it, and it is taken off: y = c·s − Σc·s/m + β. Gradients do without.
+    /// </para>
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
+        if (Frozen) return TrainFrozen(graph, site, x);
         var nodes = graph.Nodes;
-        var gamma = graph.Parameter(site, "gamma");
-        var beta = graph.Parameter(site, "beta");
-        var mean = graph.MeanOverRows(x, "mean");
-        var centered = nodes.Named("centered", "Sub", [x, mean]);
-        var variance = graph.MeanOverRows(nodes.Node("Mul", [centered, centered]), "variance");
-        var invStd = nodes.Named("invStd", "Reciprocal", [nodes.Node("Sqrt", [nodes.Node("Add", [variance, nodes.Constant(Epsilon)])])]);
-        var scale = nodes.Named("scale", "Mul", [gamma, invStd]);
-        var y = nodes.Named("y", "Add", [nodes.Node("Mul", [centered, scale]), beta]);
-        graph.SetBatchStatistic(site, "mean", mean, isVariance: false);
-        graph.SetBatchStatistic(site, "variance", variance, isVariance: true);
+        var channels = ChannelReduction.Of(graph, site.Input, GhostBatchSize);
+        var mean = channels.Mean("mean", x);
+        var centered = nodes.Named("centered", "Sub", [x, channels.Spread(mean)]);
+        var variance = channels.Mean("variance", nodes.Node("Mul", [centered, centered]));
+        var invStd = InverseDeviation(nodes, variance);
+        var scale = Scale ? nodes.Named("scale", "Mul", [graph.Parameter(site, "gamma"), invStd]) : invStd;
+        var spreadScale = channels.Spread(scale);
+        var scalePerValue = channels.PerValue("scalePerValue", scale);
+        var y = nodes.Node("Mul", [centered, spreadScale]);
+        if (Compensated ?? site.IsFirst)
+        {
+            var residue = nodes.Named("residue", "Mul", [channels.Sum(centered), scalePerValue]);
+            y = nodes.Node("Sub", [y, channels.Spread(residue)]);
+        }
+
+        if (Center) y = nodes.Named("y", "Add", [y, ChannelReduction.Column(nodes, graph.Parameter(site, "beta"), site.Input)]);
+        graph.SetBatchStatistic(site, "mean", channels.MeanOfSlices(mean));
+        graph.SetBatchStatistic(site, "variance", channels.MeanOfSlices(graph.UnbiasedVariance ? channels.Unbiased(variance) : variance));
 
         return new Differentiable(y, (dy, inputNeeded) =>
         {
-            var sumDy = graph.SumOverRows(dy);
-            var sumDyCentered = graph.SumOverRows(nodes.Node("Mul", [dy, centered]));
+            var sumDy = channels.Sum(dy);
+            var sumDyCentered = channels.Sum(nodes.Node("Mul", [dy, centered]));
             var dGamma = nodes.Named("dGamma", "Mul", [sumDyCentered, invStd]);
-            graph.SetGradient(site, "beta", Gradient.Of(sumDy));
-            graph.SetGradient(site, "gamma", Gradient.Of(dGamma));
+            if (Center) graph.SetGradient(site, "beta", Gradient.Of(channels.SumOfSlices(sumDy)));
+            if (Scale) graph.SetGradient(site, "gamma", Gradient.Of(channels.SumOfSlices(dGamma)));
             if (!inputNeeded) return Value.None;
 
-            var scalePerRow = nodes.Node("Mul", [scale, graph.InverseRows]);
-            var slope = nodes.Node("Mul", [nodes.Node("Mul", [scalePerRow, invStd]), dGamma]);
-            var offset = nodes.Node("Mul", [scalePerRow, sumDy]);
-            var direct = nodes.Node("Sub", [nodes.Node("Mul", [dy, scale]), offset]);
-            return nodes.Named("dx", "Sub", [direct, nodes.Node("Mul", [centered, slope])]);
+            var slope = nodes.Node("Mul", [nodes.Node("Mul", [scalePerValue, invStd]), dGamma]);
+            var offset = nodes.Node("Mul", [scalePerValue, sumDy]);
+            var direct = nodes.Node("Sub", [nodes.Node("Mul", [dy, spreadScale]), channels.Spread(offset)]);
+            return nodes.Named("dx", "Sub", [direct, nodes.Node("Mul", [centered, channels.Spread(slope)])]);
         });
     }
 
     /// <inheritdoc/>
     /// <remarks>Algorithm 2: y = γ·(x−E)/√(Var+ε) + β, as one BatchNormalization node, which the folder then takes away.</remarks>
-    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) =>
-        graph.Nodes.Named("y", "BatchNormalization", [
-            x, graph.Parameter(site, "gamma"), graph.Parameter(site, "beta"), graph.Parameter(site, "mean"), graph.Parameter(site, "variance"),
-        ], ("epsilon", Epsilon));
+    public override Value Infer(InferenceGraph graph, LayerSite site, Value x)
+    {
+        var nodes = graph.Nodes;
+        var gamma = Scale ? graph.Parameter(site, "gamma") : Fixed("gamma", 1);
+        var beta = Center ? graph.Parameter(site, "beta") : Fixed("beta", 0);
+        return nodes.Named(
+            "y", "BatchNormalization", [x, gamma, beta, graph.Parameter(site, "mean"), graph.Parameter(site, "variance")], ("epsilon", Epsilon));
+
+        Value Fixed(string name, float value)
+        {
+            var values = new float[site.Input.Channels];
+            Array.Fill(values, value);
+            return nodes.Initializer(TensorData.Create(name, values, values.Length));
+        }
+    }
+
+    // E and Var are constants here, so the layer is affine: y = s·(x−E) + β, dβ = Σdy, dγ = i·Σ(dy·(x−E)), dx = s·dy.
+    private Differentiable TrainFrozen(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var nodes = graph.Nodes;
+        var channels = ChannelReduction.Of(graph, site.Input);
+        var mean = graph.Parameter(site, "mean");
+        var variance = graph.Parameter(site, "variance");
+        var centered = nodes.Named("centered", "Sub", [x, channels.Spread(mean)]);
+        var invStd = InverseDeviation(nodes, variance);
+        var scale = channels.Spread(Scale ? nodes.Named("scale", "Mul", [graph.Parameter(site, "gamma"), invStd]) : invStd);
+        var y = nodes.Node("Mul", [centered, scale]);
+        if (Center) y = nodes.Named("y", "Add", [y, ChannelReduction.Column(nodes, graph.Parameter(site, "beta"), site.Input)]);
+
+        // The running statistics move towards themselves: they stay.
+        graph.SetBatchStatistic(site, "mean", mean);
+        graph.SetBatchStatistic(site, "variance", variance);
+        return new Differentiable(y, (dy, inputNeeded) =>
+        {
+            if (Center) graph.SetGradient(site, "beta", Gradient.Of(channels.Sum(dy)));
+            if (Scale)
+                graph.SetGradient(site, "gamma", Gradient.Of(nodes.Named("dGamma", "Mul", [channels.Sum(nodes.Node("Mul", [dy, centered])), invStd])));
+            return inputNeeded ? nodes.Named("dx", "Mul", [dy, scale]) : Value.None;
+        });
+    }
+
+    // 1/√(σ²+ε)
+    private Value InverseDeviation(GraphBuilder nodes, Value variance) =>
+        nodes.Named("invStd", "Reciprocal", [nodes.Node("Sqrt", [nodes.Node("Add", [variance, nodes.Constant(Epsilon)])])]);
 }

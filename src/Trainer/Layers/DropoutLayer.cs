@@ -22,7 +22,7 @@ public sealed record DropoutLayer(float Rate) : Layer
     /// <remarks>y = x·k/(1−p), dx = dy·k/(1−p), with k the mask that was drawn.</remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
-        if (Rate == 0) return new Differentiable(x, (dy, _) => dy);
+        if (Rate == 0 || !graph.IsNoisy) return new Differentiable(x, (dy, _) => dy);
         var nodes = graph.Nodes;
         var outputs = nodes.Nodes("Dropout", [x, nodes.Constant(Rate), nodes.True], 2, ("seed", graph.NextSeed()));
         return new Differentiable(outputs[0], (dy, inputNeeded) =>

@@ -19,8 +19,12 @@ public abstract record Layer
     /// <exception cref="ArgumentException">The layer does not take such a shape; the message says what it takes.</exception>
     public abstract SampleShape OutputShape(SampleShape input);
 
-    /// <summary>The parameters the layer has at its place in the network.</summary>
+    /// <summary>The parameters the layer itself has at its place in the network, without those of layers inside it.</summary>
     public virtual IEnumerable<Parameter> Parameters(LayerSite site) => [];
+
+    /// <summary>The layers inside this one, at their places; none for most kinds.</summary>
+    /// <param name="site">The place of this layer.</param>
+    public virtual IReadOnlyList<LayerSite> InnerSites(LayerSite site) => [];
 
     /// <summary>Emits the training forward pass and returns it with its backward pass.</summary>
     /// <param name="graph">The training step.</param>

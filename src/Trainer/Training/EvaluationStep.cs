@@ -41,7 +41,7 @@ internal sealed class EvaluationStep : IDisposable
         var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, Dimension.Rows, rows.Outputs);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
-        var output = graph.Emit(network, x);
+        var output = graph.Infer(network.Sites, x);
         nodes.Output(RowLossOutput, loss.RowLoss(nodes, output, target), DataType.Float, Dimension.Rows, 1);
         nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, Dimension.Rows, rows.Outputs);
         _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });

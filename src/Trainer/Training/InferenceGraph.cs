@@ -29,12 +29,15 @@ public sealed class InferenceGraph
         return value;
     }
 
-    /// <summary>Emits all layers of a network.</summary>
-    internal Value Emit(Network network, Value x)
+    /// <summary>Emits layers one behind the other.</summary>
+    /// <param name="sites">The layers.</param>
+    /// <param name="x">The first one's input, <c>[N, …]</c>.</param>
+    public Value Infer(IReadOnlyList<LayerSite> sites, Value x)
     {
-        foreach (var site in network.Sites)
+        ArgumentNullException.ThrowIfNull(sites);
+        foreach (var site in sites)
         {
-            using (Nodes.Scope(site.Name)) x = site.Layer.Infer(this, site, x);
+            using (Nodes.Scope(site.LocalName)) x = site.Layer.Infer(this, site, x);
         }
 
         return x;

@@ -13,19 +13,26 @@ public sealed class TrainingGraph
     private readonly Dictionary<string, Gradient> _gradients = new(StringComparer.Ordinal);
     private readonly List<(string Name, Value Value)> _statistics = [];
     private readonly Dictionary<string, (Value Input, Func<StepContext, float> Compute)> _scalars = new(StringComparer.Ordinal);
-    private readonly bool _unbiasedVariance;
+    private readonly Dictionary<string, Value> _shared = new(StringComparer.Ordinal);
     private readonly Random _random;
     private Value _ones;
 
-    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random)
+    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random, bool isNoisy = true)
     {
         Nodes = nodes;
+        UnbiasedVariance = unbiasedVariance;
+        IsNoisy = isNoisy;
         _random = random;
-        _unbiasedVariance = unbiasedVariance;
     }
 
     /// <summary>The graph that nodes are added to.</summary>
     public GraphBuilder Nodes { get; }
+
+    /// <summary>Whether batch variances are wanted in their unbiased form, Σ(x−μ)²/(m−1), rather than Σ(x−μ)²/m.</summary>
+    public bool UnbiasedVariance { get; }
+
+    /// <summary>Whether noise such as dropout is on. It is off while population statistics are measured: they stand in for inference.</summary>
+    public bool IsNoisy { get; }
 
     /// <summary>1/N, a scalar.</summary>
     public Value InverseRows => HostScalar("inverseRows", context => 1f / context.Rows);
@@ -49,14 +56,48 @@ public sealed class TrainingGraph
     /// <summary>Hands over this batch's value of a running statistic, <c>[C]</c>.</summary>
     /// <param name="site">The layer's place.</param>
     /// <param name="name">The statistic's name in the layer.</param>
-    /// <param name="value">The batch's value; for a variance the biased one, Σ(x−μ)²/m.</param>
-    /// <param name="isVariance">Whether it is a variance, which some rules average in its unbiased form, m/(m−1) times as large.</param>
-    public void SetBatchStatistic(LayerSite site, string name, Value value, bool isVariance)
+    /// <param name="value">The batch's value, as it is to be averaged; for a variance see <see cref="UnbiasedVariance"/>.</param>
+    public void SetBatchStatistic(LayerSite site, string name, Value value)
     {
         ArgumentNullException.ThrowIfNull(site);
-        if (isVariance && _unbiasedVariance)
-            value = Nodes.Node("Mul", [value, HostScalar("unbiased", context => context.Rows / (context.Rows - 1f))]);
         _statistics.Add((site.FullName(name), value));
+    }
+
+    /// <summary>Emits layers one behind the other.</summary>
+    /// <param name="sites">The layers.</param>
+    /// <param name="x">The first one's input, <c>[N, …]</c>.</param>
+    /// <returns>The last one's output, and the way back through all of them.</returns>
+    public Differentiable Train(IReadOnlyList<LayerSite> sites, Value x)
+    {
+        ArgumentNullException.ThrowIfNull(sites);
+        var steps = new Differentiable[sites.Count];
+        for (var i = 0; i < steps.Length; i++)
+        {
+            using var scope = Nodes.Scope(sites[i].LocalName);
+            steps[i] = sites[i].Layer.Train(this, sites[i], x);
+            x = steps[i].Output;
+        }
+
+        return new Differentiable(x, (dy, inputNeeded) =>
+        {
+            for (var i = steps.Length - 1; i >= 0; i--)
+            {
+                using var scope = Nodes.Scope($"{sites[i].LocalName}/backward");
+                dy = steps[i].Backward(dy, inputNeeded || i > 0);
+            }
+
+            return dy;
+        });
+    }
+
+    /// <summary>A value that several layers use: made at the first call, found again at the next ones.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="emit">Emits it.</param>
+    public Value Shared(string name, Func<Value> emit)
+    {
+        ArgumentNullException.ThrowIfNull(emit);
+        if (!_shared.TryGetValue(name, out var value)) _shared.Add(name, value = emit());
+        return value;
     }
 
     /// <summary>A scalar that the host computes before each step.</summary>
@@ -72,13 +113,19 @@ public sealed class TrainingGraph
     /// <summary>A seed for an operator that draws random numbers; it follows from the seed of the training.</summary>
     public long NextSeed() => _random.Next(1 << 24);
 
+    /// <summary>As many ones as there are rows, <c>[N]</c>.</summary>
+    public Value Ones
+    {
+        get
+        {
+            if (!_ones.IsGiven) _ones = Nodes.Input(TrainingStep.OnesInput, DataType.Float, Dimension.Rows);
+            return _ones;
+        }
+    }
+
     /// <summary>The sum over the rows: <c>[N, C]</c> to <c>[C]</c>.</summary>
     /// <remarks>As a product with a row of ones, which ONNX Runtime runs several times faster than ReduceSum over the first axis.</remarks>
-    public Value SumOverRows(Value x)
-    {
-        if (!_ones.IsGiven) _ones = Nodes.Input(TrainingStep.OnesInput, DataType.Float, Dimension.Rows);
-        return Nodes.Named("sum", "MatMul", [_ones, x]);
-    }
+    public Value SumOverRows(Value x) => Nodes.Named("sum", "MatMul", [Ones, x]);
 
     /// <summary>The mean over the rows: <c>[N, C]</c> to <c>[C]</c>.</summary>
     public Value MeanOverRows(Value x, string name) => Nodes.Named(name, "Mul", [SumOverRows(x), InverseRows]);
@@ -96,6 +143,8 @@ public sealed class TrainingGraph
             _parameters.Add(parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
         return value;
     }
+
+    internal bool HasGradient(string name) => _gradients.ContainsKey(name);
 
     internal Gradient GradientOf(Parameter parameter) => _gradients[parameter.Name];
 

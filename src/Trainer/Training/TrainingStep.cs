@@ -29,6 +29,7 @@ public sealed class TrainingStep : IDisposable
     private readonly bool _weighted;
     private readonly bool _needsOnes;
     private readonly int _outputs;
+    private readonly int _minimumRows;
     private int _current;
 
     /// <summary>Builds the model, loads it and sets the parameters to their first values.</summary>
@@ -63,6 +64,7 @@ public sealed class TrainingStep : IDisposable
         loss.RequireOutputs(network.OutputShape.Count);
         _weighted = weighted;
         _outputs = (int)network.OutputShape.Count;
+        _minimumRows = network.MinimumBatchRows;
         BatchSize = batchSize;
 
         var groups = ParameterGroup.Of(network);
@@ -126,9 +128,14 @@ public sealed class TrainingStep : IDisposable
     /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
     /// <param name="learningRate">The step size.</param>
     /// <returns>The mean loss of the mini-batch, before the step.</returns>
+    /// <exception cref="ArgumentException">A batch normalization would get a single value for each channel.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
     public float Run(int rows, float learningRate)
     {
+        if (rows >= 1 && rows < _minimumRows)
+            throw new ArgumentException(
+                $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the input, and "
+                + $"nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.", nameof(rows));
         if (!_runs.TryGetValue(rows, out var pair)) _runs.Add(rows, pair = [Bind(rows, 0), Bind(rows, 1)]);
         var context = new StepContext(++Steps, rows, learningRate);
         foreach (var (_, compute, buffer) in _scalars) buffer.Span[0] = compute(context);
@@ -169,27 +176,14 @@ public sealed class TrainingStep : IDisposable
         var target = nodes.Input(TargetsInput, DataType.Float, Dimension.Rows, network.OutputShape.Count);
         var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, Dimension.Rows, 1) : Value.None;
 
-        var trail = new Stack<(LayerSite Site, Func<Value, bool, Value> Backward)>();
-        foreach (var site in network.Sites)
-        {
-            using var scope = nodes.Scope(site.Name);
-            var step = site.Layer.Train(graph, site, x);
-            trail.Push((site, step.Backward));
-            x = step.Output;
-        }
-
-        var rowLoss = loss.RowLoss(nodes, x, target);
+        var (output, backward) = graph.Train(network.Sites, x);
+        var rowLoss = loss.RowLoss(nodes, output, target);
         if (_weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
         nodes.Output(LossOutput, graph.MeanOverRows(rowLoss, "meanLoss"), DataType.Float, 1);
 
-        var gradient = loss.RowGradient(nodes, x, target);
+        var gradient = loss.RowGradient(nodes, output, target);
         if (_weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
-        gradient = nodes.Node("Mul", [gradient, graph.InverseRows]);
-        while (trail.TryPop(out var step))
-        {
-            using var scope = nodes.Scope($"{step.Site.Name}/backward");
-            gradient = step.Backward(gradient, trail.Count > 0);
-        }
+        backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 
     // All running statistics of all layers move in three nodes: r + rate·(b − r).

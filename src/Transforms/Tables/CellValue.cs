@@ -8,12 +8,12 @@ namespace MlNetBatchNorm.Transforms.Tables;
 internal readonly record struct CellValue(CellKind Kind, float Number)
 {
     // What spreadsheets, R, pandas and SQL write for "no value". "None" and "-" are left out: tables use both as categories.
-    private static readonly HashSet<string> _missingMarkers = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> MissingMarkers = new(StringComparer.OrdinalIgnoreCase)
     {
         "", "?", "NA", "N/A", "#N/A", "NaN", "null",
     };
 
-    private static readonly HashSet<string> _infinities = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> Infinities = new(StringComparer.OrdinalIgnoreCase)
     {
         "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "∞", "+∞", "-∞",
     };
@@ -21,9 +21,9 @@ internal readonly record struct CellValue(CellKind Kind, float Number)
     /// <summary>Reads a trimmed text.</summary>
     public static CellValue Read(string text)
     {
-        if (_missingMarkers.Contains(text))
+        if (MissingMarkers.Contains(text))
             return new(CellKind.Missing, float.NaN);
-        if (_infinities.Contains(text))
+        if (Infinities.Contains(text))
             return new(CellKind.Infinite, float.NaN);
         if (!float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
             return new(CellKind.Text, float.NaN);

@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Transforms.Tables;
 internal static class LabelInference
 {
     // The affirmative spellings that are positive by themselves. "1.0" is what pandas makes of 1 in a column that once had gaps.
-    private static readonly HashSet<string> _positiveNames = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> PositiveNames = new(StringComparer.OrdinalIgnoreCase)
     {
         "yes", "y", "true", "t", "1", "1.0", "positive", "pos",
     };
@@ -54,8 +54,8 @@ internal static class LabelInference
                     $"{NameList.Quote(column.Name)}, which has {Describe(classes)}.");
         }
 
-        var named = classes.FindIndex(known => _positiveNames.Contains(known.Category));
-        var lastNamed = classes.FindLastIndex(known => _positiveNames.Contains(known.Category));
+        var named = classes.FindIndex(known => PositiveNames.Contains(known.Category));
+        var lastNamed = classes.FindLastIndex(known => PositiveNames.Contains(known.Category));
         if (named >= 0 && named == lastNamed)
             return (named, "by its name");
         return classes[0].Rows.CompareTo(classes[1].Rows) switch

@@ -1,6 +1,3 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Runtime;
-
 namespace Microsoft.ML.Data
 {
     internal sealed record EstimatorLink(IEstimator<ITransformer> Estimator, TransformerScope Scope, bool CacheAfter);
@@ -9,7 +6,6 @@ namespace Microsoft.ML.Data
     {
         public readonly IEstimator<TLastTransformer> LastEstimator;
         private readonly EstimatorLink[] _links;
-
         public EstimatorChain() => _links = [];
         internal EstimatorChain(IEnumerable<EstimatorLink> links)
             => (_links, LastEstimator) = ([.. links], (IEstimator<TLastTransformer>)links.Last().Estimator);
@@ -30,11 +26,9 @@ namespace Microsoft.ML.Data
 
         public SchemaShape GetOutputSchema(SchemaShape inputSchema)
             => _links.Aggregate(inputSchema, (schema, link) => link.Estimator.GetOutputSchema(schema));
-
         public EstimatorChain<TNewTrans> Append<TNewTrans>(IEstimator<TNewTrans> estimator, TransformerScope scope = TransformerScope.Everything)
             where TNewTrans : class, ITransformer
             => new(_links.Append(new EstimatorLink(estimator ?? throw new ArgumentNullException(nameof(estimator)), scope, false)));
-
         public EstimatorChain<TLastTransformer> AppendCacheCheckpoint(IHostEnvironment env)
             => new(_links.SkipLast(1).Append(_links[^1] with { CacheAfter = true }));
     }
@@ -50,7 +44,6 @@ namespace Microsoft.ML
 
         public static TransformerChain<TTrans> Append<TTrans>(this ITransformer start, TTrans transformer) where TTrans : class, ITransformer
             => new(start, transformer);
-
         public static EstimatorChain<TTrans> AppendCacheCheckpoint<TTrans>(this IEstimator<TTrans> start, IHostEnvironment env)
             where TTrans : class, ITransformer
             => new EstimatorChain<ITransformer>().Append(start).AppendCacheCheckpoint(env);

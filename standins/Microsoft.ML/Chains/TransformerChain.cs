@@ -1,25 +1,12 @@
 using System.Collections;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
 
 namespace Microsoft.ML.Data;
 
 [Flags]
-public enum TransformerScope
-{
-    None = 0,
-    Training = 1,
-    Testing = 2,
-    Scoring = 4,
-    TrainTest = Training | Testing,
-    Everything = Training | Testing | Scoring,
-}
+public enum TransformerScope { None = 0, Training = 1, Testing = 2, Scoring = 4, TrainTest = Training | Testing, Everything = Training | Testing | Scoring }
 
 /// <summary>What a cross validation needs of a chain whose last transformer it doesn't know.</summary>
-internal interface IScopedTransformer
-{
-    IDataView Transform(IDataView input, TransformerScope scope);
-}
+internal interface IScopedTransformer { IDataView Transform(IDataView input, TransformerScope scope); }
 
 public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerable<ITransformer>, IDisposable, IScopedTransformer
     where TLastTransformer : class, ITransformer
@@ -28,7 +15,6 @@ public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerab
     public readonly TLastTransformer LastTransformer;
     private readonly ITransformer[] _transformers;
     private readonly TransformerScope[] _scopes;
-
     public TransformerChain(params ITransformer[] transformers) : this(transformers, transformers.Select(_ => TransformerScope.Everything)) { }
 
     public TransformerChain(IEnumerable<ITransformer> transformers, IEnumerable<TransformerScope> scopes)
@@ -59,10 +45,6 @@ public sealed class TransformerChain<TLastTransformer> : ITransformer, IEnumerab
         var kept = _transformers.Zip(_scopes).Where(t => (t.Second & scopeFilter) != TransformerScope.None).ToArray();
         return new TransformerChain<ITransformer>(kept.Select(t => t.First), kept.Select(t => t.Second));
     }
-
-    public TransformerChain<TNewLast> Append<TNewLast>(TNewLast transformer, TransformerScope scope = TransformerScope.Everything)
-        where TNewLast : class, ITransformer
-        => new(_transformers.Append(transformer), _scopes.Append(scope));
 
     public void Dispose()
     {

@@ -1,5 +1,3 @@
-using System.Reflection;
-
 namespace Microsoft.ML
 {
     [AttributeUsage(AttributeTargets.Class)]
@@ -17,7 +15,6 @@ namespace Microsoft.ML.Runtime
     {
         private readonly Dictionary<string, Type> _extensions = [];
         private readonly HashSet<Assembly> _assemblies = [];
-
         internal ComponentCatalog() { }
 
         public void RegisterAssembly(Assembly assembly, bool throwOnError = true)

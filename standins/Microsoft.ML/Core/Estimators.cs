@@ -1,11 +1,6 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML
 {
-    public interface ICanSaveModel
-    {
-        void Save(ModelSaveContext ctx);
-    }
+    public interface ICanSaveModel { void Save(ModelSaveContext ctx); }
 
     public interface ITransformer : ICanSaveModel
     {
@@ -21,16 +16,7 @@ namespace Microsoft.ML
         SchemaShape GetOutputSchema(SchemaShape inputSchema);
     }
 
-    public interface IDataLoader<in TSource> : ICanSaveModel
-    {
-        IDataView Load(TSource input);
-        DataViewSchema GetOutputSchema();
-    }
-
-    public interface IPredictionTransformer<out TModel> : ITransformer where TModel : class
-    {
-        TModel Model { get; }
-    }
+    public interface IPredictionTransformer<out TModel> : ITransformer where TModel : class { TModel Model { get; } }
 
     public interface ISingleFeaturePredictionTransformer<out TModel> : IPredictionTransformer<TModel> where TModel : class
     {

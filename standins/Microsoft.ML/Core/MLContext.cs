@@ -1,12 +1,9 @@
-using Microsoft.ML.Runtime;
-
 namespace Microsoft.ML;
 
 public class LoggingEventArgs(string message) : EventArgs
 {
     public LoggingEventArgs(string message, ChannelMessageKind kind, string source) : this($"[Source={source}, Kind={kind}] {message}")
         => (RawMessage, Kind, Source) = (message, kind, source);
-
     public string Message { get; } = message;
     public string RawMessage { get; }
     public ChannelMessageKind Kind { get; }
@@ -34,18 +31,14 @@ public sealed class MLContext : IHostEnvironment
     public MulticlassClassificationCatalog MulticlassClassification { get; }
     public RegressionCatalog Regression { get; }
     public ComponentCatalog ComponentCatalog { get; } = new();
-    public string TempFilePath { get; set; } = Path.GetTempPath();
     public bool FallbackToCpu { get; set; } = true;
     public int? GpuDeviceId { get; set; }
     string IExceptionContext.ContextDescription => nameof(MLContext);
     internal int? Seed { get; }
-
     public void SetOption<T>(string name, T value) => _options[name] = value;
     public T GetOptionOrDefault<T>(string name) => _options.TryGetValue(name, out var value) ? (T)value : default;
     TException IExceptionContext.Process<TException>(TException ex) => ex;
     IHost IHostEnvironment.Register(string name, int? seed, bool? verbose) => new Host(this, name, seed ?? Seed);
     IChannel IChannelProvider.Start(string name) => new Channel(this, name);
-    IPipe<TMessage> IChannelProvider.StartPipe<TMessage>(string name) => new Host(this, name, null).StartPipe<TMessage>(name);
-    IProgressChannel IProgressChannelProvider.StartProgressChannel(string name) => new SilentProgress();
-    internal void Raise(string source, ChannelMessage message) => Log?.Invoke(this, new LoggingEventArgs(message.Message, message.Kind, source));
+    internal void Raise(string source, ChannelMessageKind kind, string message) => Log?.Invoke(this, new LoggingEventArgs(message, kind, source));
 }

@@ -1,5 +1,4 @@
 using System.Collections;
-using Microsoft.ML.Data;
 
 namespace Microsoft.ML;
 
@@ -19,12 +18,9 @@ public sealed class SchemaShape : IReadOnlyList<SchemaShape.Column>
     public Column this[int index] => _columns[index];
     public IEnumerator<Column> GetEnumerator() => ((IEnumerable<Column>)_columns).GetEnumerator();
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
     internal static SchemaShape Create(DataViewSchema schema)
         => new(schema.Where(c => !c.IsHidden).Select(c => new Column(c.Name, c.Type, [.. Create(c.Annotations.Schema)])));
-
     internal Column Require(string name) => Find(name) ?? throw SchemaExtensions.Missing("input", name);
-
     internal Column? Find(string name) => _columns.Where(c => c.Name == name).Select(c => (Column?)c).FirstOrDefault();
 
     /// <summary>These columns and the added ones, which replace those of the same name.</summary>
@@ -48,29 +44,19 @@ public sealed class SchemaShape : IReadOnlyList<SchemaShape.Column>
         public readonly DataViewType ItemType;
         public readonly bool IsKey;
         public readonly SchemaShape Annotations;
-
         internal Column(string name, VectorKind kind, DataViewType item, bool isKey, params Column[] annotations)
             => (Name, Kind, ItemType, IsKey, Annotations) = (name, kind, item, isKey, new SchemaShape(annotations));
-
         internal Column(string name, DataViewType type, params Column[] annotations) : this(name, KindOf(type),
             type.ItemType() is KeyDataViewType key ? SchemaExtensions.PrimitiveOf(key.RawType) : type.ItemType(),
             type.ItemType() is KeyDataViewType, annotations)
         { }
-
-        internal static Column Normalized => new(SchemaExtensions.IsNormalized, BooleanDataViewType.Instance);
         internal string TypeName
             => (Kind == VectorKind.Scalar ? "{0}" : $"{(Kind == VectorKind.Vector ? "" : "Var")}Vector<{{0}}>").Replace("{0}", IsKey ? $"Key<{ItemType}>" : $"{ItemType}");
-        internal Column[] Only(params string[] kinds) => Annotations.Where(a => kinds.Contains(a.Name)).ToArray();
+        internal Column[] Only(string kind) => Annotations.Where(a => a.Name == kind).ToArray();
         internal Column With(string name, DataViewType item, params Column[] annotations) => new(name, Kind, item, false, annotations);
-
         private static VectorKind KindOf(DataViewType type) => type is not VectorDataViewType vector ? VectorKind.Scalar
             : vector.IsKnownSize ? VectorKind.Vector : VectorKind.VariableVector;
 
-        public enum VectorKind
-        {
-            Scalar,
-            Vector,
-            VariableVector,
-        }
+        public enum VectorKind { Scalar, Vector, VariableVector }
     }
 }

@@ -1,10 +1,7 @@
 namespace Microsoft.ML.Data;
 
 [AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
-public sealed class ColumnNameAttribute(string name) : Attribute
-{
-    internal string Name => name;
-}
+public sealed class ColumnNameAttribute(string name) : Attribute { internal string Name => name; }
 
 [AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
 public sealed class NoColumnAttribute : Attribute;
@@ -29,8 +26,9 @@ public sealed class KeyTypeAttribute : Attribute
 [AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
 public sealed class LoadColumnAttribute : Attribute
 {
-    public LoadColumnAttribute(int fieldIndex) => Sources = [new TextLoader.Range(fieldIndex)];
-    public LoadColumnAttribute(int start, int end) => Sources = [new TextLoader.Range(start, end)];
-    public LoadColumnAttribute(int[] columnIndexes) => Sources = columnIndexes.Select(i => new TextLoader.Range(i)).ToArray();
-    internal TextLoader.Range[] Sources { get; }
+    public LoadColumnAttribute(int fieldIndex) => Fields = [fieldIndex];
+    public LoadColumnAttribute(int start, int end) => (Fields, IsVector) = (Enumerable.Range(start, end - start + 1).ToArray(), true);
+    public LoadColumnAttribute(int[] columnIndexes) => (Fields, IsVector) = (columnIndexes, true);
+    internal int[] Fields { get; }
+    internal bool IsVector { get; }
 }

@@ -1,5 +1,3 @@
-using System.Reflection;
-
 namespace Microsoft.ML.Data;
 
 /// <summary>Which columns the members of a class stand for.</summary>
@@ -10,11 +8,7 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
     public Column this[string columnName]
     {
         get => Find(c => c.ColumnName == columnName);
-        set
-        {
-            RemoveAll(c => c.ColumnName == columnName);
-            Add(value);
-        }
+        set { RemoveAll(c => c.ColumnName == columnName); Add(value); }
     }
 
     public static SchemaDefinition Create(Type userType, Direction direction = Direction.Both)
@@ -45,9 +39,7 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
     internal static IEnumerable<MemberInfo> MembersOf(Type type, Direction direction) => type.GetFields(BindingFlags.Public | BindingFlags.Instance)
         .Concat<MemberInfo>(type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0
             && ((direction.HasFlag(Direction.Read) && p.GetGetMethod() is not null) || (direction.HasFlag(Direction.Write) && p.GetSetMethod() is not null))));
-
     internal static Type TypeOf(MemberInfo member) => (member as FieldInfo)?.FieldType ?? ((PropertyInfo)member).PropertyType;
-
     /// <summary>Of an array or a vector, the type of its items; null of anything else.</summary>
     internal static Type ItemOf(Type type) => type.IsArray ? type.GetElementType()
         : type.IsGenericType && type.GetGenericTypeDefinition() == typeof(VBuffer<>) ? type.GetGenericArguments()[0] : null;
@@ -67,26 +59,14 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
     {
         internal Column(string memberName, string columnName, DataViewType columnType)
             => (MemberName, ColumnName, ColumnType) = (memberName, columnName, columnType);
-
         public string MemberName { get; }
         public string ColumnName { get; set; }
         public DataViewType ColumnType { get; set; }
         public DataViewSchema.Annotations Annotations { get; internal set; } = DataViewSchema.Annotations.Empty;
-
         public void AddAnnotation<T>(string kind, T value, DataViewType annotationType)
-        {
-            var builder = new DataViewSchema.Annotations.Builder();
-            builder.Add(Annotations, _ => true);
-            builder.Add(kind, annotationType, (ref T destination) => destination = value);
-            Annotations = builder.ToAnnotations();
-        }
+            => Annotations = Annotations.With(kind, annotationType, (ValueGetter<T>)((ref T destination) => destination = value));
     }
 
     [Flags]
-    public enum Direction
-    {
-        Read = 1,
-        Write = 2,
-        Both = Read | Write,
-    }
+    public enum Direction { Read = 1, Write = 2, Both = Read | Write }
 }

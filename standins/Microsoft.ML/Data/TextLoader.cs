@@ -1,58 +1,45 @@
-using System.Reflection;
 using System.Text;
-using Microsoft.ML.Rows;
 
 namespace Microsoft.ML.Data;
 
 public enum DataKind : byte
 {
-    SByte = 1,
-    Byte = 2,
-    Int16 = 3,
-    UInt16 = 4,
-    Int32 = 5,
-    UInt32 = 6,
-    Int64 = 7,
-    UInt64 = 8,
-    Single = 9,
-    Double = 10,
-    String = 11,
-    Boolean = 12,
+    SByte = 1, Byte = 2, Int16 = 3, UInt16 = 4, Int32 = 5, UInt32 = 6, Int64 = 7, UInt64 = 8, Single = 9, Double = 10, String = 11, Boolean = 12,
 }
 
-public sealed class KeyCount
+public interface IMultiStreamSource
 {
-    public ulong? Count;
-    public KeyCount() { }
-    public KeyCount(ulong count) => Count = count;
+    int Count { get; }
+    TextReader OpenTextReader(int index);
+}
+
+public sealed class MultiFileSource(params string[] paths) : IMultiStreamSource
+{
+    public int Count => paths.Length;
+    public TextReader OpenTextReader(int index) => new StreamReader(paths[index]);
 }
 
 /// <summary>Reads delimited text. Left out, among others: sparse rows, columns of variable length, fields over several lines, keys.</summary>
-public sealed class TextLoader : IDataLoader<IMultiStreamSource>
+public sealed class TextLoader
 {
     private readonly Options _options;
     private readonly DataViewSchema _schema;
 
-    internal TextLoader(Options options, IMultiStreamSource dataSample)
+    internal TextLoader(Options options, IMultiStreamSource dataSample, Column[] columns = null)
     {
-        if (options.Columns is not { Length: > 0 } || Array.Exists(options.Columns, c => c.Source is not { Length: > 0 }))
-            throw new ArgumentException("The columns of a text file must be named, with their fields.", nameof(options));
-        _options = options;
+        options.Columns = columns ?? options.Columns;
+        _options = options.Columns is { Length: > 0 } ? options : throw new ArgumentException("The columns of a text file must be named.", nameof(options));
         var header = options.HasHeader && dataSample is not null ? Lines(dataSample, true).Select(l => Split(l.Text)).FirstOrDefault() : null;
-        var builder = new DataViewSchema.Builder();
-        foreach (var column in options.Columns)
+        _schema = DataViewSchema.Of(options.Columns.Select(column =>
         {
             var names = column.Fields.Select(f => f < header?.Count ? header[f].Trim() : default).ToArray();
-            var annotations = DataViewSchema.Annotations.Empty;
-            builder.AddColumn(column.Name, column.Type, column.Type is VectorDataViewType && header is not null
-                ? annotations.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, names) : annotations);
-        }
-        _schema = builder.ToSchema();
+            return new DataViewSchema.DetachedColumn(column.Name, column.Type, column.Type is not VectorDataViewType || header is null ? null
+                : DataViewSchema.Annotations.Empty.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, names));
+        }));
     }
 
     public DataViewSchema GetOutputSchema() => _schema;
-    public IDataView Load(IMultiStreamSource source) => new TextDataView(this, source);
-    void ICanSaveModel.Save(ModelSaveContext ctx) => throw new NotSupportedException("The stand-in for ML.NET saves no loaders.");
+    public IDataView Load(IMultiStreamSource source) => new View(_schema, (active, _) => new Cursor(this, source, active));
 
     /// <summary>The lines that hold data, with their numbers: no header, no empty lines, no comments.</summary>
     private IEnumerable<(string Text, long Number)> Lines(IMultiStreamSource source, bool withHeader = false)
@@ -91,30 +78,17 @@ public sealed class TextLoader : IDataLoader<IMultiStreamSource>
 
     private static ReadOnlyMemory<char> TakeQuoted(ref ReadOnlyMemory<char> line)
     {
-        var span = line.Span;
         var text = new StringBuilder();
-        for (var i = 1; i < span.Length; text.Append(span[i++]))
+        for (var i = 1; i < line.Length; text.Append(line.Span[i++]))
         {
-            if (span[i] == '"' && (i + 1 == span.Length || span[i + 1] != '"'))
+            if (line.Span[i] == '"' && (i + 1 == line.Length || line.Span[i + 1] != '"'))
             {
                 line = line[(i + 1)..];
                 return text.ToString().AsMemory();
             }
-            i += span[i] == '"' ? 1 : 0;
+            i += line.Span[i] == '"' ? 1 : 0;
         }
-        line = default;
-        return default;
-    }
-
-    private sealed class TextDataView(TextLoader loader, IMultiStreamSource source) : IDataView
-    {
-        public bool CanShuffle => false;
-        public DataViewSchema Schema => loader._schema;
-        public long? GetRowCount() => null;
-        public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null)
-            => new Cursor(loader, source, columnsNeeded);
-        public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null)
-            => [GetRowCursor(columnsNeeded, rand)];
+        return line = default;
     }
 
     private sealed class Cursor : GetterRow
@@ -123,19 +97,16 @@ public sealed class TextLoader : IDataLoader<IMultiStreamSource>
         private readonly IEnumerator<(string Text, long Number)> _lines;
         private List<ReadOnlyMemory<char>> _fields;
 
-        public Cursor(TextLoader loader, IMultiStreamSource source, IEnumerable<DataViewSchema.Column> active)
-            : base(loader._schema, new Delegate[loader._schema.Count])
+        public Cursor(TextLoader loader, IMultiStreamSource source, IEnumerable<DataViewSchema.Column> active) : base(loader._schema, active)
         {
             (_loader, _lines) = (loader, loader.Lines(source).GetEnumerator());
-            foreach (var column in active)
-                Getters[column.Index] = column.Type.ItemType().RawType.For<Delegate>(Getter<int>, loader._options.Columns[column.Index]);
+            Activate(column => column.Type.ItemType().RawType.For<Delegate>(Getter<int>, loader._options.Columns[column.Index]));
         }
 
         public override bool MoveNext()
         {
             var more = _lines.MoveNext();
-            Current += more ? 1 : 0;
-            _fields = more ? _loader.Split(_lines.Current.Text) : null;
+            (Current, _fields) = more ? (Current + 1, _loader.Split(_lines.Current.Text)) : (Current, null);
             return more;
         }
 
@@ -143,14 +114,8 @@ public sealed class TextLoader : IDataLoader<IMultiStreamSource>
 
         private Delegate Getter<T>(Column column)
         {
-            var parse = TextParser.For<T>(_loader._options.MissingRealsAsNaNs);
-            var (values, fields) = (new T[column.Fields.Length], column.Fields);
-            return Values.Getter(column.Type is VectorDataViewType, () =>
-            {
-                for (var i = 0; i < values.Length; i++)
-                    values[i] = Parse(parse, fields[i] < _fields.Count ? _fields[fields[i]] : default, column);
-                return values;
-            });
+            var (parse, isVector) = (TextParser.For<T>(_loader._options.MissingRealsAsNaNs), column.Type is VectorDataViewType);
+            return Values.Getter(isVector, () => Array.ConvertAll(column.Fields, f => Parse(parse, f < _fields.Count ? _fields[f] : default, column)));
         }
 
         private T Parse<T>(Func<ReadOnlyMemory<char>, T> parse, ReadOnlyMemory<char> text, Column column)
@@ -176,26 +141,17 @@ public sealed class TextLoader : IDataLoader<IMultiStreamSource>
         public bool MissingRealsAsNaNs;
     }
 
-    public sealed class Range(int min, int? max)
-    {
-        public int Min = min;
-        public int? Max = max ?? throw new NotSupportedException("The stand-in for ML.NET reads no columns of variable length.");
-        public bool ForceVector = true;
-        public Range(int index) : this(index, index) => ForceVector = false;
-    }
-
     public sealed class Column
     {
         public string Name;
-        public Range[] Source;
-        public Column() { }
-        public Column(string name, DataKind dataKind, int index) : this(name, dataKind, [new Range(index)]) { }
-        public Column(string name, DataKind dataKind, int minIndex, int maxIndex) : this(name, dataKind, [new Range(minIndex, maxIndex)]) { }
-        public Column(string name, DataKind dataKind, Range[] source, KeyCount keyCount = null)
-            => (Name, DataKind, Source) = (name, dataKind, keyCount is null ? source : throw new NotSupportedException("The stand-in for ML.NET loads no keys."));
-        public DataKind DataKind { get; set; } = DataKind.Single;
-        internal int[] Fields => Source.SelectMany(r => Enumerable.Range(r.Min, (r.Max ?? r.Min) - r.Min + 1)).ToArray();
-        internal DataViewType Type => Fields.Length > 1 || Source[0].ForceVector
+        private readonly bool _isVector;
+        public Column(string name, DataKind dataKind, int index) : this(name, dataKind, [index], false) { }
+        public Column(string name, DataKind dataKind, int minIndex, int maxIndex)
+            : this(name, dataKind, Enumerable.Range(minIndex, maxIndex - minIndex + 1).ToArray(), true) { }
+        private Column(string name, DataKind kind, int[] fields, bool isVector) => (Name, DataKind, Fields, _isVector) = (name, kind, fields, isVector);
+        public DataKind DataKind { get; set; }
+        internal int[] Fields { get; }
+        internal DataViewType Type => _isVector
             ? new VectorDataViewType(SchemaExtensions.PrimitiveOf(DataKind), Fields.Length) : SchemaExtensions.PrimitiveOf(DataKind);
 
         internal static Column[] AllOf(Type type) => SchemaDefinition.MembersOf(type, SchemaDefinition.Direction.Read).Select(member =>
@@ -203,7 +159,7 @@ public sealed class TextLoader : IDataLoader<IMultiStreamSource>
             var load = member.GetCustomAttribute<LoadColumnAttribute>()
                 ?? throw new InvalidOperationException($"'{member.Name}' is missing the LoadColumnAttribute attribute");
             var item = SchemaDefinition.ItemOf(SchemaDefinition.TypeOf(member)) ?? SchemaDefinition.TypeOf(member);
-            return new Column(member.GetCustomAttribute<ColumnNameAttribute>()?.Name ?? member.Name, Enum.Parse<DataKind>(item.Name), load.Sources);
+            return new Column(member.GetCustomAttribute<ColumnNameAttribute>()?.Name ?? member.Name, Enum.Parse<DataKind>(item.Name), load.Fields, load.IsVector);
         }).ToArray();
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Microsoft.ML.Data;
 
 /// <summary>How a field of text becomes a value. An empty field is always the default value, save for missing reals where asked for.</summary>
@@ -18,7 +16,6 @@ internal static class TextParser
     // Whatever is no number is missing: ML.NET says so in its log only.
     private static double Real(ReadOnlySpan<char> text, bool missingRealsAsNaNs) => text.Trim().IsEmpty && !missingRealsAsNaNs ? 0
         : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : double.NaN;
-
     private static bool Boolean(string text) => text is "t" or "y" or "1" or "+" or "+1" or "yes" or "true"
         || (text is "" or "f" or "n" or "0" or "-" or "no" or "-1" or "false" ? false : throw new FormatException($"'{text}' is neither true nor false."));
 }

@@ -1,5 +1,4 @@
 using System.Collections;
-using Microsoft.ML.Data;
 
 namespace Microsoft.ML;
 
@@ -16,6 +15,7 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
         _columns = columns.Select((c, i) => new Column(c.Name, i, _indexOfName[c.Name] != i, c.Type, c.Annotations)).ToArray();
     }
 
+    internal static DataViewSchema Of(IEnumerable<DetachedColumn> columns) => new([.. columns]);
     public int Count => _columns.Length;
     public Column this[string name]
         => GetColumnOrNull(name) ?? throw new ArgumentOutOfRangeException(nameof(name), $"Column '{name}' not found");
@@ -30,7 +30,6 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
     {
         internal Column(string name, int index, bool isHidden, DataViewType type, Annotations annotations)
             => (Name, Index, IsHidden, Type, Annotations) = (name, index, isHidden, type, annotations);
-
         public string Name { get; }
         public int Index { get; }
         public bool IsHidden { get; }
@@ -99,7 +98,6 @@ public sealed class DataViewSchema : IReadOnlyList<DataViewSchema.Column>
 
             public void AddPrimitiveValue<TValue>(string name, PrimitiveDataViewType type, TValue value, Annotations annotations = null)
                 => Add(name, type, (ref TValue destination) => destination = value, annotations);
-
             public Annotations ToAnnotations() => new(new DataViewSchema(_columns), [.. _getters]);
         }
     }

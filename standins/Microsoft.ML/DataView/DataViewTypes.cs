@@ -9,15 +9,9 @@ public abstract class DataViewType : IEquatable<DataViewType>
     public abstract bool Equals(DataViewType other);
 }
 
-public abstract class PrimitiveDataViewType : DataViewType
-{
-    protected PrimitiveDataViewType(Type rawType) : base(rawType) { }
-}
+public abstract class PrimitiveDataViewType : DataViewType { protected PrimitiveDataViewType(Type rawType) : base(rawType) { } }
 
-public abstract class StructuredDataViewType : DataViewType
-{
-    protected StructuredDataViewType(Type rawType) : base(rawType) { }
-}
+public abstract class StructuredDataViewType : DataViewType { protected StructuredDataViewType(Type rawType) : base(rawType) { } }
 
 public sealed class TextDataViewType : PrimitiveDataViewType
 {

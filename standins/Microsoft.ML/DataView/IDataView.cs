@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML
 {
     public delegate void ValueGetter<TValue>(ref TValue value);
@@ -33,10 +31,7 @@ namespace Microsoft.ML
         protected virtual void Dispose(bool disposing) { }
     }
 
-    public abstract class DataViewRowCursor : DataViewRow
-    {
-        public abstract bool MoveNext();
-    }
+    public abstract class DataViewRowCursor : DataViewRow { public abstract bool MoveNext(); }
 }
 
 namespace Microsoft.ML.Data

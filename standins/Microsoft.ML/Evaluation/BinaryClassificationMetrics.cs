@@ -2,16 +2,36 @@ namespace Microsoft.ML.Data;
 
 public class BinaryClassificationMetrics
 {
-    internal BinaryClassificationMetrics(BinaryCounts counts)
+    /// <summary>A score above 0 predicts "positive": what PredictedLabel says is not read.</summary>
+    internal BinaryClassificationMetrics(IReadOnlyList<BinaryRow> rows)
     {
-        var (tp, fn, fp, tn) = (counts.Of(true, true), counts.Of(true, false), counts.Of(false, true), counts.Of(false, false));
-        ConfusionMatrix = new ConfusionMatrix([[tp, fn], [fp, tn]]);
+        double Of(bool isPositive, bool predicted) => rows.Count(r => r.IsPositive == isPositive && r.Score > 0 == predicted);
+        ConfusionMatrix = new ConfusionMatrix([[Of(true, true), Of(true, false)], [Of(false, true), Of(false, false)]]);
         (PositivePrecision, NegativePrecision) = (ConfusionMatrix.PerClassPrecision[0], ConfusionMatrix.PerClassPrecision[1]);
         (PositiveRecall, NegativeRecall) = (ConfusionMatrix.PerClassRecall[0], ConfusionMatrix.PerClassRecall[1]);
-        Accuracy = (tp + tn) / (tp + tn + fp + fn);
+        Accuracy = (Of(true, true) + Of(false, false)) / rows.Count;
         F1Score = ConfusionMatrix.Ratio(2 * PositivePrecision * PositiveRecall, PositivePrecision + PositiveRecall);
-        AreaUnderRocCurve = counts.AreaUnderRocCurve();
-        AreaUnderPrecisionRecallCurve = counts.AreaUnderPrecisionRecallCurve();
+        double positives = rows.Count(r => r.IsPositive);
+        if (positives == 0 || positives == rows.Count)
+            throw new ArgumentException($"AUC is not defined when there is no {(positives == 0 ? "positive" : "negative")} class in the data");
+
+        // The chance that a positive row scores above a negative one; a tie counts half.
+        var below = 0.0;
+        foreach (var tied in rows.GroupBy(r => r.Score).OrderBy(g => g.Key))
+        {
+            double positive = tied.Count(r => r.IsPositive), negative = tied.Count() - positive;
+            AreaUnderRocCurve += positive * (below + (negative / 2)) / (positives * (rows.Count - positives));
+            below += negative;
+        }
+
+        // Recall only grows at a positive row: there, the mean of the precisions before and after it.
+        var (precision, hits) = (1.0, 0.0);
+        foreach (var (index, row) in rows.OrderByDescending(r => r.Score).Index())
+        {
+            hits += row.IsPositive ? 1 : 0;
+            AreaUnderPrecisionRecallCurve += row.IsPositive ? (precision + (hits / (index + 1))) / 2 / positives : 0;
+            precision = hits / (index + 1);
+        }
     }
 
     public double AreaUnderRocCurve { get; }
@@ -27,10 +47,10 @@ public class BinaryClassificationMetrics
 
 public sealed class CalibratedBinaryClassificationMetrics : BinaryClassificationMetrics
 {
-    internal CalibratedBinaryClassificationMetrics(BinaryCounts counts) : base(counts)
+    internal CalibratedBinaryClassificationMetrics(IReadOnlyList<BinaryRow> rows) : base(rows)
     {
-        LogLoss = counts.Rows.Average(r => -Math.Log2(r.IsPositive ? r.Probability : 1.0 - r.Probability));
-        Entropy = counts.Rows.GroupBy(r => r.IsPositive).Select(g => (double)g.Count() / counts.Rows.Count).Sum(p => -p * Math.Log2(p));
+        LogLoss = rows.Average(r => -Math.Log2(r.IsPositive ? r.Probability : 1.0 - r.Probability));
+        Entropy = rows.GroupBy(r => r.IsPositive).Select(g => (double)g.Count() / rows.Count).Sum(p => -p * Math.Log2(p));
         LogLossReduction = (Entropy - LogLoss) / Entropy;
     }
 
@@ -60,57 +80,35 @@ public sealed class ConfusionMatrix
     internal static double Ratio(double part, double whole) => whole > 0 ? part / whole : 0;
 }
 
-/// <summary>The rows that are evaluated. A score above 0 predicts "positive": what PredictedLabel says is not read.</summary>
-internal sealed record BinaryCounts(IReadOnlyList<(bool IsPositive, float Score, float Probability)> Rows)
+internal readonly record struct BinaryRow(bool IsPositive, double Score, double Probability)
 {
-    public static BinaryCounts Read(IDataView data, string label, string score, DataViewSchema.Column? probability, string predictedLabel)
+    public static IReadOnlyList<BinaryRow> Read(IDataView data, string label, string score, string probability, string predictedLabel)
     {
         data.Schema.Require(predictedLabel, "PredictedLabel");
-        var (labelColumn, scoreColumn) = (data.Schema.Require(label, "Label"), data.Schema.RequireSingle(score, "score"));
-        using var cursor = data.GetRowCursor(probability is { } column ? [labelColumn, scoreColumn, column] : [labelColumn, scoreColumn]);
-        var (readLabel, readScore) = (LabelReader.Create(cursor, labelColumn), LabelReader.Create(cursor, scoreColumn));
-        var readProbability = probability is null ? () => float.NaN : LabelReader.Create(cursor, probability.Value);
-        var rows = new List<(bool, float, float)>();
+        return Numbers.Read(data, [data.Schema.Require(label, "label"), data.Schema.RequireSingle(score, "score"),
+            data.Schema.RequireSingle(probability, "probability")]).Where(row => !double.IsNaN(row[0]) && double.IsFinite(row[1]))
+            .Select(row => new BinaryRow(row[0] > 0, row[1], row[2])).ToArray();
+    }
+}
+
+/// <summary>Columns as numbers: true is 1, a key counts from 0 on, missing is NaN.</summary>
+internal static class Numbers
+{
+    /// <summary>An array per row: of all columns, or all slots of a vector.</summary>
+    public static IEnumerable<double[]> Read(IDataView data, params DataViewSchema.Column[] columns)
+    {
+        using var cursor = data.GetRowCursor(columns);
+        var readers = columns.Select(c => c.Type.ItemType().RawType.For<Func<double[]>>(Reader<int>, cursor, c)).ToArray();
         while (cursor.MoveNext())
-        {
-            var (truth, value) = (readLabel(), readScore());
-            if (float.IsFinite(value) && !float.IsNaN(truth))
-                rows.Add((truth > 0, value, readProbability()));
-        }
-        return new BinaryCounts(rows);
+            yield return readers.SelectMany(read => read()).ToArray();
     }
 
-    public double Of(bool isPositive, bool predictedPositive) => Rows.Count(r => r.IsPositive == isPositive && r.Score > 0 == predictedPositive);
-
-    /// <summary>The chance that a positive row scores above a negative one; a tie counts half.</summary>
-    public double AreaUnderRocCurve()
+    private static Func<double[]> Reader<T>(DataViewRow row, DataViewSchema.Column column)
     {
-        double positives = Rows.Count(r => r.IsPositive);
-        if (positives == 0 || positives == Rows.Count)
-            throw new ArgumentException($"AUC is not defined when there is no {(positives == 0 ? "positive" : "negative")} class in the data");
-        var (area, below) = (0.0, 0.0);
-        foreach (var tied in Rows.GroupBy(r => r.Score).OrderBy(g => g.Key))
-        {
-            double positive = tied.Count(r => r.IsPositive);
-            var negative = tied.Count() - positive;
-            area += positive * (below + (negative / 2));
-            below += negative;
-        }
-        return area / (positives * (Rows.Count - positives));
-    }
-
-    public double AreaUnderPrecisionRecallCurve()
-    {
-        double positives = Rows.Count(r => r.IsPositive);
-        var (area, precision, seen, hits) = (0.0, 1.0, 0.0, 0.0);
-        foreach (var row in Rows.OrderByDescending(r => r.Score))
-        {
-            seen++;
-            hits += row.IsPositive ? 1 : 0;
-            // Recall only grows at a positive row: there, the mean of the precisions before and after it.
-            area += row.IsPositive ? (precision + (hits / seen)) / 2 / positives : 0;
-            precision = hits / seen;
-        }
-        return area;
+        if (column.Type.ItemType() is not (BooleanDataViewType or KeyDataViewType) && typeof(T) != typeof(float) && typeof(T) != typeof(double))
+            throw SchemaExtensions.Mismatch("label", column.Name, "Single, Double, Boolean or Key", column.Type);
+        var (read, isKey) = (Values.Reader<T>(row, column), column.Type.ItemType() is KeyDataViewType);
+        return () => Array.ConvertAll(read(), value => Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number && isKey
+            ? number > 0 ? number - 1 : double.NaN : number);
     }
 }

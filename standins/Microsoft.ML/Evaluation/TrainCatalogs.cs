@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML;
 
 public abstract class TrainCatalogBase
@@ -18,10 +16,7 @@ public abstract class TrainCatalogBase
         }).ToArray();
 
     /// <summary>What trainers are extension methods of.</summary>
-    public abstract class CatalogInstantiatorBase
-    {
-        private protected CatalogInstantiatorBase() { }
-    }
+    public abstract class CatalogInstantiatorBase { private protected CatalogInstantiatorBase() { } }
 
     public sealed class CrossValidationResult<T> where T : class
     {
@@ -37,69 +32,44 @@ public abstract class TrainCatalogBase
 public sealed class BinaryClassificationCatalog : TrainCatalogBase
 {
     internal BinaryClassificationCatalog(MLContext context) : base(context) { }
-
     public BinaryClassificationTrainers Trainers { get; } = new();
-
     public CalibratedBinaryClassificationMetrics Evaluate(IDataView data, string labelColumnName = "Label", string scoreColumnName = "Score",
         string probabilityColumnName = "Probability", string predictedLabelColumnName = "PredictedLabel")
-        => new(BinaryCounts.Read(data, labelColumnName, scoreColumnName, data.Schema.RequireSingle(probabilityColumnName, "probability"), predictedLabelColumnName));
-
+        => new(BinaryRow.Read(data, labelColumnName, scoreColumnName, probabilityColumnName, predictedLabelColumnName));
     public BinaryClassificationMetrics EvaluateNonCalibrated(IDataView data, string labelColumnName = "Label", string scoreColumnName = "Score",
         string predictedLabelColumnName = "PredictedLabel")
-        => new(BinaryCounts.Read(data, labelColumnName, scoreColumnName, null, predictedLabelColumnName));
-
+        => new(BinaryRow.Read(data, labelColumnName, scoreColumnName, scoreColumnName, predictedLabelColumnName));
     public IReadOnlyList<CrossValidationResult<CalibratedBinaryClassificationMetrics>> CrossValidate(IDataView data,
         IEstimator<ITransformer> estimator, int numberOfFolds = 5, string labelColumnName = "Label", string samplingKeyColumnName = null,
         int? seed = null)
         => CrossValidate(data, estimator, numberOfFolds, samplingKeyColumnName, seed, scored => Evaluate(scored, labelColumnName));
-
-    public IReadOnlyList<CrossValidationResult<BinaryClassificationMetrics>> CrossValidateNonCalibrated(IDataView data,
-        IEstimator<ITransformer> estimator, int numberOfFolds = 5, string labelColumnName = "Label", string samplingKeyColumnName = null,
-        int? seed = null)
-        => CrossValidate(data, estimator, numberOfFolds, samplingKeyColumnName, seed, scored => EvaluateNonCalibrated(scored, labelColumnName));
-
-    public sealed class BinaryClassificationTrainers : CatalogInstantiatorBase
-    {
-        internal BinaryClassificationTrainers() { }
-    }
+    public sealed class BinaryClassificationTrainers : CatalogInstantiatorBase { internal BinaryClassificationTrainers() { } }
 }
 
 public sealed class MulticlassClassificationCatalog : TrainCatalogBase
 {
     internal MulticlassClassificationCatalog(MLContext context) : base(context) { }
-
     public MulticlassClassificationTrainers Trainers { get; } = new();
-
     public MulticlassClassificationMetrics Evaluate(IDataView data, string labelColumnName = "Label", string scoreColumnName = "Score",
         string predictedLabelColumnName = "PredictedLabel", int topKPredictionCount = 0)
-        => new(MulticlassCounts.Read(data, labelColumnName, scoreColumnName, predictedLabelColumnName), topKPredictionCount);
-
+        => MulticlassClassificationMetrics.Read(data, labelColumnName, scoreColumnName, predictedLabelColumnName, topKPredictionCount);
     public IReadOnlyList<CrossValidationResult<MulticlassClassificationMetrics>> CrossValidate(IDataView data,
         IEstimator<ITransformer> estimator, int numberOfFolds = 5, string labelColumnName = "Label", string samplingKeyColumnName = null,
         int? seed = null)
         => CrossValidate(data, estimator, numberOfFolds, samplingKeyColumnName, seed, scored => Evaluate(scored, labelColumnName));
 
-    public sealed class MulticlassClassificationTrainers : CatalogInstantiatorBase
-    {
-        internal MulticlassClassificationTrainers() { }
-    }
+    public sealed class MulticlassClassificationTrainers : CatalogInstantiatorBase { internal MulticlassClassificationTrainers() { } }
 }
 
 public sealed class RegressionCatalog : TrainCatalogBase
 {
     internal RegressionCatalog(MLContext context) : base(context) { }
-
     public RegressionTrainers Trainers { get; } = new();
-
     public RegressionMetrics Evaluate(IDataView data, string labelColumnName = "Label", string scoreColumnName = "Score")
-        => new(data, data.Schema.RequireSingle(labelColumnName, "label"), data.Schema.RequireSingle(scoreColumnName, "score"));
-
+        => new(Numbers.Read(data, data.Schema.RequireSingle(labelColumnName, "label"), data.Schema.RequireSingle(scoreColumnName, "score")));
     public IReadOnlyList<CrossValidationResult<RegressionMetrics>> CrossValidate(IDataView data, IEstimator<ITransformer> estimator,
         int numberOfFolds = 5, string labelColumnName = "Label", string samplingKeyColumnName = null, int? seed = null)
         => CrossValidate(data, estimator, numberOfFolds, samplingKeyColumnName, seed, scored => Evaluate(scored, labelColumnName));
 
-    public sealed class RegressionTrainers : CatalogInstantiatorBase
-    {
-        internal RegressionTrainers() { }
-    }
+    public sealed class RegressionTrainers : CatalogInstantiatorBase { internal RegressionTrainers() { } }
 }

@@ -1,30 +1,19 @@
 using System.IO.Compression;
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Transforms;
 using Microsoft.ML.Transforms.Onnx;
 
 namespace Microsoft.ML
 {
-    /// <summary>
-    /// One folder of a model file, which is a zip: "Model.bin" has the format's version, the signature that says who loads it, and its own
-    /// values; the models that it consists of are sub-folders.
-    /// </summary>
+    /// <summary>One folder of a zip: "Model.bin" has a version, who loads it, and values; the models that it consists of are sub-folders.</summary>
     public sealed class ModelSaveContext : IDisposable
     {
         private readonly ZipArchive _archive;
         private readonly string _folder;
         private readonly MemoryStream _payload = new();
         private string _signature;
-
         internal ModelSaveContext(ZipArchive archive, string folder) => (_archive, _folder, Writer) = (archive, folder, new BinaryWriter(_payload));
-
         internal BinaryWriter Writer { get; }
-
         public void Dispose() => Writer.Dispose();
-
         internal void SetSignature(string signature) => _signature = signature;
-
         internal void SaveModel(ICanSaveModel model, string name) => SaveModel(_archive, model, $"{_folder}{name}/");
 
         internal static void SaveModel(ZipArchive archive, ICanSaveModel model, string folder)
@@ -46,9 +35,7 @@ namespace Microsoft.ML.Models
     {
         public const string EntryName = "Model.bin";
         public const int Version = 1;
-
         public BinaryReader Reader => reader;
-
         public ITransformer LoadModel(string name) => LoadModel(context, archive, $"{folder}{name}/");
 
         public static ITransformer LoadModel(MLContext context, ZipArchive archive, string folder)
@@ -58,21 +45,20 @@ namespace Microsoft.ML.Models
             if (reader.ReadInt32() is var version && version != Version)
                 throw new FormatException($"The model has format version {version}; this version of the stand-in for ML.NET reads {Version}.");
             InputOutputColumnPair[] Columns() => reader.ReadStrings().Zip(reader.ReadStrings(), (output, input) => new InputOutputColumnPair(output, input)).ToArray();
-            SlotMap[][] Slots() => reader.ReadArray(r => r.ReadArray(SlotMap.Read));
             return reader.ReadString() switch
             {
                 TransformerChain<ITransformer>.Signature => TransformerChain<ITransformer>.Load(new ModelLoadContext(context, archive, folder, reader)),
                 ColumnConcatenatingTransformer.Signature => new ColumnConcatenatingTransformer(reader.ReadString(), reader.ReadStrings()),
-                ColumnCopyingTransformer.Name => new ColumnCopyingTransformer(Columns()),
+                ColumnCopyingTransformer.Signature => new ColumnCopyingTransformer(Columns()),
                 ColumnSelectingTransformer.Signature => new ColumnSelectingTransformer(reader.ReadStrings(), reader.ReadBoolean()),
-                CustomMappingLoader.Signature => CustomMappingLoader.Load(context, reader),
-                KeyToValueMappingTransformer.Name => new KeyToValueMappingTransformer(Columns()),
-                MissingValueReplacingTransformer.Name => new MissingValueReplacingTransformer(Columns(), Slots()),
-                NormalizingTransformer.Name => new NormalizingTransformer(Columns(), Slots()),
-                OneHotEncodingTransformer.Signature => new OneHotEncodingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
+                CustomMappingLoader.Signature => CustomMappingLoader.Load(context, reader.ReadStrings()),
+                KeyToValueMappingTransformer.Signature => new KeyToValueMappingTransformer(Columns()),
+                MissingValueReplacingTransformer.Signature => new MissingValueReplacingTransformer(Columns(), SlotMap.ReadAll(reader)),
+                NormalizingTransformer.Signature => new NormalizingTransformer(Columns(), SlotMap.ReadAll(reader)),
+                IndicatorTransformer.Signature => new OneHotEncodingTransformer(new IndicatorTransformer(Columns(), reader.ReadArray(KeyMap.Read))),
                 OnnxTransformer.Signature => OnnxTransformer.Load(context, reader),
-                TypeConvertingTransformer.Name => new TypeConvertingTransformer(Columns(), (DataKind)reader.ReadByte()),
-                ValueToKeyMappingTransformer.Name => new ValueToKeyMappingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
+                TypeConvertingTransformer.Signature => new TypeConvertingTransformer(Columns(), (PrimitiveDataViewType)reader.ReadDataViewType()),
+                ValueToKeyMappingTransformer.Signature => new ValueToKeyMappingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
                 var unknown => throw new FormatException($"The model names '{unknown}', which this stand-in for ML.NET can't load."),
             };
         }
@@ -97,12 +83,19 @@ namespace Microsoft.ML.Models
         }
 
         public static void WriteStrings(this BinaryWriter writer, IEnumerable<string> items) => writer.WriteArray(items, (w, s) => w.Write(s));
-
         public static string[] ReadStrings(this BinaryReader reader) => reader.ReadArray(r => r.ReadString());
+        /// <summary>An array, with the type of its items.</summary>
+        public static void WriteValues(this BinaryWriter writer, PrimitiveDataViewType item, Array values)
+        {
+            writer.WriteDataViewType(item);
+            writer.WriteStrings(values.Cast<object>().Select(v => Convert.ToString(v, CultureInfo.InvariantCulture)));
+        }
 
-        public static void WriteItem(this BinaryWriter writer, object item) => writer.Write(Convert.ToString(item, System.Globalization.CultureInfo.InvariantCulture));
-
-        public static T ReadItem<T>(this BinaryReader reader) => TextParser.For<T>()(reader.ReadString().AsMemory());
+        public static (PrimitiveDataViewType Item, Array Values) ReadValues(this BinaryReader reader)
+        {
+            var item = (PrimitiveDataViewType)reader.ReadDataViewType();
+            return (item, item.RawType.For<Array>(Parse<int>, (object)reader.ReadStrings()));
+        }
 
         public static void WriteDataViewType(this BinaryWriter writer, DataViewType type)
         {
@@ -123,40 +116,34 @@ namespace Microsoft.ML.Models
         {
             w.Write(column.Name);
             w.WriteDataViewType(column.Type);
-            // Of the annotations, those that are vectors (names of slots, values of keys) are kept, and whether the column is normalized.
+            // Of the annotations, those that are vectors (names of slots, values of keys) are kept.
             w.WriteArray(column.Annotations.Schema.Where(a => a.Type is VectorDataViewType), (a, annotation) =>
             {
                 a.Write(annotation.Name);
-                a.WriteDataViewType(annotation.Type.ItemType());
-                annotation.Type.ItemType().RawType.For<object>(WriteValues<int>, a, column.Annotations, annotation.Name);
+                var item = annotation.Type.ItemType();
+                a.WriteValues(item, item.RawType.For<Array>(ValuesOf<int>, column.Annotations, annotation.Name));
             });
-            w.Write(column.IsNormalized());
         });
 
-        public static DataViewSchema ReadSchema(this BinaryReader reader)
+        public static DataViewSchema ReadSchema(this BinaryReader reader) => DataViewSchema.Of(reader.ReadArray(r =>
         {
-            var builder = new DataViewSchema.Builder();
-            builder.AddColumns(reader.ReadArray(r =>
-            {
-                var (name, type, annotations) = (r.ReadString(), r.ReadDataViewType(), DataViewSchema.Annotations.Empty);
-                for (var count = r.ReadInt32(); count > 0; count--)
-                {
-                    var (kind, item) = (r.ReadString(), (PrimitiveDataViewType)r.ReadDataViewType());
-                    annotations = annotations.With(kind, item, item.RawType.For<Array>(ReadValues<int>, r));
-                }
-                return new DataViewSchema.DetachedColumn(name, type, r.ReadBoolean() ? annotations.Normalized() : annotations);
-            }));
-            return builder.ToSchema();
-        }
+            var (name, type, annotations) = (r.ReadString(), r.ReadDataViewType(), DataViewSchema.Annotations.Empty);
+            for (var count = r.ReadInt32(); count > 0; count--)
+                annotations = r.ReadString() is var kind && r.ReadValues() is var (item, values) ? annotations.With(kind, item, values) : annotations;
+            return new DataViewSchema.DetachedColumn(name, type, annotations);
+        }));
 
-        private static object WriteValues<T>(BinaryWriter writer, DataViewSchema.Annotations annotations, string kind)
+        private static T[] ValuesOf<T>(DataViewSchema.Annotations annotations, string kind)
         {
             VBuffer<T> values = default;
             annotations.GetValue(kind, ref values);
-            writer.WriteArray(values.DenseValues(), (w, value) => w.WriteItem(value));
-            return null;
+            return [.. values.DenseValues()];
         }
 
-        private static T[] ReadValues<T>(BinaryReader reader) => reader.ReadArray(r => r.ReadItem<T>());
+        private static T[] Parse<T>(string[] texts)
+        {
+            var parse = TextParser.For<T>();
+            return Array.ConvertAll(texts, text => parse(text.AsMemory()));
+        }
     }
 }

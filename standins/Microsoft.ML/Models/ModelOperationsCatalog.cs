@@ -1,7 +1,4 @@
 using System.IO.Compression;
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
 
 namespace Microsoft.ML;
 
@@ -10,7 +7,6 @@ public sealed class ModelOperationsCatalog
     private const string ModelFolder = "TransformerChain/";
     private const string SchemaEntry = "Schema.bin";
     private readonly MLContext _context;
-
     internal ModelOperationsCatalog(MLContext context) => _context = context;
 
     public void Save(ITransformer model, DataViewSchema inputSchema, string filePath)
@@ -52,16 +48,11 @@ public sealed class ModelOperationsCatalog
         SchemaDefinition inputSchemaDefinition = null, SchemaDefinition outputSchemaDefinition = null)
         where TSrc : class where TDst : class, new()
         => CreatePredictionEngine<TSrc, TDst>(transformer, new PredictionEngineOptions
-        {
-            IgnoreMissingColumns = ignoreMissingColumns,
-            InputSchemaDefinition = inputSchemaDefinition,
-            OutputSchemaDefinition = outputSchemaDefinition,
-        });
+        { IgnoreMissingColumns = ignoreMissingColumns, InputSchemaDefinition = inputSchemaDefinition, OutputSchemaDefinition = outputSchemaDefinition });
 
     public PredictionEngine<TSrc, TDst> CreatePredictionEngine<TSrc, TDst>(ITransformer transformer, DataViewSchema inputSchema)
         where TSrc : class where TDst : class, new()
         => CreatePredictionEngine<TSrc, TDst>(transformer, false, SchemaDefinition.Of(typeof(TSrc), inputSchema));
-
     public PredictionEngine<TSrc, TDst> CreatePredictionEngine<TSrc, TDst>(ITransformer transformer, PredictionEngineOptions options)
         where TSrc : class where TDst : class, new()
         => new(transformer, options);
@@ -107,17 +98,9 @@ public abstract class PredictionEngineBase<TSrc, TDst> : IDisposable where TSrc 
 
     public abstract void Predict(TSrc example, ref TDst prediction);
 
-    public void Dispose()
-    {
-        _input.Dispose();
-        _transformer?.Dispose();
-    }
+    public void Dispose() { _input.Dispose(); _transformer?.Dispose(); }
 
-    private protected void Run(TSrc example, TDst prediction)
-    {
-        _input.Put(example);
-        _fill(prediction);
-    }
+    private protected void Run(TSrc example, TDst prediction) { _input.Put(example); _fill(prediction); }
 }
 
 public sealed class PredictionEngine<TSrc, TDst> : PredictionEngineBase<TSrc, TDst> where TSrc : class where TDst : class, new()

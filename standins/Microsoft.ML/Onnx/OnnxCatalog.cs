@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Onnx;
 
 namespace Microsoft.ML
@@ -9,24 +8,16 @@ namespace Microsoft.ML
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string modelFile, int? gpuDeviceId = null,
             bool fallbackToCpu = false)
             => catalog.ApplyOnnxModel([], [], modelFile, gpuDeviceId, fallbackToCpu);
-
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
             string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
             => catalog.ApplyOnnxModel([outputColumnName], [inputColumnName], modelFile, gpuDeviceId, fallbackToCpu);
-
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
             string modelFile, int? gpuDeviceId = null, bool fallbackToCpu = false)
             => Create(catalog, File.Exists(modelFile) ? () => File.ReadAllBytes(modelFile) : throw new IOException($"Model file {modelFile} does not exist."),
                 outputColumnNames, inputColumnNames, gpuDeviceId, fallbackToCpu);
-
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, Stream modelBytes, int? gpuDeviceId = null,
             bool fallbackToCpu = false)
             => catalog.ApplyOnnxModel([], [], modelBytes, gpuDeviceId, fallbackToCpu);
-
-        public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string outputColumnName, string inputColumnName,
-            Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
-            => catalog.ApplyOnnxModel([outputColumnName], [inputColumnName], modelBytes, gpuDeviceId, fallbackToCpu);
-
         public static OnnxScoringEstimator ApplyOnnxModel(this TransformsCatalog catalog, string[] outputColumnNames, string[] inputColumnNames,
             Stream modelBytes, int? gpuDeviceId = null, bool fallbackToCpu = false)
         {
@@ -53,15 +44,12 @@ namespace Microsoft.ML.Transforms.Onnx
     {
         public delegate SessionOptions CreateOnnxSessionOptions();
         public CreateOnnxSessionOptions CreateSessionOptions { get; set; }
-        public int IntraOpNumThreads { get; set; }
-        public int InterOpNumThreads { get; set; }
     }
 
     public static class OnnxSessionOptionsExtensions
     {
         public static OnnxSessionOptions GetOnnxSessionOption(this IHostEnvironment env)
             => ((MLContext)env).GetOptionOrDefault<OnnxSessionOptions>("OnnxSessionOptions");
-
         public static void SetOnnxSessionOption(this IHostEnvironment env, OnnxSessionOptions onnxSessionOptions)
             => ((MLContext)env).SetOption("OnnxSessionOptions", onnxSessionOptions);
     }

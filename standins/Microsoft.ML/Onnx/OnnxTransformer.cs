@@ -1,9 +1,6 @@
 using System.Runtime.CompilerServices;
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using Microsoft.ML.Rows;
 
 namespace Microsoft.ML.Transforms.Onnx;
 
@@ -31,6 +28,7 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
     private readonly InferenceSession _session;
 
     internal OnnxTransformer(MLContext context, Func<byte[]> model, string[] outputs, string[] inputs, int? gpuDeviceId, bool fallbackToCpu)
+        : base(Signature)
     {
         _model = model;
         try
@@ -47,9 +45,7 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
 
     /// <summary>The columns that the model reads, in order, with their shapes; an unknown dimension is 0, but an unknown first one is 1.</summary>
     internal Dictionary<string, (int[] Shape, DataViewType Type)> Inputs { get; }
-
     internal Dictionary<string, (int[] Shape, DataViewType Type)> Outputs { get; }
-
     public void Dispose() => _session.Dispose();
 
     internal static OnnxTransformer Load(MLContext context, BinaryReader reader)
@@ -58,14 +54,13 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
         return new OnnxTransformer(context, () => bytes, outputs, inputs, context.GpuDeviceId, context.FallbackToCpu);
     }
 
-    private protected override void Save(ModelSaveContext ctx)
+    private protected override void Write(BinaryWriter writer)
     {
-        ctx.SetSignature(Signature);
-        ctx.Writer.WriteStrings(Outputs.Keys);
-        ctx.Writer.WriteStrings(Inputs.Keys);
+        writer.WriteStrings(Outputs.Keys);
+        writer.WriteStrings(Inputs.Keys);
         var bytes = _model();
-        ctx.Writer.Write(bytes.Length);
-        ctx.Writer.Write(bytes);
+        writer.Write(bytes.Length);
+        writer.Write(bytes);
     }
 
     private protected override RowMapper Bind(DataViewSchema inputSchema)
@@ -84,42 +79,31 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
             return source;
         }).ToArray();
         var indices = sources.Select(s => s.Index).ToArray();
-        var rows = new ConditionalWeakTable<DataViewRow, Func<object[]>>();
+        var rows = new ConditionalWeakTable<DataViewRow, Func<IReadOnlyList<NamedOnnxValue>>>();
         return new RowMapper(inputSchema, inputSchema, Outputs.Select((output, i) => new AddedColumn(
             new DataViewSchema.DetachedColumn(output.Key.EndsWith(".output", StringComparison.Ordinal) ? output.Key[..^7] : output.Key, output.Value.Type),
             indices, row => output.Value.Type.ItemType().RawType.For<Delegate>(Getter<int>, rows.GetValue(row, r => Run(r, sources)), i))));
     }
 
-    private static Delegate Getter<T>(Func<object[]> run, int output) => Values.Getter(true, () => (T[])run()[output]);
+    private static Delegate Getter<T>(Func<IReadOnlyList<NamedOnnxValue>> run, int output) => typeof(T) == typeof(ReadOnlyMemory<char>)
+        ? Values.Getter(true, () => run()[output].AsEnumerable<string>().Select(text => text.AsMemory()).ToArray())
+        : Values.Getter(true, () => run()[output].AsTensor<T>().ToArray());
 
     /// <summary>The outputs for the current row: computed once, when the first of them is asked for.</summary>
-    private Func<object[]> Run(DataViewRow row, DataViewSchema.Column[] sources)
+    private Func<IReadOnlyList<NamedOnnxValue>> Run(DataViewRow row, DataViewSchema.Column[] sources)
     {
         var feeds = sources.Select(s => s.Type.ItemType().RawType.For<Func<NamedOnnxValue>>(Feed<int>, row, s, Inputs[s.Name].Shape)).ToArray();
-        var (results, position) = (new object[Outputs.Count], -1L);
+        var (results, position) = ((IDisposableReadOnlyCollection<DisposableNamedOnnxValue>)null, -1L);
         return () =>
         {
             if (position == row.Position)
                 return results;
-            // The native memory goes with the run, so the results are copied.
-            using var values = _session.Run(Array.ConvertAll(feeds, feed => feed()), Outputs.Keys);
-            for (var i = 0; i < results.Length; i++)
-                results[i] = ArrayOf(values[i].Value);
+            results?.Dispose();
+            results = _session.Run(Array.ConvertAll(feeds, feed => feed()), Outputs.Keys);
             position = row.Position;
             return results;
         };
     }
-
-    private static object ArrayOf(object tensor) => tensor switch
-    {
-        Tensor<float> t => t.ToArray(),
-        Tensor<double> t => t.ToArray(),
-        Tensor<long> t => t.ToArray(),
-        Tensor<int> t => t.ToArray(),
-        Tensor<bool> t => t.ToArray(),
-        Tensor<string> t => t.Select(s => s.AsMemory()).ToArray(),
-        _ => throw new NotSupportedException($"The stand-in for ML.NET can't read an output of type {tensor.GetType()}."),
-    };
 
     private static Func<NamedOnnxValue> Feed<T>(DataViewRow row, DataViewSchema.Column source, int[] shape)
     {
@@ -136,20 +120,16 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
 
     private static SessionOptions SessionOptionsOf(MLContext context, int? gpuDeviceId, bool fallbackToCpu)
     {
-        var given = context.GetOnnxSessionOption() ?? new OnnxSessionOptions();
-        if (given.CreateSessionOptions is not null)
-            return given.CreateSessionOptions();
-        SessionOptions options = null;
+        if (context.GetOnnxSessionOption()?.CreateSessionOptions is { } create)
+            return create();
         try
         {
-            options = gpuDeviceId is { } device ? SessionOptions.MakeSessionOptionWithCudaProvider(device) : null;
+            return gpuDeviceId is { } device ? SessionOptions.MakeSessionOptionWithCudaProvider(device) : new SessionOptions();
         }
         catch (OnnxRuntimeException) when (fallbackToCpu)
         {
+            return new SessionOptions();
         }
-        options ??= new SessionOptions();
-        (options.IntraOpNumThreads, options.InterOpNumThreads) = (given.IntraOpNumThreads, given.InterOpNumThreads);
-        return options;
     }
 
     private static Dictionary<string, (int[] Shape, DataViewType Type)> Describe(string[] names, IReadOnlyDictionary<string, NodeMetadata> nodes)

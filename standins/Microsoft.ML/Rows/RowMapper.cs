@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Rows;
 
 /// <summary>A column that a transformer adds: what it is, from which input columns, and how to read it off a row.</summary>
@@ -14,10 +12,7 @@ internal sealed class RowMapper : IRowToRowMapper
     public RowMapper(DataViewSchema inputSchema, IEnumerable<DataViewSchema.Column> kept, IEnumerable<AddedColumn> added)
     {
         (InputSchema, _kept, _added) = (inputSchema, [.. kept], [.. added]);
-        var builder = new DataViewSchema.Builder();
-        builder.AddColumns(_kept);
-        builder.AddColumns(_added.Select(a => a.Column));
-        OutputSchema = builder.ToSchema();
+        OutputSchema = DataViewSchema.Of(_kept.Select(c => new DataViewSchema.DetachedColumn(c)).Concat(_added.Select(a => a.Column)));
     }
 
     public DataViewSchema InputSchema { get; }
@@ -30,9 +25,9 @@ internal sealed class RowMapper : IRowToRowMapper
     }
 
     public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) => new Row(this, input, activeColumns);
-
     /// <summary>The rows of a data view, each mapped while it is read.</summary>
-    public IDataView Map(IDataView input) => new MappedDataView(this, input);
+    public IDataView Map(IDataView input) => new View(OutputSchema,
+        (active, random) => new Row(this, input.GetRowCursor(GetDependencies(active), random), active), input.CanShuffle, input.GetRowCount);
 
     private sealed class Row : DataViewRowCursor
     {
@@ -59,17 +54,6 @@ internal sealed class RowMapper : IRowToRowMapper
             ? _input.GetGetter<TValue>(_mapper._kept[column.Index]) : _added[column.Index - _mapper._kept.Length].As<TValue>();
         protected override void Dispose(bool disposing) => _input.Dispose();
     }
-
-    private sealed class MappedDataView(RowMapper mapper, IDataView input) : IDataView
-    {
-        public DataViewSchema Schema => mapper.OutputSchema;
-        public bool CanShuffle => input.CanShuffle;
-        public long? GetRowCount() => input.GetRowCount();
-        public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random rand = null)
-            => new Row(mapper, input.GetRowCursor(mapper.GetDependencies(columnsNeeded), rand), columnsNeeded);
-        public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random rand = null)
-            => [GetRowCursor(columnsNeeded, rand)];
-    }
 }
 
 /// <summary>Mappers one after another, each bound to the output of the one before.</summary>
@@ -77,7 +61,6 @@ internal sealed class MapperChain(DataViewSchema inputSchema, IReadOnlyList<IRow
 {
     public DataViewSchema InputSchema => inputSchema;
     public DataViewSchema OutputSchema => mappers.Count == 0 ? inputSchema : mappers[^1].OutputSchema;
-
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
         => mappers.Reverse().Aggregate(dependingColumns, (columns, mapper) => mapper.GetDependencies(columns));
 
@@ -87,8 +70,6 @@ internal sealed class MapperChain(DataViewSchema inputSchema, IReadOnlyList<IRow
         var active = new IEnumerable<DataViewSchema.Column>[mappers.Count];
         for (var (i, needed) = (mappers.Count - 1, activeColumns); i >= 0; needed = mappers[i--].GetDependencies(needed))
             active[i] = needed;
-        for (var i = 0; i < mappers.Count; i++)
-            input = mappers[i].GetRow(input, active[i]);
-        return input;
+        return mappers.Zip(active).Aggregate(input, (row, next) => next.First.GetRow(row, next.Second));
     }
 }

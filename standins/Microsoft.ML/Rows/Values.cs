@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Rows;
 
 /// <summary>Scalars and vectors alike, as arrays: of one value for a scalar, of all slots for a vector.</summary>
@@ -12,11 +10,7 @@ internal static class Values
         if (column.Type is not VectorDataViewType)
         {
             var getter = row.GetGetter<T>(column);
-            return () =>
-            {
-                getter(ref values[0]);
-                return values;
-            };
+            return () => { getter(ref values[0]); return values; };
         }
         var vectorGetter = row.GetGetter<VBuffer<T>>(column);
         VBuffer<T> vector = default;
@@ -45,26 +39,23 @@ internal static class Values
     public static Delegate Mapped<TSource, T>(DataViewRow row, DataViewSchema.Column column, Func<TSource, int, T> map)
     {
         var read = Reader<TSource>(row, column);
-        T[] mapped = [];
-        return Getter(column.Type is VectorDataViewType, () =>
-        {
-            var values = read();
-            if (mapped.Length != values.Length)
-                mapped = new T[values.Length];
-            for (var i = 0; i < values.Length; i++)
-                mapped[i] = map(values[i], i);
-            return mapped;
-        });
+        return Getter(column.Type is VectorDataViewType, () => read().Select(map).ToArray());
     }
 
-    public static Func<T, bool> IsMissing<T>(DataViewType item) => item switch
+    public static bool IsMissing<T>(T value) => value switch
     {
-        KeyDataViewType => value => EqualityComparer<T>.Default.Equals(value, default),
-        TextDataViewType => (Func<T, bool>)(object)(Func<ReadOnlyMemory<char>, bool>)(text => text.IsEmpty),
-        _ when typeof(T) == typeof(float) => (Func<T, bool>)(object)(Func<float, bool>)float.IsNaN,
-        _ when typeof(T) == typeof(double) => (Func<T, bool>)(object)(Func<double, bool>)double.IsNaN,
-        _ => _ => false,
+        float number => float.IsNaN(number),
+        double number => double.IsNaN(number),
+        ReadOnlyMemory<char> text => text.IsEmpty,
+        _ => false,
     };
+
+    public static VBuffer<T> ToVector<T>(T[] values)
+    {
+        VBuffer<T> vector = default;
+        Write(values, ref vector);
+        return vector;
+    }
 
     // Sparse where no more than half of it differs from zero: users' code must be ready for both.
     private static void Write<T>(T[] values, ref VBuffer<T> destination)

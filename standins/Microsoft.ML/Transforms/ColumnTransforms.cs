@@ -1,74 +1,58 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Transforms
 {
     public sealed class ColumnCopyingEstimator : TrivialEstimator<ColumnCopyingTransformer>
     {
         internal ColumnCopyingEstimator(ColumnCopyingTransformer transformer) : base(transformer) { }
-
         public override SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(Transformer.Columns,
             (source, name) => new SchemaShape.Column(name, source.Kind, source.ItemType, source.IsKey, [.. source.Annotations]));
     }
 
     public sealed class ColumnCopyingTransformer : OneToOneTransformerBase
     {
-        internal const string Name = "CopyTransform";
-        internal ColumnCopyingTransformer(IEnumerable<InputOutputColumnPair> columns) : base(columns) { }
-        private protected override string Signature => Name;
-        private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-            int index, DataViewSchema.Column source)
-            => (source.Type, source.Annotations, row => source.Type.RawType.For<Delegate>(Getter<int>, row, source));
+        internal const string Signature = "CopyTransform";
+        internal ColumnCopyingTransformer(InputOutputColumnPair[] columns) : base(Signature, columns, (_, source)
+            => (source.Type, source.Annotations, row => source.Type.RawType.For<Delegate>(Getter<int>, row, source)))
+        { }
         private static ValueGetter<T> Getter<T>(DataViewRow row, DataViewSchema.Column column) => row.GetGetter<T>(column);
     }
 
     public sealed class ColumnSelectingEstimator : TrivialEstimator<ColumnSelectingTransformer>
     {
         internal ColumnSelectingEstimator(ColumnSelectingTransformer transformer) : base(transformer) { }
-
         public override SchemaShape GetOutputSchema(SchemaShape inputSchema)
             => new(Transformer.Choose(inputSchema.Select(c => c.Name)).Select(inputSchema.Require));
     }
 
-    public sealed class ColumnSelectingTransformer : IBoundTransformer
+    public sealed class ColumnSelectingTransformer : IWrappingTransformer
     {
         internal const string Signature = "SelectColumnsTransform";
         private readonly string[] _names;
         private readonly bool _keep;
+        private readonly ITransformer _inner;
 
-        internal ColumnSelectingTransformer(string[] names, bool keep) => (_names, _keep) = (names, keep);
-
-        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => Bind(inputSchema).OutputSchema;
-        public IDataView Transform(IDataView input) => Bind(input.Schema).Map(input);
-        RowMapper IBoundTransformer.Bind(DataViewSchema inputSchema) => Bind(inputSchema);
-
-        void ICanSaveModel.Save(ModelSaveContext ctx)
+        internal ColumnSelectingTransformer(string[] names, bool keep)
         {
-            ctx.SetSignature(Signature);
-            ctx.Writer.WriteStrings(_names);
-            ctx.Writer.Write(_keep);
+            (_names, _keep) = (names, keep);
+            _inner = new FunctionTransformer(Signature, schema => new(schema, Choose(schema.Select(c => c.Name)).Select(name => schema[name]), []), writer =>
+            {
+                writer.WriteStrings(names);
+                writer.Write(keep);
+            });
         }
 
+        ITransformer IWrappingTransformer.Inner => _inner;
+        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _inner.GetOutputSchema(inputSchema);
+        public IDataView Transform(IDataView input) => _inner.Transform(input);
         /// <summary>The names that are kept: the chosen ones in the order they were chosen, or all but those.</summary>
-        internal IEnumerable<string> Choose(IEnumerable<string> names)
-        {
-            if (Array.Find(_names, n => !names.Contains(n)) is { } missing)
-                throw SchemaExtensions.Missing("input", missing);
-            return _keep ? _names : names.Distinct().Except(_names);
-        }
-
-        private RowMapper Bind(DataViewSchema inputSchema)
-            => new(inputSchema, Choose(inputSchema.Select(c => c.Name)).Select(name => inputSchema[name]), []);
+        internal IEnumerable<string> Choose(IEnumerable<string> names) => Array.Find(_names, n => !names.Contains(n)) is { } missing
+            ? throw SchemaExtensions.Missing("input", missing) : _keep ? _names : names.Distinct().Except(_names);
     }
 
     public sealed class ColumnConcatenatingEstimator : IEstimator<ColumnConcatenatingTransformer>
     {
         private readonly string _output;
         private readonly string[] _inputs;
-
         internal ColumnConcatenatingEstimator(string output, string[] inputs) => (_output, _inputs) = (output, inputs);
-
         public ColumnConcatenatingTransformer Fit(IDataView input) => new(_output, _inputs);
 
         public SchemaShape GetOutputSchema(SchemaShape inputSchema)
@@ -79,14 +63,11 @@ namespace Microsoft.ML.Transforms
                 throw new InvalidOperationException($"Concatenated columns should have the same type, and not be keys. Column '{source.Name}' has "
                     + $"type of {source.TypeName}, but expected column type is {sources[0].ItemType}.");
             }
-            var annotations = new List<SchemaShape.Column>();
-            if (Array.TrueForAll(sources, s => s.Only(SchemaExtensions.IsNormalized).Length > 0))
-                annotations.Add(SchemaShape.Column.Normalized);
-            if (Array.Exists(sources, s => s.Kind == SchemaShape.Column.VectorKind.Scalar || s.Only(SchemaExtensions.SlotNames).Length > 0))
-                annotations.Add(new SchemaShape.Column(SchemaExtensions.SlotNames, new VectorDataViewType(TextDataViewType.Instance, 1)));
+            SchemaShape.Column[] names = !Array.Exists(sources, s => s.Kind == SchemaShape.Column.VectorKind.Scalar || s.Only(SchemaExtensions.SlotNames).Length > 0)
+                ? [] : [new SchemaShape.Column(SchemaExtensions.SlotNames, new VectorDataViewType(TextDataViewType.Instance, 1))];
             var kind = sources.Max(s => s.Kind) == SchemaShape.Column.VectorKind.VariableVector
                 ? SchemaShape.Column.VectorKind.VariableVector : SchemaShape.Column.VectorKind.Vector;
-            return inputSchema.With(new SchemaShape.Column(_output, kind, sources[0].ItemType, false, [.. annotations]));
+            return inputSchema.With(new SchemaShape.Column(_output, kind, sources[0].ItemType, false, names));
         }
     }
 }
@@ -98,15 +79,9 @@ namespace Microsoft.ML.Data
         internal const string Signature = "ConcatTransform";
         private readonly string _output;
         private readonly string[] _inputs;
+        internal ColumnConcatenatingTransformer(string output, string[] inputs) : base(Signature) => (_output, _inputs) = (output, inputs);
 
-        internal ColumnConcatenatingTransformer(string output, string[] inputs) => (_output, _inputs) = (output, inputs);
-
-        private protected override void Save(ModelSaveContext ctx)
-        {
-            ctx.SetSignature(Signature);
-            ctx.Writer.Write(_output);
-            ctx.Writer.WriteStrings(_inputs);
-        }
+        private protected override void Write(BinaryWriter writer) { writer.Write(_output); writer.WriteStrings(_inputs); }
 
         private protected override RowMapper Bind(DataViewSchema inputSchema)
         {
@@ -124,12 +99,8 @@ namespace Microsoft.ML.Data
         }
 
         private static DataViewSchema.Annotations AnnotationsOf(DataViewSchema.Column[] sources, int[] sizes)
-        {
-            var annotations = DataViewSchema.Annotations.Empty;
-            if (!sizes.Contains(0) && Array.Exists(sources, s => s.Type is not VectorDataViewType || s.HasSlotNames()))
-                annotations = annotations.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, sources.SelectMany(NamesOf).ToArray());
-            return Array.TrueForAll(sources, s => s.IsNormalized()) ? annotations.Normalized() : annotations;
-        }
+            => sizes.Contains(0) || !Array.Exists(sources, s => s.Type is not VectorDataViewType || s.HasSlotNames()) ? null
+                : DataViewSchema.Annotations.Empty.With(SchemaExtensions.SlotNames, TextDataViewType.Instance, sources.SelectMany(NamesOf).ToArray());
 
         private static IEnumerable<ReadOnlyMemory<char>> NamesOf(DataViewSchema.Column source)
         {
@@ -143,22 +114,8 @@ namespace Microsoft.ML.Data
         private static Delegate Getter<T>(DataViewRow row, DataViewSchema.Column[] sources, int[] sizes)
         {
             var readers = sources.Select(s => Values.Reader<T>(row, s)).ToArray();
-            var values = new T[sizes.Sum()];
-            return Values.Getter(true, () =>
-            {
-                var offset = 0;
-                for (var i = 0; i < readers.Length; i++)
-                {
-                    var part = readers[i]();
-                    if (sizes[i] != 0 && sizes[i] != part.Length)
-                        throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {part.Length}");
-                    if (offset + part.Length > values.Length)
-                        Array.Resize(ref values, offset + part.Length);
-                    part.CopyTo(values, offset);
-                    offset += part.Length;
-                }
-                return offset == values.Length ? values : values[..offset];
-            });
+            return Values.Getter(true, () => readers.SelectMany((read, i) => read() is var part && (sizes[i] == 0 || sizes[i] == part.Length) ? part
+                : throw new InvalidOperationException($"Column '{sources[i].Name}': expected {sizes[i]} slots, but got {part.Length}")).ToArray());
         }
     }
 }

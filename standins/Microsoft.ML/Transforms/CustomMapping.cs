@@ -1,17 +1,11 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
-using Microsoft.ML.Data;
-using Microsoft.ML.Rows;
 
 namespace Microsoft.ML.Transforms;
 
 [AttributeUsage(AttributeTargets.Class)]
 public sealed class CustomMappingFactoryAttributeAttribute(string contractName) : ExtensionBaseAttribute(contractName);
 
-internal interface ICustomMappingFactory
-{
-    ITransformer CreateTransformer(string contractName);
-}
+internal interface ICustomMappingFactory { ITransformer CreateTransformer(string contractName); }
 
 /// <summary>Gives the mapping that a saved model names by contract.</summary>
 public abstract class CustomMappingFactory<TSrc, TDst> : ICustomMappingFactory where TSrc : class, new() where TDst : class, new()
@@ -41,31 +35,26 @@ public sealed class CustomMappingEstimator<TSrc, TDst> : TrivialEstimator<Custom
     }
 }
 
-public sealed class CustomMappingTransformer<TSrc, TDst> : IBoundTransformer where TSrc : class, new() where TDst : class, new()
+public sealed class CustomMappingTransformer<TSrc, TDst> : IWrappingTransformer where TSrc : class, new() where TDst : class, new()
 {
     private readonly Action<TSrc, TDst> _mapping;
-    private readonly string _contractName;
     private readonly SchemaDefinition _inputDefinition;
     private readonly Member<TDst>[] _outputs;
+    private readonly ITransformer _inner;
 
     internal CustomMappingTransformer(Action<TSrc, TDst> mapping, string contractName, SchemaDefinition inputDefinition, SchemaDefinition outputDefinition)
     {
-        (_mapping, _contractName, _inputDefinition) = (mapping, contractName, inputDefinition);
+        (_mapping, _inputDefinition) = (mapping, inputDefinition);
         _outputs = Member<TDst>.All(outputDefinition, SchemaDefinition.Direction.Write);
+        _inner = new FunctionTransformer(CustomMappingLoader.Signature, Bind, writer => writer.WriteStrings([mapping.Method.DeclaringType.Assembly.FullName,
+            contractName ?? throw new InvalidOperationException("Empty contract name for a transform: the transform cannot be saved")]));
     }
 
+    ITransformer IWrappingTransformer.Inner => _inner;
     internal DataViewSchema InputSchema => Member<TSrc>.SchemaOf(Member<TSrc>.All(_inputDefinition, SchemaDefinition.Direction.Both));
     internal DataViewSchema AddedSchema => Member<TDst>.SchemaOf(_outputs);
-    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => Bind(inputSchema).OutputSchema;
-    public IDataView Transform(IDataView input) => Bind(input.Schema).Map(input);
-    RowMapper IBoundTransformer.Bind(DataViewSchema inputSchema) => Bind(inputSchema);
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        ctx.SetSignature(CustomMappingLoader.Signature);
-        ctx.Writer.Write(_contractName ?? throw new InvalidOperationException("Empty contract name for a transform: the transform cannot be saved"));
-        ctx.Writer.Write(_mapping.Method.DeclaringType.Assembly.FullName);
-    }
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _inner.GetOutputSchema(inputSchema);
+    public IDataView Transform(IDataView input) => _inner.Transform(input);
 
     private RowMapper Bind(DataViewSchema inputSchema)
     {
@@ -97,11 +86,11 @@ internal static class CustomMappingLoader
 {
     public const string Signature = "CustomTransformer";
 
-    public static ITransformer Load(MLContext context, BinaryReader reader)
+    public static ITransformer Load(MLContext context, string[] assemblyAndContract)
     {
-        var contractName = reader.ReadString();
-        context.ComponentCatalog.RegisterAssembly(Assembly.Load(reader.ReadString()));
-        return context.ComponentCatalog.CreateExtension(contractName) is ICustomMappingFactory factory ? factory.CreateTransformer(contractName)
-            : throw new InvalidOperationException($"The class with contract '{contractName}' must derive from CustomMappingFactory.");
+        context.ComponentCatalog.RegisterAssembly(Assembly.Load(assemblyAndContract[0]));
+        return context.ComponentCatalog.CreateExtension(assemblyAndContract[1]) is ICustomMappingFactory factory
+            ? factory.CreateTransformer(assemblyAndContract[1])
+            : throw new InvalidOperationException($"The class with contract '{assemblyAndContract[1]}' must derive from CustomMappingFactory.");
     }
 }

@@ -1,70 +1,50 @@
-using System.Globalization;
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Transforms;
+
+internal sealed record KeyMapOptions(int Maximum, ValueToKeyMappingEstimator.KeyOrdinality Ordinality, bool AsText, IDataView KeyData);
 
 /// <summary>The values of a column, numbered from 1 on; what is not among them, or is missing, is 0.</summary>
 internal abstract class KeyMap(PrimitiveDataViewType item, Array values, bool asText)
 {
-    public KeyDataViewType KeyType => new(typeof(uint), values.Length == 0 ? int.MaxValue : values.Length);
-
-    public static KeyMap Train(IDataView data, DataViewSchema.Column column, KeyMapOptions options)
+    public static KeyMap[] TrainAll(IDataView data, InputOutputColumnPair[] columns, KeyMapOptions options) => columns.Select(pair =>
     {
+        var column = data.Schema.Require(pair.InputColumnName);
         var (source, keys) = options.KeyData is null ? (data, column) : (options.KeyData, options.KeyData.Schema[0]);
         using var cursor = source.GetRowCursor([keys]);
         return column.Type.ItemType().RawType.For<KeyMap>(Train<int>, cursor, keys, options);
-    }
+    }).ToArray();
 
     public static KeyMap Read(BinaryReader reader)
     {
-        var item = (PrimitiveDataViewType)reader.ReadDataViewType();
-        return item.RawType.For<KeyMap>(Read<int>, reader, item);
+        var (item, values) = reader.ReadValues();
+        return item.RawType.For<KeyMap>(Create<int>, item, values, reader.ReadBoolean());
     }
 
-    public void Write(BinaryWriter writer)
-    {
-        writer.WriteDataViewType(item);
-        writer.WriteArray(values.Cast<object>(), (w, value) => w.WriteItem(value));
-        writer.Write(asText);
-    }
+    public void Write(BinaryWriter writer) { writer.WriteValues(item, values); writer.Write(asText); }
 
-    public void Check(DataViewSchema.Column source)
-    {
-        if (!source.Type.ItemType().Equals(item))
-            throw SchemaExtensions.Mismatch("input", source.Name, item, source.Type);
-    }
-
+    public KeyDataViewType KeyTypeFor(DataViewSchema.Column source) => source.Type.ItemType().Equals(item)
+        ? new(typeof(uint), values.Length == 0 ? int.MaxValue : values.Length) : throw SchemaExtensions.Mismatch("input", source.Name, item, source.Type);
     /// <summary>The values, as annotation: in text if asked for.</summary>
     public DataViewSchema.Annotations Annotate(DataViewSchema.Annotations annotations, string kind) => asText
         ? annotations.With(kind, TextDataViewType.Instance, values.Cast<object>().Select(TextOf).ToArray()) : annotations.With(kind, item, values);
-
     public abstract Delegate Getter(DataViewRow row, DataViewSchema.Column column);
+    internal static ReadOnlyMemory<char> TextOf(object value) => value is ReadOnlyMemory<char> text ? text
+        : (value is bool flag ? (flag ? "1" : "0") : Convert.ToString(value, CultureInfo.InvariantCulture)).AsMemory();
 
     private static KeyMap<T> Train<T>(DataViewRowCursor cursor, DataViewSchema.Column column, KeyMapOptions options)
     {
-        var isMissing = Values.IsMissing<T>(column.Type.ItemType());
-        var values = Values.Read<T>(cursor, column).SelectMany(v => v).Where(v => !isMissing(v))
+        var values = Values.Read<T>(cursor, column).SelectMany(v => v).Where(v => !Values.IsMissing(v))
             .Distinct(TextComparer.For<T>()).Take(options.Maximum).ToArray();
         if (options.Ordinality == ValueToKeyMappingEstimator.KeyOrdinality.ByValue)
             Array.Sort(values, TextComparer.For<T>() as IComparer<T>);
         return new KeyMap<T>(column.Type.ItemType(), values, options.AsText);
     }
 
-    private static KeyMap<T> Read<T>(BinaryReader reader, PrimitiveDataViewType item)
-        => new(item, reader.ReadArray(r => r.ReadItem<T>()), reader.ReadBoolean());
-
-    private static ReadOnlyMemory<char> TextOf(object value) => value is ReadOnlyMemory<char> text ? text
-        : (value is bool flag ? (flag ? "1" : "0") : Convert.ToString(value, CultureInfo.InvariantCulture)).AsMemory();
+    private static KeyMap<T> Create<T>(PrimitiveDataViewType item, T[] values, bool asText) => new(item, values, asText);
 }
-
-internal sealed record KeyMapOptions(int Maximum, ValueToKeyMappingEstimator.KeyOrdinality Ordinality, bool AsText, IDataView KeyData);
 
 internal sealed class KeyMap<T>(PrimitiveDataViewType item, T[] values, bool asText) : KeyMap(item, values, asText)
 {
     private readonly Dictionary<T, uint> _keys = values.Index().ToDictionary(v => v.Item, v => (uint)v.Index + 1, TextComparer.For<T>());
-
     public override Delegate Getter(DataViewRow row, DataViewSchema.Column column)
         => Values.Mapped<T, uint>(row, column, (value, _) => _keys.GetValueOrDefault(value));
 }

@@ -1,55 +1,30 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Transforms;
 
 public sealed class ValueToKeyMappingEstimator : IEstimator<ValueToKeyMappingTransformer>
 {
     private readonly InputOutputColumnPair[] _columns;
     private readonly KeyMapOptions _options;
-
     internal ValueToKeyMappingEstimator(InputOutputColumnPair[] columns, KeyMapOptions options) => (_columns, _options) = (columns, options);
+    public ValueToKeyMappingTransformer Fit(IDataView input) => new(_columns, KeyMap.TrainAll(input, _columns, _options));
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) => new SchemaShape.Column(
+        name, source.Kind, NumberDataViewType.UInt32, true, [.. source.Only(SchemaExtensions.SlotNames), new SchemaShape.Column(SchemaExtensions.KeyValues,
+            SchemaShape.Column.VectorKind.Vector, _options.AsText ? TextDataViewType.Instance : source.ItemType, source.IsKey)]));
 
-    public ValueToKeyMappingTransformer Fit(IDataView input)
-        => new(_columns, _columns.Select(pair => KeyMap.Train(input, input.Schema.Require(pair.InputColumnName), _options)).ToArray());
-
-    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) =>
-    {
-        var values = new SchemaShape.Column(SchemaExtensions.KeyValues, SchemaShape.Column.VectorKind.Vector,
-            _options.AsText ? TextDataViewType.Instance : source.ItemType, source.IsKey);
-        return new SchemaShape.Column(name, source.Kind, NumberDataViewType.UInt32, true, [.. source.Only(SchemaExtensions.SlotNames), values]);
-    });
-
-    public enum KeyOrdinality : byte
-    {
-        ByOccurrence = 0,
-        ByValue = 1,
-    }
+    public enum KeyOrdinality : byte { ByOccurrence = 0, ByValue = 1 }
 }
 
 public sealed class ValueToKeyMappingTransformer : OneToOneTransformerBase
 {
-    internal const string Name = "TermTransform";
-    private readonly KeyMap[] _maps;
-    internal ValueToKeyMappingTransformer(InputOutputColumnPair[] columns, KeyMap[] maps) : base(columns) => _maps = maps;
-    private protected override string Signature => Name;
-    private protected override void Write(BinaryWriter writer) => writer.WriteArray(_maps, (w, map) => map.Write(w));
-
-    private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-        int index, DataViewSchema.Column source)
-    {
-        _maps[index].Check(source);
-        return (source.Type.WithItem(_maps[index].KeyType),
-            _maps[index].Annotate(source.Annotations.Only(SchemaExtensions.SlotNames), SchemaExtensions.KeyValues),
-            row => _maps[index].Getter(row, source));
-    }
+    internal const string Signature = "TermTransform";
+    internal ValueToKeyMappingTransformer(InputOutputColumnPair[] columns, KeyMap[] maps) : base(Signature, columns, (i, source) => (
+        source.Type.WithItem(maps[i].KeyTypeFor(source)), maps[i].Annotate(source.Annotations.Only(SchemaExtensions.SlotNames), SchemaExtensions.KeyValues),
+        row => maps[i].Getter(row, source)), writer => writer.WriteArray(maps, (w, map) => map.Write(w)))
+    { }
 }
 
 public sealed class KeyToValueMappingEstimator : TrivialEstimator<KeyToValueMappingTransformer>
 {
     internal KeyToValueMappingEstimator(KeyToValueMappingTransformer transformer) : base(transformer) { }
-
     public override SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(Transformer.Columns, (source, name) => source.With(name,
         source is { IsKey: true } && source.Annotations.Find(SchemaExtensions.KeyValues) is { } values ? values.ItemType
             : throw SchemaExtensions.Mismatch("input", source.Name, "Key with KeyValues", source.TypeName), source.Only(SchemaExtensions.SlotNames)));
@@ -57,18 +32,13 @@ public sealed class KeyToValueMappingEstimator : TrivialEstimator<KeyToValueMapp
 
 public sealed class KeyToValueMappingTransformer : OneToOneTransformerBase
 {
-    internal const string Name = "KeyToValueTransform";
-    internal KeyToValueMappingTransformer(IEnumerable<InputOutputColumnPair> columns) : base(columns) { }
-    private protected override string Signature => Name;
-
-    private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-        int index, DataViewSchema.Column source)
-    {
-        var item = source.Annotations.Schema.GetColumnOrNull(SchemaExtensions.KeyValues)?.Type.ItemType();
-        if (item is null || source.Type.ItemType().RawType != typeof(uint))
-            throw SchemaExtensions.Mismatch("input", source.Name, "Key with KeyValues", source.Type);
-        return (source.Type.WithItem(item), source.Annotations.Only(SchemaExtensions.SlotNames), row => item.RawType.For<Delegate>(Getter<int>, row, source));
-    }
+    internal const string Signature = "KeyToValueTransform";
+    internal KeyToValueMappingTransformer(InputOutputColumnPair[] columns) : base(Signature, columns, (_, source) => (source.Type.WithItem(ItemOf(source)),
+        source.Annotations.Only(SchemaExtensions.SlotNames), row => ItemOf(source).RawType.For<Delegate>(Getter<int>, row, source)))
+    { }
+    private static PrimitiveDataViewType ItemOf(DataViewSchema.Column source)
+        => source.Annotations.Schema.GetColumnOrNull(SchemaExtensions.KeyValues)?.Type.ItemType()
+            ?? throw SchemaExtensions.Mismatch("input", source.Name, "Key with KeyValues", source.Type);
 
     private static Delegate Getter<T>(DataViewRow row, DataViewSchema.Column source)
     {
@@ -84,62 +54,36 @@ public sealed class OneHotEncodingEstimator : IEstimator<OneHotEncodingTransform
 {
     private readonly InputOutputColumnPair[] _columns;
     private readonly KeyMapOptions _options;
-
     internal OneHotEncodingEstimator(InputOutputColumnPair[] columns, OutputKind kind, KeyMapOptions options)
-    {
-        if (kind != OutputKind.Indicator)
-            throw new NotSupportedException($"The stand-in for ML.NET has no one-hot encoding of the kind {kind}.");
-        (_columns, _options) = (columns, options);
-    }
-
-    public OneHotEncodingTransformer Fit(IDataView input)
-        => new(_columns, _columns.Select(pair => KeyMap.Train(input, input.Schema.Require(pair.InputColumnName), _options)).ToArray());
-
+        => (_columns, _options) = (columns, kind == OutputKind.Indicator ? options
+            : throw new NotSupportedException($"The stand-in for ML.NET has no one-hot encoding of the kind {kind}."));
+    public OneHotEncodingTransformer Fit(IDataView input) => new(new IndicatorTransformer(_columns, KeyMap.TrainAll(input, _columns, _options)));
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (_, name) => new SchemaShape.Column(name,
-        SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, SchemaShape.Column.Normalized,
+        SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false,
         new SchemaShape.Column(SchemaExtensions.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, false)));
 
-    public enum OutputKind : byte
-    {
-        Bag = 1,
-        Indicator = 2,
-        Key = 3,
-        Binary = 4,
-    }
+    public enum OutputKind : byte { Bag = 1, Indicator = 2, Key = 3, Binary = 4 }
+}
+
+public sealed class OneHotEncodingTransformer : IWrappingTransformer
+{
+    private readonly ITransformer _inner;
+    internal OneHotEncodingTransformer(ITransformer inner) => _inner = inner;
+    ITransformer IWrappingTransformer.Inner => _inner;
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _inner.GetOutputSchema(inputSchema);
+    public IDataView Transform(IDataView input) => _inner.Transform(input);
 }
 
 /// <summary>A scalar as an indicator vector. A value that was not seen in training has no 1: all of it is 0.</summary>
-public sealed class OneHotEncodingTransformer : IBoundTransformer
+internal sealed class IndicatorTransformer(InputOutputColumnPair[] columns, KeyMap[] maps) : OneToOneTransformerBase(Signature, columns, (i, source) =>
+{
+    var size = source.Type is not VectorDataViewType ? (int)maps[i].KeyTypeFor(source).Count
+        : throw new NotSupportedException($"The stand-in for ML.NET does not one-hot encode vectors, such as '{source.Name}'.");
+    return (new VectorDataViewType(NumberDataViewType.Single, size),
+        maps[i].Annotate(DataViewSchema.Annotations.Empty, SchemaExtensions.SlotNames), row => Getter(maps[i].Getter(row, source).As<uint>(), size));
+}, writer => writer.WriteArray(maps, (w, map) => map.Write(w)))
 {
     internal const string Signature = "OneHotEncodingTransform";
-    private readonly InputOutputColumnPair[] _columns;
-    private readonly KeyMap[] _maps;
-
-    internal OneHotEncodingTransformer(InputOutputColumnPair[] columns, KeyMap[] maps) => (_columns, _maps) = (columns, maps);
-
-    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => Bind(inputSchema).OutputSchema;
-    public IDataView Transform(IDataView input) => Bind(input.Schema).Map(input);
-    RowMapper IBoundTransformer.Bind(DataViewSchema inputSchema) => Bind(inputSchema);
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        ctx.SetSignature(Signature);
-        ctx.Writer.WriteStrings(_columns.Select(c => c.OutputColumnName));
-        ctx.Writer.WriteStrings(_columns.Select(c => c.InputColumnName));
-        ctx.Writer.WriteArray(_maps, (w, map) => map.Write(w));
-    }
-
-    private RowMapper Bind(DataViewSchema inputSchema) => new(inputSchema, inputSchema, _columns.Select((pair, i) =>
-    {
-        var (source, map) = (inputSchema.Require(pair.InputColumnName), _maps[i]);
-        map.Check(source);
-        if (source.Type is VectorDataViewType)
-            throw new NotSupportedException($"The stand-in for ML.NET does not one-hot encode vectors, such as '{source.Name}'.");
-        var size = (int)map.KeyType.Count;
-        return new AddedColumn(new DataViewSchema.DetachedColumn(pair.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, size),
-            map.Annotate(DataViewSchema.Annotations.Empty, SchemaExtensions.SlotNames).Normalized()), [source.Index],
-            row => Getter(map.Getter(row, source).As<uint>(), size));
-    }));
 
     private static ValueGetter<VBuffer<float>> Getter(ValueGetter<uint> getter, int size)
     {

@@ -1,11 +1,6 @@
-using System.Globalization;
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Transforms;
 
-/// <summary>(value − Offset) · Scale, or Missing where the value is missing. There is one for each slot of a column.</summary>
+/// <summary>(value − Offset) · Scale, or Missing where the value is missing. There is one for each slot of a column, or one for all.</summary>
 internal readonly record struct SlotMap(double Offset, double Scale, double Missing)
 {
     public static void Check(string name, DataViewType item)
@@ -14,89 +9,72 @@ internal readonly record struct SlotMap(double Offset, double Scale, double Miss
             throw SchemaExtensions.Mismatch("input", name, "vector or scalar of Single or Double", item);
     }
 
-    public static SlotMap Read(BinaryReader reader) => new(reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble());
+    public static SlotMap[][] ReadAll(BinaryReader reader)
+        => reader.ReadArray(column => column.ReadArray(r => new SlotMap(r.ReadDouble(), r.ReadDouble(), r.ReadDouble())));
 
-    public static void Write(BinaryWriter writer, SlotMap slot)
+    public static Action<BinaryWriter> WriteAll(SlotMap[][] columns) => writer => writer.WriteArray(columns, (w, slots) =>
     {
-        writer.Write(slot.Offset);
-        writer.Write(slot.Scale);
-        writer.Write(slot.Missing);
-    }
+        w.Write(slots.Length);
+        Array.ForEach(slots.SelectMany<SlotMap, double>(s => [s.Offset, s.Scale, s.Missing]).ToArray(), w.Write);
+    });
 
-    /// <summary>Reads the column, and makes a map of the values of each slot.</summary>
-    public static SlotMap[] Train(IDataView data, string name, long maximum, Func<IReadOnlyList<double>, SlotMap> rule)
-    {
-        var column = data.Schema.Require(name);
-        Check(name, column.Type.ItemType());
-        using var cursor = data.GetRowCursor([column]);
-        var rows = column.Type.ItemType().RawType.For<List<double[]>>(Rows<int>, cursor, column, maximum);
-        var slots = (column.Type as VectorDataViewType)?.Size ?? 1;
-        return Enumerable.Range(0, slots).Select(slot => rule(rows.Select(r => r[slot]).Where(double.IsFinite).ToArray())).ToArray();
-    }
+    /// <summary>Reads the columns, and makes a map of the values of each slot.</summary>
+    public static SlotMap[][] TrainAll(IDataView data, InputOutputColumnPair[] columns, long maximum, Func<IReadOnlyList<double>, SlotMap> rule)
+        => columns.Select(pair =>
+        {
+            var column = data.Schema.Require(pair.InputColumnName);
+            Check(column.Name, column.Type.ItemType());
+            var rows = Numbers.Read(data, column).TakeWhile((_, i) => i < maximum).ToArray();
+            var slots = (column.Type as VectorDataViewType)?.Size ?? 1;
+            return Enumerable.Range(0, slots).Select(slot => rule(rows.Select(r => r[slot]).Where(double.IsFinite).ToArray())).ToArray();
+        }).ToArray();
 
-    public static Delegate Getter(SlotMap[] slots, DataViewRow row, DataViewSchema.Column source)
+    public static Func<DataViewRow, Delegate> Getter(SlotMap[] slots, DataViewSchema.Column source)
     {
+        Check(source.Name, source.Type.ItemType());
+        if (slots.Length != 1 && slots.Length != (source.Type as VectorDataViewType)?.Size)
+            throw new InvalidOperationException($"Expected {slots.Length} slots, but the input data column '{source.Name}' is of type {source.Type}.");
         SlotMap At(int slot) => slots[slots.Length == 1 ? 0 : slot];
-        return source.Type.ItemType() == NumberDataViewType.Single
+        return row => source.Type.ItemType() == NumberDataViewType.Single
             ? Values.Mapped<float, float>(row, source, (v, i) => float.IsNaN(v) ? (float)At(i).Missing : (v - (float)At(i).Offset) * (float)At(i).Scale)
             : Values.Mapped<double, double>(row, source, (v, i) => double.IsNaN(v) ? At(i).Missing : (v - At(i).Offset) * At(i).Scale);
     }
-
-    private static List<double[]> Rows<T>(DataViewRowCursor cursor, DataViewSchema.Column column, long maximum)
-        => Values.Read<T>(cursor, column).TakeWhile(_ => maximum-- > 0)
-            .Select(row => Array.ConvertAll(row, v => Convert.ToDouble(v, CultureInfo.InvariantCulture))).ToList();
 }
 
 public sealed class MissingValueReplacingEstimator : IEstimator<MissingValueReplacingTransformer>
 {
     private readonly InputOutputColumnPair[] _columns;
     private readonly ReplacementMode _mode;
-
     internal MissingValueReplacingEstimator(InputOutputColumnPair[] columns, ReplacementMode mode, bool bySlot)
         => (_columns, _mode) = (columns, bySlot ? mode : throw new NotSupportedException("The stand-in for ML.NET imputes by slot only."));
-
-    public MissingValueReplacingTransformer Fit(IDataView input) => new(_columns, _columns.Select(pair => _mode == ReplacementMode.DefaultValue
-        ? [new SlotMap(0, 1, 0)] : SlotMap.Train(input, pair.InputColumnName, long.MaxValue, v => new SlotMap(0, 1, Statistic(v)))).ToArray());
+    public MissingValueReplacingTransformer Fit(IDataView input)
+        => new(_columns, SlotMap.TrainAll(input, _columns, long.MaxValue, values => new SlotMap(0, 1, Statistic(values))));
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) =>
     {
         SlotMap.Check(source.Name, source.ItemType);
-        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames, SchemaExtensions.IsNormalized));
+        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames));
     });
 
     private double Statistic(IReadOnlyList<double> values) => values.Count == 0 ? 0 : _mode switch
     {
+        ReplacementMode.DefaultValue => 0,
         ReplacementMode.Mean => values.Average(),
         ReplacementMode.Minimum => values.Min(),
         ReplacementMode.Maximum => values.Max(),
         _ => values.CountBy(v => v).MaxBy(c => c.Value).Key,
     };
 
-    public enum ReplacementMode : byte
-    {
-        DefaultValue = 0,
-        Mean = 1,
-        Minimum = 2,
-        Maximum = 3,
-        Mode = 5,
-    }
+    public enum ReplacementMode : byte { DefaultValue = 0, Mean = 1, Minimum = 2, Maximum = 3, Mode = 5 }
 }
 
 public sealed class MissingValueReplacingTransformer : OneToOneTransformerBase
 {
-    internal const string Name = "NAReplaceTransform";
-    private readonly SlotMap[][] _slots;
-    internal MissingValueReplacingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(columns) => _slots = slots;
-    private protected override string Signature => Name;
-    private protected override void Write(BinaryWriter writer) => writer.WriteArray(_slots, (w, slots) => w.WriteArray(slots, SlotMap.Write));
-
-    private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-        int index, DataViewSchema.Column source)
-    {
-        SlotMap.Check(source.Name, source.Type.ItemType());
-        return (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames, SchemaExtensions.IsNormalized),
-            row => SlotMap.Getter(_slots[index], row, source));
-    }
+    internal const string Signature = "NAReplaceTransform";
+    internal MissingValueReplacingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(Signature, columns, (i, source)
+        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames), SlotMap.Getter(slots[i], source)),
+        SlotMap.WriteAll(slots))
+    { }
 }
 
 public sealed class NormalizingEstimator : IEstimator<NormalizingTransformer>
@@ -104,17 +82,14 @@ public sealed class NormalizingEstimator : IEstimator<NormalizingTransformer>
     private readonly InputOutputColumnPair[] _columns;
     private readonly long _maximum;
     private readonly Func<IReadOnlyList<double>, SlotMap> _rule;
-
     internal NormalizingEstimator(InputOutputColumnPair[] columns, long maximum, Func<IReadOnlyList<double>, SlotMap> rule)
         => (_columns, _maximum, _rule) = (columns, maximum, rule);
-
-    public NormalizingTransformer Fit(IDataView input)
-        => new(_columns, _columns.Select(pair => SlotMap.Train(input, pair.InputColumnName, _maximum, _rule)).ToArray());
+    public NormalizingTransformer Fit(IDataView input) => new(_columns, SlotMap.TrainAll(input, _columns, _maximum, _rule));
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => inputSchema.Map(_columns, (source, name) =>
     {
         SlotMap.Check(source.Name, source.ItemType);
-        return source.With(name, source.ItemType, [SchemaShape.Column.Normalized, .. source.Only(SchemaExtensions.SlotNames)]);
+        return source.With(name, source.ItemType, source.Only(SchemaExtensions.SlotNames));
     });
 
     /// <summary>To variance 1, and to mean 0 unless zeros must stay zeros. A constant slot says nothing, and becomes 0.</summary>
@@ -137,58 +112,36 @@ public sealed class NormalizingEstimator : IEstimator<NormalizingTransformer>
 
 public sealed class NormalizingTransformer : OneToOneTransformerBase
 {
-    internal const string Name = "Normalizer";
-    private readonly SlotMap[][] _slots;
-    internal NormalizingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(columns) => _slots = slots;
-    private protected override string Signature => Name;
-    private protected override void Write(BinaryWriter writer) => writer.WriteArray(_slots, (w, slots) => w.WriteArray(slots, SlotMap.Write));
-
-    private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-        int index, DataViewSchema.Column source)
-    {
-        var size = (source.Type as VectorDataViewType)?.Size ?? 1;
-        if (size != _slots[index].Length)
-            throw new InvalidOperationException($"Normalizer expected {_slots[index].Length} slots, but the input data column has {size} slots.");
-        return (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames).Normalized(), row => SlotMap.Getter(_slots[index], row, source));
-    }
+    internal const string Signature = "Normalizer";
+    internal NormalizingTransformer(InputOutputColumnPair[] columns, SlotMap[][] slots) : base(Signature, columns, (i, source)
+        => (source.Type, source.Annotations.Only(SchemaExtensions.SlotNames), SlotMap.Getter(slots[i], source)), SlotMap.WriteAll(slots))
+    { }
 }
 
 public sealed class TypeConvertingEstimator : TrivialEstimator<TypeConvertingTransformer>
 {
     internal TypeConvertingEstimator(TypeConvertingTransformer transformer) : base(transformer) { }
-
     public override SchemaShape GetOutputSchema(SchemaShape inputSchema)
         => inputSchema.Map(Transformer.Columns, (source, name) => source.With(name, Transformer.Item, source.Only(SchemaExtensions.SlotNames)));
 }
 
 public sealed class TypeConvertingTransformer : OneToOneTransformerBase
 {
-    internal const string Name = "TypeConverterTransform";
-    private readonly DataKind _kind;
-    internal TypeConvertingTransformer(InputOutputColumnPair[] columns, DataKind kind) : base(columns) => _kind = kind;
-    internal PrimitiveDataViewType Item => SchemaExtensions.PrimitiveOf(_kind);
-    private protected override string Signature => Name;
-    private protected override void Write(BinaryWriter writer) => writer.Write((byte)_kind);
-
-    private protected override (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-        int index, DataViewSchema.Column source)
-        => (source.Type.WithItem(Item), source.Annotations.Only(SchemaExtensions.SlotNames),
-            row => source.Type.ItemType().RawType.For<Delegate>(From<int>, row, source));
-
-    private Delegate From<TSource>(DataViewRow row, DataViewSchema.Column source) => Type.GetTypeCode(Item.RawType) switch
+    internal const string Signature = "TypeConverterTransform";
+    internal TypeConvertingTransformer(InputOutputColumnPair[] columns, PrimitiveDataViewType item) : base(Signature, columns, (_, source)
+        => (source.Type.WithItem(item), source.Annotations.Only(SchemaExtensions.SlotNames),
+            row => source.Type.ItemType().RawType.For<Delegate>(From<int>, row, source, item)), writer => writer.WriteDataViewType(item)) => Item = item;
+    internal PrimitiveDataViewType Item { get; }
+    // By way of text: what a number, a flag or a text is as another of them is what a text file would say it is.
+    private static Delegate From<T>(DataViewRow row, DataViewSchema.Column source, PrimitiveDataViewType item)
     {
-        TypeCode.Object => Values.Mapped<TSource, ReadOnlyMemory<char>>(row, source,
-            (value, _) => (value is bool flag ? (flag ? "1" : "0") : Convert.ToString(value, CultureInfo.InvariantCulture)).AsMemory()),
-        _ when typeof(TSource) == typeof(ReadOnlyMemory<char>) => Item.RawType.For<Delegate>(FromText<int>, row, source),
-        _ => Item.RawType.For<Delegate>(FromNumber<int>, Values.Reader<TSource>(row, source), source.Type is VectorDataViewType),
-    };
-
-    private static Delegate FromText<T>(DataViewRow row, DataViewSchema.Column source)
-    {
-        var parse = TextParser.For<T>();
-        return Values.Mapped<ReadOnlyMemory<char>, T>(row, source, (text, _) => parse(text));
+        var read = Values.Reader<T>(row, source);
+        return item.RawType.For<Delegate>(To<int>, () => Array.ConvertAll(read(), v => KeyMap.TextOf(v)), source.Type is VectorDataViewType);
     }
 
-    private static Delegate FromNumber<T>(Delegate read, bool isVector) => Values.Getter(isVector, () => ((Array)read.DynamicInvoke())
-        .Cast<object>().Select(value => (T)Convert.ChangeType(value, typeof(T), CultureInfo.InvariantCulture)).ToArray());
+    private static Delegate To<T>(Func<ReadOnlyMemory<char>[]> read, bool isVector)
+    {
+        var parse = TextParser.For<T>();
+        return Values.Getter(isVector, () => Array.ConvertAll(read(), text => parse(text)));
+    }
 }

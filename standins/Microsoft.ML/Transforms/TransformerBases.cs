@@ -1,51 +1,44 @@
-using Microsoft.ML.Data;
-using Microsoft.ML.Models;
-using Microsoft.ML.Rows;
-
 namespace Microsoft.ML.Data
 {
     /// <summary>A transformer that adds columns, each row by itself.</summary>
     public abstract class RowToRowTransformerBase : ITransformer
     {
-        private protected RowToRowTransformerBase() { }
+        private readonly string _signature;
+        private protected RowToRowTransformerBase(string signature) => _signature = signature;
         bool ITransformer.IsRowToRowMapper => true;
         public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => Bind(inputSchema).OutputSchema;
         public IDataView Transform(IDataView input) => Bind(input.Schema).Map(input);
         IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => Bind(inputSchema);
-        void ICanSaveModel.Save(ModelSaveContext ctx) => Save(ctx);
         private protected abstract RowMapper Bind(DataViewSchema inputSchema);
-        private protected abstract void Save(ModelSaveContext ctx);
+        private protected abstract void Write(BinaryWriter writer);
+        void ICanSaveModel.Save(ModelSaveContext ctx) { ctx.SetSignature(_signature); Write(ctx.Writer); }
     }
+
+    /// <summary>An output column made from one input column: its type, its annotations, and how it is read off a row.</summary>
+    internal delegate (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) MapColumn(int index, DataViewSchema.Column source);
 
     /// <summary>A transformer that computes each output column from one input column.</summary>
     public abstract class OneToOneTransformerBase : RowToRowTransformerBase
     {
-        private protected OneToOneTransformerBase(IEnumerable<InputOutputColumnPair> columns) => Columns = [.. columns];
-
+        private readonly MapColumn _map;
+        private readonly Action<BinaryWriter> _write;
+        private protected OneToOneTransformerBase(string signature, InputOutputColumnPair[] columns, MapColumn map, Action<BinaryWriter> write = null)
+            : base(signature) => (Columns, _map, _write) = (columns, map, write);
         internal InputOutputColumnPair[] Columns { get; }
-
-        private protected abstract string Signature { get; }
-
-        /// <summary>The output of the <paramref name="index"/>-th pair: its type, its annotations, and how it is read off a row.</summary>
-        private protected abstract (DataViewType Type, DataViewSchema.Annotations Annotations, Func<DataViewRow, Delegate> Getter) Map(
-            int index, DataViewSchema.Column source);
-
-        private protected virtual void Write(BinaryWriter writer) { }
-
-        private protected sealed override void Save(ModelSaveContext ctx)
-        {
-            ctx.SetSignature(Signature);
-            ctx.Writer.WriteStrings(Columns.Select(c => c.OutputColumnName));
-            ctx.Writer.WriteStrings(Columns.Select(c => c.InputColumnName));
-            Write(ctx.Writer);
-        }
 
         private protected sealed override RowMapper Bind(DataViewSchema inputSchema) => new(inputSchema, inputSchema, Columns.Select((pair, i) =>
         {
             var source = inputSchema.Require(pair.InputColumnName);
-            var (type, annotations, getter) = Map(i, source);
+            var (type, annotations, getter) = _map(i, source);
             return new AddedColumn(new DataViewSchema.DetachedColumn(pair.OutputColumnName, type, annotations), [source.Index], getter);
         }));
+
+        private protected sealed override void Write(BinaryWriter writer)
+        {
+            writer.WriteStrings(Columns.Select(c => c.OutputColumnName));
+            writer.WriteStrings(Columns.Select(c => c.InputColumnName));
+            _write?.Invoke(writer);
+        }
     }
 
     /// <summary>An estimator that learns nothing.</summary>
@@ -54,22 +47,24 @@ namespace Microsoft.ML.Data
         private protected TrivialEstimator(TTransformer transformer) => Transformer = transformer;
         private protected TTransformer Transformer { get; }
         public abstract SchemaShape GetOutputSchema(SchemaShape inputSchema);
-
-        public TTransformer Fit(IDataView input)
-        {
-            Transformer.GetOutputSchema(input.Schema);
-            return Transformer;
-        }
+        public TTransformer Fit(IDataView input) { Transformer.GetOutputSchema(input.Schema); return Transformer; }
     }
 }
 
 namespace Microsoft.ML.Rows
 {
-    /// <summary>What a public transformer has that has no public base class.</summary>
-    internal interface IBoundTransformer : ITransformer
+    /// <summary>A transformer made of functions, for public ones that may not have a public base class.</summary>
+    internal sealed class FunctionTransformer(string signature, Func<DataViewSchema, RowMapper> bind, Action<BinaryWriter> write) : RowToRowTransformerBase(signature)
     {
-        bool ITransformer.IsRowToRowMapper => true;
-        IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => Bind(inputSchema);
-        RowMapper Bind(DataViewSchema inputSchema);
+        private protected override RowMapper Bind(DataViewSchema inputSchema) => bind(inputSchema);
+        private protected override void Write(BinaryWriter writer) => write(writer);
+    }
+
+    internal interface IWrappingTransformer : ITransformer
+    {
+        ITransformer Inner { get; }
+        bool ITransformer.IsRowToRowMapper => Inner.IsRowToRowMapper;
+        IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => Inner.GetRowToRowMapper(inputSchema);
+        void ICanSaveModel.Save(ModelSaveContext ctx) => Inner.Save(ctx);
     }
 }

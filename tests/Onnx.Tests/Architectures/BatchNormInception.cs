@@ -9,7 +9,7 @@ internal static class BatchNormInception
     private sealed record Module(int Pointwise, int Reduce3, int Conv3, int ReduceDouble, int DoubleConv, int Projection, bool MaxPool, int Stride);
 
     // The columns #1×1, #3×3 reduce, #3×3, double #3×3 reduce, double #3×3 and pool + proj of the figure.
-    private static readonly Module[] s_modules =
+    private static readonly Module[] Modules =
     [
         new(64, 64, 64, 64, 96, 32, false, 1), new(64, 64, 96, 64, 96, 64, false, 1), new(0, 128, 160, 64, 96, 0, true, 2),
         new(224, 64, 96, 96, 128, 128, false, 1), new(192, 96, 128, 96, 128, 128, false, 1), new(160, 128, 160, 128, 160, 128, false, 1),
@@ -24,7 +24,7 @@ internal static class BatchNormInception
         x = net.ConvBatchNormRelu(net.ConvBatchNormRelu(x, 64, 64, 1), 64, 192, 3);
         x = net.MaxPool(x, 3, 2);
         var channels = 192;
-        foreach (var module in s_modules) (x, channels) = Branches(net, x, channels, module);
+        foreach (var module in Modules) (x, channels) = Branches(net, x, channels, module);
         return net.Classify(x, channels);
     }
 

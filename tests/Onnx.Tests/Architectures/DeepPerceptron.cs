@@ -13,7 +13,9 @@ internal static class DeepPerceptron
         for (var layer = 0; layer < layers; layer++)
         {
             // Every other layer without a bias, as a MatMul.
-            var h = layer % 2 == 0 ? net.Dense(x, width, width) : net.Graph.Named("fc", "MatMul", [x, net.Weight("weight", Math.Sqrt(2.0 / width), width, width)]);
+            var h = layer % 2 == 0
+                ? net.Dense(x, width, width)
+                : net.Graph.Named("fc", "MatMul", [x, net.Weight("weight", Math.Sqrt(2.0 / width), width, width)]);
             x = net.Relu(net.BatchNorm(h, width));
         }
 

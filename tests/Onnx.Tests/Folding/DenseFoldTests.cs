@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Onnx.Tests.Folding;
 
 public class DenseFoldTests
 {
-    private static readonly string[] s_absentAndGivenShapes = ["none", "", "1", "5", "1,5", "3,1", "3,5"];
+    private static readonly string[] AbsentAndGivenShapes = ["none", "", "1", "5", "1,5", "3,1", "3,5"];
 
     [Fact]
     public void Fold_OurOwnNetwork_LeavesNoBatchNorm()
@@ -42,7 +42,7 @@ public class DenseFoldTests
         {
             foreach (var transB in new[] { 0, 1 })
             {
-                foreach (var c in s_absentAndGivenShapes)
+                foreach (var c in AbsentAndGivenShapes)
                 {
                     data.Add(alpha, beta, transB, c, true);
                     data.Add(alpha, beta, transB, c, false);

@@ -16,7 +16,8 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
     public Value Input(params ReadOnlySpan<Dimension> shape) => Graph.Input("x", type, shape);
 
     /// <summary>A constant of random elements between <paramref name="low"/> and <paramref name="high"/>.</summary>
-    public Value WeightBetween(double low, double high, string name, params long[] shape) => Graph.Initializer(Tensor(name, low, high, shape));
+    public Value WeightBetween(double low, double high, string name, params long[] shape) =>
+        Graph.Initializer(Tensor(name, low, high, shape));
 
     public Value Weight(string name, params long[] shape) => WeightBetween(-0.5, 0.5, name, shape);
 

@@ -40,11 +40,11 @@ public class OnnxCheckerTests
 
     private sealed class OnnxCheckerFactAttribute : FactAttribute
     {
-        private static readonly bool s_installed = Installed();
+        private static readonly bool InstalledProbe = Installed();
 
         public OnnxCheckerFactAttribute()
         {
-            if (!s_installed) Skip = "onnx.checker (Debian's python3-onnx) is not installed.";
+            if (!InstalledProbe) Skip = "onnx.checker (Debian's python3-onnx) is not installed.";
         }
 
         private static bool Installed() => Directory.Exists("/usr/lib/python3/dist-packages/onnx") && File.Exists(Python);

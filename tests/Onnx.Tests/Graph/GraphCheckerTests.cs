@@ -108,6 +108,18 @@ public class GraphCheckerTests
         Assert.Contains("the number of channels of 'x' is 3, but 2 is expected", Assert.Throws<InvalidModelException>(() => GraphChecker.Check(graph.Build())).Message);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void Check_ConvWithGroupsThatDoNotDivide_SaysSo(int group)
+    {
+        var graph = new GraphBuilder("test");
+        var w = graph.Initializer(TensorData.Create("w", new float[36], 4, 1, 3, 3));
+        graph.Output("y", graph.Node("Conv", [graph.Input("x", DataType.Float, 1, 3, 8, 8), w], ("group", group)), DataType.Float, 1, 4, 6, 6);
+        var message = Assert.Throws<InvalidModelException>(() => GraphChecker.Check(graph.Build())).Message;
+        Assert.Contains($"cannot be cut into {group} groups", message);
+    }
+
     [Fact]
     public void Check_AddOfShapesThatDoNotBroadcast_SaysSo()
     {

@@ -60,7 +60,7 @@ public class NetworkTrainerTests
     [InlineData(32, 2)]
     public void MiniBatches_OfSixteenRows_UseASmallerLastBatchButNotOneRow(int rows, int steps)
     {
-        var batches = new MiniBatches(Rings(rows), 16, new Random(1));
+        var batches = new MiniBatches(Rings(rows), 16, new Random(1), Architecture().MinimumBatchRows);
         using var step = new TrainingStep(Architecture(), Loss.SigmoidCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), 16, new Random(1));
         var counts = new List<int>();
 

@@ -4,7 +4,7 @@ namespace MlNetBatchNorm.Transforms.Tests.Tables;
 
 public sealed class FeatureMapTests
 {
-    private static readonly FeatureMap _map = new(
+    private static readonly FeatureMap Map = new(
     [
         new NumericFeature("age", 40.5f),
         new CategoricalFeature("size", ["L", "M"], "(missing)"),
@@ -14,7 +14,7 @@ public sealed class FeatureMapTests
     [Fact]
     public void EncodeAll_NumbersCategoriesAndMissingValues_GoToTheirSlots()
     {
-        var features = _map.EncodeAll(CsvTable.Parse("color,extra,size,age\nred,?,M,7\nblue,?,,\n"));
+        var features = Map.EncodeAll(CsvTable.Parse("color,extra,size,age\nred,?,M,7\nblue,?,,\n"));
 
         Assert.Equal([7, 0, 1, 0, 0, 1, /**/ 40.5f, 0, 0, 1, 1, 0], features);
     }
@@ -22,7 +22,7 @@ public sealed class FeatureMapTests
     [Fact]
     public void Bind_UnknownCategories_AreZeroAndCounted()
     {
-        var encoder = _map.Bind(CsvTable.Parse("age,size,color\n1,XL,red\n2,XL,\n3,XS,red\n"));
+        var encoder = Map.Bind(CsvTable.Parse("age,size,color\n1,XL,red\n2,XL,\n3,XS,red\n"));
 
         Assert.Equal([1, 0, 0, 0, 0, 1, /**/ 2, 0, 0, 0, 0, 0, /**/ 3, 0, 0, 0, 0, 1], encoder.EncodeAll());
         Assert.Equal(
@@ -35,12 +35,12 @@ public sealed class FeatureMapTests
 
     [Fact]
     public void Bind_SelectionWithoutTheUnknownRow_HasNoUnknowns() =>
-        Assert.Empty(_map.Bind(CsvTable.Parse("age,size,color\n1,XL,red\n2,L,red\n").Select([1])).UnknownValues);
+        Assert.Empty(Map.Bind(CsvTable.Parse("age,size,color\n1,XL,red\n2,L,red\n").Select([1])).UnknownValues);
 
     [Fact]
     public void Bind_MissingColumns_ListsThemAndWhatThereIs()
     {
-        var e = Assert.Throws<TableException>(() => _map.Bind(CsvTable.Parse("age,shape\n1,2\n", "new.csv")));
+        var e = Assert.Throws<TableException>(() => Map.Bind(CsvTable.Parse("age,shape\n1,2\n", "new.csv")));
 
         Assert.Equal("new.csv: the model needs columns size, color, which the table does not have; its columns are age, shape.", e.Message);
     }
@@ -50,7 +50,7 @@ public sealed class FeatureMapTests
     [InlineData("inf", "new.csv, line 3, column 'age': 'inf' is not a finite number")]
     public void Bind_TextInANumericColumn_NamesLineAndColumn(string text, string expected)
     {
-        var e = Assert.Throws<TableException>(() => _map.Bind(CsvTable.Parse($"age,size,color\n1,L,red\n{text},L,red\n", "new.csv")));
+        var e = Assert.Throws<TableException>(() => Map.Bind(CsvTable.Parse($"age,size,color\n1,L,red\n{text},L,red\n", "new.csv")));
 
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
     }
@@ -58,7 +58,7 @@ public sealed class FeatureMapTests
     [Fact]
     public void Encode_WrongLength_Throws()
     {
-        var encoder = _map.Bind(CsvTable.Parse("age,size,color\n1,L,red\n"));
+        var encoder = Map.Bind(CsvTable.Parse("age,size,color\n1,L,red\n"));
 
         Assert.Throws<ArgumentException>(() => encoder.Encode(0, new float[5]));
     }

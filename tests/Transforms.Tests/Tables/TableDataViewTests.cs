@@ -5,17 +5,17 @@ namespace MlNetBatchNorm.Transforms.Tests.Tables;
 
 public sealed class TableDataViewTests
 {
-    private static readonly CsvTable _table = CsvTable.Parse("y,size,age,other\nno,L,1,a\nyes,,2,b\nno,M,NA,c\n", "t.csv");
+    private static readonly CsvTable Table = CsvTable.Parse("y,size,age,other\nno,L,1,a\nyes,,2,b\nno,M,NA,c\n", "t.csv");
 
-    private static readonly FeatureMap _map = new(
+    private static readonly FeatureMap Map = new(
         [new CategoricalFeature("size", ["L", "M"], "(missing)"), new NumericFeature("age", 1.5f)]);
 
-    private static readonly LabelMap _label = new("y", TaskKind.Binary, ["no", "yes"]);
+    private static readonly LabelMap Label = new("y", TaskKind.Binary, ["no", "yes"]);
 
     [Fact]
     public void Schema_WithLabel_HasTheLabelAndTheFeatureColumns()
     {
-        var view = new TableDataView(_table, _map, _label);
+        var view = new TableDataView(Table, Map, Label);
 
         Assert.Equal(["y", "size", "age"], view.Schema.Select(column => column.Name));
         Assert.Equal(
@@ -27,7 +27,7 @@ public sealed class TableDataViewTests
     [Fact]
     public void Schema_TableWithoutTheLabel_LeavesItOut()
     {
-        var view = new TableDataView(CsvTable.Parse("age,size\n1,L\n"), _map, _label);
+        var view = new TableDataView(CsvTable.Parse("age,size\n1,L\n"), Map, Label);
 
         Assert.Equal(["size", "age"], view.Schema.Select(column => column.Name));
     }
@@ -35,7 +35,7 @@ public sealed class TableDataViewTests
     [Fact]
     public void GetColumn_MissingValues_AreNaNAndTheMissingText()
     {
-        var view = new TableDataView(_table, _map, _label);
+        var view = new TableDataView(Table, Map, Label);
 
         Assert.Equal([1f, 2f, float.NaN], Read<float>(view, "age"));
         Assert.Equal(["L", "(missing)", "M"], Read<ReadOnlyMemory<char>>(view, "size").Select(text => text.ToString()));
@@ -45,7 +45,7 @@ public sealed class TableDataViewTests
     [Fact]
     public void GetColumn_OtherTasks_HaveTextAndNumberLabels()
     {
-        var multiclass = new TableDataView(_table, new FeatureMap([]), new LabelMap("other", TaskKind.Multiclass, ["a", "b", "c"]));
+        var multiclass = new TableDataView(Table, new FeatureMap([]), new LabelMap("other", TaskKind.Multiclass, ["a", "b", "c"]));
         var regression = new TableDataView(CsvTable.Parse("p\n1.5\n-2\n"), new FeatureMap([]), new LabelMap("p", TaskKind.Regression, []));
 
         Assert.Equal(["a", "b", "c"], Read<ReadOnlyMemory<char>>(multiclass, "other").Select(text => text.ToString()));
@@ -70,7 +70,7 @@ public sealed class TableDataViewTests
     [Fact]
     public void GetRowCursorSet_AnyNumber_CoversAllRowsOnce()
     {
-        var view = new TableDataView(_table, _map);
+        var view = new TableDataView(Table, Map);
         var rows = 0;
 
         foreach (var cursor in view.GetRowCursorSet(view.Schema, 4))
@@ -88,7 +88,7 @@ public sealed class TableDataViewTests
     [Fact]
     public void GetGetter_InactiveColumnWrongTypeOrNoRow_Throws()
     {
-        var view = new TableDataView(_table, _map);
+        var view = new TableDataView(Table, Map);
         using var cursor = view.GetRowCursor([view.Schema["age"]]);
 
         Assert.True(cursor.IsColumnActive(view.Schema["age"]));
@@ -111,7 +111,7 @@ public sealed class TableDataViewTests
     [InlineData("y,size,age\n,L,1\n", "t.csv, line 2, column 'y': the label is missing")]
     public void Constructor_BadTable_SaysWhatAndWhere(string csv, string expected)
     {
-        var e = Assert.Throws<TableException>(() => new TableDataView(CsvTable.Parse(csv, "t.csv"), _map, _label));
+        var e = Assert.Throws<TableException>(() => new TableDataView(CsvTable.Parse(csv, "t.csv"), Map, Label));
 
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
     }

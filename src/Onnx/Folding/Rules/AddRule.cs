@@ -14,15 +14,18 @@ internal sealed class AddRule : FoldRule
     public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
     {
         // Up to opset 6 a summand is aligned by attributes; only a plain sum of equals is followed there.
-        if (plan.Graph.Opset < 7 && node.Integer("broadcast", 0) != 0) return Verdict.No($"{node.Describe()} broadcasts the way of opset 6");
-        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+        if (plan.Graph.Opset < 7 && node.Integer("broadcast", 0) != 0)
+            return Verdict.No($"{node.Describe()} broadcasts the way of opset 6");
+        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
+            return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
         var constants = Enumerable.Range(0, node.Input.Count).Where(input => plan.Constant(node, input).Tensor is not null).ToArray();
         // A minus sign before the constant turns the shift round.
         var takesShift = constants.Length > 0 ? constants[0] : 0;
         for (var input = 0; input < node.Input.Count; input++)
         {
             var part = input == takesShift ? map : map.WithoutShift();
-            if (node.OpType == "Sub" && input == 1 && input == takesShift) part = part with { Shift = Array.ConvertAll(part.Shift, value => -value) };
+            if (node.OpType == "Sub" && input == 1 && input == takesShift)
+                part = part with { Shift = Array.ConvertAll(part.Shift, value => -value) };
             var verdict = constants.Contains(input) ? MapConstant(node, input, part, rank, plan) : MapBranch(node, input, part, rank, plan);
             if (!verdict.IsYes) return verdict;
         }

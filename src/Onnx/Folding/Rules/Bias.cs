@@ -20,7 +20,8 @@ internal static class Bias
         {
             var lookup = plan.Constant(node, 2);
             if (lookup.Tensor is not { } bias) return Verdict.No($"the bias of {node.Describe()} cannot be changed: {lookup.Reason}");
-            if (bias.Count != shift.Length) return Verdict.No($"the bias of {node.Describe()} has {bias.Count} elements, but there are {shift.Length} output channels");
+            if (bias.Count != shift.Length)
+                return Verdict.No($"the bias of {node.Describe()} has {bias.Count} elements, but there are {shift.Length} output channels");
             (old, type) = (bias.ToArray(), bias.Type);
         }
         else

@@ -21,7 +21,8 @@ internal sealed class ConcatRule : FoldRule
             var part = map;
             if (!map.IsUniform && map.Axis == axis)
             {
-                if (Size(node, input, axis, plan) is not { } size) return Verdict.No($"the number of channels of '{node.Input[input]}' is not known");
+                if (Size(node, input, axis, plan) is not { } size)
+                    return Verdict.No($"the number of channels of '{node.Input[input]}' is not known");
                 if (start + size > map.Count) return WrongCount(node, map, start + size);
                 part = map.Part(start, (int)size);
                 start += (int)size;
@@ -38,7 +39,8 @@ internal sealed class ConcatRule : FoldRule
     {
         var verdict = FindAxis(node, plan, out var axis);
         if (!verdict.IsYes) return verdict;
-        if (!map.IsUniform && map.Axis != axis) return Verdict.No($"{node.Describe()} joins it with others along axis {axis}, not along its channels");
+        if (!map.IsUniform && map.Axis != axis)
+            return Verdict.No($"{node.Describe()} joins it with others along axis {axis}, not along its channels");
         long start = 0, total = 0, own = 0;
         for (var i = 0; i < node.Input.Count; i++)
         {
@@ -46,6 +48,8 @@ internal sealed class ConcatRule : FoldRule
             if (i < input) start += size;
             if (i == input) own = size;
             total += size;
+            // Declared sizes are anybody's claim: nothing is allocated for an absurd one.
+            if (total is < 0 or > ChannelMap.LargestCount) return Verdict.No($"{node.Describe()} makes too many channels to follow");
         }
 
         if (!map.Fits(own)) return WrongCount(node, map, own);
@@ -57,7 +61,8 @@ internal sealed class ConcatRule : FoldRule
         // Before opset 4 the axis had a default.
         axis = (int)node.Integer("axis", 1);
         if (axis >= 0) return Verdict.Yes;
-        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
+            return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
         axis += rank;
         return Verdict.Yes;
     }

@@ -37,7 +37,8 @@ internal sealed class ConvTransposeRule : FoldRule
         var group = node.Integer("group", 1);
         if (map.HasShift)
         {
-            if (!IsPointwise(node, w)) return Verdict.No($"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
+            if (!IsPointwise(node, w))
+                return Verdict.No($"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
             var added = w.Contract(group, 1, w.Shape[0] / group, w.Shape[1], map.Shifts(count), keepInner: true);
             var verdict = Bias.Apply(node, plan, w.Type, null, added);
             if (!verdict.IsYes) return verdict;

@@ -61,7 +61,9 @@ internal sealed class GemmRule : FoldRule
         if (given && lookup.Tensor is not null)
         {
             // β = 0 switches C off, whatever it holds.
-            var scaled = scale is null ? RealTensor.Of(b.Type, [beta]) : RealTensor.Of(b.Type, Array.ConvertAll(scale, s => s * beta), scale.Length);
+            var scaled = scale is null
+                ? RealTensor.Of(b.Type, [beta])
+                : RealTensor.Of(b.Type, Array.ConvertAll(scale, s => s * beta), scale.Length);
             var c = beta == 0 ? null : Broadcasting.Combine(lookup.Tensor, scaled, static (x, y) => x * y);
             if (beta != 0 && c is null) return Verdict.No($"C of {node.Describe()} does not fit {shift.Length} columns");
             var sum = c is null ? row : Broadcasting.Combine(c, row, static (x, y) => x + y);
@@ -82,7 +84,8 @@ internal sealed class GemmRule : FoldRule
             plan.SetConstant(node, 2, row);
         }
 
-        if (node.Attribute("beta") is not null) plan.SetAttribute(node, new AttributeProto { Name = "beta", Type = AttributeType.Float, F = 1 });
+        if (node.Attribute("beta") is not null)
+            plan.SetAttribute(node, new AttributeProto { Name = "beta", Type = AttributeType.Float, F = 1 });
         foreach (var attribute in FoldPlan.LegacyBroadcast(plan.Graph.Opset)) plan.SetAttribute(node, attribute);
         return Verdict.Yes;
     }

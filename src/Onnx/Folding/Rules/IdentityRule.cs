@@ -16,6 +16,7 @@ internal sealed class IdentityRule : FoldRule
 
     public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
     {
+        if (input != 0) return Verdict.No($"{node.Describe()} reads it as a parameter");
         var verdict = Check(node, plan);
         return verdict.IsYes ? plan.InFront(node.Output[0], map) : verdict;
     }
@@ -24,7 +25,8 @@ internal sealed class IdentityRule : FoldRule
     private static Verdict Check(NodeProto node, FoldPlan plan)
     {
         if (node.OpType == "Identity") return Verdict.Yes;
-        if (node.InputAt(2).Length > 0 || (plan.Graph.Opset < 7 && node.Integer("is_test", 0) == 0)) return Verdict.No($"{node.Describe()} may be in training mode");
+        if (node.InputAt(2).Length > 0 || (plan.Graph.Opset < 7 && node.Integer("is_test", 0) == 0))
+            return Verdict.No($"{node.Describe()} may be in training mode");
         return Verdict.Yes;
     }
 }

@@ -18,7 +18,8 @@ internal sealed class MatMulRule : FoldRule
         var axis = side == 1 ? w.Rank - 1 : w.Rank - 2;
         if (!map.IsUniform)
         {
-            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
+                return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
             var expected = side == 1 ? rank - 1 : rank - 2;
             if (map.Axis != expected) return WrongAxis(node, map, $"axis {expected}");
             if (map.Count != w.Shape[axis]) return WrongCount(node, map, w.Shape[axis]);
@@ -27,7 +28,8 @@ internal sealed class MatMulRule : FoldRule
         var count = (int)w.Shape[axis];
         if (map.HasShift && side == 0 && plan.Graph.Opset < 7) return NoColumn(node);
         plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scales(count)));
-        if (map.HasShift) plan.AddBehind(node, side == 1 ? RealTensor.Of(w.Type, map.Shifts(count), count) : RealTensor.Of(w.Type, map.Shifts(count), count, 1));
+        if (map.HasShift)
+            plan.AddBehind(node, side == 1 ? RealTensor.Of(w.Type, map.Shifts(count), count) : RealTensor.Of(w.Type, map.Shifts(count), count, 1));
         return Verdict.Yes;
     }
 
@@ -36,7 +38,8 @@ internal sealed class MatMulRule : FoldRule
         var verdict = FindWeights(node, plan, out var side, out var w);
         if (!verdict.IsYes) return verdict;
         if (side == input) return Verdict.No($"{node.Describe()} reads it as a weight");
-        if (plan.Graph.Shape(node.Input[input])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Input[input]}' is not known");
+        if (plan.Graph.Shape(node.Input[input])?.Rank is not { } rank)
+            return Verdict.No($"the number of dimensions of '{node.Input[input]}' is not known");
         if (rank < 2) return Verdict.No($"'{node.Input[input]}' has one dimension");
         var axis = side == 1 ? w.Rank - 2 : w.Rank - 1;
         if (!map.IsUniform)
@@ -60,7 +63,8 @@ internal sealed class MatMulRule : FoldRule
         return Verdict.Yes;
     }
 
-    private static Verdict NoColumn(NodeProto node) => Verdict.No($"behind {node.Describe()} the shift is no row, and up to opset 6 an Add broadcasts nothing else");
+    private static Verdict NoColumn(NodeProto node) =>
+        Verdict.No($"behind {node.Describe()} the shift is no row, and up to opset 6 an Add broadcasts nothing else");
 
     private static Verdict FindWeights(NodeProto node, FoldPlan plan, out int side, out RealTensor weights)
     {
@@ -71,7 +75,8 @@ internal sealed class MatMulRule : FoldRule
         {
             side = 0;
             var left = plan.Constant(node, 0);
-            if (left.Tensor is not { } other) return Verdict.No($"neither operand of {node.Describe()} is constant: {right.Reason}; {left.Reason}");
+            if (left.Tensor is not { } other)
+                return Verdict.No($"neither operand of {node.Describe()} is constant: {right.Reason}; {left.Reason}");
             w = other;
         }
 

@@ -30,7 +30,8 @@ internal sealed class MulRule : FoldRule
     {
         if (plan.Constant(node, input).Tensor is { } constant)
         {
-            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank || !Broadcasting.Fits(map, constant, rank)) return WrongCount(node, map, constant.Count);
+            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank || !Broadcasting.Fits(map, constant, rank))
+                return WrongCount(node, map, constant.Count);
             plan.SetConstant(node, input, Broadcasting.Apply(map, constant, rank));
             return Verdict.Yes;
         }
@@ -38,7 +39,8 @@ internal sealed class MulRule : FoldRule
         return HasChannels(node.Input[input], node, map, plan) ? plan.Behind(node, input, map) : Broadcasts(node, input);
     }
 
-    private static Verdict Broadcasts(NodeProto node, int input) => Verdict.No($"'{node.Input[input]}' is broadcast by {node.Describe()}, or may be");
+    private static Verdict Broadcasts(NodeProto node, int input) =>
+        Verdict.No($"'{node.Input[input]}' is broadcast by {node.Describe()}, or may be");
 
     private static bool HasChannels(string value, NodeProto node, ChannelMap map, FoldPlan plan)
     {

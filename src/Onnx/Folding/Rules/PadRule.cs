@@ -25,12 +25,17 @@ internal sealed class PadRule : FoldRule
         if (!map.IsUniform)
         {
             var pads = node.Integers("pads") ?? node.Integers("paddings") ?? plan.Graph.Integers(node.InputAt(1));
-            if (pads is null || node.InputAt(3).Length > 0 || map.Axis >= pads.Count / 2) return Verdict.No($"which axes {node.Describe()} pads is not known");
+            if (pads is null || node.InputAt(3).Length > 0 || map.Axis >= pads.Count / 2)
+                return Verdict.No($"which axes {node.Describe()} pads is not known");
             if (pads[map.Axis] != 0 || pads[map.Axis + (pads.Count / 2)] != 0) return Verdict.No($"{node.Describe()} pads the channels");
         }
 
         if (node.Text("mode", "constant") is "edge" or "reflect" or "wrap") return Verdict.Yes;
-        var value = node.InputAt(2).Length == 0 ? node.Real("value", 0) : plan.Constant(node, 2).Tensor is { Count: 1 } given ? given.ToArray()[0] : double.NaN;
-        return map.HasShift || value != 0 ? Verdict.No($"{node.Describe()} pads with a constant, which the map does not reach") : Verdict.Yes;
+        var value = node.InputAt(2).Length == 0
+            ? node.Real("value", 0)
+            : plan.Constant(node, 2).Tensor is { Count: 1 } given ? given.ToArray()[0] : double.NaN;
+        return map.HasShift || value != 0
+            ? Verdict.No($"{node.Describe()} pads with a constant, which the map does not reach")
+            : Verdict.Yes;
     }
 }

@@ -79,6 +79,8 @@ internal static class ReshapeAxes
 
         // All of the group became one axis: each channel is repeated, and the whole as often as what stood before it says.
         var joined = Enumerable.Range(newStart, newEnd - newStart).Where(axis => to[axis].Size != 1).ToArray();
-        return joined.Length == 1 && outer * inner * map.Count <= int.MaxValue ? map.Repeat((int)inner).Tile((int)outer).At(joined[0]) : null;
+        return joined.Length == 1 && (Int128)outer * inner * map.Count <= ChannelMap.LargestCount
+            ? map.Repeat((int)inner).Tile((int)outer).At(joined[0])
+            : null;
     }
 }

@@ -26,7 +26,8 @@ internal sealed class ReshapeRule : FoldRule
         return plan.InFront(node.Output[0], moved);
     }
 
-    private static Verdict Lost(NodeProto node, ChannelMap map) => Verdict.No($"the {map.Count} channels cannot be followed through {node.Describe()}");
+    private static Verdict Lost(NodeProto node, ChannelMap map) =>
+        Verdict.No($"the {map.Count} channels cannot be followed through {node.Describe()}");
 
     private static ChannelMap? Follow(string from, string to, ChannelMap map, FoldPlan plan)
     {

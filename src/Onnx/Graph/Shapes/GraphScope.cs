@@ -51,7 +51,9 @@ internal sealed class GraphScope
     public long[]? Numbers(string name)
     {
         var contents = Contents(name);
-        return contents is not null && contents.All(element => element.Size is not null) ? [.. contents.Select(element => element.Size!.Value)] : null;
+        return contents is not null && contents.All(element => element.Size is not null)
+            ? [.. contents.Select(element => element.Size!.Value)]
+            : null;
     }
 
     /// <summary>The elements of an integer constant of at most one dimension; null for any other tensor.</summary>

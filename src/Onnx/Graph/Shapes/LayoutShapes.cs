@@ -20,7 +20,8 @@ internal static class LayoutShapes
         if (target is null)
         {
             // Of a shape that is computed, at least its length may be known.
-            if (node.Input(1) is { Rank: 1 } vector && vector[0].Size is { } rank and < 64) node.Output(0, new TensorShape(new Dimension[rank]));
+            if (node.Input(1) is { Rank: 1 } vector && vector[0].Size is { } rank and < 64)
+                node.Output(0, new TensorShape(new Dimension[rank]));
             return;
         }
 
@@ -67,7 +68,8 @@ internal static class LayoutShapes
     {
         if (!node.TryInput(0, out var x)) return;
         var order = node.Node.Integers("perm") ?? [.. Enumerable.Range(0, x.Rank).Reverse().Select(axis => (long)axis)];
-        if (order.Count != x.Rank || order.Distinct().Count() != x.Rank) throw node.Wrong($"perm [{string.Join(", ", order)}] does not order {x.Rank} axes");
+        if (order.Count != x.Rank || order.Distinct().Count() != x.Rank)
+            throw node.Wrong($"perm [{string.Join(", ", order)}] does not order {x.Rank} axes");
         node.Output(0, new TensorShape(order.Select(axis => x[node.Axis(axis, x.Rank)])));
     }
 
@@ -79,7 +81,8 @@ internal static class LayoutShapes
         if (node.Axes(1) is not { } axes)
         {
             // Without axes, every dimension of size 1 goes: that needs all of them to be known.
-            if (!node.HasInput(1) && x.Dimensions.All(size => size.Size is not null)) node.Output(0, new TensorShape(x.Dimensions.Where(size => size.Size != 1)));
+            if (!node.HasInput(1) && x.Dimensions.All(size => size.Size is not null))
+                node.Output(0, new TensorShape(x.Dimensions.Where(size => size.Size != 1)));
             return;
         }
 
@@ -119,7 +122,9 @@ internal static class LayoutShapes
             }
         }
 
-        result[axis] = shapes.All(shape => shape?[axis].Size is not null) ? shapes.Sum(shape => shape![axis].Size!.Value) : Dimension.Unknown;
+        result[axis] = shapes.All(shape => shape?[axis].Size is not null)
+            ? shapes.Sum(shape => shape![axis].Size!.Value)
+            : Dimension.Unknown;
         node.Output(0, new TensorShape(result));
     }
 
@@ -146,7 +151,9 @@ internal static class LayoutShapes
         var keep = node.Node.Integer("keepdims", 1) != 0;
         var axes = node.Axes(1);
         if (axes is null && (node.HasInput(1) || node.Node.Integer("noop_with_empty_axes", 0) != 0)) return;
-        var reduced = axes is null || axes.Length == 0 ? [.. Enumerable.Range(0, x.Rank)] : axes.Select(axis => node.Axis(axis, x.Rank)).ToHashSet();
+        var reduced = axes is null || axes.Length == 0
+            ? [.. Enumerable.Range(0, x.Rank)]
+            : axes.Select(axis => node.Axis(axis, x.Rank)).ToHashSet();
         node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => reduced.Contains(axis) ? 1 : size).Where((_, axis) => keep || !reduced.Contains(axis))));
     }
 

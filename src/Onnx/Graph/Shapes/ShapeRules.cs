@@ -65,7 +65,8 @@ internal static class ShapeRules
         {
             var other = node.Input(i);
             if (other is null) result = null;
-            else result = TensorShape.Broadcast(result, other) ?? throw node.Wrong("its inputs cannot be broadcast to one shape; align them at the last dimension, with equal sizes or 1");
+            else result = TensorShape.Broadcast(result, other)
+                ?? throw node.Wrong("its inputs cannot be broadcast to one shape; align them at the last dimension, with equal sizes or 1");
         }
 
         node.Output(0, result);

@@ -26,10 +26,12 @@ internal static class SpatialShapes
         node.RequireRank(1, 3);
         node.RequireRank(2, 1, 1);
         if (!node.TryInput(1, out var w)) return;
+        RequireGroups(node, w);
         if (node.TryInput(0, out var x))
         {
             if (x.Rank != w.Rank) throw node.Wrong($"the weights have {w.Rank} dimensions and the data {x.Rank}; they must have as many");
-            if (w[1].Size is { } perGroup) node.RequireSame(x[1], perGroup * node.Node.Integer("group", 1), $"the number of channels of '{node.Node.InputAt(0)}'");
+            if (w[1].Size is { } perGroup)
+                node.RequireSame(x[1], perGroup * node.Node.Integer("group", 1), $"the number of channels of '{node.Node.InputAt(0)}'");
         }
 
         if (node.TryInput(2, out var bias)) node.RequireSame(bias[0], w[0], $"the length of the bias '{node.Node.InputAt(2)}'");
@@ -42,6 +44,7 @@ internal static class SpatialShapes
     {
         node.RequireRank(1, 3);
         if (!node.TryInput(1, out var w)) return;
+        RequireGroups(node, w);
         var group = node.Node.Integer("group", 1);
         var x = node.Input(0);
         if (x is not null)
@@ -85,6 +88,13 @@ internal static class SpatialShapes
         if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => axis < 2 ? size : 1)));
     }
 
+    private static void RequireGroups(ShapeContext node, TensorShape w)
+    {
+        var group = node.Node.Integer("group", 1);
+        if (group < 1 || (w[0].Size is { } size && size % group != 0))
+            throw node.Wrong($"the first dimension of the weights ('{node.Node.InputAt(1)}') cannot be cut into {group} groups");
+    }
+
     // out = (in + pads − dilated kernel) / stride + 1, rounded up with ceil_mode; SAME_*: in / stride, rounded up.
     private static TensorShape Windows(ShapeContext node, TensorShape? x, Dimension channels, Dimension[] kernel)
     {
@@ -116,5 +126,6 @@ internal static class SpatialShapes
         return new TensorShape(result);
     }
 
-    private static long At(IReadOnlyList<long>? list, int index, long otherwise) => list is not null && index < list.Count ? list[index] : otherwise;
+    private static long At(IReadOnlyList<long>? list, int index, long otherwise) =>
+        list is not null && index < list.Count ? list[index] : otherwise;
 }

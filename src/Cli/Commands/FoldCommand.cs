@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Globalization;
+using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Cli.Commands;
+
+/// <summary><c>mlnetbn fold</c>: any ONNX model without its batch normalizations, and the proof that it is the same function.</summary>
+internal static class FoldCommand
+{
+    public static Command Create()
+    {
+        var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
+        var output = new Argument<string>("OUT.onnx") { Description = "the folded model; may be the same file" };
+        var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
+        var inputs = new Option<string?>("--inputs") { Description = "inputs to compare both models on: an .npz file, or a folder with input_0.pb, …; default: generated", HelpName = "FILE|FOLDER" };
+        var tolerance = new Option<double?>("--tolerance") { Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)", HelpName = "X" };
+        var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
+        var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
+        var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
+        var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
+        {
+            input, output, report, inputs, tolerance, expand, force, unverified,
+        };
+        command.SetAction(arguments => Run(
+            arguments.GetRequiredValue(input),
+            arguments.GetRequiredValue(output),
+            arguments.GetValue(report),
+            new VerifiedFoldOptions
+            {
+                Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
+                Compare = !arguments.GetValue(unverified),
+                Tolerance = arguments.GetValue(tolerance),
+                InputsPath = arguments.GetValue(inputs),
+            }));
+        return command;
+    }
+
+    private static void Run(string inputPath, string outputPath, string? reportPath, VerifiedFoldOptions options)
+    {
+        var result = VerifiedFold.Run(inputPath, outputPath, options);
+        if (!result.IsWritten)
+        {
+            var worst = result.Comparison!.Worst!;
+            throw new VerificationException(string.Create(CultureInfo.InvariantCulture,
+                $"the output '{worst.Output}' of '{inputPath}' changed by {worst.LargestRelative:G3} of its scale when folded, more than the tolerance {result.Tolerance:G3}; nothing was written."));
+        }
+
+        foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        FoldReport.Print(result);
+        if (reportPath is not null) FoldReport.Write(result, reportPath);
+        Console.Error.WriteLine($"written to {outputPath}");
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Verification;
+using Spectre.Console;
+
+namespace MlNetBatchNorm.Cli.Reporting;
+
+/// <summary>What <c>fold</c> did: a table for people, and the same as JSON for scripts.</summary>
+internal static class FoldReport
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Prints the table to stdout.</summary>
+    public static void Print(VerifiedFold result)
+    {
+        // A pipe has no width: the lines must not be broken where a terminal would break them.
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
+        var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
+        foreach (var outcome in result.Fold.BatchNorms)
+            table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
+        if (result.Fold.BatchNorms.Count > 0) AnsiConsole.Write(table);
+        var fold = result.Fold;
+        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
+        Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
+        Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
+        Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
+        Console.WriteLine(result.Comparison is { } comparison
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
+                + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
+            : "not compared (--no-verify)");
+    }
+
+    /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
+    public static void Write(VerifiedFold result, string path)
+    {
+        var fold = result.Fold;
+        var document = new JsonObject
+        {
+            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(outcome => new JsonObject
+            {
+                ["name"] = outcome.Name,
+                ["status"] = Status(outcome.Status),
+                ["into"] = outcome.Into,
+                ["reason"] = outcome.Reason,
+            })]),
+            ["nodesBefore"] = fold.NodesBefore,
+            ["nodesAfter"] = fold.NodesAfter,
+            ["parametersBefore"] = fold.ParametersBefore,
+            ["parametersAfter"] = fold.ParametersAfter,
+            ["bytesBefore"] = fold.BytesBefore,
+            ["bytesAfter"] = fold.BytesAfter,
+            ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
+            ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
+            ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
+        };
+        AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
+    }
+
+    private static string Status(FoldStatus status) => status switch
+    {
+        FoldStatus.Folded => "folded",
+        FoldStatus.Composed => "composed",
+        FoldStatus.Rewritten => "rewritten",
+        FoldStatus.Declined => "declined",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Unknown status."),
+    };
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,168 @@
+using System.Text.Json;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Cli.Tests;
+
+public sealed class FoldCommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Fold_DenseModel_WritesTheModelAndTheReport()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--report", "report.json");
+        Assert.Equal(0, result.ExitCode);
+        Assert.DoesNotContain("warning", result.Error);
+        Assert.Contains("nodes:      3 → 2", result.Output);
+        Assert.Equal(["Gemm", "Relu"], ModelFile.Read(_folder.File("out.onnx")).Graph.Node.Select(node => node.OpType));
+        using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
+        var root = report.RootElement;
+        Assert.Equal("""{"name":"bn","status":"folded","into":"Gemm","reason":""}""", JsonSerializer.Serialize(root.GetProperty("batchNorms")[0]));
+        Assert.Equal((3, 2), (root.GetProperty("nodesBefore").GetInt32(), root.GetProperty("nodesAfter").GetInt32()));
+        Assert.Equal((32, 16), (root.GetProperty("parametersBefore").GetInt32(), root.GetProperty("parametersAfter").GetInt32()));
+        Assert.InRange(root.GetProperty("maxRelativeDifference").GetDouble(), 0, 1e-5);
+        Assert.InRange(root.GetProperty("maxAbsoluteDifference").GetDouble(), 0, 1e-5);
+    }
+
+    [Fact]
+    public void Fold_OntoItself_ReplacesTheFile()
+    {
+        var path = Write(Model());
+        Assert.Equal(0, Run(path, path).ExitCode);
+        Assert.Equal(2, ModelFile.Read(_folder.File(path)).Graph.Node.Count);
+        Assert.Equal([path], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_InputsFromAFolder_AreUsed()
+    {
+        var inputs = Directory.CreateDirectory(_folder.File("inputs")).FullName;
+        File.WriteAllBytes(Path.Combine(inputs, "input_0.pb"), Google.Protobuf.MessageExtensions.ToByteArray(TensorData.Create("x", [1f, 2f, 3f], 1, 3)));
+        Assert.Contains("in 1 runs", Run(Write(Model()), "out.onnx", "--inputs", "inputs").Output);
+    }
+
+    [Fact]
+    public void Fold_DifferenceAboveTheTolerance_ExitsWith3AndWritesNothing()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--report", "report.json", "--tolerance", "0");
+        Assert.Contains("the output 'y'", result.RequireOneLineOfError(3));
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_NotAnOnnxFile_Fails()
+    {
+        _folder.Write("in.onnx", "This is a letter, not a model.");
+        Fails("in.onnx", "not an ONNX model");
+    }
+
+    [Fact]
+    public void Fold_CutOffFile_Fails()
+    {
+        var path = _folder.File(Write(Model()));
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..200]);
+        Fails("in.onnx", "cut off");
+    }
+
+    [Fact]
+    public void Fold_MissingFile_Fails() => Fails("nothing.onnx", "There is no file");
+
+    [Fact]
+    public void Fold_MissingInitializer_Fails() =>
+        Fails(model => model.Graph.Initializer.RemoveAt(0), "reads 'w', but no node, input or initializer has that name");
+
+    [Fact]
+    public void Fold_ScaleOfTheWrongLength_Fails() =>
+        Fails(model => model.Graph.Initializer[2] = TensorData.Create("gamma", new float[3], 3), "BatchNormalization 'bn' has wrong shapes: the length of scale ('gamma') is 3, but 4 is expected");
+
+    [Fact]
+    public void Fold_CyclicGraph_Fails() => Fails(model => model.Graph.Node[0].Input[0] = "y", "cycle");
+
+    [Fact]
+    public void Fold_AbsurdDimensions_Fails() =>
+        Fails(
+            model =>
+            {
+                model.Graph.Initializer[0].Dims.Clear();
+                model.Graph.Initializer[0].Dims.AddRange([1L << 20, 1L << 20]);
+            },
+            "needs 1099511627776 Float elements");
+
+    [Fact]
+    public void Fold_AbsurdInputDimensions_Fails() =>
+        Fails(
+            model =>
+            {
+                model.Graph.Input.Add(model.Graph.Input[0].Clone());
+                model.Graph.Input[1].Name = "huge";
+                foreach (var size in model.Graph.Input[1].Type.TensorType.Shape.Dim) size.DimValue = 1L << 20;
+            },
+            "No generated inputs fit the model");
+
+    [Fact]
+    public void Fold_ExternalDataOutsideTheFolder_Fails() =>
+        Fails(
+            model =>
+            {
+                var tensor = model.Graph.Initializer[0];
+                tensor.ClearRawData();
+                tensor.DataLocation = TensorProto.Types.DataLocation.External;
+                tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "../weights.bin" });
+            },
+            "'w' lies at '../weights.bin', outside of the model's folder");
+
+    [Fact]
+    public void Fold_ModelThatOnnxRuntimeRefuses_Fails() =>
+        Fails(model => model.Graph.Node[2].OpType = "Relux", "ONNX Runtime cannot load");
+
+    [Fact]
+    public void Fold_NoFolderToWriteTo_Fails()
+    {
+        var result = Run(Write(Model()), "nowhere/out.onnx");
+        Assert.Contains("There is no folder", result.RequireOneLineOfError());
+    }
+
+    private void Fails(Action<ModelProto> spoil, string expected)
+    {
+        var model = Model();
+        spoil(model);
+        Write(model);
+        Fails("in.onnx", expected);
+    }
+
+    // One line on stderr, exit code 1, and nothing in the folder that was not there before.
+    private void Fails(string input, string expected)
+    {
+        var before = _folder.Files();
+        var result = Run(input, "out.onnx", "--report", "report.json");
+        Assert.Contains(expected, result.RequireOneLineOfError());
+        Assert.Equal(before, _folder.Files());
+    }
+
+    private ToolResult Run(params string[] arguments) => Tool.Run(_folder.Path, ["fold", .. arguments]);
+
+    private string Write(ModelProto model)
+    {
+        ModelFile.Write(model, _folder.File("in.onnx"));
+        return "in.onnx";
+    }
+
+    private static ModelProto Model()
+    {
+        var random = new Random(1);
+        var graph = new GraphBuilder("test");
+        var x = graph.Input("x", DataType.Float, "N", 3);
+
+        Value Weight(string name, params long[] shape) =>
+            graph.Initializer(TensorData.Create(name, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => 0.5f + random.NextSingle()).ToArray(), shape));
+        var h = graph.Node("Gemm", [x, Weight("w", 3, 4), Weight("c", 4)]);
+        h = graph.Named("bn", "BatchNormalization", [h, Weight("gamma", 4), Weight("beta", 4), Weight("mean", 4), Weight("variance", 4)]);
+        graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", 4);
+        return graph.Build();
+    }
+}
