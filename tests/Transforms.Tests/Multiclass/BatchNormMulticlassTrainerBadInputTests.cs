@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
@@ -62,29 +61,5 @@ public sealed class BatchNormMulticlassTrainerBadInputTests
             .Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { Network = network }))
             .Fit(_ml.Data.LoadFromEnumerable(Clouds.Create(50))));
         Assert.Contains("gives 5 values for a row, but 3 are needed", exception.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Save_ClassWithoutAText_SaysSo()
-    {
-        // A key made by hand: MapValueToKey never gives a key to a missing value.
-        var rows = Clouds.Create(40).Select((row, i) => new Keyed { Features = row.Features, Label = (uint)(i % 3) });
-        var definition = SchemaDefinition.Create(typeof(Keyed));
-        ReadOnlyMemory<char>[] names = ["red".AsMemory(), default, "green".AsMemory()];
-        definition["Label"].AddAnnotation(
-            "KeyValues", new VBuffer<ReadOnlyMemory<char>>(3, names), new VectorDataViewType(TextDataViewType.Instance, 3));
-        var data = _ml.Data.LoadFromEnumerable(rows, definition);
-        using var model = _ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick).Fit(data);
-        var exception = Assert.Throws<InvalidOperationException>(() => Models.SaveAndLoad(_ml, model, data.Schema, out _));
-        Assert.Contains("empty text", exception.Message, StringComparison.Ordinal);
-    }
-
-    private sealed class Keyed
-    {
-        [VectorType(2)]
-        public float[] Features { get; set; } = [];
-
-        [KeyType(3)]
-        public uint Label { get; set; }
     }
 }

@@ -123,6 +123,17 @@ public sealed class BatchNormMulticlassTrainerTests
     }
 
     [Fact]
+    public void SaveAndLoad_KeysWithoutValues_KeepTheKeys()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Clouds.Create(120).Select((row, i) => new Keyed { Features = row.Features, Label = (uint)(i % 4 % 3) }));
+        using var model = _ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { Epochs = 5 }).Fit(data);
+        var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
+        Assert.Equal(["0", "1", "2"], Slots(model.Transform(data).Schema["Score"]));
+        Assert.Equal(3, model.Transform(data).GetColumn<uint>("PredictedLabel").Distinct().Count());
+        Assert.Equal(model.Transform(data).GetColumn<uint>("PredictedLabel"), loaded.Transform(data).GetColumn<uint>("PredictedLabel"));
+    }
+
+    [Fact]
     public void Predict_SingleRows_EqualsTransform()
     {
         var rows = Clouds.Create(100);
@@ -186,6 +197,15 @@ public sealed class BatchNormMulticlassTrainerTests
         VBuffer<ReadOnlyMemory<char>> names = default;
         column.GetKeyValues(ref names);
         return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+
+    private sealed class Keyed
+    {
+        [VectorType(2)]
+        public float[] Features { get; set; } = [];
+
+        [KeyType(3)]
+        public uint Label { get; set; }
     }
 
     private sealed class Prediction

@@ -10,6 +10,7 @@ public sealed class BatchNormRegressionTrainerTests
     private static readonly BatchNormNetworkOptions Quick = new()
     {
         HiddenLayers = [32, 16],
+        BatchSize = 32,
         Epochs = 40,
         Patience = 0,
         Optimizer = Optimizer.AdamW(1e-2f),
