@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.StandIns.Tests;
 
 public sealed class PublicSurfaceTests
 {
-    private static readonly Dictionary<string, PublicType> _real = PublicSurface.Read(
+    private static readonly Dictionary<string, PublicType> Real = PublicSurface.Read(
         Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "public-api"), "*.txt").SelectMany(File.ReadLines));
 
     [Fact]
@@ -18,7 +18,7 @@ public sealed class PublicSurfaceTests
         var ours = PublicSurface.Read(PublicSurface.Describe(assemblies.SelectMany(a => a.GetTypes())));
 
         Assert.InRange(ours.Count, 90, 1000);
-        Assert.Empty(PublicSurface.Missing(ours, _real));
+        Assert.Empty(PublicSurface.Missing(ours, Real));
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class PublicSurfaceTests
                     + " where TLastTransformer : class, Microsoft.ML.ITransformer",
                 "type: sealed class Microsoft.ML.MadeUp",
             ],
-            PublicSurface.Missing(PublicSurface.Read(MadeUp.ReplaceLineEndings("\n").Split('\n')), _real));
+            PublicSurface.Missing(PublicSurface.Read(MadeUp.ReplaceLineEndings("\n").Split('\n')), Real));
     }
 
     [Fact]

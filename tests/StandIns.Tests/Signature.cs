@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.StandIns.Tests;
 /// <summary>Types, parameters and members as the lists of ML.NET's public surface write them.</summary>
 internal static class Signature
 {
-    private static readonly Dictionary<Type, string> _keywords = new (Type Type, string Keyword)[]
+    private static readonly Dictionary<Type, string> Keywords = new (Type Type, string Keyword)[]
     {
         (typeof(void), "void"), (typeof(object), "object"), (typeof(string), "string"), (typeof(bool), "bool"), (typeof(char), "char"),
         (typeof(sbyte), "sbyte"), (typeof(byte), "byte"), (typeof(short), "short"), (typeof(ushort), "ushort"), (typeof(int), "int"),
@@ -23,7 +23,7 @@ internal static class Signature
             return $"{Name(value)}?";
         if (type.IsGenericParameter)
             return type.Name;
-        if (_keywords.TryGetValue(type, out var keyword))
+        if (Keywords.TryGetValue(type, out var keyword))
             return keyword;
         var arguments = type.GetGenericArguments().Skip(type.DeclaringType?.GetGenericArguments().Length ?? 0).Select(Name).ToArray();
         var name = type.Name.Split('`')[0] + (arguments.Length == 0 ? "" : $"<{string.Join(", ", arguments)}>");
