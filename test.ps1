@@ -15,7 +15,7 @@ $HangTimeout = '10m'
 $Results = Join-Path $Root 'TestResults'
 # What dotnet test says of itself, every time.
 $Chatter = "^\s*$|^No test matches the given testcase filter|^A total of [0-9]+ test files|^Test run for|^Additionally, path to test adapters|^Results File|^Data collector 'Blame' message: All tests"
-# Advisories, and a mirror that has the next version up: shown, but no reason to fail.
+# Advisories, and a mirror that has the next version up: no reason to fail.
 $Strict = @('-warnAsError', '-warnNotAsError:NU1603;NU1900;NU1901;NU1902;NU1903;NU1904')
 
 $Passed = 0

@@ -59,7 +59,7 @@ find_test_projects() {
   done
 }
 
-# Advisories, and a mirror that has the next version up: shown, but no reason to fail.
+# Advisories, and a mirror that has the next version up: no reason to fail.
 strict=(-warnAsError "-warnNotAsError:NU1603;NU1900;NU1901;NU1902;NU1903;NU1904")
 
 build_everything() {

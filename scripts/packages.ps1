@@ -97,14 +97,15 @@ function Invoke-Sdk([string] $Verb, [string[]] $Options) {
   }
 }
 
-# Builds a project or the solution; says whether it could. MSBuild's summary says again what it has said before, so each line is shown once.
+# Builds a project or the solution and says whether it could. It says something only if it fails, and each line once (MSBuild's summary
+# says again what was said before).
 function Invoke-Build([string] $What, [string[]] $Options) {
   $lines = @(Invoke-Sdk 'build' (@($What) + @($Options | Where-Object { $_ }) + @('-c', 'Release', '-v', 'quiet', '-nologo', '-nodeReuse:false')))
-  $ok = $LASTEXITCODE -eq 0
+  if ($LASTEXITCODE -eq 0) { return $true }
   $shown = @($lines | Where-Object { $_ -match ': (error|warning) |error MSB' } | Select-Object -Unique)
-  if ($shown.Count -eq 0 -and -not $ok) { $shown = $lines }
+  if ($shown.Count -eq 0) { $shown = $lines }
   foreach ($line in $shown) { Say $line }
-  return $ok
+  return $false
 }
 
 # One run.ps1 or test.ps1 at a time in this folder.

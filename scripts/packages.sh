@@ -246,12 +246,12 @@ forget_builds() {
   done
 }
 
-# Builds a project or the solution: build WHAT OPTION ... MSBuild's summary says again what it has said before, so each line is shown once.
+# Builds a project or the solution: build WHAT OPTION ... It says something only if it fails, and each line once (MSBuild's summary says
+# again what was said before).
 build() {
-  local code=0
-  sdk build "$@" -c Release -v quiet -nologo -nodeReuse:false >"$state/build.log" 2>&1 || code=$?
-  grep -E ': (error|warning) |error MSB' "$state/build.log" | awk '!seen[$0]++' >&2 || [ "$code" = 0 ] || cat "$state/build.log" >&2
-  return "$code"
+  sdk build "$@" -c Release -v quiet -nologo -nodeReuse:false >"$state/build.log" 2>&1 && return
+  grep -E ': (error|warning) |error MSB' "$state/build.log" | awk '!seen[$0]++' >&2 || cat "$state/build.log" >&2
+  return 1
 }
 
 # Sets $packages and makes the repository build with them.
