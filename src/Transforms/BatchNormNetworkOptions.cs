@@ -81,7 +81,7 @@ public sealed record BatchNormNetworkOptions
         if (Network is null)
         {
             return Trainer.Network.ForTable(
-                features, HiddenLayers!, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout);
+                features, HiddenLayers!, outputs, Activation, BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout);
         }
 
         if (Network.InputShape.Count != features)

@@ -23,7 +23,7 @@ public sealed record MaxPoolLayer(int Size) : Layer
     /// <inheritdoc/>
     /// <remarks>
     /// Backward each dy goes to the position that won its window; MaxPool says which, counted through the whole tensor. Where windows overlap
-    /// one position may win several, and their dy add up.
+    /// one position may win several, and their dy add up; where they do not, MaxUnpool puts each in its place.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
@@ -32,11 +32,12 @@ public sealed record MaxPoolLayer(int Size) : Layer
         return new Differentiable(outputs[0], (dy, inputNeeded) =>
         {
             if (!inputNeeded) return Value.None;
+            if (Stride >= Size) return nodes.Named("dx", "MaxUnpool", [dy, outputs[1], nodes.Node("Shape", [x])], Window(site));
             var flat = nodes.Integers(-1);
             var zeros = nodes.Node("ConstantOfShape", [nodes.Node("Shape", [nodes.Node("Reshape", [x, flat])])]);
             var winners = nodes.Node("Reshape", [outputs[1], flat]);
             var slopes = nodes.Node("Reshape", [dy, flat]);
-            var dx = nodes.Node("ScatterElements", [zeros, winners, slopes], ("axis", 0), ("reduction", Stride < Size ? "add" : "none"));
+            var dx = nodes.Node("ScatterElements", [zeros, winners, slopes], ("axis", 0), ("reduction", "add"));
             return nodes.Named("dx", "Reshape", [dx, nodes.Integers([-1, .. site.Input.Sizes])]);
         });
     }
