@@ -18,7 +18,10 @@ public sealed record BatchNormNetworkOptions
     /// <summary>A column of Single with a weight from 0 for each row; null (the default) = all rows count the same.</summary>
     public string? ExampleWeightColumnName { get; init; }
 
-    /// <summary>The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, otherwise 256, 128.</summary>
+    /// <summary>
+    /// The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, 256, 128 for more, 128, 64 for
+    /// regression.
+    /// </summary>
     public IReadOnlyList<int>? HiddenLayers { get; init; }
 
     /// <summary>
@@ -37,20 +40,29 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The batch normalizations.</summary>
     public BatchNormOptions BatchNorm { get; init; } = new();
 
-    /// <summary>The rate of a dropout in front of the last layer, from 0 (the default: none) to below 1.</summary>
-    public float Dropout { get; init; }
+    /// <summary>
+    /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task: 0.5 for regression,
+    /// otherwise none.
+    /// </summary>
+    public float? Dropout { get; init; }
 
     /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
     public int BatchSize { get; init; } = 128;
 
-    /// <summary>The most passes over the rows. Default: 30.</summary>
-    public int Epochs { get; init; } = 30;
+    /// <summary>The most passes over the rows; null (the default) = by the task: 60 for regression, otherwise 30.</summary>
+    public int? Epochs { get; init; }
 
-    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8.</summary>
-    public int Patience { get; init; } = 8;
+    /// <summary>
+    /// Epochs without a better validation loss after which training stops; 0 = never; null (the default) = by the task: 8 for two classes,
+    /// otherwise never.
+    /// </summary>
+    public int? Patience { get; init; }
 
-    /// <summary>The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1.</summary>
-    public double ValidationFraction { get; init; } = 0.1;
+    /// <summary>
+    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1; null (the default) = by the task: none for regression,
+    /// otherwise 0.1.
+    /// </summary>
+    public double? ValidationFraction { get; init; }
 
     /// <summary>
     /// The optimizer; null (the default) = AdamW with a learning rate by the task: 1e-3 for two classes, otherwise 3e-3.
@@ -62,6 +74,15 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
     public bool Standardize { get; init; } = true;
+
+    /// <summary>
+    /// How many standard deviations from the mean a standardized feature may be before it is cut off; infinity = never. Default: 5. Without
+    /// effect where <see cref="Standardize"/> is off.
+    /// </summary>
+    public float ClipStandardDeviations { get; init; } = 5;
+
+    /// <summary>The largest norm of all gradients together; larger ones are scaled down to it. Null (the default) = no limit.</summary>
+    public float? GradientNorm { get; init; }
 
     /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
     public int Seed { get; init; }
@@ -81,7 +102,7 @@ public sealed record BatchNormNetworkOptions
         if (Network is null)
         {
             return Trainer.Network.ForTable(
-                features, HiddenLayers!, outputs, Activation, BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout);
+                features, HiddenLayers!, outputs, Activation, BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout!.Value);
         }
 
         if (Network.InputShape.Count != features)
@@ -94,13 +115,15 @@ public sealed record BatchNormNetworkOptions
     internal TrainingOptions ToTrainingOptions() => new()
     {
         BatchSize = BatchSize,
-        Epochs = Epochs,
-        Patience = Patience,
-        ValidationFraction = ValidationFraction,
+        Epochs = Epochs!.Value,
+        Patience = Patience!.Value,
+        ValidationFraction = ValidationFraction!.Value,
         Optimizer = Optimizer!,
         Schedule = Schedule!,
         Statistics = BatchNorm.Statistics,
         Standardize = Standardize,
+        ClipStandardDeviations = ClipStandardDeviations,
+        GradientNorm = GradientNorm,
         Seed = Seed,
         Device = Device,
         Progress = Progress,

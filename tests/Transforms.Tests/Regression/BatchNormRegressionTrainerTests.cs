@@ -13,6 +13,8 @@ public sealed class BatchNormRegressionTrainerTests
         BatchSize = 32,
         Epochs = 40,
         Patience = 0,
+        Dropout = 0,
+        ValidationFraction = 0.1,
         Optimizer = Optimizer.AdamW(1e-2f),
         Device = Device.Cpu,
     };
