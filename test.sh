@@ -18,7 +18,7 @@ results="$root/TestResults"
 # What dotnet test says of itself, every time.
 chatter="^$|^No test matches the given testcase filter|^A total of [0-9]+ test files|^Test run for|^Additionally, path to test adapters|^Results File|^Data collector 'Blame' message: All tests"
 # Independent implementations that tests compare with, as Debian packages. Tests skip what is missing, saying so.
-referees=(python3-onnx)
+referees=(python3-onnx libonnx-testdata)
 
 passed=0 failed=0 skipped=0
 failures=()

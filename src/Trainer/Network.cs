@@ -10,7 +10,7 @@ namespace MlNetBatchNorm.Trainer;
 /// </code>
 /// A network is immutable; every call returns a longer one.
 /// </summary>
-public sealed class Network
+public sealed partial class Network
 {
     private readonly Layer[] _layers;
 
@@ -39,6 +39,9 @@ public sealed class Network
     /// </summary>
     public int MinimumBatchRows =>
         AllSites.Any(site => site.Layer is BatchNormLayer { Frozen: false } && site.Input.Positions == 1) ? 2 : 1;
+
+    /// <summary>Whether there is a batch normalization whose statistics follow the data.</summary>
+    public bool HasStatistics => AllSites.Any(site => site.Layer is BatchNormLayer { Frozen: false });
 
     /// <summary>All parameters, in the order of the layers.</summary>
     public IReadOnlyList<Parameter> Parameters => [.. Sites.SelectMany(site => site.Parameters)];
@@ -95,45 +98,28 @@ public sealed class Network
         return new Network(InputShape, [.. _layers, layer]);
     }
 
-    /// <summary>Adds a fully connected layer.</summary>
-    /// <param name="units">Its outputs for each row.</param>
-    /// <param name="bias">Whether it has a bias; null = unless a batch normalization follows.</param>
-    public Network Dense(int units, bool? bias = null)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(units);
-        return Add(new DenseLayer(units) { Bias = bias });
-    }
-
-    /// <summary>Adds a batch normalization. For its other variants add a <see cref="BatchNormLayer"/> with <see cref="Add"/>.</summary>
-    /// <param name="epsilon">Added to the variance under the root.</param>
-    /// <param name="zeroGamma">Whether gamma starts at 0 rather than 1; see <see cref="BatchNormLayer.ZeroGamma"/>.</param>
-    public Network BatchNorm(float epsilon = 1e-5f, bool zeroGamma = false) => Add(new BatchNormLayer { Epsilon = epsilon, ZeroGamma = zeroGamma });
-
-    /// <summary>Adds an activation.</summary>
-    public Network Activation(Activation function) => Add(new ActivationLayer(function));
-
-    /// <summary>Adds a dropout, which is active in training only.</summary>
-    /// <param name="rate">The probability of a value being set to 0, from 0 to below 1.</param>
-    public Network Dropout(float rate) => Add(new DropoutLayer(rate));
-
     /// <summary>A table of the layers: name, output shape, parameters.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
         Row("layer", "output", "parameters");
         Row("input", InputShape.ToString(), "0");
-        foreach (var site in Sites)
-            Row(site.Name, site.Output.ToString(), site.Parameters.Sum(parameter => (long)parameter.Count).ToString("N0", CultureInfo.InvariantCulture));
+        foreach (var site in AllSites)
+            Row(site.Name, site.Output.ToString(), Count(site));
         Row("total", string.Empty, Parameters.Sum(parameter => (long)parameter.Count).ToString("N0", CultureInfo.InvariantCulture));
         return text.ToString();
 
+        // The parameters of a layer with others inside stand in their rows.
+        static string Count(LayerSite site) =>
+            (site.Layer.InnerSites(site).Count > 0 ? 0 : site.Parameters.Sum(parameter => (long)parameter.Count)).ToString("N0", CultureInfo.InvariantCulture);
+
         void Row(string name, string shape, string count) =>
-            text.Append(CultureInfo.InvariantCulture, $"{name,-20} {shape,-16} {count,12}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{name,-32} {shape,-16} {count,12}\n");
     }
 
     /// <summary>The same layers as the inside of another layer.</summary>
     /// <param name="outer">The name of the place of the other layer.</param>
-    internal IReadOnlyList<LayerSite> SitesInside(string outer) => [.. Sites.Select(site => site with { Name = $"{outer}/{site.Name}" })];
+    internal IReadOnlyList<LayerSite> SitesInside(string outer) => [.. Sites.Select(site => site with { Name = $"{outer}/{site.Name}", IsFirst = false })];
 
     private static IEnumerable<LayerSite> WithInner(LayerSite site) => [site, .. site.Layer.InnerSites(site).SelectMany(WithInner)];
 
@@ -159,7 +145,7 @@ public sealed class Network
                 throw new ArgumentException($"Layer '{name}' does not fit: {exception.Message}", exception);
             }
 
-            sites[i] = new LayerSite(layer, name, shape, output, layers[(i + 1)..]);
+            sites[i] = new LayerSite(layer, name, shape, output, layers[(i + 1)..]) { IsFirst = i == 0 };
             shape = output;
         }
 

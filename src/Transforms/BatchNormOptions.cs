@@ -11,6 +11,20 @@ public sealed record BatchNormOptions
     /// <summary>Added to the variance under the root. Default: 1e-5.</summary>
     public float Epsilon { get; init; } = 1e-5f;
 
+    /// <summary>Whether a learned gamma scales the normalized values. Default: true.</summary>
+    public bool Scale { get; init; } = true;
+
+    /// <summary>Whether a learned beta is added. Default: true.</summary>
+    public bool Center { get; init; } = true;
+
+    /// <summary>
+    /// Rows in a slice of the mini-batch that is normalized by itself, at least 2; null (the default) = the mini-batch as a whole. For large
+    /// batches; see <see cref="BatchNormLayer.GhostBatchSize"/>.
+    /// </summary>
+    public int? GhostBatchSize { get; init; }
+
     /// <summary>Where they stand. Default: before the activation, as in the paper.</summary>
     public BatchNormPlacement Placement { get; init; } = BatchNormPlacement.BeforeActivation;
+
+    internal BatchNormLayer CreateLayer() => new() { Epsilon = Epsilon, Scale = Scale, Center = Center, GhostBatchSize = GhostBatchSize };
 }

@@ -123,10 +123,37 @@ public sealed class TransformTests
         Assert.Equal("twice 40", mapping.Fit(Data).Transform(Data).GetColumn<string>("Said").First());
     }
 
+    [Fact]
+    public void CustomMapping_OutputDefinition_MakesAnySchemaShapeAndKeysCountFromZero()
+    {
+        // How a third party gets a SchemaShape.Column, which has no public constructor: this is its promise before Fit.
+        var definition = SchemaDefinition.Create(typeof(Predicted));
+        definition["PredictedLabel"].ColumnType = new KeyDataViewType(typeof(uint), 2);
+        definition["PredictedLabel"].AddAnnotation("KeyValues", new VBuffer<ReadOnlyMemory<char>>(2, ["no".AsMemory(), "yes".AsMemory()]),
+            new VectorDataViewType(TextDataViewType.Instance, 2));
+        var mapping = _ml.Transforms.CustomMapping<Nothing, Predicted>((_, predicted) => predicted.PredictedLabel = 1, null, null, definition);
+        var shape = mapping.GetOutputSchema(new SchemaShape([]));
+        var scored = mapping.Append(_ml.Transforms.Conversion.MapKeyToValue("Said", "PredictedLabel")).Fit(Data).Transform(Data);
+
+        Assert.Equal(["Score Scalar Single False ", "PredictedLabel Scalar UInt32 True KeyValues"],
+            shape.OrderByDescending(c => c.Name).Select(c => $"{c.Name} {c.Kind} {c.ItemType} {c.IsKey} {string.Join(",", c.Annotations.Select(a => a.Name))}"));
+        Assert.Equal("yes", scored.GetColumn<string>("Said").First());
+        Assert.Equal(2u, scored.GetColumn<uint>("PredictedLabel").First());
+    }
+
     private static bool Near(float expected, float actual) => Math.Abs(expected - actual) < 1e-6;
 
     private EstimatorChain<ColumnConcatenatingTransformer> Pipeline() => _ml.Transforms.Categorical.OneHotEncoding("City")
         .Append(_ml.Transforms.ReplaceMissingValues("Age", replacementMode: MissingValueReplacingEstimator.ReplacementMode.Mean))
         .AppendCacheCheckpoint(_ml)
         .Append(_ml.Transforms.Concatenate("Features", "City", "Age", "Usage"));
+
+    private sealed class Nothing;
+
+    private sealed class Predicted
+    {
+        public float Score { get; set; }
+
+        public uint PredictedLabel { get; set; }
+    }
 }

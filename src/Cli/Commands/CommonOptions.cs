@@ -31,10 +31,18 @@ internal static class CommonOptions
 
     /// <summary>Rejects numbers out of a range.</summary>
     public static void RequireRange<T>(this Option<T> option, T least, T most)
-        where T : IComparable<T> =>
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens.Count > 0 && result.GetValueOrDefault<T>() is { } value && (value.CompareTo(least) < 0 || value.CompareTo(most) > 0))
-                result.AddError(FormattableString.Invariant($"{option.Name} is {value}, but must be from {least} to {most}."));
-        });
+        where T : struct, IComparable<T> =>
+        option.Validators.Add(result => RequireRange(result, result.GetValueOrDefault<T>(), least, most));
+
+    /// <summary>Rejects numbers out of a range; the option may be left out.</summary>
+    public static void RequireRange<T>(this Option<T?> option, T least, T most)
+        where T : struct, IComparable<T> =>
+        option.Validators.Add(result => RequireRange(result, result.GetValueOrDefault<T?>(), least, most));
+
+    private static void RequireRange<T>(OptionResult result, T? given, T least, T most)
+        where T : struct, IComparable<T>
+    {
+        if (result.Tokens.Count > 0 && given is { } value && (value.CompareTo(least) < 0 || value.CompareTo(most) > 0))
+            result.AddError(FormattableString.Invariant($"{result.Option.Name} is {value}, but must be from {least} to {most}."));
+    }
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using CsvHelper;
-using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Transforms.Tables;
 
@@ -26,26 +25,9 @@ internal static class ScoreCommand
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
             foreach (var unknown in prediction.UnknownValues) Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
             var path = arguments.GetRequiredValue(output);
-            Write(path, prediction);
-            Console.Error.WriteLine($"{prediction.Scores.Length.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
+            PredictionTable.Write(path, prediction);
+            Console.Error.WriteLine($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
         });
         return command;
     }
-
-    private static void Write(string path, TablePrediction prediction) => AtomicFile.Write(path, stream =>
-    {
-        using var text = new StreamWriter(stream, leaveOpen: true);
-        using var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true);
-        csv.WriteField("PredictedLabel");
-        csv.WriteField("Probability");
-        csv.WriteField("Score");
-        csv.EndRecord();
-        for (var row = 0; row < prediction.Scores.Length; row++)
-        {
-            csv.WriteField(prediction.PredictedClass(row));
-            csv.WriteField(prediction.Probabilities[row]);
-            csv.WriteField(prediction.Scores[row]);
-            csv.EndRecord();
-        }
-    });
 }

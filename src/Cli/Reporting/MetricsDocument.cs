@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -22,9 +23,10 @@ internal sealed class MetricsDocument
         var export = trained.Network.Export;
         return new MetricsDocument(new JsonObject
         {
-            ["task"] = "binary",
+            ["task"] = TaskNames.NameOf(trained.Schema.Label.Task),
             ["label"] = trained.Schema.Label.Column,
             ["positiveClass"] = trained.Schema.Label.PositiveClass,
+            ["classes"] = new JsonArray([.. trained.Schema.Label.Classes.Select(name => (JsonNode)name)]),
             ["trainingRows"] = trained.TrainingRows,
             ["testRows"] = trained.TestRows,
             ["features"] = trained.Schema.Features.FeatureCount,

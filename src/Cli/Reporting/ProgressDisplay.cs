@@ -21,7 +21,7 @@ internal abstract class ProgressDisplay : IDisposable
         if (report.Validation is not { } validation) return text;
         text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {validation.Loss:0.0000}");
         foreach (var (name, value) in validation.Metrics.Where(metric => metric.Key != "logLoss"))
-            text += string.Create(CultureInfo.InvariantCulture, $"  {(name == "auc" ? "AUC" : name)} {value:0.0000}");
+            text += $"  {Figure.Name(name)} {Figure.Value(name, value)}";
         return report.IsBest ? $"{text}  *" : text;
     }
 

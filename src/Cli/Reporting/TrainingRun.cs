@@ -28,7 +28,7 @@ internal static class TrainingRun
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{training.RowCount + test.RowCount:N0} rows and {training.Columns.Count} columns read: {training.RowCount:N0} rows to learn from, {test.RowCount:N0} to test on"));
-        Console.Error.WriteLine($"predicting {schema.Label.Column}: positive is {schema.Label.PositiveClass}, negative is {schema.Label.Classes[0]}");
+        Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
         Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         foreach (var report in schema.Reports)
         {
@@ -43,9 +43,7 @@ internal static class TrainingRun
         var best = network.Network.Best;
         var verification = network.Export.Verification;
         Line("best epoch", $"{best.Epoch} of {network.Network.History.Count}, on {network.Network.Device}");
-        Line("test AUC", Number(trained.TestMetrics["auc"]));
-        Line("test accuracy", Number(trained.TestMetrics["accuracy"]));
-        Line("test log-loss", Number(trained.TestMetrics["logLoss"]));
+        foreach (var (name, value) in trained.TestMetrics) Line($"test {Figure.Name(name)}", Figure.Value(name, value));
         Line("batch norms", $"{BatchNorms(network.Export.Unfolded)} before folding, {BatchNorms(network.Export.Folded)} after");
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
@@ -54,9 +52,11 @@ internal static class TrainingRun
         Line("written", string.Join(", ", files));
     }
 
+    private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive
+        ? $"positive is {positive}, negative is {schema.Label.Classes[0]}"
+        : schema.Reports.First(report => report.Kind == ColumnKind.Label).Detail;
+
     private static int BatchNorms(Onnx.Proto.ModelProto model) => model.Graph.Node.Count(node => node.OpType == "BatchNormalization");
 
-    private static void Line(string name, string value) => Console.WriteLine($"{name,-18} {value}");
-
-    private static string Number(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
+    private static void Line(string name, string value) => Console.WriteLine($"{name,-20} {value}");
 }

@@ -13,7 +13,7 @@ public static class InputGenerator
     private const long LargestTensor = 1L << 28;
 
     // Rows first, then every other open size.
-    private static readonly (long Rows, long Others)[] _sizes =
+    private static readonly (long Rows, long Others)[] Sizes =
         [(2, 32), (3, 64), (1, 32), (1, 64), (2, 8), (3, 16), (1, 8), (1, 224), (2, 3), (2, 2), (1, 1), (4, 4), (5, 128)];
 
     /// <summary>Runs a model on generated inputs: twice, with two different choices of the open sizes where there are any.</summary>
@@ -26,7 +26,7 @@ public static class InputGenerator
         var runs = new List<(IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>)>();
         var open = session.Inputs.Any(input => input.Shape.Any(size => size.Size is null));
         ModelRunException? failure = null;
-        foreach (var (rows, others) in open ? _sizes : [(1, 1), (1, 1)])
+        foreach (var (rows, others) in open ? Sizes : [(1, 1), (1, 1)])
         {
             if (Generate(session.Inputs, rows, others, random) is not { } inputs) continue;
             try

@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// </summary>
 public static class ModelComparison
 {
-    private static readonly SessionSettings _unoptimized = new() { Optimization = GraphOptimization.None, Threads = 0, Spinning = false };
+    private static readonly SessionSettings Unoptimized = new() { Optimization = GraphOptimization.None, Threads = 0, Spinning = false };
 
     /// <summary>Compares two models in memory.</summary>
     /// <param name="reference">The model that is right.</param>
@@ -19,13 +19,13 @@ public static class ModelComparison
     /// <exception cref="ModelRunException">A model fails on given inputs, or on everything that was generated.</exception>
     public static ComparisonResult Compare(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
         Compare(
-            () => OnnxSession.Load(reference, _unoptimized with { Name = "the original model" }),
-            () => OnnxSession.Load(candidate, _unoptimized with { Name = "the folded model" }),
+            () => OnnxSession.Load(reference, Unoptimized with { Name = "the original model" }),
+            () => OnnxSession.Load(candidate, Unoptimized with { Name = "the folded model" }),
             inputs);
 
     /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?)"/>.</summary>
     public static ComparisonResult Compare(string referencePath, string candidatePath, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
-        Compare(() => OnnxSession.Load(referencePath, _unoptimized), () => OnnxSession.Load(candidatePath, _unoptimized), inputs);
+        Compare(() => OnnxSession.Load(referencePath, Unoptimized), () => OnnxSession.Load(candidatePath, Unoptimized), inputs);
 
     private static ComparisonResult Compare(Func<OnnxSession> openReference, Func<OnnxSession> openCandidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)
     {

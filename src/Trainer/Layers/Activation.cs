@@ -14,6 +14,15 @@ public abstract record Activation
     /// <summary>The hyperbolic tangent.</summary>
     public static Activation Tanh { get; } = new TanhActivation();
 
+    /// <summary>x·Φ(x), with Φ the normal distribution.</summary>
+    public static Activation Gelu { get; } = new GeluActivation();
+
+    /// <summary>x / (1 + e^−x), also called swish.</summary>
+    public static Activation Silu { get; } = new SiluActivation();
+
+    /// <summary>log(1 + e^x).</summary>
+    public static Activation Softplus { get; } = new SoftplusActivation();
+
     /// <summary>x itself.</summary>
     public static Activation Identity { get; } = new IdentityActivation();
 
@@ -27,16 +36,19 @@ public abstract record Activation
     /// <param name="slope">The slope for negative inputs, from 0 to below 1. Default: 0.01.</param>
     public static Activation LeakyRelu(float slope = 0.01f) => new LeakyReluActivation(slope);
 
-    /// <summary>Reads a name: relu, leakyrelu, sigmoid, tanh or identity (in any case).</summary>
+    /// <summary>Reads a name: relu, leakyrelu, gelu, silu, softplus, sigmoid, tanh or identity (in any case).</summary>
     /// <exception cref="FormatException">Another name.</exception>
     public static Activation Parse(string name) => name?.ToUpperInvariant() switch
     {
         "RELU" => Relu,
         "LEAKYRELU" => LeakyRelu(),
+        "GELU" => Gelu,
+        "SILU" => Silu,
+        "SOFTPLUS" => Softplus,
         "SIGMOID" => Sigmoid,
         "TANH" => Tanh,
         "IDENTITY" => Identity,
-        _ => throw new FormatException($"'{name}' is not an activation; use relu, leakyrelu, sigmoid, tanh or identity."),
+        _ => throw new FormatException($"'{name}' is not an activation; use relu, leakyrelu, gelu, silu, softplus, sigmoid, tanh or identity."),
     };
 
     /// <summary>Emits y = f(x).</summary>

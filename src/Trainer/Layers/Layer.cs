@@ -19,7 +19,7 @@ public abstract record Layer
     /// <exception cref="ArgumentException">The layer does not take such a shape; the message says what it takes.</exception>
     public abstract SampleShape OutputShape(SampleShape input);
 
-    /// <summary>The parameters the layer has at its place in the network.</summary>
+    /// <summary>The parameters the layer itself has at its place in the network, without those of layers inside it.</summary>
     public virtual IEnumerable<Parameter> Parameters(LayerSite site) => [];
 
     /// <summary>The layers inside this one, at their places; none for most kinds.</summary>

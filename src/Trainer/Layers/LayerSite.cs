@@ -8,6 +8,9 @@ namespace MlNetBatchNorm.Trainer;
 /// <param name="Following">The layers behind it, nearest first.</param>
 public sealed record LayerSite(Layer Layer, string Name, SampleShape Input, SampleShape Output, IReadOnlyList<Layer> Following)
 {
+    /// <summary>Whether it is the first layer of the whole network, which gets the features as they are.</summary>
+    public bool IsFirst { get; init; }
+
     /// <summary>
     /// Whether the next layer takes away any constant added to a channel: a batch normalization. A bias in front of it has zero gradient and
     /// is left out (Ioffe and Szegedy 2015, section 3.2). A frozen one subtracts a mean that does not follow, so the bias counts there.
@@ -21,9 +24,12 @@ public sealed record LayerSite(Layer Layer, string Name, SampleShape Input, Samp
     public bool FeedsRectifier =>
         Following.SkipWhile(layer => layer is BatchNormLayer).FirstOrDefault() is ActivationLayer { Function.IsRectifier: true };
 
-    /// <summary>The parameters, under their full names.</summary>
+    /// <summary>The parameters, under their full names, and those of the layers inside.</summary>
     public IReadOnlyList<Parameter> Parameters =>
-        [.. Layer.Parameters(this).Select(parameter => parameter with { Name = FullName(parameter.Name) })];
+    [
+        .. Layer.Parameters(this).Select(parameter => parameter with { Name = FullName(parameter.Name) }),
+        .. Layer.InnerSites(this).SelectMany(site => site.Parameters),
+    ];
 
     /// <summary>The full name of one of the layer's parameters: <c>dense1.weight</c>.</summary>
     public string FullName(string parameter) => $"{Name}.{parameter}";

@@ -6,6 +6,9 @@ namespace MlNetBatchNorm.Trainer;
 /// <summary>Trains networks: the loop around <see cref="TrainingStep"/>.</summary>
 public static class NetworkTrainer
 {
+    // Enough for the mean of a channel to be known to a fortieth of its deviation.
+    private const int StatisticsSample = 2048;
+
     /// <summary>Trains a network.</summary>
     /// <param name="network">The architecture.</param>
     /// <param name="loss">What to make small.</param>
@@ -30,6 +33,9 @@ public static class NetworkTrainer
         ArgumentNullException.ThrowIfNull(rows);
         options ??= new TrainingOptions();
         options.Validate();
+        if (options.BatchSize < network.MinimumBatchRows)
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
         RequireFit(network, rows);
         loss.RequireOutputs(network.OutputShape.Count);
         var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
@@ -57,14 +63,36 @@ public static class NetworkTrainer
         using var step = new TrainingStep(
             network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm);
         using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
-        var history = Run(step, evaluation, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
+        var warnings = new List<TrainingWarning>();
+        Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
+        using var population = options.Statistics.IsPopulation && network.HasStatistics
+            ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
+            : null;
+        var history = Run(
+            step, evaluation, population, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
+        if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
+        {
+            using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample);
+            Warn(BatchNormDiagnosis.AfterTraining(network, best, sample.Measure(name => best[name]), options.StatisticsTolerance));
+        }
+
         if (targets is not null) best = targets.Restore(network, best);
-        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice);
+        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice) { Warnings = warnings };
+
+        void Warn(IEnumerable<TrainingWarning> found)
+        {
+            foreach (var warning in found)
+            {
+                warnings.Add(warning);
+                options.Warning?.Invoke(warning);
+            }
+        }
     }
 
     private static List<EpochReport> Run(
         TrainingStep step,
         EvaluationStep? evaluation,
+        PopulationStatistics? population,
         MiniBatches batches,
         Network network,
         TrainingOptions options,
@@ -78,6 +106,7 @@ public static class NetworkTrainer
         for (var epoch = 1; epoch <= options.Epochs; epoch++)
         {
             var loss = RunEpoch(step, batches, options, epoch, cancellation);
+            if (evaluation is not null || epoch == options.Epochs) SetStatistics(step, population);
             var measured = evaluation?.Run(step.Current);
             if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
             var isBest = measured is null || stopping.IsBest(measured.Loss);
@@ -89,6 +118,13 @@ public static class NetworkTrainer
         }
 
         return history;
+    }
+
+    // Validation runs on the statistics that would be exported, so these are set before it.
+    private static void SetStatistics(TrainingStep step, PopulationStatistics? population)
+    {
+        if (population is null) return;
+        foreach (var (name, values) in population.Measure(name => step.Parameter(name).ToArray())) values.CopyTo(step.Parameter(name));
     }
 
     private static double RunEpoch(TrainingStep step, MiniBatches batches, TrainingOptions options, int epoch, CancellationToken cancellation)

@@ -59,6 +59,34 @@ public sealed class TrainedNetwork
     /// <summary>The device it was trained on.</summary>
     public Device Device { get; }
 
+    /// <summary>What is probably not as meant; empty when nothing was found.</summary>
+    public IReadOnlyList<TrainingWarning> Warnings { get; internal init; } = [];
+
+    /// <summary>
+    /// The same network with the running statistics of its batch normalizations replaced by those of given rows, measured with frozen weights
+    /// and without dropout: E = mean of μ over mini-batches, Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10).
+    /// </summary>
+    /// <param name="rows">The rows, as they go into the network (not standardized); usually those it was trained on. Targets are not looked at.</param>
+    /// <param name="batchSize">Rows in a mini-batch. Default: 128.</param>
+    /// <returns>A new network; this one stays as it is.</returns>
+    /// <exception cref="ArgumentException">The rows do not fit the network, or are too few to have a variance.</exception>
+    public TrainedNetwork RecomputeStatistics(LabeledRows rows, int batchSize = 128)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        if (!rows.Shape.Equals(Network.InputShape))
+            throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
+        if (!Network.HasStatistics) return this;
+        var settings = new SessionSettings { Device = Device, Threads = TrainingStep.ThreadsFor(Network, batchSize) };
+        using var population = new PopulationStatistics(Network, Standardization?.Apply(rows) ?? rows, batchSize, new Random(0), settings);
+        var parameters = new Dictionary<string, float[]>(Parameters, StringComparer.Ordinal);
+        foreach (var (name, values) in population.Measure(name => Parameters[name])) parameters[name] = values;
+        return new TrainedNetwork(Network, Loss, parameters, Standardization, RunningStatistics.Population(), History, Device)
+        {
+            Warnings = [.. Warnings.Where(warning => warning.Kind != TrainingWarningKind.StatisticsFarFromPopulation)],
+        };
+    }
+
     /// <summary>
     /// The inference network as an ONNX model with its BatchNormalization nodes: input <see cref="FeaturesInput"/>, outputs
     /// <see cref="ScoreOutput"/> and, for the cross-entropies, <see cref="ProbabilityOutput"/>.

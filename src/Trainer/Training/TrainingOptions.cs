@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Trainer;
 /// <summary>How a network is trained.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
+    /// <summary>Rows in a mini-batch, at least 2 where there is a batch normalization of plain features. Default: 128.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>The most passes over the training rows. Default: 30.</summary>
@@ -60,12 +60,23 @@ public sealed record TrainingOptions
     /// <summary>Called after each epoch, on the training thread.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
+    /// <summary>Called for each warning as soon as it is known; they all end up in <see cref="TrainedNetwork.Warnings"/> too.</summary>
+    public Action<TrainingWarning>? Warning { get; init; }
+
+    /// <summary>
+    /// How far the exported statistics of a batch normalization may be from those of the training rows (a sample of 2,048, with the final
+    /// weights) before <see cref="TrainingWarningKind.StatisticsFarFromPopulation"/> is given: the root mean square over the channels of the
+    /// shift of the mean in standard deviations and of the logarithm of the ratio of standard deviations. Default: 0.25. Infinity = do not look.
+    /// </summary>
+    public double StatisticsTolerance { get; init; } = 0.25;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is out of its range; the message gives the range.</exception>
     internal void Validate()
     {
-        if (BatchSize < 2)
-            throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1, nameof(BatchSize));
+        if (!(StatisticsTolerance >= 0))
+            throw new ArgumentOutOfRangeException(nameof(StatisticsTolerance), StatisticsTolerance, "The tolerance of the statistics is a number from 0.");
         ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1, nameof(Epochs));
         ArgumentOutOfRangeException.ThrowIfNegative(Patience, nameof(Patience));
         if (ValidationFraction is not (>= 0 and < 1))

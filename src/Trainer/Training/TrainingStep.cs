@@ -165,8 +165,10 @@ public sealed class TrainingStep : IDisposable
     /// </summary>
     internal static int ThreadsFor(Network network, int batchSize)
     {
-        var weights = network.Parameters.Where(parameter => parameter.Role == ParameterRole.Weight).Sum(parameter => (long)parameter.Count);
-        return 3 * weights * batchSize < 4_000_000 ? 1 : 0;
+        // A kernel is used at every position of its output.
+        var products = network.AllSites.Sum(site => site.Output.Positions
+            * site.Layer.Parameters(site).Where(parameter => parameter.Role == ParameterRole.Weight).Sum(parameter => (long)parameter.Count));
+        return 3 * products * batchSize < 4_000_000 ? 1 : 0;
     }
 
     private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)

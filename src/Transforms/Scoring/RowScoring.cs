@@ -15,7 +15,7 @@ internal sealed record RowScoring(Scorer Scorer, string FeatureColumnName, IRead
         RequireFeatures(input);
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(input);
-        foreach (var column in Columns) builder.AddColumn(column.Name, column.Type);
+        foreach (var column in Columns) builder.AddColumn(column.Name, column.Type, column.Annotations);
         return builder.ToSchema();
     }
 

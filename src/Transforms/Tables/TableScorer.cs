@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
@@ -9,7 +10,7 @@ namespace MlNetBatchNorm.Transforms.Tables;
 /// <summary>Scores the rows of a table with a model that was trained on one.</summary>
 public static class TableScorer
 {
-    /// <summary>Scores with an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>).</summary>
+    /// <summary>Scores with an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>). The task is the model's.</summary>
     /// <param name="modelPath">The model.</param>
     /// <param name="table">The rows; columns that the model does not know are passed over.</param>
     /// <param name="settings">Device and batch size for an exported network; null = the defaults. ML.NET runs a saved pipeline as it likes.</param>
@@ -31,39 +32,62 @@ public static class TableScorer
         if (ModelFile.GetMetadata(model, ModelMetadata.FeatureMap) is not { } map || ModelFile.GetMetadata(model, ModelMetadata.Labels) is not { } labels)
             throw new InvalidModelException(
                 $"'{path}' does not say how its features are made from a table (there is no metadata '{ModelMetadata.FeatureMap}'); score tables with a model that 'train' wrote.");
-        if (ModelFile.GetMetadata(model, ModelMetadata.Task) is not "binary")
-            throw new InvalidModelException($"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; binary was expected.");
+        if (TaskNames.Find(ModelFile.GetMetadata(model, ModelMetadata.Task)) is not { } task)
+            throw new InvalidModelException(
+                $"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; one of {string.Join(", ", TaskNames.All)} was expected.");
 
         var encoder = FeatureMap.FromJson(map).Bind(table);
-        using var scorer = Scorer.Load(path, settings with { Outputs = [TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput] });
+        string[] outputs = task switch
+        {
+            TaskKind.Binary => [TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput],
+            TaskKind.Multiclass => [TrainedNetwork.ProbabilityOutput],
+            _ => [TrainedNetwork.ScoreOutput],
+        };
+        using var scorer = Scorer.Load(path, settings with { Outputs = outputs });
         if (scorer.RowLength != encoder.FeatureCount)
             throw new InvalidModelException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"'{path}' takes {scorer.RowLength} features, but its metadata describes {encoder.FeatureCount}; the file has been changed since it was trained."));
-        var results = new float[encoder.RowCount * 2];
+        var classes = TextList.FromJson(labels);
+        if (task == TaskKind.Multiclass && scorer.ResultLength != classes.Length)
+            throw new InvalidModelException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"'{path}' gives {scorer.ResultLength} probabilities, but its metadata names {classes.Length} classes; the file has been changed since it was trained."));
+        var results = new float[encoder.RowCount * scorer.ResultLength];
         scorer.ScoreBatch(encoder.EncodeAll(), encoder.RowCount, results);
-        return new TablePrediction(TextList.FromJson(labels), results[..encoder.RowCount], results[encoder.RowCount..], encoder.UnknownValues);
+        var scores = task == TaskKind.Multiclass ? [] : results[..encoder.RowCount];
+        return new TablePrediction(task, classes, scores, results[scores.Length..], encoder.UnknownValues);
     }
 
     private static TablePrediction ScorePipeline(string path, CsvTable table)
     {
         var ml = new MLContext();
         var pipeline = Load(ml, path, out var schema);
-        if (PipelineSchema.Read(schema) is not var (features, classes))
+        if (PipelineSchema.Read(schema) is not { } description)
             throw new InvalidModelException($"'{path}' does not say how its columns are made from a table; score tables with a model that 'train' wrote.");
-        var scored = pipeline.Transform(new TableDataView(table, features));
-        var rows = ml.Data.CreateEnumerable<BinaryPrediction>(scored, reuseRowObject: true);
-        var scores = new float[table.RowCount];
-        var probabilities = new float[table.RowCount];
-        var count = 0;
-        foreach (var row in rows)
+        var scored = pipeline.Transform(new TableDataView(table, description.Features));
+        var (scores, probabilities) = description.Task switch
         {
-            scores[count] = row.Score;
-            probabilities[count++] = row.Probability;
+            TaskKind.Binary => ReadBinary(ml, scored, table.RowCount),
+            TaskKind.Multiclass => ([], [.. scored.GetColumn<float[]>(MulticlassColumns.Score).SelectMany(row => row)]),
+            _ => (scored.GetColumn<float>(nameof(RegressionPrediction.Score)).ToArray(), Array.Empty<float>()),
+        };
+        (pipeline as IDisposable)?.Dispose();
+        return new TablePrediction(description.Task, description.Classes, scores, probabilities, description.Features.Bind(table).UnknownValues);
+    }
+
+    private static (float[] Scores, float[] Probabilities) ReadBinary(MLContext ml, IDataView scored, int count)
+    {
+        var scores = new float[count];
+        var probabilities = new float[count];
+        var row = 0;
+        foreach (var prediction in ml.Data.CreateEnumerable<BinaryPrediction>(scored, reuseRowObject: true))
+        {
+            scores[row] = prediction.Score;
+            probabilities[row++] = prediction.Probability;
         }
 
-        (pipeline as IDisposable)?.Dispose();
-        return new TablePrediction(classes, scores, probabilities, features.Bind(table).UnknownValues);
+        return (scores, probabilities);
     }
 
     private static ITransformer Load(MLContext ml, string path, out DataViewSchema schema)

@@ -20,8 +20,6 @@ public static class TableTrainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Task != TaskKind.Binary)
-            throw new NotSupportedException($"The task {options.Task} is not there yet; use binary.");
         var schema = TableSchema.Infer(training, options.Label, options.Task, options.Schema);
 
         // Before training, not after it: a test table that does not fit is known at once.
@@ -30,31 +28,51 @@ public static class TableTrainer
 
         var ml = new MLContext(options.Network.Seed);
         var view = new TableDataView(training, schema);
-        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(options.Network with
+        var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
+        var network = Fit(ml, featurizer.Transform(view), schema.Label, options.Network with
         {
             LabelColumnName = schema.Label.Column,
             FeatureColumnName = FeaturesColumn,
         });
-        var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
-        var network = trainer.Fit(featurizer.Transform(view));
         Describe(network.Export, schema);
-        var predictions = new float[testRows.Targets.Length];
-        Predict(network, testRows, predictions);
-        return new TrainedTable(schema, featurizer, network, network.Network.Loss.Metrics(predictions, testRows), training.RowCount, test.RowCount);
+        var metrics = network.Network.Loss.Metrics(Predict(network, testRows), testRows);
+        return new TrainedTable(schema, featurizer, network, metrics, training.RowCount, test.RowCount);
+    }
+
+    private static BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
+    {
+        switch (label.Task)
+        {
+            case TaskKind.Binary:
+                return ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(rows);
+            case TaskKind.Multiclass:
+                // The key is for training only: a pipeline that began with it would ask for a label when it scores.
+                var classes = ml.Data.LoadFromEnumerable(label.Classes.Select(name => new MulticlassPredictedClass { PredictedLabel = name.AsMemory() }));
+                var toKey = ml.Transforms.Conversion.MapValueToKey(label.Column, label.Column, maximumNumberOfKeys: label.Classes.Count, keyData: classes);
+                return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(toKey.Fit(rows).Transform(rows));
+            default:
+                return ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
+        }
     }
 
     private static LabeledRows ToRows(CsvTable table, TableSchema schema)
     {
         if (table.Find(schema.Label.Column) is null)
             throw new TableException($"{table.FilePath}: there is no label column '{schema.Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
-        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), 1, schema.Features.EncodeAll(table), schema.Label.Encode(table));
+        var labels = schema.Label.Encode(table);
+        var outputs = schema.Label.Task == TaskKind.Multiclass ? schema.Label.Classes.Count : 1;
+        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
+        if (outputs > 1)
+            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
+        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), outputs, schema.Features.EncodeAll(table), targets);
     }
 
-    private static void Predict(BatchNormBinaryTransformer network, LabeledRows rows, float[] probabilities)
+    // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
+    private static float[] Predict(BatchNormTransformer network, LabeledRows rows)
     {
         var results = new float[rows.Count * network.Scorer.ResultLength];
         network.Scorer.ScoreBatch(rows.Features, rows.Count, results);
-        results.AsSpan(rows.Count).CopyTo(probabilities);
+        return results[^rows.Targets.Length..];
     }
 
     private static void Describe(ExportedNetwork export, TableSchema schema)

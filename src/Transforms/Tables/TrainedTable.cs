@@ -10,7 +10,7 @@ public sealed class TrainedTable : IDisposable
     internal TrainedTable(
         TableSchema schema,
         ITransformer featurizer,
-        BatchNormBinaryTransformer network,
+        BatchNormTransformer network,
         IReadOnlyDictionary<string, double> testMetrics,
         int trainingRows,
         int testRows)
@@ -30,9 +30,12 @@ public sealed class TrainedTable : IDisposable
     public ITransformer Pipeline { get; }
 
     /// <summary>Its last part, the network.</summary>
-    public BatchNormBinaryTransformer Network { get; }
+    public BatchNormTransformer Network { get; }
 
-    /// <summary>The figures on the test rows: <c>auc</c>, <c>accuracy</c>, <c>logLoss</c> (in nats).</summary>
+    /// <summary>
+    /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
+    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
+    /// </summary>
     public IReadOnlyDictionary<string, double> TestMetrics { get; }
 
     /// <summary>The rows that were learned from, including those held out for validation.</summary>

@@ -63,6 +63,8 @@ public sealed class SchemaDefinition : List<SchemaDefinition.Column>
         public string ColumnName { get; set; }
         public DataViewType ColumnType { get; set; }
         public DataViewSchema.Annotations Annotations { get; internal set; } = DataViewSchema.Annotations.Empty;
+        public void AddAnnotation<T>(string kind, T value, DataViewType annotationType)
+            => Annotations = Annotations.With(kind, annotationType, (ValueGetter<T>)((ref T destination) => destination = value));
     }
 
     [Flags]

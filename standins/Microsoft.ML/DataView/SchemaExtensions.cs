@@ -24,11 +24,9 @@ internal static class SchemaExtensions
     public static DataViewSchema.Annotations Only(this DataViewSchema.Annotations annotations, string kind) => Build(b => b.Add(annotations, kind.Equals));
 
     public static DataViewSchema.Annotations With(this DataViewSchema.Annotations annotations, string kind, PrimitiveDataViewType item, Array values)
-        => Build(builder =>
-        {
-            builder.Add(annotations, name => name != kind);
-            builder.Add(kind, new VectorDataViewType(item, values.Length), item.RawType.For<Delegate>(VectorGetter<int>, values));
-        });
+        => annotations.With(kind, new VectorDataViewType(item, values.Length), item.RawType.For<Delegate>(VectorGetter<int>, values));
+    public static DataViewSchema.Annotations With(this DataViewSchema.Annotations annotations, string kind, DataViewType type, Delegate getter)
+        => Build(builder => { builder.Add(annotations, name => name != kind); builder.Add(kind, type, getter); });
 
     private static DataViewSchema.Annotations Build(Action<DataViewSchema.Annotations.Builder> add)
     {

@@ -35,12 +35,32 @@ public class StandardizationTests
     }
 
     [Fact]
-    public void ToOnnx_Standardized_GivesWhatTheNetworkGivesOnStandardizedRows()
+    public void Apply_Clipped_BringsFarValuesToTheBound()
+    {
+        var standardization = Standardization.Fit(Rows([0, 2]), clip: 5);
+
+        Assert.Equal([-5, -1, 0, 5], standardization.Apply(Rows([-100, 0, 1, 1e6f])).Features);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(float.NaN)]
+    public void Fit_ClipOutOfItsRange_SaysTheRange(float clip)
+    {
+        var exception = Assert.Throws<ArgumentOutOfRangeException>(() => Standardization.Fit(Rows([0, 2]), clip));
+        Assert.Contains("above 0", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(1.5f)]
+    public void ToOnnx_Standardized_GivesWhatTheNetworkGivesOnStandardizedRows(float clip)
     {
         // The second feature is constant in training but not afterwards.
         float[] training = [1, 5, 2, 5, 4, 5, 9, 5, 12, 5];
         float[] later = [3, 5, 100, 6, -200, 4];
-        var standardization = Standardization.Fit(new LabeledRows(new SampleShape(2), 1, training, new float[5]));
+        var standardization = Standardization.Fit(new LabeledRows(new SampleShape(2), 1, training, new float[5]), clip);
         var network = Network.Input(2).Dense(3).Activation(Activation.Tanh).Dense(1);
         var parameters = network.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
         {

@@ -68,6 +68,11 @@ public sealed record PyTorchCase
     {
         "sigmoidCrossEntropy" => Trainer.Loss.SigmoidCrossEntropy,
         "softmaxCrossEntropy" => Trainer.Loss.SoftmaxCrossEntropy,
+        "weightedSigmoidCrossEntropy" => Trainer.Loss.WeightedSigmoidCrossEntropy(3, 0.5f),
+        "smoothedCrossEntropy" => Trainer.Loss.SmoothedCrossEntropy(0.1f),
+        "weightedSoftmaxCrossEntropy" => Trainer.Loss.SmoothedCrossEntropy(0.2f, [0.5f, 1, 3]),
+        "huber" => Trainer.Loss.Huber(0.7f),
+        "absoluteError" => Trainer.Loss.AbsoluteError,
         "squaredError" => Trainer.Loss.SquaredError,
         _ => throw new FormatException($"'{Loss}' is not a loss of a fixture."),
     };
@@ -76,6 +81,7 @@ public sealed record PyTorchCase
     {
         "sgd" => Trainer.Optimizer.Sgd(LearningRate),
         "momentum" => Trainer.Optimizer.Sgd(LearningRate, momentum: 0.9f, weightDecay: 0.01f),
+        "nesterov" => Trainer.Optimizer.Nesterov(LearningRate, 0.9f, weightDecay: 0.01f),
         "adam" => Trainer.Optimizer.Adam(LearningRate),
         "adamw" => Trainer.Optimizer.AdamW(LearningRate, weightDecay: 0.1f),
         _ => throw new FormatException($"'{Optimizer}' is not an optimizer of a fixture."),
@@ -86,7 +92,8 @@ public sealed record PyTorchCase
     public TrainingStep CreateStep(Optimizer? optimizer = null)
     {
         var step = new TrainingStep(
-            CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.PyTorch(), Batch, new Random(0));
+            CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.PyTorch(), Batch, new Random(0),
+            gradientNorm: optimizer is null ? ClipNorm : null);
         foreach (var (name, values) in Initial) values.CopyTo(step.Parameter(name));
         return step;
     }

@@ -85,5 +85,5 @@ internal static class GradientCheck
         return gradient;
     }
 
-    private static string Local(string name) => name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+    private static string Local(string name) => name[(name.IndexOfAny(['.', '/']) + 1)..];
 }

@@ -135,10 +135,58 @@ public class NetworkTrainerTests
     {
         Assert.Contains("at least 2", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
         Assert.Contains("from 0 to below 1", Rejected(Quick with { ValidationFraction = 1 }), StringComparison.Ordinal);
+        Assert.Contains("above 0", Rejected(Quick with { ClipStandardDeviations = 0 }), StringComparison.Ordinal);
+        Assert.Contains("above 0", Rejected(Quick with { GradientNorm = 0 }), StringComparison.Ordinal);
         Rejected(Quick with { Epochs = 0 });
         Rejected(Quick with { Patience = -1 });
 
         static string Rejected(TrainingOptions options) => Assert.Throws<ArgumentOutOfRangeException>(() => Train(Rings(20), options)).Message;
+    }
+
+    [Theory]
+    [InlineData("squared error")]
+    [InlineData("absolute error")]
+    [InlineData("Huber, delta 1")]
+    public void Train_Numbers_ScoresAndMetricsAreInTheTargetsUnit(string kind)
+    {
+        // Dollars: far from mean 0 and variance 1.
+        var line = Line(200);
+        var rows = new LabeledRows(line.Shape, 1, line.Features, Array.ConvertAll(line.Targets, value => (1000 * value) + 50_000));
+        var loss = new[] { Loss.SquaredError, Loss.AbsoluteError, Loss.Huber() }.Single(loss => loss.Kind == kind);
+        var network = Network.ForTable(1, [16], 1, Activation.Relu);
+
+        var trained = NetworkTrainer.Train(network, loss, rows, Quick with { Epochs = 60, Patience = 0 }, validation: rows);
+
+        var metrics = trained.Best.Validation!.Metrics;
+        Assert.InRange(metrics["rSquared"], 0.98, 1);
+        Assert.InRange(metrics["rmse"], 10, 20_000);
+        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded);
+        var scores = (float[])session.Run(new Dictionary<string, HostTensor>
+        {
+            [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, rows.Count, 1),
+        })[TrainedNetwork.ScoreOutput].Data;
+        foreach (var (name, value) in loss.Metrics(scores, rows)) Assert.Equal(metrics[name], value, 1e-3 * Math.Abs(value));
+    }
+
+    [Fact]
+    public void Train_NumbersWithoutADenseEnd_SaysWhatToDo()
+    {
+        var network = Network.Input(1).Dense(1).BatchNorm();
+
+        var exception = Assert.Throws<ArgumentException>(() => NetworkTrainer.Train(network, Loss.SquaredError, Line(10), Quick));
+
+        Assert.Contains("StandardizeTargets", exception.Message, StringComparison.Ordinal);
+        NetworkTrainer.Train(network, Loss.SquaredError, Line(10), Quick with { StandardizeTargets = false, ValidationFraction = 0 });
+    }
+
+    [Fact]
+    public void Train_ConstantTarget_GivesIt()
+    {
+        var rows = new LabeledRows(new SampleShape(1), 1, Line(50).Features, [.. Enumerable.Repeat(1234.5f, 50)]);
+
+        var trained = NetworkTrainer.Train(Network.ForTable(1, [4], 1), Loss.SquaredError, rows, Quick with { Epochs = 50, Patience = 0 }, validation: rows);
+
+        Assert.InRange(trained.Best.Validation!.Metrics["rmse"], 0, 0.5);
     }
 
     private static Network Architecture() => Network.ForTable(2, [12], 1, Activation.Relu);

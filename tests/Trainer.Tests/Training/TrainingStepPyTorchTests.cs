@@ -17,6 +17,14 @@ public class TrainingStepPyTorchTests
         "identity-squared-adamw",
         "relu-after-sigmoid-adamw",
         "plain-softmax-sgd",
+        "sigmoid-sigmoid-nesterov",
+        "tanh-weighted-sigmoid-adam",
+        "sigmoid-smoothed-softmax-momentum",
+        "sigmoid-weighted-softmax-nesterov",
+        "tanh-huber-momentum",
+        "sigmoid-absolute-sgd",
+        "tanh-squared-clipped-sgd",
+        "relu-softmax-clipped-adam",
     ];
 
     [Theory]

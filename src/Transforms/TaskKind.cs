@@ -1,6 +1,6 @@
-namespace MlNetBatchNorm.Transforms.Tables;
+namespace MlNetBatchNorm.Transforms;
 
-/// <summary>What a network is trained to predict from a table.</summary>
+/// <summary>What a network is trained to predict.</summary>
 public enum TaskKind
 {
     /// <summary>One of two classes, one of which is the positive one.</summary>

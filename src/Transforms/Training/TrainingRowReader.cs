@@ -8,36 +8,38 @@ namespace MlNetBatchNorm.Transforms;
 internal sealed class TrainingRowReader
 {
     private readonly IDataView _data;
-    private readonly DataViewSchema.Column _label;
     private readonly DataViewSchema.Column _features;
     private readonly DataViewSchema.Column? _weight;
 
     public TrainingRowReader(IDataView data, string label, string features, string? weight)
     {
         _data = data;
-        _label = Columns.Require(data.Schema, label, "label");
+        Label = Columns.Require(data.Schema, label, "label");
         _features = Columns.RequireFeatures(data.Schema, features);
         _weight = weight is null ? null : Columns.Require(data.Schema, weight, "weight");
         if (_weight is { } column && column.Type != NumberDataViewType.Single)
             throw new ArgumentException($"The weight column '{column.Name}' has the type {column.Type}; Single was expected.");
     }
 
-    /// <summary>Reads rows whose label is of type Boolean; its target is 1 for true.</summary>
-    public LabeledRows ReadBinary(CancellationToken cancellation)
-    {
-        if (_label.Type is not BooleanDataViewType)
-            throw new ArgumentException(
-                $"The label column '{_label.Name}' has the type {_label.Type}; Boolean was expected. Map its two values to true and false first.");
-        return Read<bool>(1, (value, target) => target[0] = value ? 1 : 0, cancellation);
-    }
+    /// <summary>Writes the targets of one row, all of which are 0 before.</summary>
+    /// <param name="label">The label.</param>
+    /// <param name="target">The targets.</param>
+    /// <returns>What is wrong with the label, or null.</returns>
+    public delegate string? SetTarget<in T>(T label, Span<float> target);
 
-    private delegate void SetTarget<T>(T label, Span<float> target);
+    /// <summary>The label column.</summary>
+    public DataViewSchema.Column Label { get; }
 
-    private LabeledRows Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellation)
+    /// <summary>Reads all rows.</summary>
+    /// <typeparam name="TLabel">The raw type of the label column.</typeparam>
+    /// <param name="outputs">The targets of a row.</param>
+    /// <param name="setTarget">Makes them from the label.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    public LabeledRows Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellation)
     {
-        DataViewSchema.Column[] needed = _weight is { } column ? [_label, _features, column] : [_label, _features];
+        DataViewSchema.Column[] needed = _weight is { } column ? [Label, _features, column] : [Label, _features];
         using var cursor = _data.GetRowCursor(needed);
-        var getLabel = cursor.GetGetter<TLabel>(_label);
+        var getLabel = cursor.GetGetter<TLabel>(Label);
         var getFeatures = cursor.GetGetter<VBuffer<float>>(_features);
         var getWeight = _weight is { } weightColumn ? cursor.GetGetter<float>(weightColumn) : null;
 
@@ -48,7 +50,7 @@ internal sealed class TrainingRowReader
         var weights = getWeight is null ? null : new List<float>(capacity);
         VBuffer<float> vector = default;
         TLabel label = default!;
-        Span<float> target = stackalloc float[outputs];
+        var target = new float[outputs];
         float[] row = [];
         while (cursor.MoveNext())
         {
@@ -63,12 +65,14 @@ internal sealed class TrainingRowReader
             RequireFinite(row, cursor.Position);
             features.AddRange(row);
             getLabel(ref label);
-            setTarget(label, target);
+            Array.Clear(target);
+            if (setTarget(label, target) is { } problem)
+                throw new InvalidDataException($"Row {cursor.Position} has {problem} in the label column '{Label.Name}'.");
             targets.AddRange(target);
             if (weights is not null) weights.Add(ReadWeight(getWeight!, cursor.Position));
         }
 
-        if (targets.Count == 0) throw new InvalidDataException($"There are no rows to learn from (columns '{_label.Name}' and '{_features.Name}').");
+        if (targets.Count == 0) throw new InvalidDataException($"There are no rows to learn from (columns '{Label.Name}' and '{_features.Name}').");
         return new LabeledRows(new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 

@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace MlNetBatchNorm.Cli.Reporting;
+
+/// <summary>How the figures of a network are shown to people.</summary>
+internal static class Figure
+{
+    /// <summary>The name of a figure: AUC, accuracy, RMSE, R².</summary>
+    public static string Name(string key) => key switch
+    {
+        "auc" => "AUC",
+        "macroAccuracy" => "macro-accuracy",
+        "logLoss" => "log-loss",
+        "rmse" => "RMSE",
+        "mae" => "MAE",
+        "rSquared" => "R²",
+        _ => key,
+    };
+
+    /// <summary>
+    /// The value of a figure, with four decimals; those in the unit of the label, which can be dollars or micrograms, with six digits.
+    /// </summary>
+    public static string Value(string key, double value) => key is "rmse" or "mae"
+        ? value.ToString("G6", CultureInfo.InvariantCulture)
+        : value.ToString("0.0000", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,17 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>What a <see cref="TrainingWarning"/> is about.</summary>
+public enum TrainingWarningKind
+{
+    /// <summary>A batch normalization gets fewer than 8 values of a channel: its statistics are mostly noise.</summary>
+    SmallBatch,
+
+    /// <summary>A dropout stands in front of a batch normalization, whose running variance is then not that of inference (Li et al. 2018, arXiv 1801.05134).</summary>
+    DropoutBeforeBatchNorm,
+
+    /// <summary>The running statistics keep nothing but the last mini-batch's.</summary>
+    LastBatchStatistics,
+
+    /// <summary>The exported statistics are far from those of the training rows under the final weights.</summary>
+    StatisticsFarFromPopulation,
+}

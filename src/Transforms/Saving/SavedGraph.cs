@@ -1,0 +1,59 @@
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>Changes a network's graph so that its outputs are what ML.NET can make columns of.</summary>
+internal static class SavedGraph
+{
+    /// <summary>Renames a value wherever it occurs.</summary>
+    public static void Rename(GraphProto graph, string from, string to)
+    {
+        foreach (var node in graph.Node)
+        {
+            for (var i = 0; i < node.Input.Count; i++)
+                if (node.Input[i] == from) node.Input[i] = to;
+            for (var i = 0; i < node.Output.Count; i++)
+                if (node.Output[i] == from) node.Output[i] = to;
+        }
+
+        foreach (var value in graph.Input.Concat(graph.Output))
+            if (value.Name == from) value.Name = to;
+    }
+
+    /// <summary>Adds a node with one output, which has its name.</summary>
+    public static void AddNode(GraphProto graph, string opType, string[] inputs, string output, params ReadOnlySpan<(string Name, long Value)> attributes)
+    {
+        var node = new NodeProto { OpType = opType, Name = output, Input = { inputs }, Output = { output } };
+        foreach (var (name, value) in attributes)
+            node.Attribute.Add(new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value });
+        graph.Node.Add(node);
+    }
+
+    /// <summary>Adds a constant list of integers.</summary>
+    public static void AddIntegers(GraphProto graph, string name, params ReadOnlySpan<long> values) =>
+        graph.Initializer.Add(TensorData.Create(name, values, values.Length));
+
+    /// <summary>Adds a constant list of texts.</summary>
+    public static void AddTexts(GraphProto graph, string name, IReadOnlyList<string> texts) => graph.Initializer.Add(new TensorProto
+    {
+        Name = name,
+        DataType = (int)DataType.String,
+        Dims = { texts.Count },
+        StringData = { texts.Select(ByteString.CopyFromUtf8) },
+    });
+
+    /// <summary>Makes a value an output.</summary>
+    public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
+    {
+        var sizes = new TensorShapeProto();
+        foreach (var dimension in shape) sizes.Dim.Add(dimension.ToProto());
+        graph.Output.Add(new ValueInfoProto
+        {
+            Name = name,
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = sizes } },
+        });
+    }
+}

@@ -1,0 +1,130 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>
+/// What the trainers of all tasks do alike: read the rows, train, fold, compare, describe. A task adds its label, its loss and its columns.
+/// </summary>
+/// <typeparam name="TTransformer">What a trained network is.</typeparam>
+public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
+    where TTransformer : BatchNormTransformer
+{
+    // Rows on which the folded network is compared with the unfolded one.
+    private const int VerificationRows = 1000;
+
+    private readonly BatchNormNetworkOptions _options;
+
+    private protected BatchNormTrainer(BatchNormNetworkOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+    }
+
+    /// <summary>What is predicted.</summary>
+    public abstract TaskKind Task { get; }
+
+    private protected abstract Loss Loss { get; }
+
+    /// <summary>The type of the label that the task needs: what one value is in memory, whether it is a key, and how an error says it.</summary>
+    private protected abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
+
+    /// <summary>Trains the network, folds its batch normalizations and compares both on the training rows.</summary>
+    /// <param name="input">Data with the columns that the options name.</param>
+    /// <exception cref="ArgumentException">A column is missing or has another type, or an option is out of its range.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
+    public TTransformer Fit(IDataView input) => Fit(input, validation: null);
+
+    /// <summary>Trains as <see cref="Fit(IDataView)"/> does, and measures each epoch on rows of its own instead of a part held out.</summary>
+    /// <param name="input">Data with the columns that the options name.</param>
+    /// <param name="validation">Data with the same columns; null = a part of <paramref name="input"/> is held out.</param>
+    public TTransformer Fit(IDataView input, IDataView? validation)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var options = NetworkDefaults.Complete(_options, Task);
+        var reader = OpenRows(input);
+        var rows = ReadRows(reader, options.CancellationToken);
+        RequireDifferentLabels(rows);
+        var validationRows = validation is null ? null : ReadRows(OpenRows(validation), options.CancellationToken);
+        var network = NetworkTrainer.Train(
+            options.CreateNetwork((int)rows.Shape.Count, rows.Outputs),
+            Loss,
+            rows,
+            options.ToTrainingOptions(),
+            validationRows,
+            options.CancellationToken);
+        var sample = rows.Select([.. Enumerable.Range(0, Math.Min(rows.Count, VerificationRows))]);
+        var export = NetworkExporter.Export(network, sample, new ExportOptions { Metadata = Describe(input.Schema, reader.Label) });
+        return CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        var label = RequireColumn(inputSchema, _options.LabelColumnName, "label");
+        if (label.Kind != SchemaShape.Column.VectorKind.Scalar)
+            throw new ArgumentException($"The label column '{label.Name}' is a vector; {ExpectedLabel.Advice}", nameof(inputSchema));
+        RequireLabelType(label.Name, label.ItemType.RawType, label.IsKey, $"{(label.IsKey ? "key of " : string.Empty)}{label.ItemType}");
+        RequireColumn(inputSchema, _options.FeatureColumnName, "feature");
+        if (_options.ExampleWeightColumnName is { } weight) RequireColumn(inputSchema, weight, "weight");
+        return AppendColumns(inputSchema, label.Name);
+    }
+
+    /// <summary>Reads the rows with the task's targets.</summary>
+    private protected abstract LabeledRows ReadRows(TrainingRowReader reader, CancellationToken cancellation);
+
+    /// <summary>Rejects rows that all say the same, from which nothing can be learned.</summary>
+    private protected abstract void RequireDifferentLabels(LabeledRows rows);
+
+    /// <summary>The texts of the classes, in the order of the outputs; none for a number.</summary>
+    private protected abstract IReadOnlyList<string> Classes(DataViewSchema.Column label);
+
+    private protected abstract TTransformer CreateTransformer(FittedNetwork fitted, DataViewSchema.Column label);
+
+    /// <summary>The shape of the input with the columns that the transformer adds.</summary>
+    private protected abstract SchemaShape AppendColumns(SchemaShape input, string label);
+
+    /// <summary>The name of the label column, for messages.</summary>
+    private protected string LabelName => _options.LabelColumnName;
+
+    private TrainingRowReader OpenRows(IDataView data)
+    {
+        var reader = new TrainingRowReader(data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName);
+        RequireLabelType(reader.Label.Name, reader.Label.Type.RawType, reader.Label.Type is KeyDataViewType, reader.Label.Type.ToString()!);
+        return reader;
+    }
+
+    private Dictionary<string, string> Describe(DataViewSchema schema, DataViewSchema.Column label)
+    {
+        var metadata = new Dictionary<string, string>
+        {
+            [ModelMetadata.Task] = TaskNames.NameOf(Task),
+            [ModelMetadata.Labels] = TextList.ToJson(Classes(label)),
+            [ModelMetadata.LabelColumn] = label.Name,
+        };
+        if (Columns.SlotNames(Columns.RequireFeatures(schema, _options.FeatureColumnName)) is { } names)
+            metadata[ModelMetadata.FeatureNames] = TextList.ToJson(names);
+        return metadata;
+    }
+
+    private void RequireLabelType(string name, Type rawType, bool isKey, string type)
+    {
+        var expected = ExpectedLabel;
+        if (rawType != expected.RawType || isKey != expected.IsKey)
+            throw new ArgumentException($"The label column '{name}' has the type {type}; {expected.Advice}");
+    }
+
+    private static SchemaShape.Column RequireColumn(SchemaShape schema, string name, string role)
+    {
+        foreach (var column in schema)
+            if (column.Name == name) return column;
+        throw new ArgumentException(
+            $"There is no {role} column '{name}'; the columns are {string.Join(", ", schema.Select(column => column.Name))}.", nameof(schema));
+    }
+}

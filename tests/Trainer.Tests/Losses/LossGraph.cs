@@ -1,0 +1,25 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Trainer.Tests.Losses;
+
+/// <summary>Runs a loss by itself: row losses and row gradients of given outputs and targets.</summary>
+internal static class LossGraph
+{
+    public static (float[] RowLoss, float[] Gradient) Run(Loss loss, float[] output, float[] target, int outputs)
+    {
+        var nodes = new GraphBuilder("loss");
+        var y = nodes.Input("y", DataType.Float, Dimension.Rows, outputs);
+        var t = nodes.Input("t", DataType.Float, Dimension.Rows, outputs);
+        nodes.Output("rowLoss", loss.RowLoss(nodes, y, t), DataType.Float, Dimension.Rows, 1);
+        nodes.Output("gradient", loss.RowGradient(nodes, y, t), DataType.Float, Dimension.Rows, outputs);
+        using var session = OnnxSession.Load(nodes.Build(), new SessionSettings { Threads = 1, Spinning = false });
+        var results = session.Run(new Dictionary<string, HostTensor>
+        {
+            ["y"] = HostTensor.Of(output, output.Length / outputs, outputs),
+            ["t"] = HostTensor.Of(target, output.Length / outputs, outputs),
+        });
+        return ((float[])results["rowLoss"].Data, (float[])results["gradient"].Data);
+    }
+}
