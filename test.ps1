@@ -4,7 +4,7 @@
 #
 # The last line is "N passed, N failed" (and "N skipped" if any were). What failed without being a test (the build, the formatting, a test
 # host that crashed) is named and counted as one failure. With arguments, a part is being looked at: the formatting is not checked.
-# The tests that compare with Debian's python3-onnx are skipped where it is not installed.
+# The tests that compare with Debian's python3-onnx and libonnx-testdata are skipped where those are not installed.
 # See scripts/packages.ps1 for --packages and the environment variables.
 $ErrorActionPreference = 'Stop'
 $Root = $PSScriptRoot
