@@ -93,6 +93,12 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
+    /// <summary>
+    /// Called with each thing that is probably not meant: mini-batches too small for batch normalization, a dropout in front of one, exported
+    /// statistics far from the data's. They are also in <see cref="TrainedNetwork.Warnings"/>.
+    /// </summary>
+    public Action<TrainingWarning>? Warning { get; init; }
+
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
@@ -127,5 +133,6 @@ public sealed record BatchNormNetworkOptions
         Seed = Seed,
         Device = Device,
         Progress = Progress,
+        Warning = Warning,
     };
 }

@@ -11,6 +11,8 @@ internal abstract class ProgressDisplay : IDisposable
 
     public abstract void Epoch(EpochReport report);
 
+    public virtual void Warning(TrainingWarning warning) => Console.Error.WriteLine($"warning: {warning.Message}");
+
     public virtual void Dispose()
     {
     }
@@ -43,6 +45,12 @@ internal abstract class ProgressDisplay : IDisposable
             var done = Width * report.Epoch / report.Epochs;
             var left = report.Elapsed / report.Epoch * (report.Epochs - report.Epoch);
             _console.Markup($"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");
+        }
+
+        public override void Warning(TrainingWarning warning)
+        {
+            Clear();
+            base.Warning(warning);
         }
 
         public override void Dispose()

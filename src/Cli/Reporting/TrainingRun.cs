@@ -13,7 +13,7 @@ internal static class TrainingRun
         if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
-        options = options with { Network = options.Network with { Progress = progress.Epoch, CancellationToken = cancellation } };
+        options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
         progress.Dispose();
 
