@@ -37,17 +37,23 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The batch normalizations.</summary>
     public BatchNormOptions BatchNorm { get; init; } = new();
 
-    /// <summary>The rate of a dropout in front of the last layer, from 0 (the default: none) to below 1.</summary>
-    public float Dropout { get; init; }
+    /// <summary>
+    /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task: 0.5 for regression,
+    /// otherwise none.
+    /// </summary>
+    public float? Dropout { get; init; }
 
-    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
-    public int BatchSize { get; init; } = 128;
+    /// <summary>Rows in a mini-batch, at least 2; null (the default) = by the task: 64 for regression, otherwise 128.</summary>
+    public int? BatchSize { get; init; }
 
-    /// <summary>The most passes over the rows. Default: 30.</summary>
-    public int Epochs { get; init; } = 30;
+    /// <summary>The most passes over the rows; null (the default) = by the task: 60 for regression, otherwise 30.</summary>
+    public int? Epochs { get; init; }
 
-    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8.</summary>
-    public int Patience { get; init; } = 8;
+    /// <summary>
+    /// Epochs without a better validation loss after which training stops; 0 = never; null (the default) = by the task: 8 for two classes,
+    /// otherwise never, since a falling learning rate does its best at the end.
+    /// </summary>
+    public int? Patience { get; init; }
 
     /// <summary>The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1.</summary>
     public double ValidationFraction { get; init; } = 0.1;
@@ -81,7 +87,7 @@ public sealed record BatchNormNetworkOptions
         if (Network is null)
         {
             return Trainer.Network.ForTable(
-                features, HiddenLayers!, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout);
+                features, HiddenLayers!, outputs, Activation, new BatchNormLayer { Epsilon = BatchNorm.Epsilon }, BatchNorm.Placement, Dropout!.Value);
         }
 
         if (Network.InputShape.Count != features)
@@ -93,9 +99,9 @@ public sealed record BatchNormNetworkOptions
 
     internal TrainingOptions ToTrainingOptions() => new()
     {
-        BatchSize = BatchSize,
-        Epochs = Epochs,
-        Patience = Patience,
+        BatchSize = BatchSize!.Value,
+        Epochs = Epochs!.Value,
+        Patience = Patience!.Value,
         ValidationFraction = ValidationFraction,
         Optimizer = Optimizer!,
         Schedule = Schedule!,

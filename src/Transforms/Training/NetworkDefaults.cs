@@ -12,6 +12,10 @@ internal static class NetworkDefaults
         Activation = options.Activation ?? Activation(task),
         Optimizer = options.Optimizer ?? Optimizer(task),
         Schedule = options.Schedule ?? Schedule(task),
+        Dropout = options.Dropout ?? (task == TaskKind.Regression ? 0.5f : 0),
+        BatchSize = options.BatchSize ?? (task == TaskKind.Regression ? 64 : 128),
+        Epochs = options.Epochs ?? (task == TaskKind.Regression ? 60 : 30),
+        Patience = options.Patience ?? (task == TaskKind.Binary ? 8 : 0),
     };
 
     public static IReadOnlyList<int> HiddenLayers(TaskKind task) => task == TaskKind.Binary ? [64, 32] : [256, 128];
