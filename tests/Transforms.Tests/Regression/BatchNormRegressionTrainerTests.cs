@@ -11,6 +11,7 @@ public sealed class BatchNormRegressionTrainerTests
     {
         HiddenLayers = [32, 16],
         BatchSize = 32,
+        Dropout = 0,
         Epochs = 40,
         Patience = 0,
         Dropout = 0,
