@@ -46,8 +46,8 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public float? Dropout { get; init; }
 
-    /// <summary>Rows in a mini-batch, at least 2; null (the default) = by the task: 64 for regression, otherwise 128.</summary>
-    public int? BatchSize { get; init; }
+    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
+    public int BatchSize { get; init; } = 128;
 
     /// <summary>The most passes over the rows; null (the default) = by the task: 60 for regression, otherwise 30.</summary>
     public int? Epochs { get; init; }

@@ -48,7 +48,7 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
             throw new ArgumentException($"The rows have {channels} channels, but the standardization was made for {Mean.Count}.", nameof(rows));
         var mean = Mean.ToArray();
         var scale = StandardDeviation.Select(deviation => deviation > 0 ? 1 / deviation : 0).ToArray();
-        var (lowest, highest) = Bounds();
+        var (lowest, highest) = (Bound(mean, -Clip), Bound(mean, Clip));
         var features = new float[rows.Features.Length];
         for (var i = 0; i < features.Length; i++)
         {
@@ -63,6 +63,10 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
     /// Emits the bounds as Max and Min nodes and the standardization as a BatchNormalization node. A constant channel has gamma 0, so that no
     /// new value of it can matter.
     /// </summary>
+    /// <remarks>
+    /// (x−μ)/σ written as a·x + b loses as many digits as μ/σ has: of a year, 2008 ± 1.3, three. Where a channel lies that far from 0, the mean is
+    /// taken away by a node of its own, which is exact for neighbouring numbers and stays where it is; the rest folds as ever.
+    /// </remarks>
     /// <param name="nodes">The graph.</param>
     /// <param name="x">The rows, <c>[N, C, …]</c>.</param>
     /// <param name="positionAxes">The axes behind the channels: 0 for features, 1 for sequences, 2 for images.</param>
@@ -70,32 +74,38 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
     {
         using var scope = nodes.Scope("standardize");
         long channels = Mean.Count;
+        long[] shape = [channels, .. Enumerable.Repeat(1L, positionAxes)];
         var variance = StandardDeviation.Select(deviation => deviation > 0 ? (double)deviation * deviation : 1).Select(value => (float)value).ToArray();
         var gamma = StandardDeviation.Select(deviation => deviation > 0 ? 1f : 0f).ToArray();
+        var mean = Mean.ToArray();
+        if (LiesFarFromZero)
+        {
+            x = nodes.Named("centered", "Sub", [x, nodes.Initializer(TensorData.Create("mean", mean, shape))]);
+            mean = new float[channels];
+        }
+
         if (float.IsFinite(Clip))
         {
             // In front of the node, in the input's unit: behind it, they would keep it from folding into the first layer.
-            var (lowest, highest) = Bounds();
-            long[] shape = [channels, .. Enumerable.Repeat(1L, positionAxes)];
-            x = nodes.Named("atLeast", "Max", [x, nodes.Initializer(TensorData.Create("lowest", lowest, shape))]);
-            x = nodes.Named("atMost", "Min", [x, nodes.Initializer(TensorData.Create("highest", highest, shape))]);
+            x = nodes.Named("atLeast", "Max", [x, nodes.Initializer(TensorData.Create("lowest", Bound(mean, -Clip), shape))]);
+            x = nodes.Named("atMost", "Min", [x, nodes.Initializer(TensorData.Create("highest", Bound(mean, Clip), shape))]);
         }
 
         return nodes.Named("y", "BatchNormalization", [
             x,
             nodes.Initializer(TensorData.Create("gamma", gamma, channels)),
             nodes.Initializer(TensorData.Create("beta", new float[channels], channels)),
-            nodes.Initializer(TensorData.Create("mean", Mean.ToArray(), channels)),
+            nodes.Initializer(TensorData.Create("mean", mean, channels)),
             nodes.Initializer(TensorData.Create("variance", variance, channels)),
         ], ("epsilon", 0f));
     }
 
-    /// <summary>The lowest and highest value of each channel that is left as it is.</summary>
-    private (float[] Lowest, float[] Highest) Bounds() => (Bound(-Clip), Bound(Clip));
+    // Beyond 16 standard deviations more than one digit would be lost.
+    private bool LiesFarFromZero => Mean.Zip(StandardDeviation, (mean, deviation) => deviation > 0 && Math.Abs(mean) > 16 * deviation).Any(far => far);
 
     // The bounds of a constant channel do not matter, but 0 times infinity would be NaN.
-    private float[] Bound(float deviations) =>
-        [.. Mean.Zip(StandardDeviation, (mean, deviation) => deviation > 0 ? (float)(mean + ((double)deviations * deviation)) : mean)];
+    private float[] Bound(float[] mean, float deviations) =>
+        [.. mean.Zip(StandardDeviation, (center, deviation) => deviation > 0 ? (float)(center + ((double)deviations * deviation)) : center)];
 
     private static void ForEach(float[] values, int positions, int channels, Action<int, double> visit)
     {

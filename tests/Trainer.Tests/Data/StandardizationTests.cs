@@ -85,5 +85,35 @@ public class StandardizationTests
         }
     }
 
+    [Theory]
+    [InlineData(1000, 5)]
+    [InlineData(2008, 1.3f)]
+    [InlineData(1e6f, 1)]
+    public void Export_FeatureFarFromZero_LosesNothing(float mean, float deviation)
+    {
+        // Dividing by hand what the network would standardize gives the same training, without large numbers anywhere.
+        var random = new Random(4);
+        var near = new float[600];
+        for (var i = 0; i < near.Length; i++) near[i] = MathF.Round((random.NextSingle() - 0.5f) * 64) / 16;
+        var targets = Enumerable.Range(0, 300).Select(row => near[2 * row] > near[(2 * row) + 1] ? 1f : 0f).ToArray();
+        var far = near.Select((value, i) => i % 2 == 0 ? mean + (deviation * value) : value).ToArray();
+        var rows = new LabeledRows(new SampleShape(2), 1, far, targets);
+        var trained = NetworkTrainer.Train(
+            Network.ForTable(2, [16, 8], 1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 5, ValidationFraction = 0 });
+
+        var export = NetworkExporter.Export(trained, rows);
+
+        Assert.DoesNotContain(export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        var standardized = trained.Standardization!.Apply(rows);
+        var onStandardized = new TrainedNetwork(
+            trained.Network, trained.Loss, trained.Parameters, null, trained.Statistics, trained.History, trained.Device).ToOnnx();
+        using var expected = Onnx.Execution.Scorer.Load(onStandardized);
+        using var actual = Onnx.Execution.Scorer.Load(export.Folded);
+        var (a, b) = (new float[600], new float[600]);
+        expected.ScoreBatch(standardized.Features, 300, a);
+        actual.ScoreBatch(far, 300, b);
+        for (var i = 0; i < a.Length; i++) Assert.Equal(a[i], b[i], 1e-4f);
+    }
+
     private static LabeledRows Rows(float[] values) => new(new SampleShape(1), 1, values, new float[values.Length]);
 }

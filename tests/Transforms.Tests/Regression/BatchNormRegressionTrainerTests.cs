@@ -14,7 +14,6 @@ public sealed class BatchNormRegressionTrainerTests
         Dropout = 0,
         Epochs = 40,
         Patience = 0,
-        Dropout = 0,
         ValidationFraction = 0.1,
         Optimizer = Optimizer.AdamW(1e-2f),
         Device = Device.Cpu,
