@@ -7,8 +7,9 @@
 # What was found out here is kept in this git-ignored folder.
 $State = Join-Path $Root '.restore'
 $LocalProps = Join-Path $Root 'Dependencies.local.props'
-$FeedFile = Join-Path $State 'feed'
-$ToolFile = Join-Path $State 'tool'
+# Not those of the shell scripts: their fingerprints are made otherwise.
+$FeedFile = Join-Path $State 'feed.ps1'
+$ToolFile = Join-Path $State 'tool.ps1'
 $BuiltFile = Join-Path $State 'built'
 # How many days a feed that lacked the packages is believed to lack them still.
 $StandInDays = 7
@@ -178,7 +179,7 @@ function Test-Feed([string] $What) {
   return $false
 }
 
-# The state file "feed": the answer (nuget or standin), the version of Google.Protobuf to take with it, the fingerprint of the question.
+# The state file $FeedFile: the answer (nuget or standin), the version of Google.Protobuf to take with it, the fingerprint of the question.
 function Get-Answer([int] $Line) {
   $lines = @((Read-Text $FeedFile) -split "`r?`n")
   if ($lines.Count -gt $Line) { return $lines[$Line] }
