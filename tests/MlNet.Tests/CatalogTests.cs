@@ -129,6 +129,29 @@ public sealed class CatalogTests
         Assert.Equal(5, messages.Count(message => message.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Info));
     }
 
+    [Fact]
+    public void Predict_IntoTheSameObject_AllocatesLessThanThroughMlNetsOnnxTransformer()
+    {
+        // A saved model loads as ML.NET's own OnnxTransformer: the same network, the same engine.
+        var rows = Moons.Create(100);
+        var data = _ml.Data.LoadFromEnumerable(rows);
+        using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(Trainers.Quick with { Epochs = 1 }).Fit(data);
+        var own = BytesARow(model, rows);
+        var stock = BytesARow(Models.SaveAndLoad(_ml, model, data.Schema, out _), rows);
+        Assert.True(own < 1, $"{own} bytes a row");
+        Assert.True(stock > 1000, $"{stock} bytes a row");
+    }
+
+    private double BytesARow(ITransformer model, Moons.Row[] rows)
+    {
+        using var engine = _ml.Model.CreatePredictionEngine<Moons.Row, BinaryPrediction>(model);
+        var prediction = new BinaryPrediction();
+        for (var i = 0; i < 200; i++) engine.Predict(rows[i % rows.Length], ref prediction);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++) engine.Predict(rows[i % rows.Length], ref prediction);
+        return (GC.GetAllocatedBytesForCurrentThread() - before) / 1000.0;
+    }
+
     private void RequireReload(ITransformer model, IDataView data, string column)
     {
         var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);

@@ -35,6 +35,21 @@ public sealed class FeatureImportanceTests
     }
 
     [Fact]
+    public void PermutationFeatureImportance_OfAChain_TakesItsLastTransformer()
+    {
+        var ml = _ml;
+        var data = Trainers.Data(ml, TaskKind.Binary, 300);
+
+        var front = ml.Transforms.Concatenate("All", "Features", "Weight").Fit(data);
+        var rows = front.Transform(data);
+        using var model = ml.BinaryClassification.Trainers.BatchNormNetwork("Label", "All").Fit(rows);
+        var importance = ml.BinaryClassification.PermutationFeatureImportance(model, rows, permutationCount: 3);   // one entry for each slot of "All"
+
+        Assert.Equal(3, importance.Length);
+        Assert.Equal(0, importance[2].AreaUnderRocCurve.Mean);
+    }
+
+    [Fact]
     public void PermutationFeatureImportance_OverloadForAnyTransformer_TakesOnlyMlNetsOwn()
     {
         // It looks for an interface that is internal to ML.NET.

@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
@@ -71,6 +72,19 @@ public sealed class UnusableRowTests
         foreach (var row in rows) row.Label = float.NaN;
         var exception = Assert.Throws<InvalidDataException>(() => _ml.Regression.Trainers.BatchNormNetwork(_quick).Fit(Load(rows)));
         Assert.Contains("all 10 were left out. The first: Row 0 has NaN", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Transform_NaNFeature_GivesNaNForThatRowOnly()
+    {
+        var rows = Waves.Create(120);
+        using var model = _ml.Regression.Trainers.BatchNormNetwork(_quick).Fit(Load(rows));
+        var clean = model.Transform(Load(rows)).GetColumn<float>("Score").ToArray();
+        rows[40].Features[1] = float.NaN;
+        var scores = model.Transform(Load(rows)).GetColumn<float>("Score").ToArray();
+        for (var i = 0; i < rows.Length; i++)
+            if (i != 40) Assert.Equal(clean[i], scores[i]);
+        Assert.Equal(float.NaN, scores[40]);
     }
 
     private static void RequireSame(BatchNormTransformer actual, BatchNormTransformer expected)
