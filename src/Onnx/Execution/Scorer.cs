@@ -28,7 +28,7 @@ public sealed class Scorer : IDisposable
         RowLength = _layout.InputWidths.Sum();
         ResultLength = _layout.OutputWidths.Sum();
         RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
-        _lanes = new ScoringLanePool(() => new ScoringLane(sessions.Next(), _layout));
+        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, _layout));
 
         // The first run of a session plans its memory; better now than with the first customer waiting.
         Score(new float[RowLength], new float[ResultLength]);
@@ -52,7 +52,10 @@ public sealed class Scorer : IDisposable
     /// <summary>The most rows that go through the model at once.</summary>
     public int BatchSize => _layout.BatchSize;
 
-    /// <summary>The threads that share one operator, given or chosen; 0 = one for each physical core.</summary>
+    /// <summary>
+    /// The threads that share one operator, given or chosen; 0 = one for each physical core. Where 1 was chosen, batches that take all cores
+    /// less time run on them.
+    /// </summary>
     public int Threads { get; }
 
     /// <summary>The device in use.</summary>
@@ -171,7 +174,12 @@ public sealed class Scorer : IDisposable
             var session = model.Open(settings.ForSession(threads));
             var alone = session.ActualDevice.Kind != DeviceKind.Cpu || threads != 1;
             var most = settings.Sessions ?? (alone ? 1 : model.SessionsThatPay);
-            var sessions = new ScorerSessions(session, most > 1 ? () => model.Open(settings.ForSession(threads)) : null, most);
+            var chooses = settings.Threads is null && !alone && Environment.ProcessorCount > 1;
+            var sessions = new ScorerSessions(
+                session,
+                most > 1 ? () => model.Open(settings.ForSession(threads)) : null,
+                most,
+                chooses ? () => model.Open(settings.ForSession(ThreadChoice.AllCores)) : null);
             try
             {
                 return new Scorer(session, sessions, settings, threads);

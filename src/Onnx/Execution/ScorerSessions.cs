@@ -7,12 +7,30 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="first">The session that is there.</param>
 /// <param name="openAnother">Loads the model once more; null where one session is all.</param>
 /// <param name="most">The most sessions.</param>
-internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openAnother, int most) : IDisposable
+/// <param name="openAllCores">Loads the model for batches that all cores share; null where they run as single rows do.</param>
+internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openAnother, int most, Func<OnnxSession>? openAllCores) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<OnnxSession> _all = [first];
+    private OnnxSession? _allCores;
     private int _lanes;
     private bool _disposed;
+
+    /// <summary>What batches learn about the cores; null where there is nothing to choose.</summary>
+    public BatchThreadChoice? BatchChoice { get; } = openAllCores is null ? null : new();
+
+    /// <summary>The session whose operators all cores share, loaded when first needed.</summary>
+    public OnnxSession AllCores
+    {
+        get
+        {
+            lock (_gate)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
+                return _allCores ??= openAllCores!();
+            }
+        }
+    }
 
     /// <summary>The session for one more lane.</summary>
     public OnnxSession Next()
@@ -33,6 +51,7 @@ internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openA
         {
             _disposed = true;
             foreach (var session in _all) session.Dispose();
+            _allCores?.Dispose();
         }
     }
 }

@@ -49,6 +49,30 @@ internal sealed class ScoringBlock : IDisposable
         else Exact(rows).Run();
     }
 
+    /// <summary>Takes rows in: <paramref name="count"/> rows lie input by input, of which <paramref name="part"/> from <paramref name="first"/> on are wanted.</summary>
+    public void Fill(ReadOnlySpan<float> rows, int count, int first, int part)
+    {
+        var start = 0;
+        for (var input = 0; input < _inputs.Length; input++)
+        {
+            var width = _layout.InputWidths[input];
+            rows.Slice(start + (first * width), part * width).CopyTo(Input(input, part));
+            start += count * width;
+        }
+    }
+
+    /// <summary>Gives the results of those rows out, in the same way.</summary>
+    public void Take(Span<float> result, int count, int first, int part)
+    {
+        var start = 0;
+        for (var output = 0; output < _outputs.Length; output++)
+        {
+            var width = _layout.OutputWidths[output];
+            Output(output, part).CopyTo(result[(start + (first * width))..]);
+            start += count * width;
+        }
+    }
+
     public void Dispose()
     {
         foreach (var run in _steps) run?.Dispose();
