@@ -4,52 +4,58 @@ namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
 /// Whether batches run on one thread or on all cores, where single rows run on one: learned from the batches themselves, for each doubling of
-/// their rows. A batch that takes less than 100 µs stays on one thread; a longer one is run three times on each, the first of which does not
-/// count, and all cores are kept if they take at least a tenth off. Callers that overlap meet at the cores, and so learn to stay on theirs.
+/// their rows. A batch that takes less than 100 µs stays on one thread. For longer ones there is a match: five on one thread, five on all
+/// cores, of which the first does not count, and all cores win if they take at least a tenth off. Matches come again after 64 batches, then
+/// 128, and so on, since what else the machine did may have decided one. Callers that overlap meet at the cores, and so learn to stay on theirs.
 /// </summary>
-/// <remarks>Threads may report at once and overwrite each other: that costs a measurement, no more.</remarks>
+/// <remarks>Threads may report at once and overwrite each other: that spoils a match, no more.</remarks>
 internal sealed class BatchThreadChoice
 {
-    private const int Runs = 3;
+    private const int Runs = 5;
+    private const int FirstPause = 64;
     private const double WorthIt = 0.9;
     private static readonly TimeSpan LongRun = TimeSpan.FromMicroseconds(100);
 
-    private readonly Trial[] _trials = new Trial[32];
+    private readonly Match[] _matches = new Match[32];
 
     /// <summary>Where the next batch of so many rows is to run.</summary>
     public bool PrefersAllCores(int rows)
     {
-        ref var trial = ref _trials[BitOperations.Log2((uint)rows)];
-        return trial.Decided ? trial.AllCores : trial.OneRuns >= Runs;
+        ref var match = ref _matches[BitOperations.Log2((uint)rows)];
+        return match.Pause > 0 ? match.AllCoresWon : match.Run >= Runs;
     }
 
     /// <summary>How long that took.</summary>
     public void Report(int rows, bool allCores, TimeSpan time)
     {
-        ref var trial = ref _trials[BitOperations.Log2((uint)rows)];
-        if (trial.Decided) return;
-        if (!allCores)
-        {
-            if (trial.OneRuns++ > 0) trial.One = Shorter(trial.One, time);
-            trial.Decided = trial.OneRuns >= Runs && trial.One < LongRun;
-            return;
-        }
-
-        if (trial.AllRuns++ > 0) trial.All = Shorter(trial.All, time);
-        if (trial.AllRuns < Runs) return;
-        trial.AllCores = trial.All < WorthIt * trial.One;
-        trial.Decided = true;
+        ref var match = ref _matches[BitOperations.Log2((uint)rows)];
+        if (match.Pause > 0) match.Pause--;
+        else if (allCores == match.Run >= Runs) match.Count(allCores, time);
     }
 
-    private static TimeSpan Shorter(TimeSpan best, TimeSpan time) => best == default || time < best ? time : best;
-
-    private struct Trial
+    private struct Match
     {
         public TimeSpan One;
         public TimeSpan All;
-        public int OneRuns;
-        public int AllRuns;
-        public bool AllCores;
-        public volatile bool Decided;
+        public int Run;
+        public int Pauses;
+        public int Pause;
+        public bool AllCoresWon;
+
+        public void Count(bool allCores, TimeSpan time)
+        {
+            if (Run % Runs == 1) (allCores ? ref All : ref One) = time;
+            else if (Run % Runs > 1 && time < (allCores ? All : One)) (allCores ? ref All : ref One) = time;
+            Run++;
+            if (Run == 2 * Runs) End(All < WorthIt * One);
+            else if (Run == Runs && One < LongRun) End(false);
+        }
+
+        private void End(bool allCoresWon)
+        {
+            AllCoresWon = allCoresWon;
+            Pause = FirstPause << Math.Min(Pauses++, 20);
+            Run = 0;
+        }
     }
 }

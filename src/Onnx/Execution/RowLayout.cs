@@ -7,6 +7,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 internal sealed class RowLayout
 {
     private const long LargestBuffer = 64 << 20;
+    private const int CachedNumbers = 1 << 18;
 
     public RowLayout(OnnxSession session, ScorerSettings settings)
     {
@@ -19,7 +20,8 @@ internal sealed class RowLayout
         InputWidths = [.. Inputs.Select(Width)];
         OutputWidths = [.. Outputs.Select(Width)];
         FixedRows = (int?)Inputs[0].Shape[0].Size;
-        BatchSize = FixedRows ?? Math.Min(RoundUp(settings.BatchSize), RoundDown(LargestBuffer / sizeof(float) / InputWidths.Concat(OutputWidths).Max()));
+        var widest = InputWidths.Concat(OutputWidths).Max();
+        BatchSize = FixedRows ?? Math.Min(RoundUp(settings.BatchSize ?? CachedRows(widest)), RoundDown(LargestBuffer / sizeof(float) / widest));
     }
 
     public IReadOnlyList<TensorInfo> Inputs { get; }
@@ -54,6 +56,9 @@ internal sealed class RowLayout
         tensor.Type == DataType.Float && tensor.Shape.Count > 0 && tensor.Shape.Skip(1).All(size => size.Size is > 0) && tensor.Shape[0].Size is null or > 0;
 
     private static int Width(TensorInfo tensor) => checked((int)tensor.Shape.Skip(1).Aggregate(1L, (product, size) => checked(product * size.Size!.Value)));
+
+    // What one layer leaves for the next should still be in the cache by then; fewer rows than 256 would not fill the matrix kernels.
+    private static int CachedRows(int widest) => Math.Clamp(CachedNumbers / widest, 256, 4096);
 
     private static int RoundUp(int rows) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(rows, 1, 1 << 30));
 

@@ -40,10 +40,10 @@ public sealed record ScorerSettings
     public IReadOnlyList<string>? Outputs { get; init; }
 
     /// <summary>
-    /// The most rows that go through the model at once. Default: 1024. Rounded up to a power of two, and lowered for long rows, so that no
-    /// buffer is larger than 64 MiB; <see cref="Scorer.BatchSize"/> is what came of it.
+    /// The most rows that go through the model at once. Default: null, rows of about 1 MiB, at least 256 and at most 4096. Rounded up to a power
+    /// of two, and lowered for long rows, so that no buffer is larger than 64 MiB; <see cref="Scorer.BatchSize"/> is what came of it.
     /// </summary>
-    public int BatchSize { get; init; } = 1024;
+    public int? BatchSize { get; init; }
 
     /// <summary>See <see cref="SessionSettings.CopyInputs"/>.</summary>
     internal bool CopyInputs { get; init; }

@@ -24,14 +24,31 @@ public sealed class BatchThreadChoiceTests
         var choice = new BatchThreadChoice();
         var runs = new List<bool>();
 
-        for (var run = 0; run < 10; run++)
+        for (var run = 0; run < 14; run++)
         {
             var allCores = choice.PrefersAllCores(1000);
             runs.Add(allCores);
-            choice.Report(1000, allCores, TimeSpan.FromMicroseconds(run is 0 or 3 ? 9000 : allCores ? allCoresMicroseconds : 1000));
+            choice.Report(1000, allCores, TimeSpan.FromMicroseconds(run is 0 or 5 ? 9000 : allCores ? allCoresMicroseconds : 1000));
         }
 
-        Assert.Equal([false, false, false, true, true, true, kept, kept, kept, kept], runs);
+        Assert.Equal([.. Enumerable.Repeat(false, 5), .. Enumerable.Repeat(true, 5), .. Enumerable.Repeat(kept, 4)], runs);
+    }
+
+    [Fact]
+    public void LostMatch_IsPlayedAgainAfter64Batches()
+    {
+        var choice = new BatchThreadChoice();
+        var runs = new List<bool>();
+
+        for (var run = 0; run < 100; run++)
+        {
+            var allCores = choice.PrefersAllCores(1000);
+            runs.Add(allCores);
+            choice.Report(1000, allCores, TimeSpan.FromMicroseconds(allCores && run >= 10 ? 500 : 1000));
+        }
+
+        Assert.DoesNotContain(true, runs[10..(10 + 64 + 5)]);
+        Assert.DoesNotContain(false, runs[(10 + 64 + 5)..]);
     }
 
     [Fact]
@@ -39,7 +56,7 @@ public sealed class BatchThreadChoiceTests
     {
         var choice = new BatchThreadChoice();
 
-        for (var run = 0; run < 3; run++) choice.Report(1000, allCores: false, TimeSpan.FromMilliseconds(1));
+        for (var run = 0; run < 5; run++) choice.Report(1000, allCores: false, TimeSpan.FromMilliseconds(1));
 
         Assert.True(choice.PrefersAllCores(600));
         Assert.False(choice.PrefersAllCores(300));
