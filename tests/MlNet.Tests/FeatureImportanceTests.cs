@@ -71,8 +71,8 @@ public sealed class FeatureImportanceTests
     [Fact]
     public void Trainer_IsATrainerEstimator()
     {
-        ITrainerEstimator<ISingleFeaturePredictionTransformer<TrainedNetwork>, TrainedNetwork> trainer =
-            _ml.Regression.Trainers.BatchNormNetwork(Trainers.Quick with { Epochs = 1 });
+        var trainer = Assert.IsAssignableFrom<ITrainerEstimator<ISingleFeaturePredictionTransformer<TrainedNetwork>, TrainedNetwork>>(
+            _ml.Regression.Trainers.BatchNormNetwork(Trainers.Quick with { Epochs = 1 }));
         Assert.False(trainer.Info.NeedNormalization);
         Assert.False(trainer.Info.WantCaching);
         var model = trainer.Fit(Trainers.Data(_ml, TaskKind.Regression, 50));
