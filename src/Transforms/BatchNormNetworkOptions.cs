@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
@@ -89,6 +90,18 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>The device for training and scoring. Default: the best one available.</summary>
     public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>
+    /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8 suits
+    /// layers of some hundred units; small networks gain nothing by it.
+    /// </summary>
+    public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
+
+    /// <summary>
+    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
+    /// which the RMSE grows; see <see cref="NetworkReducer.RequireWithin"/>. Above it <c>Fit</c> fails. Default: 0.01.
+    /// </summary>
+    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
 
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
