@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -39,6 +40,8 @@ internal sealed class MetricsDocument
             ["batchNormsAfter"] = BatchNorms(export.Folded),
             ["largestAbsoluteDifference"] = export.Verification.LargestAbsolute,
             ["largestRelativeDifference"] = export.Verification.LargestRelative,
+            ["precision"] = PrecisionNames.NameOf(export.Reduced?.Precision ?? ModelPrecision.Float32),
+            ["reduction"] = export.Reduced is { } reduced ? PrecisionReport.ToJson(reduced, trained.Float32TestMetrics, trained.TestMetrics) : null,
             ["singlePredictionMicroseconds"] = singleRow.TotalMicroseconds,
             ["totalSeconds"] = elapsed.TotalSeconds,
         });
@@ -64,7 +67,7 @@ internal sealed class MetricsDocument
     }
 
     // JSON has no NaN: a figure that is not defined (an AUC with one class) is null.
-    private static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
+    public static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
         new(figures.Select(figure => KeyValuePair.Create(figure.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
 
     private static int BatchNorms(ModelProto model) => model.Graph.Node.Count(node => node.OpType == "BatchNormalization");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tables;
 
@@ -49,8 +50,19 @@ internal static class TrainingRun
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
+        if (network.Export.Reduced is { } reduced) ShowPrecision(reduced, trained);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         Line("written", string.Join(", ", files));
+    }
+
+    private static void ShowPrecision(ReducedNetwork reduced, TrainedTable trained)
+    {
+        var (result, comparison) = (reduced.Check.Result, reduced.Check.Comparison!);
+        Line("precision", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
+        foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
+        Line("test with float32", string.Join(", ", trained.Float32TestMetrics.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")));
     }
 
     private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive
