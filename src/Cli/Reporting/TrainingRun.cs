@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -16,6 +17,7 @@ internal static class TrainingRun
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
         progress.Dispose();
+        CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);

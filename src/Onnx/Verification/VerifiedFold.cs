@@ -27,6 +27,7 @@ public sealed record VerifiedFold
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
     /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
+    /// <exception cref="Execution.DeviceNotAvailableException">The device to compare on cannot be used.</exception>
     /// <exception cref="Execution.ModelRunException">The model fails on the inputs.</exception>
     public static VerifiedFold Run(string inputPath, string outputPath, VerifiedFoldOptions? options = null)
     {
@@ -36,7 +37,7 @@ public sealed record VerifiedFold
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
         var (fold, inputNames) = ReadAndFold(inputPath, options.Fold);
         var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
-        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, options.InputsPath, inputNames) : null;
+        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, options, inputNames) : null;
         var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
         if (!result.IsWritten) return result;
         if (comparison is not null)
@@ -57,14 +58,14 @@ public sealed record VerifiedFold
         return (BatchNormFolder.Fold(model, options), [.. model.Graph.Input.Select(input => input.Name).Where(name => !initializers.Contains(name))]);
     }
 
-    private static ComparisonResult Compare(string inputPath, string outputPath, ModelProto folded, string? inputsPath, IReadOnlyList<string> inputNames)
+    private static ComparisonResult Compare(string inputPath, string outputPath, ModelProto folded, VerifiedFoldOptions options, IReadOnlyList<string> inputNames)
     {
-        var inputs = inputsPath is null ? null : InputFiles.Read(inputsPath, inputNames);
+        var inputs = options.InputsPath is { } path ? InputFiles.Read(path, inputNames) : null;
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try
         {
             ModelFile.Write(folded, candidate);
-            return ModelComparison.Compare(inputPath, candidate, inputs);
+            return ModelComparison.Compare(inputPath, candidate, inputs, options.Device);
         }
         finally
         {
