@@ -24,7 +24,8 @@ internal static class BenchCommand
     public static Command Create()
     {
         var json = new Option<string?>("--json") { Description = "also write the numbers to a file", HelpName = "FILE" };
-        var train = new Command("train", "Time a training step (batch normalization, plain SGD) of three networks.") { json };
+        var device = CommonOptions.Device(Device.Cpu);
+        var train = new Command("train", "Time a training step (batch normalization, plain SGD) of three networks.") { json, device };
         train.SetAction((arguments, cancellation) =>
         {
             var rows = new JsonArray();
@@ -32,7 +33,7 @@ internal static class BenchCommand
             foreach (var network in Networks)
             {
                 cancellation.ThrowIfCancellationRequested();
-                foreach (var threads in Enumerable.Range(1, Math.Min(Environment.ProcessorCount, 2))) rows.Add(Measure(network, threads));
+                foreach (var threads in Enumerable.Range(1, Math.Min(Environment.ProcessorCount, 2))) rows.Add(Measure(network, threads, arguments.GetValue(device)!));
             }
 
             if (arguments.GetValue(json) is { } path)
@@ -43,7 +44,7 @@ internal static class BenchCommand
     }
 
     // The best of many short rounds: what the code can do when nothing else wants the machine.
-    private static JsonObject Measure((string Name, int[] Sizes, int Batch, Activation Activation) network, int threads)
+    private static JsonObject Measure((string Name, int[] Sizes, int Batch, Activation Activation) network, int threads, Device device)
     {
         var (name, sizes, batch, activation) = network;
         var outputs = sizes[^1];
@@ -55,7 +56,7 @@ internal static class BenchCommand
             RunningStatistics.PyTorch(),
             batch,
             random,
-            settings: new SessionSettings { Threads = threads });
+            settings: new SessionSettings { Threads = threads, Device = device });
         foreach (ref var value in step.Features.Span) value = (random.NextSingle() - 0.5f) * 3;
         for (var row = 0; row < batch; row++) step.Targets.Span[(row * outputs) + random.Next(outputs)] = 1;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
@@ -28,9 +29,10 @@ internal static class FoldCommand
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
         var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
+        var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, report, inputs, tolerance, precision, precisionTolerance, expand, force, unverified,
+            input, output, report, inputs, tolerance, precision, precisionTolerance, expand, force, unverified, device,
         };
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
@@ -44,6 +46,7 @@ internal static class FoldCommand
                 InputsPath = arguments.GetValue(inputs),
                 Precision = arguments.GetValue(precision),
                 PrecisionTolerance = arguments.GetValue(precisionTolerance),
+                Device = arguments.GetValue(device)!,
             }));
         return command;
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tables;
@@ -18,6 +19,7 @@ internal static class TrainingRun
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
         progress.Dispose();
+        CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);

@@ -61,6 +61,9 @@ public sealed class Scorer : IDisposable
     /// <summary>The device in use.</summary>
     public Device ActualDevice => _session.ActualDevice;
 
+    /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
+    public DeviceReport DeviceReport => _session.DeviceReport;
+
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
 

@@ -29,4 +29,7 @@ public sealed record SessionSettings
 
     /// <summary>Treats inputs as on a device with a memory of its own: handed over at each run. For tests without such a device.</summary>
     internal bool CopyInputs { get; init; }
+
+    /// <summary>Where to write what each node took, without the file's ending; null = nowhere.</summary>
+    internal string? ProfilePrefix { get; init; }
 }

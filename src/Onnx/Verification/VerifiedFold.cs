@@ -35,6 +35,7 @@ public sealed record VerifiedFold
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
     /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device to compare on cannot be used.</exception>
     /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static VerifiedFold Run(string inputPath, string outputPath, VerifiedFoldOptions? options = null)
@@ -47,7 +48,7 @@ public sealed record VerifiedFold
         var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
         var needsInputs = options.Compare || options.Precision != ModelPrecision.Float32;
         var inputs = options.InputsPath is { } path && needsInputs ? InputFiles.Read(path, inputNames) : null;
-        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, inputs) : null;
+        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, inputs, options.Device) : null;
         var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
         if (!result.IsFoldWithin) return result;
         if (comparison is not null)
@@ -71,13 +72,13 @@ public sealed record VerifiedFold
     }
 
     private static ComparisonResult Compare(
-        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)
+        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs, Device device)
     {
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try
         {
             ModelFile.Write(folded, candidate);
-            return ModelComparison.Compare(inputPath, candidate, inputs);
+            return ModelComparison.Compare(inputPath, candidate, inputs, device);
         }
         finally
         {

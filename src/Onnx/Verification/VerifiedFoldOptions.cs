@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -17,6 +18,9 @@ public sealed record VerifiedFoldOptions
     /// means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16.
     /// </summary>
     public double? Tolerance { get; init; }
+
+    /// <summary>Where the models are compared. Default: the CPU.</summary>
+    public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>A file or folder with inputs to compare on, see <see cref="InputFiles"/>; null to generate them. Ignored without <see cref="Compare"/>.</summary>
     public string? InputsPath { get; init; }

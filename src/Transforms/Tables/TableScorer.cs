@@ -56,7 +56,7 @@ public static class TableScorer
         var results = new float[encoder.RowCount * scorer.ResultLength];
         scorer.ScoreBatch(encoder.EncodeAll(), encoder.RowCount, results);
         var scores = task == TaskKind.Multiclass ? [] : results[..encoder.RowCount];
-        return new TablePrediction(task, classes, scores, results[scores.Length..], encoder.UnknownValues);
+        return new TablePrediction(task, classes, scores, results[scores.Length..], encoder.UnknownValues) { Device = scorer.DeviceReport };
     }
 
     private static TablePrediction ScorePipeline(string path, CsvTable table)
