@@ -10,6 +10,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 public sealed class OnnxSession : IDisposable
 {
     private readonly string _name;
+    private volatile bool _disposed;
 
     private OnnxSession(InferenceSession native, string name, Device actualDevice)
     {
@@ -56,7 +57,12 @@ public sealed class OnnxSession : IDisposable
     public static OnnxSession Load(ModelProto model, SessionSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
-    public BoundRun CreateBoundRun() => new(this, Native.CreateIoBinding());
+    /// <exception cref="ObjectDisposedException">The model has been released.</exception>
+    public BoundRun CreateBoundRun()
+    {
+        RequireOpen();
+        return new BoundRun(this, Native.CreateIoBinding());
+    }
 
     /// <summary>Runs the model on tensors in managed memory and returns all outputs. Convenient, not fast.</summary>
     /// <param name="inputs">A tensor for each input, by name.</param>
@@ -91,7 +97,14 @@ public sealed class OnnxSession : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Native.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        Native.Dispose();
+    }
+
+    // ONNX Runtime itself does not look: a run of a released session would end the process.
+    internal void RequireOpen() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     internal void RequireInput(string name) => Require(name, Inputs, "input");
 

@@ -118,6 +118,16 @@ public sealed class Scorer : IDisposable
         _batch.Return(lane);
     }
 
+    /// <summary>
+    /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
+    /// </summary>
+    /// <param name="capacity">The most rows at once.</param>
+    public RowBlock CreateBlock(int capacity) => new(
+        _session,
+        [new RowTensor(_session.Inputs[0].Name, DataType.Float, RowShape)],
+        [.. Outputs.Select(output => new RowTensor(output.Name, output.Type, [.. output.Shape.Skip(1).Select(size => size.Size!.Value)]))],
+        capacity);
+
     /// <inheritdoc/>
     public void Dispose()
     {
