@@ -18,6 +18,7 @@ public class TransformerBenchmarks
 {
     public const int Rows = 20_000;
     private const int Width = 32;
+    private const int Batch = 1024;
 
     private readonly MLContext _ml = new(seed: 1);
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
@@ -27,6 +28,7 @@ public class TransformerBenchmarks
     private IDataView _objects = null!;
     private OnnxSession _session = null!;
     private BoundRun _run = null!;
+    private BoundRun[] _batches = null!;
     private PredictionEngine<Row, Prediction> _oursEngine = null!;
     private PredictionEngine<Row, VectorPrediction> _stockEngine = null!;
     private Row[] _examples = null!;
@@ -52,7 +54,16 @@ public class TransformerBenchmarks
         var input = new TensorBuffer<float>(Rows, Width);
         features.CopyTo(input.Span);
         _run.BindInput(TrainedNetwork.FeaturesInput, input.Whole);
-        foreach (var output in _session.Outputs) _run.BindOutput(output.Name, new TensorBuffer<float>(Rows, 1).Whole);
+        var outputs = new TensorBuffer<float>(Rows, 1);
+        foreach (var output in _session.Outputs) _run.BindOutput(output.Name, outputs.Whole);
+        _batches = [.. Enumerable.Range(0, (Rows + Batch - 1) / Batch).Select(batch =>
+        {
+            var (first, count) = (batch * Batch, Math.Min(Batch, Rows - (batch * Batch)));
+            var run = _session.CreateBoundRun();
+            run.BindInput(TrainedNetwork.FeaturesInput, input.At(first * Width, count, Width));
+            foreach (var output in _session.Outputs) run.BindOutput(output.Name, outputs.At(first, count, 1));
+            return run;
+        })];
         _oursEngine = _ml.Model.CreatePredictionEngine<Row, Prediction>(_ours, new PredictionEngineOptions { OwnsTransformer = false });
         _stockEngine = _ml.Model.CreatePredictionEngine<Row, VectorPrediction>(_stock, new PredictionEngineOptions { OwnsTransformer = false });
         RequireSameScores();
@@ -60,6 +71,12 @@ public class TransformerBenchmarks
 
     [Benchmark(Baseline = true)]
     public void Raw() => _run.Run();
+
+    [Benchmark]
+    public void RawInBatches()
+    {
+        foreach (var batch in _batches) batch.Run();
+    }
 
     [Benchmark]
     public float Ours() => ReadScalars(_ours.Transform(_rows));
@@ -97,6 +114,7 @@ public class TransformerBenchmarks
         _ours.Dispose();
         _stock.Dispose();
         _run.Dispose();
+        foreach (var batch in _batches) batch.Dispose();
         _session.Dispose();
         File.Delete(_path);
     }

@@ -193,26 +193,6 @@ public sealed class BatchedViewTests
         Assert.Throws<InvalidOperationException>(() => row.GetGetter<VBuffer<float>>(mapper.OutputSchema["twice"]));
     }
 
-    [Fact]
-    public void ManyThreads_OneTransformer_EveryAnswerIsRight()
-    {
-        using var model = Model();
-        var until = DateTime.UtcNow + TimeSpan.FromSeconds(1);
-        var rows = new long[16];
-        Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 16 }, thread =>
-        {
-            var view = new RecordingView(200 + (31 * thread), Width);
-            do
-            {
-                var scored = model.Transform(view);
-                using var cursor = scored.GetRowCursor(scored.Schema);
-                rows[thread] += Check(cursor).Count;
-            }
-            while (DateTime.UtcNow < until);
-        });
-        Assert.All(rows, count => Assert.True(count > 0));
-    }
-
     private BatchedOnnxTransformer Model(int width = Width) => _ml.Transforms
         .ScoreOnnx(OnnxModels.SumAndTwice(width), new ScoreOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "Features" } })
         .Fit(new RecordingView(0, width));
