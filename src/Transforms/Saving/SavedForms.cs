@@ -18,7 +18,6 @@ internal static class SavedForms
     private const string MostProbable = "BatchNormNetworkMostProbable";
     private const string Texts = "BatchNormNetworkClasses";
     private const string Size = "BatchNormNetworkClassCount";
-    private const string SlotNames = "BatchNormNetworkSlotNames";
 
     /// <summary>Logit and probability as one vector, and a mapping to three scalars.</summary>
     public static SavedForm Binary(ModelProto folded)
@@ -55,7 +54,8 @@ internal static class SavedForms
     }
 
     /// <summary>
-    /// The probabilities as they are, and the text of the most probable class, which becomes a key by its place in the list of classes.
+    /// The probabilities with the classes as the names of their slots, and the text of the most probable class, which becomes a key by its
+    /// place in the list of classes.
     /// </summary>
     /// <exception cref="InvalidOperationException">Two classes have the same text, or one has none: ML.NET cannot make keys of them.</exception>
     public static SavedForm Multiclass(ModelProto folded, ClassLabels labels)
@@ -70,12 +70,12 @@ internal static class SavedForms
         SavedGraph.AddIntegers(graph, Size, labels.Texts.Count);
         SavedGraph.AddNode(graph, "Reshape", [TrainedNetwork.ProbabilityOutput, Size], MulticlassColumns.Score);
         SavedGraph.AddOutput(graph, MulticlassColumns.Score, DataType.Float, labels.Texts.Count);
+        SavedGraph.AddSlotNames(model, MulticlassColumns.Score, labels.Texts);
 
         SavedGraph.AddTexts(graph, Texts, labels.Texts);
         SavedGraph.AddNode(graph, "ArgMax", [MulticlassColumns.Score], MostProbable, ("axis", 0), ("keepdims", 1));
         SavedGraph.AddNode(graph, "Gather", [Texts, MostProbable], MulticlassNetworkOutput.ColumnName);
         SavedGraph.AddOutput(graph, MulticlassNetworkOutput.ColumnName, DataType.String, 1);
-        SavedGraph.AddSlotNames(model, MulticlassColumns.Score, MulticlassNetworkOutput.ColumnName, SlotNames, labels.Texts);
         return new SavedForm(model)
         {
             After =
@@ -112,7 +112,8 @@ internal static class SavedForms
                 break;
             default:
                 (names[Logits], names[Giving(graph, MulticlassColumns.Score).Input[0]]) = (TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput);
-                SavedGraph.Remove(graph, MulticlassColumns.Score, MostProbable, MulticlassNetworkOutput.ColumnName, SlotNames, Texts, Size);
+                SavedGraph.Remove(graph, MulticlassColumns.Score, MostProbable, MulticlassNetworkOutput.ColumnName, Texts, Size);
+                SavedGraph.RemoveSlotNames(graph, MulticlassColumns.Score);
                 ValueNames.Rename(graph, names);
                 SavedGraph.AddOutput(graph, TrainedNetwork.ScoreOutput, DataType.Float, Dimension.Rows, classes);
                 SavedGraph.AddOutput(graph, TrainedNetwork.ProbabilityOutput, DataType.Float, Dimension.Rows, classes);

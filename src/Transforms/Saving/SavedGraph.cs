@@ -34,32 +34,37 @@ internal static class SavedGraph
     });
 
     /// <summary>
-    /// Adds a node whose only use is its name and its list of texts: ML.NET takes them for the names of a column's slots (its own converter
-    /// keeps them the same way).
+    /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own converter
+    /// writes, too: a LabelEncoder that encodes them, and whose output nobody asks for.
     /// </summary>
-    /// <param name="model">The model.</param>
-    /// <param name="column">The column, that is to say the output.</param>
-    /// <param name="texts">A value of type text for the node to read.</param>
-    /// <param name="output">The name of the node's output, which nobody reads.</param>
-    /// <param name="names">The names of the slots.</param>
-    public static void AddSlotNames(ModelProto model, string column, string texts, string output, IReadOnlyList<string> names)
+    public static void AddSlotNames(ModelProto model, string column, IReadOnlyList<string> names)
     {
         const string Domain = "ai.onnx.ml";
-        if (model.OpsetImport.All(set => set.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
+        var (name, unused) = ($"mlnet.{column}.SlotNames", UnusedInput(column));
+        if (model.OpsetImport.All(opset => opset.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
+        AddTexts(model.Graph, unused, ["one"]);
         model.Graph.Node.Add(new NodeProto
         {
             OpType = "LabelEncoder",
             Domain = Domain,
-            Name = $"mlnet.{column}.SlotNames",
-            Input = { texts },
-            Output = { output },
+            Name = name,
+            Input = { unused },
+            Output = { UnusedOutput(column) },
             Attribute =
             {
                 new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings, Strings = { names.Select(ByteString.CopyFromUtf8) } },
-                new AttributeProto { Name = "values_int64s", Type = AttributeProto.Types.AttributeType.Ints, Ints = { Enumerable.Range(0, names.Count).Select(index => (long)index) } },
+                new AttributeProto
+                {
+                    Name = "values_int64s",
+                    Type = AttributeProto.Types.AttributeType.Ints,
+                    Ints = { Enumerable.Range(0, names.Count).Select(index => (long)index) },
+                },
             },
         });
     }
+
+    /// <summary>Takes the names of slots away again.</summary>
+    public static void RemoveSlotNames(GraphProto graph, string column) => Remove(graph, UnusedInput(column), UnusedOutput(column));
 
     /// <summary>Makes a value an output.</summary>
     public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
@@ -81,6 +86,10 @@ internal static class SavedGraph
         Keep(graph.Initializer, tensor => !added.Contains(tensor.Name));
         Keep(graph.Output, output => !added.Contains(output.Name));
     }
+
+    private static string UnusedInput(string column) => $"mlnet.{column}.unusedInput";
+
+    private static string UnusedOutput(string column) => $"mlnet.{column}.unusedOutput";
 
     private static void Keep<T>(Google.Protobuf.Collections.RepeatedField<T> items, Func<T, bool> isKept)
     {

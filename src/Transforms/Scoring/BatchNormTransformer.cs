@@ -1,10 +1,12 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>A network that was just trained, as a transformer that adds the columns of its task.</summary>
-public abstract class BatchNormTransformer : NetworkTransformer
+public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeaturePredictionTransformer<TrainedNetwork>
 {
     private protected BatchNormTransformer(FittedNetwork fitted, NetworkTask task)
         : base(task, Scorer.Load(fitted.Export.Folded, new ScorerSettings { Device = fitted.Device, Outputs = task.Outputs }), fitted.Export.Folded, fitted.FeatureColumnName)
@@ -18,4 +20,9 @@ public abstract class BatchNormTransformer : NetworkTransformer
 
     /// <summary>The network as ONNX, unfolded and folded, and how far the two differ.</summary>
     public ExportedNetwork Export { get; }
+
+    TrainedNetwork IPredictionTransformer<TrainedNetwork>.Model => Network;
+
+    DataViewType ISingleFeaturePredictionTransformer<TrainedNetwork>.FeatureColumnType =>
+        new VectorDataViewType(NumberDataViewType.Single, Scorer.RowLength);
 }
