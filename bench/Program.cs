@@ -1,3 +1,15 @@
-// What is compared in turn in one process; everything else is for BenchmarkDotNet.
-if (args is ["precision"]) MlNetBatchNorm.Bench.PrecisionComparison.Run();
-else BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(MlNetBatchNorm.Bench.ScorerBenchmarks).Assembly).Run(args);
+using MlNetBatchNorm.Bench;
+
+// What is compared in turn in one process, within seconds; everything else is for BenchmarkDotNet.
+switch (args)
+{
+    case ["precision"]:
+        PrecisionComparison.Run();
+        break;
+    case ["mlnet"]:
+        TransformerFigures.Print();
+        break;
+    default:
+        BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(ScorerBenchmarks).Assembly).Run(args);
+        break;
+}

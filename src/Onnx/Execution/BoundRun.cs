@@ -48,8 +48,31 @@ public sealed class BoundRun : IDisposable
         BindOutput(name, view.Buffer.ToOrtValue(view));
     }
 
+    /// <summary>Ties an input to texts.</summary>
+    /// <param name="name">The input's name.</param>
+    /// <param name="texts">The texts that are read.</param>
+    /// <exception cref="ArgumentException">The model has no such input.</exception>
+    public void BindTextInput(string name, TextBuffer texts)
+    {
+        _session.RequireInput(name);
+        BindInput(name, texts.Value, [.. texts.Shape]);
+        _buffers.Add(texts);
+    }
+
+    /// <summary>Ties an output to texts.</summary>
+    /// <param name="name">The output's name.</param>
+    /// <param name="texts">The texts that are written.</param>
+    /// <exception cref="ArgumentException">The model has no such output.</exception>
+    public void BindTextOutput(string name, TextBuffer texts)
+    {
+        _session.RequireOutput(name);
+        BindOutput(name, texts.Value);
+        _buffers.Add(texts);
+    }
+
     /// <summary>Runs the model once.</summary>
     /// <exception cref="ModelRunException">ONNX Runtime failed; the message says where and on which shapes.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been released.</exception>
     public void Run()
     {
         try

@@ -158,6 +158,19 @@ public sealed class Scorer : IDisposable
         return new ScoringCall(this, _lanes.Rent(), rows);
     }
 
+    /// <summary>
+    /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
+    /// </summary>
+    /// <param name="capacity">The most rows at once.</param>
+    public RowBlock CreateBlock(int capacity) => new(
+        _session,
+        [.. Inputs.Select(OneRow)],
+        [.. Outputs.Select(OneRow)],
+        capacity,
+        _layout.FixedRows);
+
+    private static RowTensor OneRow(TensorInfo tensor) => new(tensor.Name, tensor.Type, RowLayout.ShapeOf(tensor, 1)[1..]);
+
     /// <inheritdoc/>
     public void Dispose()
     {

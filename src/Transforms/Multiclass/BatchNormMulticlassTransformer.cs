@@ -1,7 +1,3 @@
-using System.Numerics.Tensors;
-using Microsoft.ML.Data;
-using MlNetBatchNorm.Trainer;
-
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
@@ -10,23 +6,8 @@ namespace MlNetBatchNorm.Transforms;
 /// </summary>
 public sealed class BatchNormMulticlassTransformer : BatchNormTransformer
 {
-    private readonly ClassLabels _labels;
-
     internal BatchNormMulticlassTransformer(FittedNetwork fitted, ClassLabels labels)
-        : base(fitted, [TrainedNetwork.ProbabilityOutput], [
-            ScoreColumn.Vector(MulticlassColumns.Score, labels.Texts.Count, labels.ToSlotNames()),
-            ScoreColumn.Of(
-                MulticlassColumns.PredictedLabel,
-                new KeyDataViewType(typeof(uint), labels.Texts.Count),
-                result => (uint)TensorPrimitives.IndexOfMax(result.Span) + 1,
-                labels.KeyAnnotations),
-        ]) => _labels = labels;
-
-    /// <inheritdoc/>
-    public override TaskKind Task => TaskKind.Multiclass;
-
-    /// <summary>The classes as texts, in the order of the slots of <c>Score</c>.</summary>
-    public IReadOnlyList<string> Classes => _labels.Texts;
-
-    private protected override SavedForm ToSaved() => SavedForms.Multiclass(Export.Deployed, _labels);
+        : base(fitted, NetworkTask.Multiclass(labels))
+    {
+    }
 }
