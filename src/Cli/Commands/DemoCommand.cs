@@ -15,7 +15,7 @@ internal static class DemoCommand
         {
             var path = Path.Combine(AppContext.BaseDirectory, "sample-data", "churn.csv");
             var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
-            TrainingRun.Execute(training, test, new TableTrainingOptions { Label = "churn" }, arguments.GetRequiredValue(output), cancellation);
+            TrainingRun.Execute(training, test, new TableTrainingOptions { Label = "churn" }, arguments.GetRequiredValue(output), wholePipeline: false, cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -7,7 +8,8 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>A training with everything that the tool says about it. Progress goes to stderr, results to stdout.</summary>
 internal static class TrainingRun
 {
-    public static void Execute(CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
+    public static void Execute(
+        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, bool wholePipeline, CancellationToken cancellation)
     {
         // Before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
         if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
@@ -21,6 +23,7 @@ internal static class TrainingRun
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
         ShowResults(trained, singleRow, files);
+        if (wholePipeline) ShowPipeline(trained.SavePipeline(folder, test));
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)
@@ -50,6 +53,17 @@ internal static class TrainingRun
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         Line("written", string.Join(", ", files));
+    }
+
+    private static void ShowPipeline(PipelineExport pipeline)
+    {
+        Line("whole pipeline", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{pipeline.Inputs.Count} columns in, {string.Join(", ", pipeline.Outputs.Select(output => output.Name))} out, {pipeline.Nodes} nodes"));
+        Line("pipeline - ML.NET", string.Create(
+            CultureInfo.InvariantCulture,
+            $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
+        Line("written", pipeline.Path);
     }
 
     private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive
