@@ -30,10 +30,14 @@ internal static class TrainCommand
         var positive = new Option<string?>("--positive") { Description = "the positive class; without it yes, true or 1, otherwise the rarer one", HelpName = "VALUE" };
         var categorical = new Option<string[]>("--categorical") { Description = "a column to take as categories although it holds numbers", HelpName = "COLUMN" };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
+        var whole = new Option<bool>("--whole-pipeline")
+        {
+            Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
+        };
         var network = new NetworkOptions();
         var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.")
         {
-            data, label, task, output, test, fraction, positive, categorical, ignore,
+            data, label, task, output, test, fraction, positive, categorical, ignore, whole,
         };
         network.AddTo(command);
         command.Validators.Add(result =>
@@ -61,7 +65,7 @@ internal static class TrainCommand
                 },
                 Network = network.Read(arguments),
             };
-            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), cancellation);
+            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), arguments.GetValue(whole), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

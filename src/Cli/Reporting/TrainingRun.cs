@@ -3,6 +3,7 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -10,7 +11,8 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>A training with everything that the tool says about it. Progress goes to stderr, results to stdout.</summary>
 internal static class TrainingRun
 {
-    public static void Execute(CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
+    public static void Execute(
+        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, bool wholePipeline, CancellationToken cancellation)
     {
         // Before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
         if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
@@ -25,6 +27,7 @@ internal static class TrainingRun
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
         ShowResults(trained, singleRow, files);
+        if (wholePipeline) ShowPipeline(trained.SavePipeline(folder, test));
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)
@@ -65,6 +68,17 @@ internal static class TrainingRun
             $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
         Line("test with float32", string.Join(", ", trained.Float32TestMetrics.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")));
+    }
+
+    private static void ShowPipeline(PipelineExport pipeline)
+    {
+        Line("whole pipeline", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{pipeline.Inputs.Count} columns in, {string.Join(", ", pipeline.Outputs.Select(output => output.Name))} out, {pipeline.Nodes} nodes"));
+        Line("pipeline - ML.NET", string.Create(
+            CultureInfo.InvariantCulture,
+            $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
+        Line("written", pipeline.Path);
     }
 
     private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive

@@ -67,6 +67,20 @@ public sealed class TrainedTable : IDisposable
         return [zip, deployed, unfolded];
     }
 
+    /// <summary>
+    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
+    /// as text, <c>(missing)</c> where missing) to the prediction. See <see cref="PipelineExportCatalog.ExportToOnnx"/>.
+    /// </summary>
+    /// <param name="folder">The folder; made if it is not there.</param>
+    /// <param name="rows">Rows to compare with ML.NET's predictions.</param>
+    /// <exception cref="NotSupportedException">Built without ML.NET's own ONNX converter.</exception>
+    /// <exception cref="Trainer.VerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
+    public PipelineExport SavePipeline(string folder, CsvTable rows)
+    {
+        Directory.CreateDirectory(folder);
+        return new MLContext().Model.ExportToOnnx(Pipeline, new TableDataView(rows, Schema.Features), Path.Combine(folder, "pipeline.onnx"));
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Network.Dispose();
 }
