@@ -1,3 +1,4 @@
+using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
@@ -84,18 +85,34 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The largest norm of all gradients together; larger ones are scaled down to it. Null (the default) = no limit.</summary>
     public float? GradientNorm { get; init; }
 
-    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
-    public int Seed { get; init; }
+    /// <summary>
+    /// What becomes of a row with a missing label, a feature that is not a finite number, or a negative weight. Default:
+    /// <see cref="UnusableRows.Fail"/>.
+    /// </summary>
+    public UnusableRows UnusableRows { get; init; } = UnusableRows.Fail;
+
+    /// <summary>
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = 0 or, with a
+    /// <see cref="Context"/>, a number drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the
+    /// same in every run of a program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// </summary>
+    public int? Seed { get; init; }
 
     /// <summary>The device for training and scoring. Default: the best one available.</summary>
     public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>
+    /// The context whose <c>Log</c> hears of the training (a line for each epoch, warnings, devices), whose generator gives the seed and whose
+    /// cancellation ends it. Null (the default) = none: a trainer that is made through a catalog cannot see which context that belongs to.
+    /// </summary>
+    public MLContext? Context { get; init; }
 
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
     /// <summary>
     /// Called with each thing that is probably not meant: mini-batches too small for batch normalization, a dropout in front of one, exported
-    /// statistics far from the data's. They are also in <see cref="TrainedNetwork.Warnings"/>.
+    /// statistics far from the data's (these are also in <see cref="TrainedNetwork.Warnings"/>), rows left out.
     /// </summary>
     public Action<TrainingWarning>? Warning { get; init; }
 
@@ -118,7 +135,7 @@ public sealed record BatchNormNetworkOptions
         return Network;
     }
 
-    internal TrainingOptions ToTrainingOptions() => new()
+    internal TrainingOptions ToTrainingOptions(int seed) => new()
     {
         BatchSize = BatchSize,
         Epochs = Epochs!.Value,
@@ -130,7 +147,7 @@ public sealed record BatchNormNetworkOptions
         Standardize = Standardize,
         ClipStandardDeviations = ClipStandardDeviations,
         GradientNorm = GradientNorm,
-        Seed = Seed,
+        Seed = seed,
         Device = Device,
         Progress = Progress,
         Warning = Warning,

@@ -41,7 +41,7 @@ internal static class BenchCommand
                 AtomicFile.WriteText(path, new JsonObject { ["train"] = rows }.ToJsonString(Indented) + "\n");
             return Task.FromResult(ExitCode.Done);
         });
-        return new Command("bench", "Measure speed on this machine.") { train };
+        return new Command("bench", "Measure speed on this machine.") { train, BenchScoreCommand.Create(), BenchSoakCommand.Create() };
     }
 
     // The best of many short rounds: what the code can do when nothing else wants the machine.

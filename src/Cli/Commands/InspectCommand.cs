@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -37,10 +38,7 @@ internal static class InspectCommand
         Row("parameters", graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString("N0", CultureInfo.InvariantCulture));
         foreach (var entry in model.MetadataProps)
             Row(entry.Key, entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
-
-        // A pipe has no width: the lines must not be broken where a terminal would break them.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
-        AnsiConsole.Write(table);
+        OutputTable.Print(table);
 
         void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
     }

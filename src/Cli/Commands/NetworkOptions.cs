@@ -28,7 +28,7 @@ internal sealed class NetworkOptions
     private readonly Option<int?> _epochs = new("--epochs") { Description = "the most passes over the rows [default: by the task]" };
     private readonly Option<int> _batch = new("--batch") { Description = "rows in a mini-batch", DefaultValueFactory = _ => Defaults.BatchSize };
     private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate of AdamW [default: by the task]", HelpName = "RATE" };
-    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => Defaults.Seed };
+    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => Defaults.Seed ?? 0 };
     private readonly Option<Device> _device = CommonOptions.Device();
 
     public NetworkOptions()

@@ -17,12 +17,10 @@ internal static class FoldReport
     /// <summary>Prints the table to stdout.</summary>
     public static void Print(VerifiedFold result)
     {
-        // A pipe has no width: the lines must not be broken where a terminal would break them.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
         var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
         foreach (var outcome in result.Fold.BatchNorms)
             table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) AnsiConsole.Write(table);
+        if (result.Fold.BatchNorms.Count > 0) OutputTable.Print(table);
         var fold = result.Fold;
         Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");

@@ -6,18 +6,27 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
-/// <summary>A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>.</summary>
+/// <summary>
+/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>. Disposing it while runs
+/// are under way is safe as well: the native session goes when the last of them is done with it.
+/// </summary>
 public sealed class OnnxSession : IDisposable
 {
     private readonly string _name;
 
-    private OnnxSession(InferenceSession native, string name, Device actualDevice)
+    // The owner, each bound run, and each run under way.
+    private int _users = 1;
+    private int _disposed;
+
+    private OnnxSession(InferenceSession native, string name, Device actualDevice, SessionSettings settings)
     {
         Native = native;
         _name = name;
         ActualDevice = actualDevice;
         Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
         Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
+        Metadata = native.ModelMetadata.CustomMetadataMap;
+        ReadsHostMemory = !settings.CopyInputs && (actualDevice.Kind == DeviceKind.Cpu || InputsLieOnTheHost(native));
     }
 
     /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
@@ -30,9 +39,15 @@ public sealed class OnnxSession : IDisposable
     public IReadOnlyList<TensorInfo> Outputs { get; }
 
     /// <summary>The metadata of the model.</summary>
-    public IReadOnlyDictionary<string, string> Metadata => Native.ModelMetadata.CustomMetadataMap;
+    public IReadOnlyDictionary<string, string> Metadata { get; }
 
     internal InferenceSession Native { get; }
+
+    /// <summary>
+    /// Whether a bound input is read from the host's memory at every run. Where the device has a memory of its own, binding an input copies
+    /// it there once, and what is written to the buffer later is never seen.
+    /// </summary>
+    internal bool ReadsHostMemory { get; }
 
     /// <summary>Loads a model from a file; external data is found beside it.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -56,15 +71,30 @@ public sealed class OnnxSession : IDisposable
     public static OnnxSession Load(ModelProto model, SessionSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
-    public BoundRun CreateBoundRun() => new(this, Native.CreateIoBinding());
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    public BoundRun CreateBoundRun()
+    {
+        AddUser();
+        try
+        {
+            return new BoundRun(this, Native.CreateIoBinding());
+        }
+        catch
+        {
+            RemoveUser();
+            throw;
+        }
+    }
 
     /// <summary>Runs the model on tensors in managed memory and returns all outputs. Convenient, not fast.</summary>
     /// <param name="inputs">A tensor for each input, by name.</param>
     /// <exception cref="ArgumentException">An input that the model does not have.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
     public IReadOnlyDictionary<string, HostTensor> Run(IReadOnlyDictionary<string, HostTensor> inputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        AddUser();
         var values = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
         try
         {
@@ -87,11 +117,30 @@ public sealed class OnnxSession : IDisposable
         finally
         {
             foreach (var value in values.Values) value.Dispose();
+            RemoveUser();
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Native.Dispose();
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) RemoveUser();
+    }
+
+    // The native session must not go while someone is in it; who comes later is told so.
+    internal void AddUser()
+    {
+        for (var users = Volatile.Read(ref _users); ; users = Volatile.Read(ref _users))
+        {
+            ObjectDisposedException.ThrowIf(users == 0 || Volatile.Read(ref _disposed) != 0, this);
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users) return;
+        }
+    }
+
+    internal void RemoveUser()
+    {
+        if (Interlocked.Decrement(ref _users) == 0) Native.Dispose();
+    }
 
     internal void RequireInput(string name) => Require(name, Inputs, "input");
 
@@ -107,7 +156,7 @@ public sealed class OnnxSession : IDisposable
         var device = ExecutionProviders.Append(options, settings.Device);
         try
         {
-            return new OnnxSession(open(options), name, device);
+            return new OnnxSession(open(options), name, device, settings);
         }
         catch (OnnxRuntimeException) when (settings.Device.Kind == DeviceKind.Auto && device.Kind != DeviceKind.Cpu)
         {
@@ -127,6 +176,7 @@ public sealed class OnnxSession : IDisposable
         {
             IntraOpNumThreads = settings.Threads,
             InterOpNumThreads = 1,
+            EnableCpuMemArena = settings.MemoryArena,
             GraphOptimizationLevel = settings.Optimization switch
             {
                 GraphOptimization.None => GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -140,6 +190,19 @@ public sealed class OnnxSession : IDisposable
         };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
         return options;
+    }
+
+    private static bool InputsLieOnTheHost(InferenceSession native)
+    {
+        try
+        {
+            using var places = native.GetMemoryInfosForInputs();
+            return places.All(place => place.Name == OrtMemoryInfo.DefaultInstance.Name);
+        }
+        catch (OnnxRuntimeException)
+        {
+            return false;
+        }
     }
 
     private static TensorInfo Describe(string name, NodeMetadata metadata)

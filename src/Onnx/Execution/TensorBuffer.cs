@@ -15,6 +15,7 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
     private const int Alignment = 64;
 
     private readonly long[] _shape;
+    private readonly long _bytes;
     private T* _data;
 
     /// <summary>Allocates a block, filled with zeros.</summary>
@@ -32,10 +33,13 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
         _shape = [.. shape];
         Length = (int)length;
-        var bytes = (nuint)Math.Max(length * sizeof(T), 1);
+
+        // Whole cache lines: two buffers that two threads write to never share one.
+        var bytes = (nuint)Math.Max((length * sizeof(T) + Alignment - 1) / Alignment * Alignment, Alignment);
+        _bytes = (long)bytes;
         _data = (T*)NativeMemory.AlignedAlloc(bytes, Alignment);
         NativeMemory.Clear(_data, bytes);
-        GC.AddMemoryPressure((long)bytes);
+        GC.AddMemoryPressure(_bytes);
     }
 
     /// <summary>Frees the block if <see cref="Dispose"/> was forgotten.</summary>
@@ -95,6 +99,6 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         if (_data is null) return;
         NativeMemory.AlignedFree(_data);
         _data = null;
-        GC.RemoveMemoryPressure(Math.Max((long)Length * sizeof(T), 1));
+        GC.RemoveMemoryPressure(_bytes);
     }
 }

@@ -40,8 +40,8 @@ internal static class SavedForms
     }
 
     /// <summary>
-    /// The probabilities as they are, and the text of the most probable class, which becomes a key by its place in the list of classes. The
-    /// slots of the probabilities lose their names: none of ML.NET's transformers gives names to the slots of a vector.
+    /// The probabilities with the classes as the names of their slots, and the text of the most probable class, which becomes a key by its
+    /// place in the list of classes.
     /// </summary>
     /// <exception cref="InvalidOperationException">Two classes have the same text, or one has none: ML.NET cannot make keys of them.</exception>
     public static SavedForm Multiclass(ModelProto folded, ClassLabels labels)
@@ -58,6 +58,7 @@ internal static class SavedForms
         SavedGraph.AddIntegers(graph, Size, labels.Texts.Count);
         SavedGraph.AddNode(graph, "Reshape", [TrainedNetwork.ProbabilityOutput, Size], MulticlassColumns.Score);
         SavedGraph.AddOutput(graph, MulticlassColumns.Score, DataType.Float, labels.Texts.Count);
+        SavedGraph.AddSlotNames(model, MulticlassColumns.Score, labels.Texts);
 
         SavedGraph.AddTexts(graph, Texts, labels.Texts);
         SavedGraph.AddNode(graph, "ArgMax", [MulticlassColumns.Score], MostProbable, ("axis", 0), ("keepdims", 1));

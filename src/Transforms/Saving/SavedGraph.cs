@@ -45,6 +45,36 @@ internal static class SavedGraph
         StringData = { texts.Select(ByteString.CopyFromUtf8) },
     });
 
+    /// <summary>
+    /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own converter
+    /// writes, too: a LabelEncoder that encodes them, and whose output nobody asks for.
+    /// </summary>
+    public static void AddSlotNames(ModelProto model, string column, IReadOnlyList<string> names)
+    {
+        const string Domain = "ai.onnx.ml";
+        var (name, unused) = ($"mlnet.{column}.SlotNames", $"mlnet.{column}.unusedInput");
+        if (model.OpsetImport.All(opset => opset.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
+        AddTexts(model.Graph, unused, ["one"]);
+        model.Graph.Node.Add(new NodeProto
+        {
+            OpType = "LabelEncoder",
+            Domain = Domain,
+            Name = name,
+            Input = { unused },
+            Output = { $"mlnet.{column}.unusedOutput" },
+            Attribute =
+            {
+                new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings, Strings = { names.Select(ByteString.CopyFromUtf8) } },
+                new AttributeProto
+                {
+                    Name = "values_int64s",
+                    Type = AttributeProto.Types.AttributeType.Ints,
+                    Ints = { Enumerable.Range(0, names.Count).Select(index => (long)index) },
+                },
+            },
+        });
+    }
+
     /// <summary>Makes a value an output.</summary>
     public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
     {

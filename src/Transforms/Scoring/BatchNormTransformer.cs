@@ -13,7 +13,7 @@ namespace MlNetBatchNorm.Transforms;
 /// Saved with <c>ml.Model.Save</c> it loads back as a chain of ML.NET's own transformers around the same ONNX model, which ML.NET runs row by
 /// row.
 /// </remarks>
-public abstract class BatchNormTransformer : ITransformer, IDisposable
+public abstract class BatchNormTransformer : ISingleFeaturePredictionTransformer<TrainedNetwork>, IDisposable
 {
     private readonly RowScoring _scoring;
 
@@ -42,6 +42,11 @@ public abstract class BatchNormTransformer : ITransformer, IDisposable
 
     /// <summary>Always true: each row is scored by itself.</summary>
     public bool IsRowToRowMapper => true;
+
+    TrainedNetwork IPredictionTransformer<TrainedNetwork>.Model => Network;
+
+    DataViewType ISingleFeaturePredictionTransformer<TrainedNetwork>.FeatureColumnType =>
+        new VectorDataViewType(NumberDataViewType.Single, Scorer.RowLength);
 
     /// <inheritdoc/>
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _scoring.OutputSchema(inputSchema);

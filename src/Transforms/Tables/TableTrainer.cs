@@ -26,7 +26,7 @@ public static class TableTrainer
         var testRows = ToRows(test, schema);
         schemaKnown?.Invoke(schema);
 
-        var ml = new MLContext(options.Network.Seed);
+        var ml = new MLContext(options.Network.Seed ?? 0);
         var view = new TableDataView(training, schema);
         var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
         var network = Fit(ml, featurizer.Transform(view), schema.Label, options.Network with

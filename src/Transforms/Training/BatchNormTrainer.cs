@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer;
 
@@ -9,19 +12,29 @@ namespace MlNetBatchNorm.Transforms;
 /// What the trainers of all tasks do alike: read the rows, train, fold, compare, describe. A task adds its label, its loss and its columns.
 /// </summary>
 /// <typeparam name="TTransformer">What a trained network is.</typeparam>
-public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
+public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransformer, TrainedNetwork>
     where TTransformer : BatchNormTransformer
 {
     // Rows on which the folded network is compared with the unfolded one.
     private const int VerificationRows = 1000;
 
     private readonly BatchNormNetworkOptions _options;
+    private readonly IHost? _host;
+    private readonly int _seed;
 
     private protected BatchNormTrainer(BatchNormNetworkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        _host = (options.Context as IHostEnvironment)?.Register("BatchNormNetwork");
+        _seed = options.Seed ?? _host?.Rand.Next() ?? 0;
     }
+
+    /// <summary>
+    /// What ML.NET may ask a trainer about: it needs no normalized features (see <see cref="BatchNormNetworkOptions.Standardize"/>) and no
+    /// cached ones (it reads them once).
+    /// </summary>
+    public TrainerInfo Info { get; } = CreateInfo();
 
     /// <summary>What is predicted.</summary>
     public abstract TaskKind Task { get; }
@@ -47,20 +60,25 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         var options = NetworkDefaults.Complete(_options, Task);
+        using var log = new TrainingLog(options, _host);
         var reader = OpenRows(input);
-        var rows = ReadRows(reader, options.CancellationToken);
+        var rows = Read(reader, "training", log);
         RequireDifferentLabels(rows);
-        var validationRows = validation is null ? null : ReadRows(OpenRows(validation), options.CancellationToken);
+        var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
+        var architecture = options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
+        log.Started(architecture, rows, options.Device);
         var network = NetworkTrainer.Train(
-            options.CreateNetwork((int)rows.Shape.Count, rows.Outputs),
+            architecture,
             Loss,
             rows,
-            options.ToTrainingOptions(),
+            options.ToTrainingOptions(_seed) with { Progress = log.Epoch, Warning = log.Warning },
             validationRows,
             options.CancellationToken);
         var sample = rows.Select([.. Enumerable.Range(0, Math.Min(rows.Count, VerificationRows))]);
         var export = NetworkExporter.Export(network, sample, new ExportOptions { Metadata = Describe(input.Schema, reader.Label) });
-        return CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
+        var transformer = CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
+        log.Finished(network, export, transformer.Scorer.ActualDevice);
+        return transformer;
     }
 
     /// <inheritdoc/>
@@ -93,9 +111,20 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     /// <summary>The name of the label column, for messages.</summary>
     private protected string LabelName => _options.LabelColumnName;
 
+    // TrainerInfo has no public constructor; one that is all false is what is true of these trainers.
+    private static TrainerInfo CreateInfo() => (TrainerInfo)RuntimeHelpers.GetUninitializedObject(typeof(TrainerInfo));
+
+    private LabeledRows Read(TrainingRowReader reader, string what, TrainingLog log)
+    {
+        var rows = ReadRows(reader, _options.CancellationToken);
+        log.LeftOut(reader.LeftOut, what);
+        return rows;
+    }
+
     private TrainingRowReader OpenRows(IDataView data)
     {
-        var reader = new TrainingRowReader(data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName);
+        var reader = new TrainingRowReader(
+            data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName, _options.UnusableRows);
         RequireLabelType(reader.Label.Name, reader.Label.Type.RawType, reader.Label.Type is KeyDataViewType, reader.Label.Type.ToString()!);
         return reader;
     }
