@@ -29,4 +29,13 @@ public static class ModelMetadata
 
     /// <summary>How many rows the folded and the unfolded model were compared on.</summary>
     public const string VerifiedRows = "mlnetbn.verifiedRows";
+
+    /// <summary>The precision of the weights: <c>float16</c>, <c>float16-arithmetic</c> or <c>int8</c>; not there for float32.</summary>
+    public const string Precision = "mlnetbn.precision";
+
+    /// <summary>The largest absolute difference between the model and the float32 one that it was made from.</summary>
+    public const string PrecisionAbsoluteDifference = "mlnetbn.precisionLargestAbsoluteDifference";
+
+    /// <summary>The largest difference to the float32 model in relation to the scale of its output.</summary>
+    public const string PrecisionRelativeDifference = "mlnetbn.precisionLargestRelativeDifference";
 }

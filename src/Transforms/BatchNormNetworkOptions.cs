@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
@@ -106,6 +107,18 @@ public sealed record BatchNormNetworkOptions
     /// cancellation ends it. Null (the default) = none: a trainer that is made through a catalog cannot see which context that belongs to.
     /// </summary>
     public MLContext? Context { get; init; }
+
+    /// <summary>
+    /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8 suits
+    /// layers of some hundred units; small networks gain nothing by it.
+    /// </summary>
+    public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
+
+    /// <summary>
+    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
+    /// which the RMSE grows; see <see cref="NetworkReducer.RequireWithin"/>. Above it <c>Fit</c> fails. Default: 0.01.
+    /// </summary>
+    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
 
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }

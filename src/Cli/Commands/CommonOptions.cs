@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -13,6 +14,14 @@ internal static class CommonOptions
         HelpName = "DEVICE",
         DefaultValueFactory = _ => Onnx.Execution.Device.Auto,
         CustomParser = result => Parse(result, Onnx.Execution.Device.Parse, Onnx.Execution.Device.Auto),
+    };
+
+    public static Option<ModelPrecision> Precision() => new("--precision")
+    {
+        Description = "the precision of the model that is written: " + string.Join(", ", PrecisionNames.All),
+        HelpName = "PRECISION",
+        DefaultValueFactory = _ => ModelPrecision.Float32,
+        CustomParser = result => Parse(result, PrecisionNames.Parse, ModelPrecision.Float32),
     };
 
     /// <summary>Runs a parser that throws <see cref="FormatException"/>, and turns that into a usage error.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
@@ -30,17 +31,26 @@ internal sealed class NetworkOptions
     private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate of AdamW [default: by the task]", HelpName = "RATE" };
     private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => Defaults.Seed ?? 0 };
     private readonly Option<Device> _device = CommonOptions.Device();
+    private readonly Option<ModelPrecision> _precision = CommonOptions.Precision();
+
+    private readonly Option<double> _precisionLoss = new("--precision-loss")
+    {
+        Description = "with --precision: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
+        HelpName = "X",
+        DefaultValueFactory = _ => Defaults.PrecisionLoss,
+    };
 
     public NetworkOptions()
     {
         _epochs.RequireRange(1, 1_000_000);
         _batch.RequireRange(2, 1 << 20);
         _rate.RequireRange(1e-9f, 1e3f);
+        _precisionLoss.RequireRange(0, 1);
     }
 
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _hidden, _activation, _epochs, _batch, _rate, _seed, _device }) command.Options.Add(option);
+        foreach (Option option in new Option[] { _hidden, _activation, _epochs, _batch, _rate, _seed, _device, _precision, _precisionLoss }) command.Options.Add(option);
     }
 
     public BatchNormNetworkOptions Read(ParseResult arguments) => Defaults with
@@ -52,6 +62,8 @@ internal sealed class NetworkOptions
         Optimizer = arguments.GetValue(_rate) is { } rate ? Optimizer.AdamW(rate) : null,
         Seed = arguments.GetValue(_seed),
         Device = arguments.GetValue(_device)!,
+        Precision = arguments.GetValue(_precision),
+        PrecisionLoss = arguments.GetValue(_precisionLoss),
     };
 
     private static IReadOnlyList<int> ParseUnits(string text) =>

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
 
@@ -32,6 +33,7 @@ internal static class FoldReport
                 $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
                 + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
             : "not compared (--no-verify)");
+        if (result.Reduction is { } reduction) PrecisionReport.Print(reduction);
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
@@ -55,6 +57,8 @@ internal static class FoldReport
             ["bytesAfter"] = fold.BytesAfter,
             ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
             ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
+            ["precision"] = PrecisionNames.NameOf(result.Reduction?.Result.Precision ?? ModelPrecision.Float32),
+            ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");

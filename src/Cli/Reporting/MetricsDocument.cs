@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
@@ -17,7 +18,13 @@ internal sealed class MetricsDocument
 
     // What was learned from which data stands in front; what came out is the same for all.
     private MetricsDocument(
-        JsonObject task, TrainedNetwork network, ExportedNetwork export, IReadOnlyDictionary<string, double> test, TimeSpan elapsed, TimeSpan singleRow)
+        JsonObject task,
+        TrainedNetwork network,
+        ExportedNetwork export,
+        IReadOnlyDictionary<string, double> test,
+        IReadOnlyDictionary<string, double> float32Test,
+        TimeSpan elapsed,
+        TimeSpan singleRow)
     {
         _root = task;
         _root["parameters"] = network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
@@ -29,6 +36,8 @@ internal sealed class MetricsDocument
         _root["batchNormsAfter"] = BatchNormCount.Of(export.Folded);
         _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
         _root["largestRelativeDifference"] = export.Verification.LargestRelative;
+        _root["precision"] = PrecisionNames.NameOf(export.Reduced?.Precision ?? ModelPrecision.Float32);
+        _root["reduction"] = export.Reduced is { } reduced ? PrecisionReport.ToJson(reduced, float32Test, test) : null;
         _root["singlePredictionMicroseconds"] = singleRow.TotalMicroseconds;
         _root["totalSeconds"] = elapsed.TotalSeconds;
     }
@@ -47,6 +56,7 @@ internal sealed class MetricsDocument
         trained.Network.Network,
         trained.Network.Export,
         trained.TestMetrics,
+        trained.Float32TestMetrics,
         elapsed,
         singleRow);
 
@@ -61,6 +71,7 @@ internal sealed class MetricsDocument
         },
         trained.Network,
         trained.Export,
+        trained.TestMetrics,
         trained.TestMetrics,
         elapsed,
         singleRow);
@@ -85,6 +96,6 @@ internal sealed class MetricsDocument
     }
 
     // JSON has no NaN: a figure that is not defined (an AUC with one class) is null.
-    private static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
+    public static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
         new(figures.Select(figure => KeyValuePair.Create(figure.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
 }

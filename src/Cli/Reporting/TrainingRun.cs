@@ -19,7 +19,7 @@ internal static class TrainingRun
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
-        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, singleRow, files);
+        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files);
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)

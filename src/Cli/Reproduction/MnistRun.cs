@@ -38,6 +38,6 @@ internal static class MnistRun
         var trained = new TrainedDigits(network, export, network.Loss.Metrics(probabilities, test), training.Count, test.Count);
         var singleRow = SingleRowTime.Measure(scorer);
         string[] files = [.. trained.Save(folder), MetricsDocument.Create(trained, seed, watch.Elapsed, singleRow).Write(folder)];
-        ResultLines.Show(network, export, trained.TestMetrics, singleRow, files);
+        ResultLines.Show(network, export, trained.TestMetrics, trained.TestMetrics, singleRow, files);
     }
 }

@@ -23,6 +23,16 @@ public static class ModelComparison
             () => OnnxSession.Load(candidate, Unoptimized with { Name = "the folded model" }),
             inputs);
 
+    /// <summary>
+    /// Compares a model with one that computes in other ways, which is run with all graph optimizations, as it will be served: they choose other
+    /// kernels, and those may round differently.
+    /// </summary>
+    internal static ComparisonResult CompareAsServed(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs) =>
+        Compare(
+            () => OnnxSession.Load(reference, Unoptimized with { Name = "the float32 model" }),
+            () => OnnxSession.Load(candidate, Unoptimized with { Name = "the model with fewer bits", Optimization = GraphOptimization.All }),
+            inputs);
+
     /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?)"/>.</summary>
     public static ComparisonResult Compare(string referencePath, string candidatePath, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
         Compare(() => OnnxSession.Load(referencePath, Unoptimized), () => OnnxSession.Load(candidatePath, Unoptimized), inputs);

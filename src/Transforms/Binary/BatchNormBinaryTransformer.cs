@@ -18,5 +18,5 @@ public sealed class BatchNormBinaryTransformer : BatchNormTransformer
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Binary;
 
-    private protected override SavedForm ToSaved() => SavedForms.Binary(Export.Folded);
+    private protected override SavedForm ToSaved() => SavedForms.Binary(Export.Deployed);
 }

@@ -28,5 +28,5 @@ public sealed class BatchNormMulticlassTransformer : BatchNormTransformer
     /// <summary>The classes as texts, in the order of the slots of <c>Score</c>.</summary>
     public IReadOnlyList<string> Classes => _labels.Texts;
 
-    private protected override SavedForm ToSaved() => SavedForms.Multiclass(Export.Folded, _labels);
+    private protected override SavedForm ToSaved() => SavedForms.Multiclass(Export.Deployed, _labels);
 }

@@ -16,5 +16,5 @@ public sealed class BatchNormRegressionTransformer : BatchNormTransformer
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Regression;
 
-    private protected override SavedForm ToSaved() => SavedForms.Regression(Export.Folded);
+    private protected override SavedForm ToSaved() => SavedForms.Regression(Export.Deployed);
 }

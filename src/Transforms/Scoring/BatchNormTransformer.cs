@@ -21,7 +21,7 @@ public abstract class BatchNormTransformer : ISingleFeaturePredictionTransformer
     {
         Network = fitted.Network;
         Export = fitted.Export;
-        var scorer = Scorer.Load(fitted.Export.Folded, new ScorerSettings { Device = fitted.Device, Outputs = outputs });
+        var scorer = Scorer.Load(fitted.Export.Deployed, new ScorerSettings { Device = fitted.Device, Outputs = outputs });
         _scoring = new RowScoring(scorer, fitted.FeatureColumnName, columns);
     }
 
@@ -31,7 +31,7 @@ public abstract class BatchNormTransformer : ISingleFeaturePredictionTransformer
     /// <summary>The network with its parameters and the history of its training.</summary>
     public TrainedNetwork Network { get; }
 
-    /// <summary>The network as ONNX, unfolded and folded, and how far the two differ.</summary>
+    /// <summary>The network as ONNX: unfolded, folded, and in the precision that the options ask for; and how far they differ.</summary>
     public ExportedNetwork Export { get; }
 
     /// <summary>The column that is read.</summary>

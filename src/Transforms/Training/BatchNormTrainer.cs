@@ -50,6 +50,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <exception cref="InvalidDataException">
     /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named.
     /// </exception>
+    /// <exception cref="VerificationException">In the precision of the options the network is worse than they allow.</exception>
+    /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     public TTransformer Fit(IDataView input) => Fit(input, validation: null);
 
@@ -75,7 +77,12 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             validationRows,
             options.CancellationToken);
         var sample = rows.Select([.. Enumerable.Range(0, Math.Min(rows.Count, VerificationRows))]);
-        var export = NetworkExporter.Export(network, sample, new ExportOptions { Metadata = Describe(input.Schema, reader.Label) });
+        var export = NetworkExporter.Export(network, sample, new ExportOptions
+        {
+            Metadata = Describe(input.Schema, reader.Label),
+            Precision = options.Precision,
+            PrecisionLoss = options.PrecisionLoss,
+        });
         var transformer = CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
         log.Finished(network, export, transformer.Scorer.ActualDevice);
         return transformer;

@@ -110,7 +110,7 @@ public sealed class ScoringCallTests
     [InlineData(1025)]
     public void Begin_TooFewOrTooManyRows_Throws(int rows)
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { BatchSize = 1024 });
         Assert.Throws<ArgumentOutOfRangeException>(() => scorer.Begin(rows));
     }
 }
