@@ -11,6 +11,7 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     InspectCommand.Create(),
     BenchCommand.Create(),
     DevicesCommand.Create(),
+    ReproduceCommand.Create(),
 };
 var result = root.Parse(args);
 

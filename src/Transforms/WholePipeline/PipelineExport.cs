@@ -22,7 +22,7 @@ public sealed record PipelineExport
     /// <summary>How many nodes the graph has.</summary>
     public required int Nodes { get; init; }
 
-    /// <summary>How many batch normalizations of the networks are folded away, their standardization of the features included.</summary>
+    /// <summary>How many batch normalizations of the networks are folded away, their standardization of the features included; 0 for networks out of saved models.</summary>
     public required int BatchNormsFolded { get; init; }
 
     /// <summary>How many normalized columns (<c>NormalizeMeanVariance</c>, <c>NormalizeMinMax</c>) became part of what stands behind them.</summary>

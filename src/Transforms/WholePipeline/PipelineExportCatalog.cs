@@ -33,6 +33,16 @@ public static class PipelineExportCatalog
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return PipelineExporter.Export(model, data, path, options ?? new PipelineExportOptions());
+
+        // What was loaded is networks in ML.NET's own transformers, and has to become networks again.
+        var pipeline = catalog.ForBatchedScoring(model);
+        try
+        {
+            return PipelineExporter.Export(pipeline, data, path, options ?? new PipelineExportOptions());
+        }
+        finally
+        {
+            foreach (var made in PipelineSteps.Flatten(pipeline).Except(PipelineSteps.Flatten(model)).OfType<IDisposable>()) made.Dispose();
+        }
     }
 }

@@ -52,7 +52,7 @@ internal static class PipelineExporter
         };
     }
 
-    private static IReadOnlyList<string> ChooseOutputs(DataViewSchema schema, PipelineExportOptions options)
+    private static string[] ChooseOutputs(DataViewSchema schema, PipelineExportOptions options)
     {
         var columns = schema.Where(column => !column.IsHidden).Select(column => column.Name).ToList();
         if (options.Outputs is not { Count: > 0 } wanted)

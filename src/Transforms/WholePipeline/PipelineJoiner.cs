@@ -41,7 +41,7 @@ internal sealed class PipelineJoiner
         using var scope = _nodes.Scope(name);
         switch (step.Transformer)
         {
-            case BatchNormTransformer network:
+            case NetworkTransformer network:
                 AddNetwork(step, network);
                 break;
             case ColumnCopyingTransformer:
@@ -65,9 +65,9 @@ internal sealed class PipelineJoiner
         }
     }
 
-    private void AddNetwork(PipelineStep step, BatchNormTransformer network)
+    private void AddNetwork(PipelineStep step, NetworkTransformer network)
     {
-        var model = OperatorSetUpgrade.Upgrade(network.Export.Folded, _nodes.Opset);
+        var model = OperatorSetUpgrade.Upgrade(network.Model, _nodes.Opset);
         var input = model.Graph.Input[0];
         var features = Column(step.Sources[0]);
         long[] sizes = [.. input.Type.TensorType.Shape.Dim.Skip(1).Select(size => size.DimValue)];
@@ -77,9 +77,11 @@ internal sealed class PipelineJoiner
         var columns = NetworkColumns.Emit(network.Task, _nodes, outputs);
         foreach (var column in step.Needed) _columns[column.Name] = columns[column.Name];
 
-        _batchNorms += network.Export.Folding.Removed;
+        // A loaded network does not know any more how many it had.
+        if (network is BatchNormTransformer trained) _batchNorms += trained.Export.Folding.Removed;
+
         // What says how a tensor of features is laid out is of no use where columns are read.
-        foreach (var entry in network.Export.Folded.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
+        foreach (var entry in network.Model.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
             _metadata[entry.Key] = entry.Value;
     }
 

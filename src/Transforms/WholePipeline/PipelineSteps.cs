@@ -44,7 +44,7 @@ internal static class PipelineSteps
         return (steps, schema);
     }
 
-    // Every chain lists its parts, whatever the type of its last one.
-    private static IEnumerable<ITransformer> Flatten(ITransformer model) =>
+    /// <summary>The transformers of a chain and of those inside it. Every chain lists its parts, whatever the type of its last one.</summary>
+    public static IEnumerable<ITransformer> Flatten(ITransformer model) =>
         model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
 }

@@ -1,6 +1,6 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -19,12 +19,12 @@ internal static class StockConverter
     /// <exception cref="NotSupportedException">The converter cannot convert the transformer, or one of the columns.</exception>
     public static (ModelProto Model, IReadOnlyDictionary<string, string> Outputs) Convert(PipelineStep step)
     {
+        if (step.Transformer is OnnxTransformer or BatchedOnnxTransformer)
+            throw step.Unsupported("runs an ONNX model of its own, which cannot be joined with others. Export the pipeline without it.");
+
         // A transformer of somebody else's may look like any other: ML.NET would export it as a copy of its input.
         if (step.Transformer.GetType().Assembly.GetName().Name?.StartsWith("Microsoft.ML", StringComparison.Ordinal) != true)
             throw step.Unsupported("is neither one of ML.NET's transformers nor a batch-normalised network, and only those can be converted.");
-        if (step.Name == "OnnxTransformer")
-            throw step.Unsupported(
-                "runs an ONNX model, which ML.NET's converter does not know how to join. (A network of this library that was saved with Model.Save and loaded again is of that kind.)");
 
         var ml = new MLContext();
         string? stopped = null;
