@@ -20,10 +20,13 @@ public sealed class MLContextDeviceTests
     {
         var ml = new MLContext { GpuDeviceId = 77, FallbackToCpu = true };
         var data = ml.Data.LoadFromEnumerable(Moons.Create(60));
-        var options = new BatchNormNetworkOptions { HiddenLayers = [4], Epochs = 1, Device = ml.Device() };
+        var log = new List<string>();
+        ml.Log += (_, message) => log.Add($"{message.Kind}: {message.RawMessage}");
+        var options = new BatchNormNetworkOptions { HiddenLayers = [4], Epochs = 1, Device = ml.Device(), Context = ml };
         using var model = ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
         Assert.Equal(Device.Cpu, model.Scorer.ActualDevice);
         Assert.True(model.Scorer.DeviceReport.IsSurprising);
+        Assert.Single(log, message => message.StartsWith("Warning: ", StringComparison.Ordinal) && message.Contains("cuda:77", StringComparison.Ordinal));
         ml.FallbackToCpu = false;
         var exception = Assert.Throws<DeviceNotAvailableException>(
             () => ml.BinaryClassification.Trainers.BatchNormNetwork(options with { Device = ml.Device() }).Fit(data));

@@ -84,7 +84,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             PrecisionLoss = options.PrecisionLoss,
         });
         var transformer = CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
-        log.Finished(network, export, transformer.Scorer.ActualDevice);
+        log.Finished(network, export, transformer.Scorer);
         return transformer;
     }
 

@@ -57,9 +57,13 @@ internal sealed class TrainingLog : IDisposable
         _options.Warning?.Invoke(warning);
     }
 
-    /// <summary>Says what came out of it and where it ran.</summary>
-    public void Finished(TrainedNetwork network, ExportedNetwork export, Device scoring) => Info(
-        $"kept epoch {network.Best.Epoch} of {network.History.Count}; trained on {network.Device}, scoring on {scoring}; folded - unfolded at most {export.Verification.LargestRelative:0.0e+0} of the output's scale");
+    /// <summary>Says what came out of it and where it ran, and warns if that is not where it was to run.</summary>
+    public void Finished(TrainedNetwork network, ExportedNetwork export, Scorer scorer)
+    {
+        Info(
+            $"kept epoch {network.Best.Epoch} of {network.History.Count}; trained on {network.Device}, scoring on {scorer.ActualDevice}; folded - unfolded at most {export.Verification.LargestRelative:0.0e+0} of the output's scale");
+        if (scorer.DeviceReport.IsSurprising) _channel?.Warning(MessageSensitivity.None, scorer.DeviceReport.ToString());
+    }
 
     public void Dispose() => _channel?.Dispose();
 
