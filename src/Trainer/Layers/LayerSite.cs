@@ -8,9 +8,6 @@ namespace MlNetBatchNorm.Trainer;
 /// <param name="Following">The layers behind it, nearest first.</param>
 public sealed record LayerSite(Layer Layer, string Name, SampleShape Input, SampleShape Output, IReadOnlyList<Layer> Following)
 {
-    /// <summary>Whether it is the first layer of the whole network, which gets the features as they are.</summary>
-    public bool IsFirst { get; init; }
-
     /// <summary>
     /// Whether the next layer takes away any constant added to a channel: a batch normalization. A bias in front of it has zero gradient and
     /// is left out (Ioffe and Szegedy 2015, section 3.2). A frozen one subtracts a mean that does not follow, so the bias counts there.
