@@ -50,7 +50,9 @@ internal sealed class LayerStatement
     {
         var parts = Value(name).Split('x');
         if (parts.Length == 1) parts = [.. Enumerable.Repeat(parts[0], axes)];
-        return parts.Length == axes ? Array.ConvertAll(parts, part => ToCount(name, part)) : throw new FormatException($"{name} has one size, or {axes} with an x between them");
+        return parts.Length == axes
+            ? Array.ConvertAll(parts, part => ToCount(name, part))
+            : throw new FormatException($"{name} has one size, or {axes} with an x between them");
     }
 
     /// <summary>An option, a whole number from 1.</summary>
@@ -105,12 +107,12 @@ internal sealed class LayerStatement
 
     private string Value(string name) => _values.TryDequeue(out var value) ? value : throw new FormatException($"{name} is missing");
 
-    private int ToCount(string name, string text) =>
+    private static int ToCount(string name, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value > 0
             ? value
             : throw new FormatException($"{name} is a whole number above 0, not '{text}'");
 
-    private float ToNumber(string name, string text) =>
+    private static float ToNumber(string name, string text) =>
         float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
             ? value
             : throw new FormatException($"{name} is a number, not '{text}'");

@@ -1,3 +1,4 @@
+using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer;
 
@@ -17,6 +18,9 @@ public sealed class BatchNormBinaryTransformer : BatchNormTransformer
 
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Binary;
+
+    /// <inheritdoc/>
+    public override BatchNormBinaryTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows));
 
     private protected override SavedForm ToSaved() => SavedForms.Binary(Export.Folded);
 }

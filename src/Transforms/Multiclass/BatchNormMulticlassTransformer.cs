@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer;
 
@@ -27,6 +28,9 @@ public sealed class BatchNormMulticlassTransformer : BatchNormTransformer
 
     /// <summary>The classes as texts, in the order of the slots of <c>Score</c>.</summary>
     public IReadOnlyList<string> Classes => _labels.Texts;
+
+    /// <inheritdoc/>
+    public override BatchNormMulticlassTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows), _labels);
 
     private protected override SavedForm ToSaved() => SavedForms.Multiclass(Export.Folded, _labels);
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer;
 
@@ -15,6 +16,9 @@ public sealed class BatchNormRegressionTransformer : BatchNormTransformer
 
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Regression;
+
+    /// <inheritdoc/>
+    public override BatchNormRegressionTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows));
 
     private protected override SavedForm ToSaved() => SavedForms.Regression(Export.Folded);
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
@@ -16,9 +17,11 @@ namespace MlNetBatchNorm.Transforms;
 public abstract class BatchNormTransformer : ITransformer, IDisposable
 {
     private readonly RowScoring _scoring;
+    private readonly Device _device;
 
     private protected BatchNormTransformer(FittedNetwork fitted, string[] outputs, IReadOnlyList<ScoreColumn> columns)
     {
+        _device = fitted.Device;
         Network = fitted.Network;
         Export = fitted.Export;
         var scorer = Scorer.Load(fitted.Export.Folded, new ScorerSettings { Device = fitted.Device, Outputs = outputs });
@@ -56,6 +59,14 @@ public abstract class BatchNormTransformer : ITransformer, IDisposable
         return new ScoredDataView(input, _scoring);
     }
 
+    /// <summary>
+    /// A transformer with the same weights whose batch normalizations have the statistics of given rows (Ioffe and Szegedy 2015, Algorithm 2): for
+    /// rows that differ from those it was trained on, or where training warned that its statistics are far off. This one stays as it is.
+    /// </summary>
+    /// <param name="rows">A view with the feature column; a label is not looked at.</param>
+    /// <exception cref="ArgumentException">The column is missing or does not fit, or the rows are too few to have a variance.</exception>
+    public abstract BatchNormTransformer RecomputeStatistics(IDataView rows);
+
     /// <summary>Releases the model. Views and engines made from the transformer cannot be used afterwards.</summary>
     public void Dispose()
     {
@@ -70,6 +81,19 @@ public abstract class BatchNormTransformer : ITransformer, IDisposable
     protected virtual void Dispose(bool disposing)
     {
         if (disposing) _scoring.Scorer.Dispose();
+    }
+
+    private protected FittedNetwork Recompute(IDataView rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+
+        // The features stand in for a label, which nobody looks at.
+        var reader = new TrainingRowReader(rows, FeatureColumnName, FeatureColumnName, weight: null, Network.Network.InputShape);
+        var data = reader.Read<VBuffer<float>>((int)Network.Network.OutputShape.Count, (_, _) => null, CancellationToken.None);
+        var network = Network.RecomputeStatistics(data);
+        var metadata = Export.Unfolded.MetadataProps.Where(entry => entry.Key != ModelMetadata.Statistics).ToDictionary(entry => entry.Key, entry => entry.Value);
+        var options = new ExportOptions { Opset = (int)Export.Unfolded.OpsetImport.First(opset => opset.Domain.Length == 0).Version, Metadata = metadata };
+        return new FittedNetwork(network, NetworkExporter.Export(network, data.First(FittedNetwork.VerificationRows), options), FeatureColumnName, _device);
     }
 
     /// <summary>The form in which ML.NET saves the network.</summary>

@@ -12,9 +12,6 @@ namespace MlNetBatchNorm.Transforms;
 public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     where TTransformer : BatchNormTransformer
 {
-    // Rows on which the folded network is compared with the unfolded one.
-    private const int VerificationRows = 1000;
-
     private readonly BatchNormNetworkOptions _options;
 
     private protected BatchNormTrainer(BatchNormNetworkOptions options)
@@ -26,7 +23,7 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     /// <summary>What is predicted.</summary>
     public abstract TaskKind Task { get; }
 
-    private protected abstract Loss Loss { get; }
+    private protected abstract Loss DefaultLoss { get; }
 
     /// <summary>The type of the label that the task needs: what one value is in memory, whether it is a key, and how an error says it.</summary>
     private protected abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
@@ -46,21 +43,22 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     public TTransformer Fit(IDataView input, IDataView? validation)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var options = NetworkDefaults.Complete(_options, Task);
+        _options.RequireOneArchitecture();
+        var options = _options.WithDefaults(Task);
         var reader = OpenRows(input);
         var rows = ReadRows(reader, options.CancellationToken);
         RequireDifferentLabels(rows);
         var validationRows = validation is null ? null : ReadRows(OpenRows(validation), options.CancellationToken);
+        var export = new ExportOptions { Opset = options.Opset, Metadata = Describe(input.Schema, reader.Label) };
         var network = NetworkTrainer.Train(
             options.CreateNetwork((int)rows.Shape.Count, rows.Outputs),
-            Loss,
+            CreateLoss(rows, reader.Label),
             rows,
             options.ToTrainingOptions(),
             validationRows,
             options.CancellationToken);
-        var sample = rows.Select([.. Enumerable.Range(0, Math.Min(rows.Count, VerificationRows))]);
-        var export = NetworkExporter.Export(network, sample, new ExportOptions { Metadata = Describe(input.Schema, reader.Label) });
-        return CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
+        var exported = NetworkExporter.Export(network, rows.First(FittedNetwork.VerificationRows), export);
+        return CreateTransformer(new FittedNetwork(network, exported, options.FeatureColumnName, options.Device), reader.Label);
     }
 
     /// <inheritdoc/>
@@ -93,9 +91,19 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     /// <summary>The name of the label column, for messages.</summary>
     private protected string LabelName => _options.LabelColumnName;
 
+    private Loss CreateLoss(LabeledRows rows, DataViewSchema.Column label)
+    {
+        var loss = _options.Loss ?? DefaultLoss;
+        if (loss.IsRegression != DefaultLoss.IsRegression)
+            throw new ArgumentException(
+                $"The loss '{loss.Kind}' is one for {(loss.IsRegression ? "numbers" : "classes")}, which the task {TaskNames.NameOf(Task)} does not predict; leave Loss out, or use another.");
+        return _options.ClassWeights is { } weights ? loss.WithClassWeights(weights.For(Classes(label), rows)) : loss;
+    }
+
     private TrainingRowReader OpenRows(IDataView data)
     {
-        var reader = new TrainingRowReader(data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName);
+        var reader = new TrainingRowReader(
+            data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName, _options.Network?.InputShape);
         RequireLabelType(reader.Label.Name, reader.Label.Type.RawType, reader.Label.Type is KeyDataViewType, reader.Label.Type.ToString()!);
         return reader;
     }

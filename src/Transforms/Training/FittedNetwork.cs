@@ -8,4 +8,8 @@ namespace MlNetBatchNorm.Transforms;
 /// <param name="Export">The same as ONNX.</param>
 /// <param name="FeatureColumnName">The column that it reads.</param>
 /// <param name="Device">The device to score on.</param>
-internal sealed record FittedNetwork(TrainedNetwork Network, ExportedNetwork Export, string FeatureColumnName, Device Device);
+internal sealed record FittedNetwork(TrainedNetwork Network, ExportedNetwork Export, string FeatureColumnName, Device Device)
+{
+    /// <summary>The most rows on which the folded network is compared with the unfolded one.</summary>
+    public const int VerificationRows = 1000;
+}

@@ -10,12 +10,20 @@ internal sealed class TrainingRowReader
     private readonly IDataView _data;
     private readonly DataViewSchema.Column _features;
     private readonly DataViewSchema.Column? _weight;
+    private readonly SampleShape? _shape;
 
-    public TrainingRowReader(IDataView data, string label, string features, string? weight)
+    /// <param name="data">The rows.</param>
+    /// <param name="label">The label column.</param>
+    /// <param name="features">The column of the features.</param>
+    /// <param name="weight">The column of the rows' weights, or null.</param>
+    /// <param name="shape">The shape that the features are taken in; null = a plain vector.</param>
+    public TrainingRowReader(IDataView data, string label, string features, string? weight, SampleShape? shape)
     {
         _data = data;
+        _shape = shape;
         Label = Columns.Require(data.Schema, label, "label");
         _features = Columns.RequireFeatures(data.Schema, features);
+        if (shape is { } wanted) Columns.RequireShape(_features, wanted);
         _weight = weight is null ? null : Columns.Require(data.Schema, weight, "weight");
         if (_weight is { } column && column.Type != NumberDataViewType.Single)
             throw new ArgumentException($"The weight column '{column.Name}' has the type {column.Type}; Single was expected.");
@@ -56,7 +64,7 @@ internal sealed class TrainingRowReader
         {
             cancellation.ThrowIfCancellationRequested();
             getFeatures(ref vector);
-            if (width == 0) width = vector.Length;
+            if (width == 0) width = (int?)_shape?.Count ?? vector.Length;
             if (vector.Length != width || width == 0)
                 throw new InvalidDataException(
                     $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; every row needs the same number of features.");
@@ -73,7 +81,7 @@ internal sealed class TrainingRowReader
         }
 
         if (targets.Count == 0) throw new InvalidDataException($"There are no rows to learn from (columns '{Label.Name}' and '{_features.Name}').");
-        return new LabeledRows(new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
+        return new LabeledRows(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 
     private float ReadWeight(ValueGetter<float> getWeight, long position)
