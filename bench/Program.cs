@@ -1,1 +1,15 @@
-BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+using MlNetBatchNorm.Bench;
+
+// What is compared in turn in one process, within seconds; everything else is for BenchmarkDotNet.
+switch (args)
+{
+    case ["precision"]:
+        PrecisionComparison.Run();
+        break;
+    case ["mlnet"]:
+        TransformerFigures.Print();
+        break;
+    default:
+        BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(ScorerBenchmarks).Assembly).Run(args);
+        break;
+}

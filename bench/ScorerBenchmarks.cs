@@ -1,53 +1,58 @@
 using BenchmarkDotNet.Attributes;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Cli.Benchmarks;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>Scoring through <see cref="Scorer"/>, with the batch normalizations folded and as they were trained.</summary>
+/// <summary>
+/// What <c>mlnetbn bench score</c> times in turn, each way by itself and with BenchmarkDotNet's care: our scorer, ONNX Runtime at its limit, as
+/// it is usually called, and on the unfolded model as written.
+/// </summary>
 [MemoryDiagnoser]
 public class ScorerBenchmarks
 {
-    private Scorer _folded = null!;
-    private Scorer _unfolded = null!;
-    private float[] _rows = null!;
-    private float[] _results = null!;
+    private Contender _contender = null!;
 
-    [Params(1, 256)]
+    public static IEnumerable<string> Networks => BenchmarkNetwork.All.Select(network => network.Name);
+
+    [ParamsSource(nameof(Networks))]
+    public string Network { get; set; } = null!;
+
+    [Params(1, 16, 256, 4096)]
     public int Rows { get; set; }
 
-    [GlobalSetup]
-    public void Train()
-    {
-        var random = new Random(1);
-        var features = new float[1000 * 32];
-        foreach (ref var value in features.AsSpan()) value = random.NextSingle();
-        var targets = Enumerable.Range(0, 1000).Select(row => features[row * 32] > 0.5f ? 1f : 0f).ToArray();
-        var rows = new LabeledRows(new SampleShape(32), 1, features, targets);
-        var network = NetworkTrainer.Train(Network.ForTable(32, [64, 32], 1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 2 });
-        var export = NetworkExporter.Export(network, rows);
-        _folded = Scorer.Load(export.Folded);
-        _unfolded = Scorer.Load(export.Unfolded);
-        _rows = features[..(Rows * 32)];
-        _results = new float[Rows * _folded.ResultLength];
-    }
+    [GlobalSetup(Target = nameof(Raw))]
+    public void LoadRaw() => _contender = new BoundContender(Train().Folded, Rows, threads: 1);
+
+    [GlobalSetup(Target = nameof(RawAllCores))]
+    public void LoadRawAllCores() => _contender = new BoundContender(Train().Folded, Rows, Environment.ProcessorCount);
+
+    [GlobalSetup(Target = nameof(Scorer))]
+    public void LoadScorer() => _contender = new ScorerContender(Train().Folded, Rows);
+
+    [GlobalSetup(Target = nameof(NamedValues))]
+    public void LoadNamedValues() => _contender = new NamedValueContender(Train().Folded, Rows);
+
+    [GlobalSetup(Target = nameof(Unfolded))]
+    public void LoadUnfolded() => _contender = new BoundContender(Train().Unfolded, Rows, threads: 1, optimize: false);
 
     [Benchmark(Baseline = true)]
-    public void Unfolded() => Score(_unfolded);
+    public void Raw() => _contender.Run();
 
     [Benchmark]
-    public void Folded() => Score(_folded);
+    public void RawAllCores() => _contender.Run();
+
+    [Benchmark]
+    public void Scorer() => _contender.Run();
+
+    [Benchmark]
+    public void NamedValues() => _contender.Run();
+
+    [Benchmark]
+    public void Unfolded() => _contender.Run();
 
     [GlobalCleanup]
-    public void Release()
-    {
-        _folded.Dispose();
-        _unfolded.Dispose();
-    }
+    public void Release() => _contender.Dispose();
 
-    private void Score(Scorer scorer)
-    {
-        if (Rows == 1) scorer.Score(_rows, _results);
-        else scorer.ScoreBatch(_rows, Rows, _results);
-    }
+    private (Onnx.Proto.ModelProto Unfolded, Onnx.Proto.ModelProto Folded) Train() =>
+        BenchmarkNetwork.All.Single(network => network.Name == Network).Train();
 }

@@ -266,7 +266,7 @@ function Get-BuiltPackages {
 
 # Neither NuGet nor MSBuild takes away what the other kind of package has put into obj and bin (a native library, say).
 function Remove-Builds {
-  foreach ($pattern in 'src/*/*.csproj', 'standins/*/*.csproj', 'tests/*/*.csproj', 'bench/*.csproj') {
+  foreach ($pattern in 'src/*/*.csproj', 'standins/*/*.csproj', 'samples/*/*.csproj', 'tests/*/*.csproj', 'bench/*.csproj') {
     foreach ($project in @(Get-ChildItem -Path (Join-Path $Root $pattern) -ErrorAction Ignore)) {
       foreach ($name in 'bin', 'obj') {
         $folder = Join-Path $project.DirectoryName $name

@@ -241,7 +241,7 @@ built_packages() {
 # Neither NuGet nor MSBuild takes away what the other kind of package has put into obj and bin (a native library, say).
 forget_builds() {
   local project
-  for project in "$root"/src/*/*.csproj "$root"/standins/*/*.csproj "$root"/tests/*/*.csproj "$root"/bench/*.csproj; do
+  for project in "$root"/src/*/*.csproj "$root"/standins/*/*.csproj "$root"/samples/*/*.csproj "$root"/tests/*/*.csproj "$root"/bench/*.csproj; do
     rm -rf "${project%/*}/bin" "${project%/*}/obj"
   done
 }

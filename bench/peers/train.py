@@ -18,11 +18,11 @@ NETWORKS = {
 }
 
 
-def measure(name, torch_threads):
-    import torch
+# The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistRecipe.cs).
+RESIDUAL = "1x28x28 residual relu"
 
-    torch.set_num_threads(torch_threads)
-    torch.manual_seed(1)
+
+def perceptron(torch, name):
     sizes, batch, activation = NETWORKS[name]
     layers = []
     for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
@@ -30,10 +30,40 @@ def measure(name, torch_threads):
         layers.append(torch.nn.Linear(inputs, outputs, bias=last))
         if not last:
             layers += [torch.nn.BatchNorm1d(outputs), getattr(torch.nn, activation)()]
-    network = torch.nn.Sequential(*layers)
+    return torch.nn.Sequential(*layers), torch.rand(batch, sizes[0]) * 3 - 1.5, sizes[-1]
+
+
+def residual_network(torch):
+    nn = torch.nn
+
+    def convolution(inputs, outputs, kernel):
+        return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)
+
+    class Residual(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.body = nn.Sequential(*convolution(inputs, outputs, 3), nn.ReLU(), *convolution(outputs, outputs, 3))
+            self.around = nn.Sequential(*convolution(inputs, outputs, 1))
+
+        def forward(self, x):
+            return self.body(x) + self.around(x)
+
+    network = nn.Sequential(
+        *convolution(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2),
+        Residual(16, 32), nn.ReLU(), nn.MaxPool2d(2),
+        Residual(32, 64), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return network, torch.rand(128, 1, 28, 28) * 3 - 1.5, 10
+
+
+def measure(name, torch_threads):
+    import torch
+
+    torch.set_num_threads(torch_threads)
+    torch.manual_seed(1)
+    network, x, classes = residual_network(torch) if name == RESIDUAL else perceptron(torch, name)
+    y = torch.randint(classes, (len(x),))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     loss = torch.nn.CrossEntropyLoss()
-    x, y = torch.rand(batch, sizes[0]) * 3 - 1.5, torch.randint(sizes[-1], (batch,))
 
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -59,7 +89,7 @@ def main():
         return
     results = []
     print(f"{'network':<28} {'torch threads':>13} {'BLAS threads':>12} {'us/step':>9}")
-    for name in NETWORKS:
+    for name in [*NETWORKS, RESIDUAL]:
         best = None
         for torch_threads, blas_threads in itertools.product((1, 2), (1, 2)):
             environment = dict(os.environ, OPENBLAS_NUM_THREADS=str(blas_threads), OMP_NUM_THREADS=str(torch_threads))

@@ -10,6 +10,8 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     FoldCommand.Create(),
     InspectCommand.Create(),
     BenchCommand.Create(),
+    DevicesCommand.Create(),
+    ReproduceCommand.Create(),
 };
 var result = root.Parse(args);
 

@@ -1,8 +1,22 @@
+using System.Globalization;
+
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>The keys under which this library keeps facts about a model in the model's own metadata.</summary>
 public static class ModelMetadata
 {
+    /// <summary>
+    /// The format of all that this library keeps in a model, as a number; where it is absent, 1. A later format is one that earlier programs
+    /// would misread; what is merely new needs no new number.
+    /// </summary>
+    public const string Format = "mlnetbn.format";
+
+    /// <summary>The columns that a saved <c>ScoreOnnx</c> reads and adds, as JSON.</summary>
+    public const string ScoreOnnx = "mlnetbn.scoreOnnx";
+
+    /// <summary>The format that this version writes, and the latest that it reads.</summary>
+    public const int CurrentFormat = 1;
+
     /// <summary>What the model predicts: <c>binary</c>, <c>multiclass</c> or <c>regression</c>.</summary>
     public const string Task = "mlnetbn.task";
 
@@ -29,4 +43,26 @@ public static class ModelMetadata
 
     /// <summary>How many rows the folded and the unfolded model were compared on.</summary>
     public const string VerifiedRows = "mlnetbn.verifiedRows";
+
+    /// <summary>The precision of the weights: <c>float16</c>, <c>float16-arithmetic</c> or <c>int8</c>; not there for float32.</summary>
+    public const string Precision = "mlnetbn.precision";
+
+    /// <summary>The largest absolute difference between the model and the float32 one that it was made from.</summary>
+    public const string PrecisionAbsoluteDifference = "mlnetbn.precisionLargestAbsoluteDifference";
+
+    /// <summary>The largest difference to the float32 model in relation to the scale of its output.</summary>
+    public const string PrecisionRelativeDifference = "mlnetbn.precisionLargestRelativeDifference";
+
+    /// <summary>Makes sure that a model was not written in a later format than this version knows.</summary>
+    /// <param name="metadata">The model's metadata.</param>
+    /// <param name="what">What to call the model in the message.</param>
+    /// <exception cref="InvalidModelException">It was, or the format is not a number.</exception>
+    public static void RequireKnownFormat(IEnumerable<KeyValuePair<string, string>> metadata, string what)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        var format = metadata.FirstOrDefault(entry => entry.Key == Format).Value ?? "1";
+        if (!int.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > CurrentFormat)
+            throw new InvalidModelException(
+                $"{what} was written in format '{format}', by a later version of {ModelFile.Producer} than this one ({ModelFile.ProducerVersion}), which reads formats up to {CurrentFormat}. Update {ModelFile.Producer}.");
+    }
 }

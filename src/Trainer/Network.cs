@@ -121,7 +121,8 @@ public sealed partial class Network
 
     /// <summary>The same layers as the inside of another layer.</summary>
     /// <param name="outer">The name of the place of the other layer.</param>
-    internal IReadOnlyList<LayerSite> SitesInside(string outer) => [.. Sites.Select(site => site with { Name = $"{outer}/{site.Name}" })];
+    internal IReadOnlyList<LayerSite> SitesInside(string outer) =>
+        [.. Sites.Select(site => new LayerSite(site.Layer, $"{outer}/{site.Name}", site.Input, site.Output, site.Following))];
 
     private static IEnumerable<LayerSite> WithInner(LayerSite site) => [site, .. site.Layer.InnerSites(site).SelectMany(WithInner)];
 

@@ -1,4 +1,6 @@
+using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
@@ -115,18 +117,46 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The version of ONNX's operator set that the model is exported in, from 9 to 21. Default: 17.</summary>
     public int Opset { get; init; } = new ExportOptions().Opset;
 
-    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
-    public int Seed { get; init; }
+    /// <summary>
+    /// What becomes of a row with a missing label, a feature that is not a finite number, or a negative weight. Default:
+    /// <see cref="UnusableRows.Fail"/>.
+    /// </summary>
+    public UnusableRows UnusableRows { get; init; } = UnusableRows.Fail;
+
+    /// <summary>
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = 0 or, with a
+    /// <see cref="Context"/>, a number drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the
+    /// same in every run of a program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// </summary>
+    public int? Seed { get; init; }
 
     /// <summary>The device for training and scoring. Default: the best one available.</summary>
     public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>
+    /// The context whose <c>Log</c> hears of the training (a line for each epoch, warnings, devices), whose generator gives the seed and whose
+    /// cancellation ends it. Null (the default) = none: a trainer that is made through a catalog cannot see which context that belongs to.
+    /// </summary>
+    public MLContext? Context { get; init; }
+
+    /// <summary>
+    /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8 suits
+    /// layers of some hundred units; small networks gain nothing by it.
+    /// </summary>
+    public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
+
+    /// <summary>
+    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
+    /// which the RMSE grows; see <see cref="NetworkReducer.RequireWithin"/>. Above it <c>Fit</c> fails. Default: 0.01.
+    /// </summary>
+    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
 
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
     /// <summary>
     /// Called with each thing that is probably not meant: mini-batches too small for batch normalization, a dropout in front of one, exported
-    /// statistics far from the data's. They are also in <see cref="TrainedNetwork.Warnings"/>.
+    /// statistics far from the data's (these are also in <see cref="TrainedNetwork.Warnings"/>), rows left out.
     /// </summary>
     public Action<TrainingWarning>? Warning { get; init; }
 
@@ -165,7 +195,7 @@ public sealed record BatchNormNetworkOptions
             throw new ArgumentException($"{nameof(Network)} is an architecture of its own; {name} would have no effect. Leave one of them out.");
     }
 
-    internal TrainingOptions ToTrainingOptions() => new()
+    internal TrainingOptions ToTrainingOptions(int seed) => new()
     {
         BatchSize = BatchSize,
         Epochs = Epochs!.Value,
@@ -179,7 +209,7 @@ public sealed record BatchNormNetworkOptions
         StandardizeTargets = StandardizeTargets,
         StatisticsTolerance = BatchNorm.StatisticsTolerance,
         GradientNorm = GradientNorm,
-        Seed = Seed,
+        Seed = seed,
         Device = Device,
         Progress = Progress,
         Warning = Warning,

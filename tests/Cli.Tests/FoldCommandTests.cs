@@ -54,6 +54,52 @@ public sealed class FoldCommandTests : IDisposable
         Assert.Equal(["in.onnx"], _folder.Files());
     }
 
+    [Theory]
+    [InlineData("float16", 0.6)]
+    [InlineData("float16-arithmetic", 0.7)]
+    [InlineData("int8", 0.45)]
+    public void Fold_WithAPrecision_WritesFewerBitsAndReportsThem(string precision, double share)
+    {
+        var result = Run(Write(Model(64)), "out.onnx", "--report", "report.json", "--precision", precision);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"{precision}: 1 of 1, ", result.Output, StringComparison.Ordinal);
+        var written = ModelFile.Read(_folder.File("out.onnx"));
+        Assert.Equal(precision, ModelFile.GetMetadata(written, ModelMetadata.Precision));
+        Assert.DoesNotContain(written.Graph.Node, node => node.OpType == "BatchNormalization");
+        using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
+        Assert.Equal(precision, report.RootElement.GetProperty("precision").GetString());
+        var reduction = report.RootElement.GetProperty("reduction");
+        Assert.Equal(new FileInfo(_folder.File("out.onnx")).Length, reduction.GetProperty("bytes").GetInt64(), 400.0);
+        Assert.InRange((double)reduction.GetProperty("bytes").GetInt64() / reduction.GetProperty("bytesFloat32").GetInt64(), 0.2, share);
+        Assert.InRange(reduction.GetProperty("largestRelativeDifference").GetDouble(), 1e-7, 0.1);
+        Assert.Equal(1, reduction.GetProperty("weights").GetArrayLength());
+    }
+
+    [Fact]
+    public void Fold_PrecisionLosesTooMuch_ExitsWith3AndWritesNothing()
+    {
+        var result = Run(Write(Model(64)), "out.onnx", "--report", "report.json", "--precision", "int8", "--precision-tolerance", "1e-6");
+        var line = result.RequireOneLineOfError(3);
+        Assert.Contains("with int8, more than the tolerance 1E-06; nothing was written", line, StringComparison.Ordinal);
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_NothingToReduce_Fails()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--precision", "int8");
+        Assert.Contains("Nothing in the model can be int8", result.RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_UnknownPrecision_IsWrongUsage()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--precision", "int7");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("'int7' is no precision; write one of float32, float16, float16-arithmetic, int8", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Fold_NotAnOnnxFile_Fails()
     {
@@ -152,17 +198,18 @@ public sealed class FoldCommandTests : IDisposable
         return "in.onnx";
     }
 
-    private static ModelProto Model()
+    private static ModelProto Model(int width = 3)
     {
+        var units = width == 3 ? 4 : width;
         var random = new Random(1);
         var graph = new GraphBuilder("test");
-        var x = graph.Input("x", DataType.Float, "N", 3);
+        var x = graph.Input("x", DataType.Float, "N", width);
 
         Value Weight(string name, params long[] shape) =>
             graph.Initializer(TensorData.Create(name, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => 0.5f + random.NextSingle()).ToArray(), shape));
-        var h = graph.Node("Gemm", [x, Weight("w", 3, 4), Weight("c", 4)]);
-        h = graph.Named("bn", "BatchNormalization", [h, Weight("gamma", 4), Weight("beta", 4), Weight("mean", 4), Weight("variance", 4)]);
-        graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", 4);
+        var h = graph.Node("Gemm", [x, Weight("w", width, units), Weight("c", units)]);
+        h = graph.Named("bn", "BatchNormalization", [h, Weight("gamma", units), Weight("beta", units), Weight("mean", units), Weight("variance", units)]);
+        graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", units);
         return graph.Build();
     }
 }

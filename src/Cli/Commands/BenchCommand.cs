@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
@@ -14,17 +15,19 @@ internal static class BenchCommand
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private static readonly (string Name, int[] Sizes, int Batch, Activation Activation)[] Networks =
+    private static readonly (string Name, Network Network, int Batch)[] Networks =
     [
-        ("20-64-32-2 relu", [20, 64, 32, 2], 128, Activation.Relu),
-        ("784-100-100-100-10 sigmoid", [784, 100, 100, 100, 10], 60, Activation.Sigmoid),
-        ("784-512-512-512-10 relu", [784, 512, 512, 512, 10], 256, Activation.Relu),
+        ("20-64-32-2 relu", Network.ForTable(20, [64, 32], 2), 128),
+        ("784-100-100-100-10 sigmoid", Network.ForTable(784, [100, 100, 100], 10, Activation.Sigmoid), 60),
+        ("784-512-512-512-10 relu", Network.ForTable(784, [512, 512, 512], 10), 256),
+        ("1x28x28 residual relu", MnistRecipe.Network, 128),
     ];
 
     public static Command Create()
     {
         var json = new Option<string?>("--json") { Description = "also write the numbers to a file", HelpName = "FILE" };
-        var train = new Command("train", "Time a training step (batch normalization, plain SGD) of three networks.") { json };
+        var device = CommonOptions.Device(Device.Cpu);
+        var train = new Command("train", "Time a training step (batch normalization, plain SGD) of four networks.") { json, device };
         train.SetAction((arguments, cancellation) =>
         {
             var rows = new JsonArray();
@@ -32,30 +35,30 @@ internal static class BenchCommand
             foreach (var network in Networks)
             {
                 cancellation.ThrowIfCancellationRequested();
-                foreach (var threads in Enumerable.Range(1, Math.Min(Environment.ProcessorCount, 2))) rows.Add(Measure(network, threads));
+                foreach (var threads in Enumerable.Range(1, Math.Min(Environment.ProcessorCount, 2))) rows.Add(Measure(network, threads, arguments.GetValue(device)!));
             }
 
             if (arguments.GetValue(json) is { } path)
                 AtomicFile.WriteText(path, new JsonObject { ["train"] = rows }.ToJsonString(Indented) + "\n");
             return Task.FromResult(ExitCode.Done);
         });
-        return new Command("bench", "Measure speed on this machine.") { train };
+        return new Command("bench", "Measure speed on this machine.") { train, BenchScoreCommand.Create(), BenchSoakCommand.Create() };
     }
 
     // The best of many short rounds: what the code can do when nothing else wants the machine.
-    private static JsonObject Measure((string Name, int[] Sizes, int Batch, Activation Activation) network, int threads)
+    private static JsonObject Measure((string Name, Network Network, int Batch) of, int threads, Device device)
     {
-        var (name, sizes, batch, activation) = network;
-        var outputs = sizes[^1];
+        var (name, network, batch) = of;
+        var outputs = (int)network.OutputShape.Count;
         var random = new Random(1);
         using var step = new TrainingStep(
-            Network.ForTable(sizes[0], sizes[1..^1], outputs, activation),
+            network,
             Loss.SoftmaxCrossEntropy,
             Optimizer.Sgd(),
             RunningStatistics.PyTorch(),
             batch,
             random,
-            settings: new SessionSettings { Threads = threads });
+            settings: new SessionSettings { Threads = threads, Device = device });
         foreach (ref var value in step.Features.Span) value = (random.NextSingle() - 0.5f) * 3;
         for (var row = 0; row < batch; row++) step.Targets.Span[(row * outputs) + random.Next(outputs)] = 1;
 

@@ -1,19 +1,44 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
 /// <summary>Options that several commands have.</summary>
 internal static class CommonOptions
 {
-    public static Option<Device> Device() => new("--device")
+    /// <summary>Where models run.</summary>
+    /// <param name="otherwise">The device where none is given; null = the best one available.</param>
+    public static Option<Device> Device(Device? otherwise = null) => new("--device")
     {
-        Description = "auto, cpu, cuda or cuda:N",
+        Description = "auto, cpu, cuda[:N], tensorrt[:N], directml[:N], coreml or openvino[:HARDWARE]; with ',cpu' behind it, or else the CPU",
         HelpName = "DEVICE",
-        DefaultValueFactory = _ => Onnx.Execution.Device.Auto,
+        DefaultValueFactory = _ => otherwise ?? Onnx.Execution.Device.Auto,
         CustomParser = result => Parse(result, Onnx.Execution.Device.Parse, Onnx.Execution.Device.Auto),
     };
+
+    public static Option<ModelPrecision> Precision() => new("--precision")
+    {
+        Description = "the precision of the model that is written: " + string.Join(", ", PrecisionNames.All),
+        HelpName = "PRECISION",
+        DefaultValueFactory = _ => ModelPrecision.Float32,
+        CustomParser = result => Parse(result, PrecisionNames.Parse, ModelPrecision.Float32),
+    };
+
+    /// <summary>Where a model runs, for a command that otherwise runs none.</summary>
+    public static Option<Device?> OptionalDevice(string description) => new("--device")
+    {
+        Description = description,
+        HelpName = "DEVICE",
+        CustomParser = result => Parse<Device?>(result, Onnx.Execution.Device.Parse, null),
+    };
+
+    /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
+    public static void ReportDevice(DeviceReport? report)
+    {
+        if (report is { IsSurprising: true }) Console.Error.WriteLine($"note: {report}");
+    }
 
     /// <summary>Runs a parser that throws <see cref="FormatException"/>, and turns that into a usage error.</summary>
     public static T Parse<T>(ArgumentResult result, Func<string, T> parse, T otherwise)

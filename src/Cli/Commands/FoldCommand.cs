@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
@@ -17,12 +19,20 @@ internal static class FoldCommand
         var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
         var inputs = new Option<string?>("--inputs") { Description = "inputs to compare both models on: an .npz file, or a folder with input_0.pb, …; default: generated", HelpName = "FILE|FOLDER" };
         var tolerance = new Option<double?>("--tolerance") { Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)", HelpName = "X" };
+        var precision = CommonOptions.Precision();
+        var precisionTolerance = new Option<double?>("--precision-tolerance")
+        {
+            Description = "with --precision: the largest difference allowed, relative to the output's scale (default: float16 0.01, float16-arithmetic 0.02, int8 0.1)",
+            HelpName = "X",
+        };
+        precisionTolerance.RequireRange(0, double.MaxValue);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
         var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
+        var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, report, inputs, tolerance, expand, force, unverified,
+            input, output, report, inputs, tolerance, precision, precisionTolerance, expand, force, unverified, device,
         };
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
@@ -34,6 +44,9 @@ internal static class FoldCommand
                 Compare = !arguments.GetValue(unverified),
                 Tolerance = arguments.GetValue(tolerance),
                 InputsPath = arguments.GetValue(inputs),
+                Precision = arguments.GetValue(precision),
+                PrecisionTolerance = arguments.GetValue(precisionTolerance),
+                Device = arguments.GetValue(device)!,
             }));
         return command;
     }
@@ -41,16 +54,17 @@ internal static class FoldCommand
     private static void Run(string inputPath, string outputPath, string? reportPath, VerifiedFoldOptions options)
     {
         var result = VerifiedFold.Run(inputPath, outputPath, options);
-        if (!result.IsWritten)
-        {
-            var worst = result.Comparison!.Worst!;
-            throw new VerificationException(string.Create(CultureInfo.InvariantCulture,
-                $"the output '{worst.Output}' of '{inputPath}' changed by {worst.LargestRelative:G3} of its scale when folded, more than the tolerance {result.Tolerance:G3}; nothing was written."));
-        }
+        if (!result.IsFoldWithin) throw Refuse(inputPath, "when folded", result.Comparison!, result.Tolerance);
+        if (result.Reduction is { IsWithin: false } reduction)
+            throw Refuse(inputPath, $"with {PrecisionNames.NameOf(reduction.Result.Precision)}", reduction.Comparison!, reduction.Tolerance);
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
         FoldReport.Print(result);
         if (reportPath is not null) FoldReport.Write(result, reportPath);
         Console.Error.WriteLine($"written to {outputPath}");
     }
+
+    private static VerificationException Refuse(string path, string when, ComparisonResult comparison, double tolerance) =>
+        new(string.Create(CultureInfo.InvariantCulture,
+            $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale {when}, more than the tolerance {tolerance:G3}; nothing was written."));
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -72,7 +73,7 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
         var text = option.Description ?? string.Empty;
         if (option.Required) return $"{text} (required)";
         return option.HasDefaultValue && option.GetDefaultValue() is { } value and not false && !text.Contains("[default", StringComparison.Ordinal)
-            ? FormattableString.Invariant($"{text} [default: {value}]")
+            ? FormattableString.Invariant($"{text} [default: {(value is ModelPrecision precision ? PrecisionNames.NameOf(precision) : value)}]")
             : text;
     }
 }

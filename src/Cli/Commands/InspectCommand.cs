@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Commands;
@@ -16,12 +19,13 @@ internal static class InspectCommand
     public static Command Create()
     {
         var path = new Argument<string>("MODEL.onnx") { Description = "any ONNX model" };
-        var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path };
-        command.SetAction(arguments => Show(arguments.GetRequiredValue(path)));
+        var device = CommonOptions.OptionalDevice("also run the model and show where each node ran");
+        var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path, device };
+        command.SetAction(arguments => Show(arguments.GetRequiredValue(path), arguments.GetValue(device)));
         return command;
     }
 
-    private static void Show(string path)
+    private static void Show(string path, Device? device)
     {
         var model = ModelFile.Read(path);
         GraphChecker.Check(model);
@@ -37,10 +41,13 @@ internal static class InspectCommand
         Row("parameters", graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString("N0", CultureInfo.InvariantCulture));
         foreach (var entry in model.MetadataProps)
             Row(entry.Key, entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
+        if (device is not null)
+        {
+            foreach (var provider in NodePlacement.Of(path, device).GroupBy(node => node.Provider))
+                Row($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator))}");
+        }
 
-        // A pipe has no width: the lines must not be broken where a terminal would break them.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
-        AnsiConsole.Write(table);
+        OutputTable.Print(table);
 
         void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
     }

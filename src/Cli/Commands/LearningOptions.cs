@@ -70,7 +70,7 @@ internal sealed class LearningOptions
     };
 
     private readonly Option<bool> _raw = new("--no-standardize") { Description = "take the features as they are, without bringing each to mean 0 and variance 1" };
-    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
+    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed ?? 0 };
     private readonly Option<Device> _device = CommonOptions.Device();
 
     public LearningOptions()

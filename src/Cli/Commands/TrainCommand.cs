@@ -31,15 +31,18 @@ internal static class TrainCommand
         var categorical = new Option<string[]>("--categorical") { Description = "a column to take as categories although it holds numbers", HelpName = "COLUMN" };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
         var weight = new Option<string?>("--weight-column") { Description = "a column that says how much each row counts, in training and in the test figures", HelpName = "COLUMN" };
-        var opset = new Option<int>("--opset") { Description = "the version of ONNX's operator set to export in, 9 to 21", HelpName = "N", DefaultValueFactory = _ => new BatchNormNetworkOptions().Opset };
-        opset.RequireRange(9, 21);
+        var whole = new Option<bool>("--whole-pipeline")
+        {
+            Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
+        };
+        var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
         var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data };
         GroupedHelp.AddTo(
             command,
             ("What to learn", [label, task, positive, categorical, ignore, weight, test, fraction]),
-            ("What to write", [output, opset]),
+            ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
             ("Training", learning.All));
         command.Validators.Add(result =>
@@ -69,10 +72,10 @@ internal static class TrainCommand
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                 },
-                Network = new BatchNormNetworkOptions { Opset = arguments.GetValue(opset) },
+                Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
-            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), cancellation);
+            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), arguments.GetValue(whole), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
 
@@ -17,12 +18,10 @@ internal static class FoldReport
     /// <summary>Prints the table to stdout.</summary>
     public static void Print(VerifiedFold result)
     {
-        // A pipe has no width: the lines must not be broken where a terminal would break them.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 100_000;
         var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
         foreach (var outcome in result.Fold.BatchNorms)
             table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) AnsiConsole.Write(table);
+        if (result.Fold.BatchNorms.Count > 0) OutputTable.Print(table);
         var fold = result.Fold;
         Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
@@ -34,6 +33,7 @@ internal static class FoldReport
                 $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
                 + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
             : "not compared (--no-verify)");
+        if (result.Reduction is { } reduction) PrecisionReport.Print(reduction);
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
@@ -57,6 +57,8 @@ internal static class FoldReport
             ["bytesAfter"] = fold.BytesAfter,
             ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
             ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
+            ["precision"] = PrecisionNames.NameOf(result.Reduction?.Result.Precision ?? ModelPrecision.Float32),
+            ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");

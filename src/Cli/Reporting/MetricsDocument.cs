@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
@@ -15,13 +16,34 @@ internal sealed class MetricsDocument
 
     private readonly JsonObject _root;
 
-    private MetricsDocument(JsonObject root) => _root = root;
-
-    public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow)
+    // What was learned from which data stands in front; what came out is the same for all.
+    private MetricsDocument(
+        JsonObject task,
+        TrainedNetwork network,
+        ExportedNetwork export,
+        IReadOnlyDictionary<string, double> test,
+        IReadOnlyDictionary<string, double> float32Test,
+        TimeSpan elapsed,
+        TimeSpan singleRow)
     {
-        var network = trained.Network.Network;
-        var export = trained.Network.Export;
-        return new MetricsDocument(new JsonObject
+        _root = task;
+        _root["parameters"] = network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
+        _root["device"] = network.Device.ToString();
+        _root["bestEpoch"] = network.Best.Epoch;
+        _root["epochs"] = new JsonArray([.. network.History.Select(Epoch)]);
+        _root["test"] = Figures(test);
+        _root["batchNormsBefore"] = BatchNormCount.Of(export.Unfolded);
+        _root["batchNormsAfter"] = BatchNormCount.Of(export.Folded);
+        _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
+        _root["largestRelativeDifference"] = export.Verification.LargestRelative;
+        _root["precision"] = PrecisionNames.NameOf(export.Reduced?.Precision ?? ModelPrecision.Float32);
+        _root["reduction"] = export.Reduced is { } reduced ? PrecisionReport.ToJson(reduced, float32Test, test) : null;
+        _root["singlePredictionMicroseconds"] = singleRow.TotalMicroseconds;
+        _root["totalSeconds"] = elapsed.TotalSeconds;
+    }
+
+    public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow) => new(
+        new JsonObject
         {
             ["task"] = TaskNames.NameOf(trained.Schema.Label.Task),
             ["label"] = trained.Schema.Label.Column,
@@ -30,19 +52,29 @@ internal sealed class MetricsDocument
             ["trainingRows"] = trained.TrainingRows,
             ["testRows"] = trained.TestRows,
             ["features"] = trained.Schema.Features.FeatureCount,
-            ["parameters"] = network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count),
-            ["device"] = network.Device.ToString(),
-            ["bestEpoch"] = network.Best.Epoch,
-            ["epochs"] = new JsonArray([.. network.History.Select(Epoch)]),
-            ["test"] = Figures(trained.TestMetrics),
-            ["batchNormsBefore"] = BatchNorms(export.Unfolded),
-            ["batchNormsAfter"] = BatchNorms(export.Folded),
-            ["largestAbsoluteDifference"] = export.Verification.LargestAbsolute,
-            ["largestRelativeDifference"] = export.Verification.LargestRelative,
-            ["singlePredictionMicroseconds"] = singleRow.TotalMicroseconds,
-            ["totalSeconds"] = elapsed.TotalSeconds,
-        });
-    }
+        },
+        trained.Network.Network,
+        trained.Network.Export,
+        trained.TestMetrics,
+        trained.Float32TestMetrics,
+        elapsed,
+        singleRow);
+
+    public static MetricsDocument Create(TrainedDigits trained, int seed, TimeSpan elapsed, TimeSpan singleRow) => new(
+        new JsonObject
+        {
+            ["task"] = TaskNames.NameOf(TaskKind.Multiclass),
+            ["data"] = "MNIST",
+            ["seed"] = seed,
+            ["trainingRows"] = trained.TrainingRows,
+            ["testRows"] = trained.TestRows,
+        },
+        trained.Network,
+        trained.Export,
+        trained.TestMetrics,
+        trained.TestMetrics,
+        elapsed,
+        singleRow);
 
     public string Write(string folder)
     {
@@ -64,8 +96,6 @@ internal sealed class MetricsDocument
     }
 
     // JSON has no NaN: a figure that is not defined (an AUC with one class) is null.
-    private static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
+    public static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
         new(figures.Select(figure => KeyValuePair.Create(figure.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
-
-    private static int BatchNorms(ModelProto model) => model.Graph.Node.Count(node => node.OpType == "BatchNormalization");
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using MlNetBatchNorm.Trainer;
 using Spectre.Console;
 
@@ -17,19 +16,9 @@ internal abstract class ProgressDisplay : IDisposable
     {
     }
 
-    private static string Describe(EpochReport report)
-    {
-        var text = string.Create(CultureInfo.InvariantCulture, $"epoch {report.Epoch,3}/{report.Epochs}  loss {report.Loss:0.0000}");
-        if (report.Validation is not { } validation) return text;
-        text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {validation.Loss:0.0000}");
-        foreach (var (name, value) in validation.Metrics.Where(metric => metric.Key != "logLoss"))
-            text += $"  {Figure.Name(name)} {Figure.Value(name, value)}";
-        return report.IsBest ? $"{text}  *" : text;
-    }
-
     private sealed class PlainLines : ProgressDisplay
     {
-        public override void Epoch(EpochReport report) => Console.Error.WriteLine(Describe(report));
+        public override void Epoch(EpochReport report) => Console.Error.WriteLine(report);
     }
 
     private sealed class LiveBar : ProgressDisplay
@@ -41,7 +30,7 @@ internal abstract class ProgressDisplay : IDisposable
         public override void Epoch(EpochReport report)
         {
             Clear();
-            _console.MarkupLine(report.IsBest ? $"[green]{Markup.Escape(Describe(report))}[/]" : Markup.Escape(Describe(report)));
+            _console.MarkupLine(report.IsBest ? $"[green]{Markup.Escape(report.ToString())}[/]" : Markup.Escape(report.ToString()));
             var done = Width * report.Epoch / report.Epochs;
             var left = report.Elapsed / report.Epoch * (report.Epochs - report.Epoch);
             _console.Markup($"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -7,20 +8,22 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>A training with everything that the tool says about it. Progress goes to stderr, results to stdout.</summary>
 internal static class TrainingRun
 {
-    public static void Execute(CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
+    public static void Execute(
+        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, bool wholePipeline, CancellationToken cancellation)
     {
-        // Before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
-        if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
+        OutputFolder.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
         progress.Dispose();
+        CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
-        ShowResults(trained, singleRow, files);
+        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files);
+        if (wholePipeline) ResultLines.Show(trained.SavePipeline(folder, test));
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)
@@ -37,26 +40,7 @@ internal static class TrainingRun
         }
     }
 
-    private static void ShowResults(TrainedTable trained, TimeSpan singleRow, string[] files)
-    {
-        var network = trained.Network;
-        var best = network.Network.Best;
-        var verification = network.Export.Verification;
-        Line("best epoch", $"{best.Epoch} of {network.Network.History.Count}, on {network.Network.Device}");
-        foreach (var (name, value) in trained.TestMetrics) Line($"test {Figure.Name(name)}", Figure.Value(name, value));
-        Line("batch norms", $"{BatchNorms(network.Export.Unfolded)} before folding, {BatchNorms(network.Export.Folded)} after");
-        Line("folded - unfolded", string.Create(
-            CultureInfo.InvariantCulture,
-            $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
-        Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
-        Line("written", string.Join(", ", files));
-    }
-
     private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive
         ? $"positive is {positive}, negative is {schema.Label.Classes[0]}"
         : schema.Reports.First(report => report.Kind == ColumnKind.Label).Detail;
-
-    private static int BatchNorms(Onnx.Proto.ModelProto model) => model.Graph.Node.Count(node => node.OpType == "BatchNormalization");
-
-    private static void Line(string name, string value) => Console.WriteLine($"{name,-20} {value}");
 }

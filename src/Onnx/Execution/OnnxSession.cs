@@ -1,27 +1,40 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
-/// <summary>A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>.</summary>
+/// <summary>
+/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>. Disposing it while runs
+/// are under way is safe as well: the native session goes when the last of them is done with it.
+/// </summary>
 public sealed class OnnxSession : IDisposable
 {
     private readonly string _name;
 
-    private OnnxSession(InferenceSession native, string name, Device actualDevice)
+    // The owner, each bound run, and each run under way.
+    private int _users = 1;
+    private int _disposed;
+
+    private OnnxSession(InferenceSession native, string name, DeviceReport device, SessionSettings settings)
     {
         Native = native;
         _name = name;
-        ActualDevice = actualDevice;
+        DeviceReport = device;
         Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
         Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
+        Metadata = native.ModelMetadata.CustomMetadataMap;
+        ReadsHostMemory = !settings.CopyInputs && (ActualDevice.Kind == DeviceKind.Cpu || InputsLieOnTheHost(native));
     }
 
     /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
-    public Device ActualDevice { get; }
+    public Device ActualDevice => DeviceReport.Actual;
+
+    /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
+    public DeviceReport DeviceReport { get; }
 
     /// <summary>The inputs, in the model's order.</summary>
     public IReadOnlyList<TensorInfo> Inputs { get; }
@@ -30,9 +43,15 @@ public sealed class OnnxSession : IDisposable
     public IReadOnlyList<TensorInfo> Outputs { get; }
 
     /// <summary>The metadata of the model.</summary>
-    public IReadOnlyDictionary<string, string> Metadata => Native.ModelMetadata.CustomMetadataMap;
+    public IReadOnlyDictionary<string, string> Metadata { get; }
 
     internal InferenceSession Native { get; }
+
+    /// <summary>
+    /// Whether a bound input is read from the host's memory at every run. Where the device has a memory of its own, binding an input copies
+    /// it there once, and what is written to the buffer later is never seen.
+    /// </summary>
+    internal bool ReadsHostMemory { get; }
 
     /// <summary>Loads a model from a file; external data is found beside it.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -56,15 +75,30 @@ public sealed class OnnxSession : IDisposable
     public static OnnxSession Load(ModelProto model, SessionSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
-    public BoundRun CreateBoundRun() => new(this, Native.CreateIoBinding());
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    public BoundRun CreateBoundRun()
+    {
+        AddUser();
+        try
+        {
+            return new BoundRun(this, Native.CreateIoBinding());
+        }
+        catch
+        {
+            RemoveUser();
+            throw;
+        }
+    }
 
     /// <summary>Runs the model on tensors in managed memory and returns all outputs. Convenient, not fast.</summary>
     /// <param name="inputs">A tensor for each input, by name.</param>
     /// <exception cref="ArgumentException">An input that the model does not have.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
     public IReadOnlyDictionary<string, HostTensor> Run(IReadOnlyDictionary<string, HostTensor> inputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        AddUser();
         var values = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
         try
         {
@@ -87,11 +121,70 @@ public sealed class OnnxSession : IDisposable
         finally
         {
             foreach (var value in values.Values) value.Dispose();
+            RemoveUser();
+        }
+    }
+
+    /// <summary>
+    /// Runs the model on tensors wherever they lie and leaves its outputs on the device: for models that feed each other, or one that feeds
+    /// itself. What lies on the host is copied to the device first.
+    /// </summary>
+    /// <param name="inputs">A tensor for each input, by name; the caller's own.</param>
+    /// <returns>All outputs; the caller disposes them.</returns>
+    /// <exception cref="ArgumentException">An input that the model does not have.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    public DeviceTensors RunOnDevice(IReadOnlyDictionary<string, OrtValue> inputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        AddUser();
+        try
+        {
+            using var binding = Native.CreateIoBinding();
+            using var options = new RunOptions();
+            foreach (var (input, value) in inputs)
+            {
+                RequireInput(input);
+                binding.BindInput(input, value);
+            }
+
+            using var places = Native.GetMemoryInfosForOutputs();
+            foreach (var (output, place) in Outputs.Zip(places)) binding.BindOutputToDevice(output.Name, place);
+            return new DeviceTensors(binding.GetOutputNames(), Native.RunWithBoundResults(options, binding));
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw Failure(exception, inputs.Select(input => $"{input.Key} [{string.Join(", ", input.Value.GetTensorTypeAndShape().Shape)}]"));
+        }
+        finally
+        {
+            RemoveUser();
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Native.Dispose();
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) RemoveUser();
+    }
+
+    // The native session must not go while someone is in it; who comes later is told so.
+    internal void AddUser()
+    {
+        for (var users = Volatile.Read(ref _users); ; users = Volatile.Read(ref _users))
+        {
+            ObjectDisposedException.ThrowIf(users == 0 || Volatile.Read(ref _disposed) != 0, this);
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users) return;
+        }
+    }
+
+    internal void RemoveUser()
+    {
+        if (Interlocked.Decrement(ref _users) == 0) Native.Dispose();
+    }
+
+    /// <summary>Ends what <see cref="SessionSettings.ProfilePrefix"/> began and returns the file.</summary>
+    internal string EndProfiling() => Native.EndProfiling();
 
     internal void RequireInput(string name) => Require(name, Inputs, "input");
 
@@ -103,22 +196,48 @@ public sealed class OnnxSession : IDisposable
     private static OnnxSession Load(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string what)
     {
         var name = settings.Name ?? what;
+        var search = new DeviceSearch(settings.Device);
+        OnnxRuntimeException? failure = null;
+        foreach (var device in search.Candidates())
+        {
+            using var options = NewOptions(settings);
+            if (!search.TryAppend(options, device)) continue;
+            try
+            {
+                return new OnnxSession(open(options), name, search.Report(device), settings);
+            }
+            catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
+            {
+                // The provider is there but its device does not answer (a driver that is too old, say), or it is the model that is at fault.
+                search.Refused(device, exception);
+                failure = exception;
+            }
+            catch (OnnxRuntimeException exception)
+            {
+                throw Invalid(name, exception);
+            }
+        }
+
+        if (failure is not null) RequireLoadsOnCpu(open, settings, name);
+        throw search.Failure(failure);
+    }
+
+    // Tells a device that fails from a model that nothing can load.
+    private static void RequireLoadsOnCpu(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string name)
+    {
         using var options = NewOptions(settings);
-        var device = ExecutionProviders.Append(options, settings.Device);
         try
         {
-            return new OnnxSession(open(options), name, device);
-        }
-        catch (OnnxRuntimeException) when (settings.Device.Kind == DeviceKind.Auto && device.Kind != DeviceKind.Cpu)
-        {
-            // The provider loaded but the GPU did not answer (a driver that is too old, say).
-            return Load(open, settings with { Device = Device.Cpu }, what);
+            open(options).Dispose();
         }
         catch (OnnxRuntimeException exception)
         {
-            throw new InvalidModelException($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
+            throw Invalid(name, exception);
         }
     }
+
+    private static InvalidModelException Invalid(string name, OnnxRuntimeException exception) =>
+        new($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
 
     private static SessionOptions NewOptions(SessionSettings settings)
     {
@@ -127,6 +246,7 @@ public sealed class OnnxSession : IDisposable
         {
             IntraOpNumThreads = settings.Threads,
             InterOpNumThreads = 1,
+            EnableCpuMemArena = settings.MemoryArena,
             GraphOptimizationLevel = settings.Optimization switch
             {
                 GraphOptimization.None => GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -138,8 +258,27 @@ public sealed class OnnxSession : IDisposable
             // Errors reach the caller as exceptions; without this ONNX Runtime also prints them to stderr.
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        if (settings.ProfilePrefix is { } prefix)
+        {
+            options.ProfileOutputPathPrefix = prefix;
+            options.EnableProfiling = true;
+        }
+
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
         return options;
+    }
+
+    private static bool InputsLieOnTheHost(InferenceSession native)
+    {
+        try
+        {
+            using var places = native.GetMemoryInfosForInputs();
+            return places.All(place => place.Name == OrtMemoryInfo.DefaultInstance.Name);
+        }
+        catch (OnnxRuntimeException)
+        {
+            return false;
+        }
     }
 
     private static TensorInfo Describe(string name, NodeMetadata metadata)

@@ -1,96 +1,126 @@
+using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Proto;
-using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// Scores rows with a model that has one float32 input <c>[N, …]</c> and float32 outputs <c>[N, …]</c>. Safe for many threads: each call
-/// borrows a set of bound buffers, so after the first calls nothing is allocated.
+/// Scores rows with a model whose inputs and outputs are float32 <c>[N, …]</c>. Safe for many threads, without a lock: each call borrows a
+/// set of bound buffers, so after the first calls nothing is allocated. It may be disposed while others score: they finish, and later calls
+/// get an <see cref="ObjectDisposedException"/>.
 /// </summary>
+/// <remarks>
+/// Each row's result must depend on that row alone, as in every model that was made for rows: a run may hold rows of no meaning behind the
+/// caller's own.
+/// </remarks>
 public sealed class Scorer : IDisposable
 {
     private readonly OnnxSession _session;
-    private readonly ScoringLanePool _single;
-    private readonly ScoringLanePool _batch;
-    private readonly int _batchSize;
+    private readonly ScorerSessions _sessions;
+    private readonly RowLayout _layout;
+    private readonly ScoringLanePool _lanes;
 
-    private Scorer(OnnxSession session, ScorerSettings settings)
+    private Scorer(OnnxSession session, ScorerSessions sessions, ScorerSettings settings, int threads)
     {
         _session = session;
-        if (session.Inputs is not [{ Type: DataType.Float, Shape: [{ Size: null }, ..] } input] || input.Shape.Skip(1).Any(size => size.Size is null))
-            throw new InvalidModelException(
-                $"The model's inputs are {string.Join("; ", session.Inputs)}; scoring rows needs one float32 input whose first dimension is free and whose others are fixed.");
-        Outputs = [.. (settings.Outputs ?? [.. session.Outputs.Select(output => output.Name)]).Select(name => Output(session, name))];
-        RowShape = [.. input.Shape.Skip(1).Select(size => size.Size!.Value)];
-        RowLength = (int)RowShape.Aggregate(1L, (product, size) => product * size);
-        ResultLength = Outputs.Sum(Width);
-        _batchSize = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(settings.BatchSize, 1));
-        _single = new ScoringLanePool(() => new ScoringLane(session, input.Name, RowShape, Outputs, 1));
-        _batch = new ScoringLanePool(() => new ScoringLane(session, input.Name, RowShape, Outputs, _batchSize));
+        _sessions = sessions;
+        _layout = new RowLayout(session, settings);
+        Threads = threads;
+        RowLength = _layout.InputWidths.Sum();
+        ResultLength = _layout.OutputWidths.Sum();
+        RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
+        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, _layout));
 
         // The first run of a session plans its memory; better now than with the first customer waiting.
         Score(new float[RowLength], new float[ResultLength]);
     }
 
-    /// <summary>The shape of one row.</summary>
+    /// <summary>The shape of one row; for several inputs <c>[RowLength]</c>.</summary>
     public IReadOnlyList<long> RowShape { get; }
 
-    /// <summary>The numbers in one row.</summary>
+    /// <summary>The numbers in one row: all inputs one behind the other.</summary>
     public int RowLength { get; }
 
+    /// <summary>The inputs, in the model's order.</summary>
+    public IReadOnlyList<TensorInfo> Inputs => _layout.Inputs;
+
     /// <summary>The outputs that are computed, in order.</summary>
-    public IReadOnlyList<TensorInfo> Outputs { get; }
+    public IReadOnlyList<TensorInfo> Outputs => _layout.Outputs;
 
     /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
     public int ResultLength { get; }
 
+    /// <summary>The most rows that go through the model at once.</summary>
+    public int BatchSize => _layout.BatchSize;
+
+    /// <summary>
+    /// The threads that share one operator, given or chosen; 0 = one for each physical core. Where 1 was chosen, batches that take all cores
+    /// less time run on them.
+    /// </summary>
+    public int Threads { get; }
+
     /// <summary>The device in use.</summary>
     public Device ActualDevice => _session.ActualDevice;
+
+    /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
+    public DeviceReport DeviceReport => _session.DeviceReport;
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
 
     /// <summary>Loads a model from a file.</summary>
+    /// <param name="path">The file; external data is found beside it.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static Scorer Load(string path, ScorerSettings? settings = null) =>
-        Create(sessionSettings => OnnxSession.Load(path, sessionSettings), settings ?? new());
+        Load(ScorerModel.Of(path, settings?.Sessions), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
+    /// <param name="model">The bytes of the file.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static Scorer Load(byte[] model, ScorerSettings? settings = null) =>
-        Create(sessionSettings => OnnxSession.Load(model, sessionSettings), settings ?? new());
+    public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ScorerModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static Scorer Load(ModelProto model, ScorerSettings? settings = null) =>
-        Create(sessionSettings => OnnxSession.Load(model, sessionSettings), settings ?? new());
+    public static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Scores one row.</summary>
     /// <param name="row"><see cref="RowLength"/> numbers.</param>
     /// <param name="result">Room for <see cref="ResultLength"/> numbers: the outputs one behind the other.</param>
     /// <exception cref="ArgumentException">The lengths are not those.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
     public void Score(ReadOnlySpan<float> row, Span<float> result)
     {
         RequireLengths(1, row.Length, result.Length);
-        var lane = _single.Rent();
-        lane.Run(row, 1);
-        for (int output = 0, start = 0; output < Outputs.Count; output++)
+        var lane = _lanes.Rent();
+        try
         {
-            var values = lane.Result(output, 1);
-            values.CopyTo(result[start..]);
-            start += values.Length;
+            lane.Score(row, result);
+        }
+        catch
+        {
+            lane.Dispose();
+            throw;
         }
 
-        _single.Return(lane);
+        _lanes.Return(lane);
     }
 
-    /// <summary>Scores many rows.</summary>
-    /// <param name="rows">The rows one behind the other, <paramref name="count"/> × <see cref="RowLength"/> numbers.</param>
+    /// <summary>
+    /// Scores many rows. From the second time on that the same memory is given, the model reads and writes it in place: callers who keep their
+    /// buffers save a copy.
+    /// </summary>
+    /// <param name="rows">
+    /// <paramref name="count"/> × <see cref="RowLength"/> numbers: the rows one behind the other. For several inputs first every row of the
+    /// first input, then every row of the second, and so on.
+    /// </param>
     /// <param name="count">The number of rows.</param>
     /// <param name="result">
     /// Room for <paramref name="count"/> × <see cref="ResultLength"/> numbers: first the first output of every row, then the second of every
@@ -98,64 +128,96 @@ public sealed class Scorer : IDisposable
     /// </param>
     /// <exception cref="ArgumentException">The lengths are not those.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
         RequireLengths(count, rows.Length, result.Length);
         if (count == 0) return;
-        var lane = _batch.Rent();
-        for (var first = 0; first < count; first += _batchSize)
+        var lane = _lanes.Rent();
+        try
         {
-            var part = Math.Min(_batchSize, count - first);
-            lane.Run(rows.Slice(first * RowLength, part * RowLength), part);
-            for (int output = 0, start = 0; output < Outputs.Count; output++)
-            {
-                var values = lane.Result(output, part);
-                values.CopyTo(result[(start + (first * (values.Length / part)))..]);
-                start += count * (values.Length / part);
-            }
+            lane.ScoreBatch(rows, count, result);
+        }
+        catch
+        {
+            lane.Dispose();
+            throw;
         }
 
-        _batch.Return(lane);
+        _lanes.Return(lane);
     }
+
+    /// <summary>Scores rows in place, by the names of inputs and outputs: <c>using var call = scorer.Begin(rows)</c>.</summary>
+    /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another number of rows.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public ScoringCall Begin(int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, BatchSize);
+        return new ScoringCall(this, _lanes.Rent(), rows);
+    }
+
+    /// <summary>
+    /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
+    /// </summary>
+    /// <param name="capacity">The most rows at once.</param>
+    public RowBlock CreateBlock(int capacity) => new(
+        _session,
+        [.. Inputs.Select(OneRow)],
+        [.. Outputs.Select(OneRow)],
+        capacity,
+        _layout.FixedRows);
+
+    private static RowTensor OneRow(TensorInfo tensor) => new(tensor.Name, tensor.Type, RowLayout.ShapeOf(tensor, 1)[1..]);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _single.Dispose();
-        _batch.Dispose();
-        _session.Dispose();
+        _lanes.Dispose();
+        _sessions.Dispose();
     }
 
-    private static Scorer Create(Func<SessionSettings, OnnxSession> load, ScorerSettings settings)
+    internal void Return(ScoringLane lane) => _lanes.Return(lane);
+
+    private static Scorer Load(ScorerModel model, ScorerSettings settings)
     {
-        var session = load(new SessionSettings { Device = settings.Device, Threads = settings.Threads });
-        try
+        if (settings.Sessions is <= 0) throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
+        return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings);
+
+        Scorer Create(int threads)
         {
-            return new Scorer(session, settings);
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
+            var session = model.Open(settings.ForSession(threads));
+            var alone = session.ActualDevice.Kind != DeviceKind.Cpu || threads != 1;
+            var most = settings.Sessions ?? (alone ? 1 : model.SessionsThatPay);
+            var chooses = settings.Threads is null && !alone && Environment.ProcessorCount > 1;
+            var sessions = new ScorerSessions(
+                session,
+                most > 1 ? () => model.Open(settings.ForSession(threads)) : null,
+                most,
+                chooses ? () => model.Open(settings.ForSession(ThreadChoice.AllCores)) : null);
+            try
+            {
+                return new Scorer(session, sessions, settings, threads);
+            }
+            catch (ModelRunException exception)
+            {
+                sessions.Dispose();
+                throw new InvalidModelException($"The model loads, but does not score a row of zeros: {exception.Message}", exception);
+            }
+            catch
+            {
+                sessions.Dispose();
+                throw;
+            }
         }
     }
-
-    private static TensorInfo Output(OnnxSession session, string name)
-    {
-        var output = session.Outputs.FirstOrDefault(output => output.Name == name) ?? throw new InvalidModelException(
-            $"The model has no output '{name}'; its outputs are {string.Join(", ", session.Outputs.Select(output => output.Name))}.");
-        if (output.Type != DataType.Float || output.Shape.Count == 0 || output.Shape.Skip(1).Any(size => size.Size is null))
-            throw new InvalidModelException($"The output {output} cannot be read row by row: float32 with one free dimension in front was expected.");
-        return output;
-    }
-
-    private static int Width(TensorInfo output) => (int)output.Shape.Skip(1).Aggregate(1L, (product, size) => product * size.Size!.Value);
 
     private void RequireLengths(int count, int rows, int result)
     {
-        if (count < 0 || rows != count * RowLength)
-            throw new ArgumentException($"{count} row(s) of {RowLength} features need {count * RowLength} numbers, but {rows} were given.", nameof(rows));
-        if (result < count * ResultLength)
-            throw new ArgumentException($"The results of {count} row(s) need room for {count * ResultLength} numbers, but there is room for {result}.", nameof(result));
+        if (count < 0 || rows != (long)count * RowLength)
+            throw new ArgumentException($"{count} row(s) of {RowLength} features need {(long)count * RowLength} numbers, but {rows} were given.", nameof(rows));
+        if (result < (long)count * ResultLength)
+            throw new ArgumentException($"The results of {count} row(s) need room for {(long)count * ResultLength} numbers, but there is room for {result}.", nameof(result));
     }
 }

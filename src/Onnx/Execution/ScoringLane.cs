@@ -1,55 +1,57 @@
-using System.Numerics;
+using System.Diagnostics;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
-/// <summary>Buffers for a scoring run, and the runs bound to them: one for each power of two of rows, made when first needed.</summary>
+/// <summary>All that one call at a time needs: buffers for a row, buffers for a batch once there is one, and the runs bound to them.</summary>
 internal sealed class ScoringLane : IDisposable
 {
-    private readonly OnnxSession _session;
-    private readonly string _inputName;
-    private readonly TensorBuffer<float> _input;
-    private readonly (string Name, TensorBuffer<float> Buffer, int Width)[] _outputs;
-    private readonly BoundRun?[] _runs;
+    private readonly ScorerSessions _sessions;
+    private readonly RowLayout _layout;
+    private readonly ScoringBlock _single;
+    private readonly BatchRuns _batch;
+    private BatchRuns? _allCores;
 
-    public ScoringLane(OnnxSession session, string inputName, IReadOnlyList<long> rowShape, IReadOnlyList<TensorInfo> outputs, int capacity)
+    public ScoringLane(ScorerSessions sessions, RowLayout layout)
     {
-        _session = session;
-        _inputName = inputName;
-        _input = new TensorBuffer<float>([capacity, .. rowShape]);
-        _outputs = [.. outputs.Select(output =>
+        var session = sessions.Next();
+        _sessions = sessions;
+        _layout = layout;
+        _single = new ScoringBlock(session, layout, layout.FixedRows ?? 1);
+        _batch = new BatchRuns(session, layout);
+    }
+
+    /// <summary>Counts the lane's users, so that one who has given it back is known as such.</summary>
+    public int Lease { get; set; }
+
+    public void Score(ReadOnlySpan<float> row, Span<float> result)
+    {
+        _single.Fill(row, 1, 0, 1);
+        _single.Run(1);
+        _single.Take(result, 1, 0, 1);
+    }
+
+    public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
+    {
+        if (_sessions.BatchChoice is not { } choice)
         {
-            var buffer = new TensorBuffer<float>([capacity, .. output.Shape.Skip(1).Select(size => size.Size!.Value)]);
-            return (output.Name, buffer, buffer.Length / capacity);
-        })];
-        _runs = new BoundRun?[BitOperations.Log2((uint)capacity) + 1];
+            _batch.Score(rows, count, result);
+            return;
+        }
+
+        var allCores = choice.PrefersAllCores(count);
+        var runs = allCores ? _allCores ??= new BatchRuns(_sessions.AllCores, _layout) : _batch;
+        var start = Stopwatch.GetTimestamp();
+        runs.Score(rows, count, result);
+        choice.Report(count, allCores, Stopwatch.GetElapsedTime(start));
     }
 
-    // The rows past `count` are whatever was there before; each row's result depends on that row alone.
-    public void Run(ReadOnlySpan<float> rows, int count)
-    {
-        rows.CopyTo(_input.Span);
-        var power = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)count));
-        (_runs[power] ??= Bind(1 << power)).Run();
-    }
-
-    public ReadOnlySpan<float> Result(int output, int count) => _outputs[output].Buffer.Span[..(count * _outputs[output].Width)];
+    /// <summary>The buffers for so many rows.</summary>
+    public ScoringBlock Block(int rows) => rows <= _single.Capacity ? _single : _batch.Block(rows);
 
     public void Dispose()
     {
-        foreach (var run in _runs) run?.Dispose();
-        _input.Dispose();
-        foreach (var (_, buffer, _) in _outputs) buffer.Dispose();
-    }
-
-    private BoundRun Bind(int rows)
-    {
-        var run = _session.CreateBoundRun();
-        run.BindInput(_inputName, _input.Rows(rows));
-        foreach (var output in _session.Outputs)
-        {
-            if (_outputs.FirstOrDefault(wanted => wanted.Name == output.Name) is { Buffer: { } buffer }) run.BindOutput(output.Name, buffer.Rows(rows));
-        }
-
-        return run;
+        _single.Dispose();
+        _batch.Dispose();
+        _allCores?.Dispose();
     }
 }

@@ -18,6 +18,18 @@ public sealed record SessionSettings
     /// </summary>
     public bool Spinning { get; init; } = true;
 
+    /// <summary>
+    /// Whether memory that a run needs is kept for the next one. Default: true, the fastest; false returns it after each run, for models that
+    /// are rarely run or that once in a while see a very large batch.
+    /// </summary>
+    public bool MemoryArena { get; init; } = true;
+
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     public string? Name { get; init; }
+
+    /// <summary>Treats inputs as on a device with a memory of its own: handed over at each run. For tests without such a device.</summary>
+    internal bool CopyInputs { get; init; }
+
+    /// <summary>Where to write what each node took, without the file's ending; null = nowhere.</summary>
+    internal string? ProfilePrefix { get; init; }
 }

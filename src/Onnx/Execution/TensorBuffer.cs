@@ -8,13 +8,16 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// A block of memory, aligned for vector instructions, that a model reads from or writes to without a copy. Several views of different
 /// shapes can lie over one block (a full batch and a shorter last one).
 /// </summary>
-/// <typeparam name="T"><c>float</c>, <c>double</c>, <c>long</c>, <c>int</c> or <c>bool</c>.</typeparam>
+/// <typeparam name="T">
+/// <c>float</c>, <c>double</c>, <c>bool</c>, or an integer of 8, 16, 32 or 64 bits, with or without sign.
+/// </typeparam>
 public sealed unsafe class TensorBuffer<T> : IDisposable
     where T : unmanaged
 {
     private const int Alignment = 64;
 
     private readonly long[] _shape;
+    private readonly long _bytes;
     private T* _data;
 
     /// <summary>Allocates a block, filled with zeros.</summary>
@@ -32,10 +35,13 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
         _shape = [.. shape];
         Length = (int)length;
-        var bytes = (nuint)Math.Max(length * sizeof(T), 1);
+
+        // Whole cache lines: two buffers that two threads write to never share one.
+        var bytes = (nuint)Math.Max((length * sizeof(T) + Alignment - 1) / Alignment * Alignment, Alignment);
+        _bytes = (long)bytes;
         _data = (T*)NativeMemory.AlignedAlloc(bytes, Alignment);
         NativeMemory.Clear(_data, bytes);
-        GC.AddMemoryPressure((long)bytes);
+        GC.AddMemoryPressure(_bytes);
     }
 
     /// <summary>Frees the block if <see cref="Dispose"/> was forgotten.</summary>
@@ -88,13 +94,19 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         typeof(T) == typeof(long) ? TensorElementType.Int64 :
         typeof(T) == typeof(int) ? TensorElementType.Int32 :
         typeof(T) == typeof(bool) ? TensorElementType.Bool :
-        throw new NotSupportedException($"A tensor buffer of {typeof(T).Name} is not supported; use float, double, long, int or bool.");
+        typeof(T) == typeof(sbyte) ? TensorElementType.Int8 :
+        typeof(T) == typeof(short) ? TensorElementType.Int16 :
+        typeof(T) == typeof(byte) ? TensorElementType.UInt8 :
+        typeof(T) == typeof(ushort) ? TensorElementType.UInt16 :
+        typeof(T) == typeof(uint) ? TensorElementType.UInt32 :
+        typeof(T) == typeof(ulong) ? TensorElementType.UInt64 :
+        throw new NotSupportedException($"A tensor buffer of {typeof(T).Name} is not supported; use float, double, bool or an integer type.");
 
     private void Free()
     {
         if (_data is null) return;
         NativeMemory.AlignedFree(_data);
         _data = null;
-        GC.RemoveMemoryPressure(Math.Max((long)Length * sizeof(T), 1));
+        GC.RemoveMemoryPressure(_bytes);
     }
 }

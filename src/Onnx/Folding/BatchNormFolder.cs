@@ -62,7 +62,7 @@ public static class BatchNormFolder
     private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Graph.Node.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" or "Add" or "Sub").ToList();
+            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !editor.Options.KeepSubtractions)).ToList();
         bool changed;
         do
         {

@@ -13,17 +13,8 @@ internal static class ConstantArithmetic
     public static ChannelMap? Read(NodeProto node, FoldPlan plan, out int data)
     {
         data = 0;
-        if (!node.IsStandard() || node.OpType is not ("Mul" or "Div" or "Add" or "Sub") || node.Input.Count != 2) return null;
-        var constant = plan.Constant(node, 1).Tensor;
-        if (constant is null)
-        {
-            if (node.OpType == "Div" || plan.Constant(node, 0).Tensor is not { } first) return null;
-            (constant, data) = (first, 1);
-        }
-
-        var channelAxis = ChannelAxis(node, plan.Graph, data, constant);
-        if (channelAxis is not { } axis) return null;
-        var k = constant.ToArray();
+        if (!node.IsStandard() || node.OpType is not ("Mul" or "Div" or "Add" or "Sub")) return null;
+        if (Operand(node, plan, out data, out var axis) is not { } k || (node.OpType == "Div" && data == 1)) return null;
         var (ones, zeros) = (Array.ConvertAll(k, _ => 1.0), new double[k.Length]);
         var map = (node.OpType, data) switch
         {
@@ -34,6 +25,27 @@ internal static class ConstantArithmetic
             _ => new ChannelMap(axis, Array.ConvertAll(k, _ => -1.0), k),
         };
         return map.IsFinite ? map : null;
+    }
+
+    /// <summary>The constant that a node of two operands joins with x, when it has one element or one per channel; null otherwise.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="plan">Gives constants and shapes.</param>
+    /// <param name="data">Which input is x.</param>
+    /// <param name="axis">The axis of x that the channels lie on; without meaning for one element.</param>
+    public static double[]? Operand(NodeProto node, FoldPlan plan, out int data, out int axis)
+    {
+        (data, axis) = (0, 0);
+        if (node.Input.Count != 2) return null;
+        var constant = plan.Constant(node, 1).Tensor;
+        if (constant is null)
+        {
+            if (plan.Constant(node, 0).Tensor is not { } first) return null;
+            (constant, data) = (first, 1);
+        }
+
+        if (ChannelAxis(node, plan.Graph, data, constant) is not { } found) return null;
+        axis = found;
+        return constant.ToArray();
     }
 
     private static int? ChannelAxis(NodeProto node, GraphEditor graph, int data, RealTensor constant)

@@ -11,4 +11,11 @@ public sealed record FoldOptions
     /// Default: false, folding it is declined, because a caller's value would no longer have an effect.
     /// </summary>
     public bool FoldOverridable { get; init; }
+
+    /// <summary>
+    /// Whether a constant that is added or subtracted next to a batch normalization stays a node of its own, which the scale moves past. Default:
+    /// false, the two become one: s·x + t. With features far from zero in relation to their spread (years, say) that costs digits, since s·x and t
+    /// nearly cancel; s·(x − m) does not.
+    /// </summary>
+    public bool KeepSubtractions { get; init; }
 }

@@ -18,6 +18,7 @@ internal sealed class GraphEditor
     private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RealTensor> _fresh = new(StringComparer.Ordinal);
+    private readonly List<TensorProto> _added = [];
     private readonly HashSet<NodeProto> _removed = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<NodeProto, List<NodeProto>> _inserted = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
@@ -95,6 +96,17 @@ internal sealed class GraphEditor
         SetInput(node, input, name);
     }
 
+    /// <summary>Adds a constant of any type, under a name of its own.</summary>
+    /// <param name="stem">What the name begins with.</param>
+    /// <param name="create">Makes the constant of a given name.</param>
+    /// <returns>The name.</returns>
+    public string AddConstant(string stem, Func<string, TensorProto> create)
+    {
+        var tensor = create(_model.Fresh(stem));
+        _added.Add(tensor);
+        return tensor.Name;
+    }
+
     public static void SetAttribute(NodeProto node, AttributeProto attribute)
     {
         if (node.Attribute(attribute.Name) is { } old) node.Attribute.Remove(old);
@@ -163,6 +175,42 @@ internal sealed class GraphEditor
         SetConstant(node, 1, operand, $"{node.Label()}_{opType.ToLowerInvariant()}");
     }
 
+    /// <summary>Puts a graph in the place of a node: its outputs are the node's, and everything inside it gets names of its own.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="part">The graph, which becomes part of this one.</param>
+    /// <param name="inputs">Which values of this graph its inputs are.</param>
+    public void Replace(NodeProto node, GraphProto part, IReadOnlyDictionary<string, string> inputs)
+    {
+        var names = new Dictionary<string, string>(inputs, StringComparer.Ordinal) { [string.Empty] = string.Empty };
+        for (var i = 0; i < part.Output.Count; i++) names.Add(part.Output[i].Name, node.Output[i]);
+        var label = node.Label();
+        foreach (var tensor in part.Initializer)
+        {
+            names.Add(tensor.Name, AddConstant($"{label}_{tensor.Name}", name =>
+            {
+                tensor.Name = name;
+                return tensor;
+            }));
+        }
+
+        Remove(node);
+        var nodes = part.Node.ToList();
+        foreach (var added in nodes)
+        {
+            added.Name = _model.Fresh($"{label}_{added.Name}");
+            for (var i = 0; i < added.Input.Count; i++) added.Input[i] = names[added.Input[i]];
+            for (var i = 0; i < added.Output.Count; i++)
+            {
+                if (!names.TryGetValue(added.Output[i], out var name)) names.Add(added.Output[i], name = _model.Fresh($"{label}_{added.Output[i]}"));
+                added.Output[i] = name;
+            }
+
+            Index(added);
+        }
+
+        _inserted.Add(node, nodes);
+    }
+
     /// <summary>Writes the remaining and the new nodes into the graph.</summary>
     public void WriteNodes()
     {
@@ -202,15 +250,14 @@ internal sealed class GraphEditor
     /// <summary>Writes the new constants that are used, and forgets what was declared about values that are gone.</summary>
     public void WriteConstants(ValueUses uses)
     {
-        foreach (var (name, tensor) in _fresh)
+        foreach (var tensor in _fresh.Where(fresh => uses.IsUsed(fresh.Key)).Select(fresh => fresh.Value.ToProto(fresh.Key)).Concat(_added))
         {
-            if (!uses.IsUsed(name)) continue;
-            Graph.Initializer.Add(tensor.ToProto(name));
+            Graph.Initializer.Add(tensor);
             if (!_model.InitializersAreInputs || _outer is not null) continue;
             var shape = new TensorShapeProto();
-            shape.Dim.AddRange(tensor.Shape.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
-            var type = new TypeProto.Types.Tensor { ElemType = (int)tensor.Type, Shape = shape };
-            Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
+            shape.Dim.AddRange(tensor.Dims.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
+            var type = new TypeProto.Types.Tensor { ElemType = tensor.DataType, Shape = shape };
+            Graph.Input.Add(new ValueInfoProto { Name = tensor.Name, Type = new TypeProto { TensorType = type } });
         }
 
         if (_gone.Count == 0) return;

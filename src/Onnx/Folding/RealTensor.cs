@@ -113,6 +113,21 @@ internal sealed class RealTensor
         return largest;
     }
 
+    /// <summary>The largest magnitude of each slice along an axis.</summary>
+    public double[] LargestAlong(int axis)
+    {
+        var (result, inner) = (new double[Shape[axis]], Product(axis + 1, Rank));
+        Visit((start, chunk) =>
+        {
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                ref var slice = ref result[(start + i) / inner % result.Length];
+                slice = Math.Max(slice, Math.Abs(chunk[i]));
+            }
+        });
+        return result;
+    }
+
     /// <summary>
     /// The tensor, seen as [outer, middle, channels, inner], multiplied by factors[o, c] and summed over channels and, unless
     /// <paramref name="keepInner"/>, over inner: what a shift in front of the weights adds to each output.

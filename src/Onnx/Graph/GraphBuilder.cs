@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// Builds an ONNX graph node by node. Names are made unique here, so callers only say what a value is (<c>mean</c>, <c>xHat</c>); a scope
 /// (<see cref="Scope"/>) puts the layer's name in front, so that the graph can be read in a viewer.
 /// </summary>
-public sealed class GraphBuilder
+public sealed partial class GraphBuilder
 {
     /// <summary>The operator set that is written when none is asked for.</summary>
     public const int DefaultOpset = 17;
@@ -158,7 +158,11 @@ public sealed class GraphBuilder
         ProducerName = producer,
         ProducerVersion = ModelFile.ProducerVersion,
         Graph = _graph,
-        OpsetImport = { new OperatorSetIdProto { Domain = string.Empty, Version = Opset } },
+        OpsetImport =
+        {
+            new OperatorSetIdProto { Domain = string.Empty, Version = Opset },
+            _otherDomains.Select(domain => new OperatorSetIdProto { Domain = domain.Key, Version = domain.Value }),
+        },
     };
 
     /// <summary>The oldest IR version that knows an operator set, so that old runtimes can read what we write.</summary>
@@ -214,10 +218,14 @@ public sealed class GraphBuilder
     {
         var producer = _graph.Node.FirstOrDefault(node => node.Output.Contains(from));
         if (producer is null || _graph.Output.Any(output => output.Name == from)) return false;
+        // A subgraph reads outer values by name, and might have a value of its own under the new one.
+        if (_graph.Node.Any(node => node.Subgraphs().Any())) return false;
         producer.Output[producer.Output.IndexOf(from)] = to;
         foreach (var node in _graph.Node)
             for (var i = 0; i < node.Input.Count; i++)
                 if (node.Input[i] == from) node.Input[i] = to;
+        foreach (var info in _graph.ValueInfo)
+            if (info.Name == from) info.Name = to;
         _renamed.Add(from, to);
         return true;
     }

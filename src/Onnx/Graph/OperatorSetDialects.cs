@@ -20,6 +20,11 @@ public static class OperatorSetDialects
     public static Value ReduceMean(this GraphBuilder nodes, Value x, bool keepAxes, params long[] axes) =>
         Reduce(nodes, "ReduceMean", 18, x, keepAxes, axes);
 
+    /// <summary>The largest element along axes; see <see cref="ReduceSum"/>.</summary>
+    /// <remarks>The axes are an attribute before operator set 18 and an input from it on.</remarks>
+    public static Value ReduceMax(this GraphBuilder nodes, Value x, bool keepAxes, params long[] axes) =>
+        Reduce(nodes, "ReduceMax", 18, x, keepAxes, axes);
+
     private static Value Reduce(GraphBuilder nodes, string opType, int axesAsInputFrom, Value x, bool keepAxes, long[] axes)
     {
         ArgumentNullException.ThrowIfNull(nodes);

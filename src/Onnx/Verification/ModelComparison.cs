@@ -15,17 +15,39 @@ public static class ModelComparison
     /// <param name="reference">The model that is right.</param>
     /// <param name="candidate">The model that should give the same outputs, under the same names.</param>
     /// <param name="inputs">Sets of inputs, each with a tensor for every input; null to generate them, see <see cref="InputGenerator"/>.</param>
+    /// <param name="device">Where both run; null = the CPU.</param>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses one of the models.</exception>
     /// <exception cref="ModelRunException">A model fails on given inputs, or on everything that was generated.</exception>
-    public static ComparisonResult Compare(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
+    public static ComparisonResult Compare(
+        ModelProto reference,
+        ModelProto candidate,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,
+        Device? device = null) =>
         Compare(
-            () => OnnxSession.Load(reference, Unoptimized with { Name = "the original model" }),
-            () => OnnxSession.Load(candidate, Unoptimized with { Name = "the folded model" }),
+            () => OnnxSession.Load(reference, On(device) with { Name = "the original model" }),
+            () => OnnxSession.Load(candidate, On(device) with { Name = "the folded model" }),
             inputs);
 
-    /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?)"/>.</summary>
-    public static ComparisonResult Compare(string referencePath, string candidatePath, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null) =>
-        Compare(() => OnnxSession.Load(referencePath, Unoptimized), () => OnnxSession.Load(candidatePath, Unoptimized), inputs);
+    /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?, Device?)"/>.</summary>
+    public static ComparisonResult Compare(
+        string referencePath,
+        string candidatePath,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,
+        Device? device = null) =>
+        Compare(() => OnnxSession.Load(referencePath, On(device)), () => OnnxSession.Load(candidatePath, On(device)), inputs);
+
+    /// <summary>
+    /// Compares a model with one that computes in other ways, which is run with all graph optimizations, as it will be served: they choose other
+    /// kernels, and those may round differently.
+    /// </summary>
+    internal static ComparisonResult CompareAsServed(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs) =>
+        Compare(
+            () => OnnxSession.Load(reference, Unoptimized with { Name = "the float32 model" }),
+            () => OnnxSession.Load(candidate, Unoptimized with { Name = "the model with fewer bits", Optimization = GraphOptimization.All }),
+            inputs);
+
+    private static SessionSettings On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
 
     private static ComparisonResult Compare(Func<OnnxSession> openReference, Func<OnnxSession> openCandidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)
     {

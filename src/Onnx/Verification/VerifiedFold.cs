@@ -1,5 +1,7 @@
 using System.Globalization;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -17,17 +19,25 @@ public sealed record VerifiedFold
     /// <summary>The largest relative difference that was allowed.</summary>
     public required double Tolerance { get; init; }
 
-    /// <summary>Whether the folded model was written: it was not compared, or it stays within the tolerance.</summary>
-    public bool IsWritten => Comparison is null || Comparison.LargestRelative <= Tolerance;
+    /// <summary>The folded model with fewer bits; null for float32, and when folding has already changed too much.</summary>
+    public PrecisionCheck? Reduction { get; init; }
 
-    /// <summary>Reads, folds, compares and writes a model.</summary>
+    /// <summary>Whether folding stayed within its tolerance, or was not compared.</summary>
+    public bool IsFoldWithin => Comparison is null || Comparison.LargestRelative <= Tolerance;
+
+    /// <summary>Whether a model was written: nothing was compared, or all stays within the tolerances.</summary>
+    public bool IsWritten => IsFoldWithin && Reduction?.IsWithin != false;
+
+    /// <summary>Reads, folds, compares and writes a model, with fewer bits where the options say so.</summary>
     /// <param name="inputPath">The model; its external data is read from its own folder only.</param>
     /// <param name="outputPath">The file to write, which may be the same; it stays as it was unless the comparison succeeds.</param>
     /// <param name="options">How to fold, and how to compare.</param>
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
     /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
-    /// <exception cref="Execution.ModelRunException">The model fails on the inputs.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device to compare on cannot be used.</exception>
+    /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
+    /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static VerifiedFold Run(string inputPath, string outputPath, VerifiedFoldOptions? options = null)
     {
         options ??= new VerifiedFoldOptions();
@@ -36,16 +46,20 @@ public sealed record VerifiedFold
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
         var (fold, inputNames) = ReadAndFold(inputPath, options.Fold);
         var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
-        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, options.InputsPath, inputNames) : null;
+        var needsInputs = options.Compare || options.Precision != ModelPrecision.Float32;
+        var inputs = options.InputsPath is { } path && needsInputs ? InputFiles.Read(path, inputNames) : null;
+        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, inputs, options.Device) : null;
         var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
-        if (!result.IsWritten) return result;
+        if (!result.IsFoldWithin) return result;
         if (comparison is not null)
         {
             ModelFile.SetMetadata(fold.Model, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
             ModelFile.SetMetadata(fold.Model, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
         }
 
-        ModelFile.Write(fold.Model, outputPath);
+        if (options.Precision != ModelPrecision.Float32)
+            result = result with { Reduction = PrecisionCheck.Run(fold.Model, options.Precision, inputs, options.PrecisionTolerance, options.Compare) };
+        if (result.IsWritten) ModelFile.Write(result.Reduction?.Result.Model ?? fold.Model, outputPath);
         return result;
     }
 
@@ -57,14 +71,14 @@ public sealed record VerifiedFold
         return (BatchNormFolder.Fold(model, options), [.. model.Graph.Input.Select(input => input.Name).Where(name => !initializers.Contains(name))]);
     }
 
-    private static ComparisonResult Compare(string inputPath, string outputPath, ModelProto folded, string? inputsPath, IReadOnlyList<string> inputNames)
+    private static ComparisonResult Compare(
+        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs, Device device)
     {
-        var inputs = inputsPath is null ? null : InputFiles.Read(inputsPath, inputNames);
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try
         {
             ModelFile.Write(folded, candidate);
-            return ModelComparison.Compare(inputPath, candidate, inputs);
+            return ModelComparison.Compare(inputPath, candidate, inputs, device);
         }
         finally
         {

@@ -1,4 +1,6 @@
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -17,6 +19,18 @@ public sealed record VerifiedFoldOptions
     /// </summary>
     public double? Tolerance { get; init; }
 
+    /// <summary>Where the models are compared. Default: the CPU.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
     /// <summary>A file or folder with inputs to compare on, see <see cref="InputFiles"/>; null to generate them. Ignored without <see cref="Compare"/>.</summary>
     public string? InputsPath { get; init; }
+
+    /// <summary>The precision of the model that is written. Default: float32, whatever the model has.</summary>
+    public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
+
+    /// <summary>
+    /// The largest difference between the folded model and the one with fewer bits, in relation to the scale of an output. Default: null, see
+    /// <see cref="PrecisionCheck.DefaultTolerance"/>.
+    /// </summary>
+    public double? PrecisionTolerance { get; init; }
 }

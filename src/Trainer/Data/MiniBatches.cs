@@ -9,10 +9,20 @@ internal sealed class MiniBatches
     private readonly Random _random;
     private readonly float _weightScale;
     private readonly int _minimumRows;
+    private readonly Augmentation? _augmentation;
+    private readonly Random _chance;
     private int _next;
 
-    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows)
+    /// <param name="rows">The rows, as they go into the first layer.</param>
+    /// <param name="batchSize">The most rows in a mini-batch.</param>
+    /// <param name="random">Draws the order.</param>
+    /// <param name="minimumRows">The fewest rows in a mini-batch.</param>
+    /// <param name="augmentation">Changes each row as it is dealt out; null = nothing does.</param>
+    /// <param name="chance">Draws those changes; null = <paramref name="random"/>.</param>
+    public MiniBatches(LabeledRows rows, int batchSize, Random random, int minimumRows, Augmentation? augmentation = null, Random? chance = null)
     {
+        _augmentation = augmentation;
+        _chance = chance ?? random;
         _rows = rows;
         _order = [.. Enumerable.Range(0, rows.Count)];
         _batchSize = batchSize;
@@ -48,7 +58,9 @@ internal sealed class MiniBatches
         for (var i = 0; i < count; i++)
         {
             var row = _order[_next + i];
-            _rows.Row(row).CopyTo(features[(i * width)..]);
+            var target = features.Slice(i * width, width);
+            if (_augmentation is null) _rows.Row(row).CopyTo(target);
+            else _augmentation.Apply(_rows.Row(row), target, _rows.Shape, _chance);
             _rows.Target(row).CopyTo(targets[(i * _rows.Outputs)..]);
             if (_rows.Weights is not null) step.RowWeights[i] = _rows.Weights[row] * _weightScale;
         }

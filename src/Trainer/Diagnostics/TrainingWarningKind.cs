@@ -14,4 +14,7 @@ public enum TrainingWarningKind
 
     /// <summary>The exported statistics are far from those of the training rows under the final weights.</summary>
     StatisticsFarFromPopulation,
+
+    /// <summary>Rows were left out because they cannot be learned from.</summary>
+    RowsLeftOut,
 }

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Trainer;
 
@@ -20,4 +21,12 @@ public sealed record ExportOptions
 
     /// <summary>The largest difference, in relation to the scale of an output, that folding may make. Default: 1e-5.</summary>
     public double Tolerance { get; init; } = 1e-5;
+
+    /// <summary>The precision of the model to deploy. Default: float32.</summary>
+    public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
+
+    /// <summary>
+    /// How much worse a figure of the network may become with fewer bits; see <see cref="NetworkReducer.RequireWithin"/>. Default: 0.01.
+    /// </summary>
+    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -12,9 +13,10 @@ public static class NetworkExporter
 {
     /// <summary>Exports a network.</summary>
     /// <param name="network">The network.</param>
-    /// <param name="rows">Rows to compare the folded and the unfolded model on, as they go into the model (not standardized).</param>
-    /// <param name="options">Operator set, metadata and tolerance; null = the defaults.</param>
-    /// <exception cref="VerificationException">Folding changed an output by more than the tolerance.</exception>
+    /// <param name="rows">Rows to compare the models on, as they go into the model (not standardized).</param>
+    /// <param name="options">Operator set, metadata, precision and tolerances; null = the defaults.</param>
+    /// <exception cref="VerificationException">Folding changed an output, or fewer bits changed a figure, by more than is allowed.</exception>
+    /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static ExportedNetwork Export(TrainedNetwork network, LabeledRows rows, ExportOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -39,7 +41,10 @@ public static class NetworkExporter
         SetNumber(folded, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute);
         SetNumber(folded, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative);
         SetNumber(folded, ModelMetadata.VerifiedRows, rows.Count);
-        return new ExportedNetwork(unfolded, folded, folding, comparison);
+        var reduced = options.Precision == ModelPrecision.Float32
+            ? null
+            : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.PrecisionLoss);
+        return new ExportedNetwork(unfolded, folded, folding, comparison, reduced);
     }
 
     private static void SetNumber(ModelProto model, string key, double value) =>

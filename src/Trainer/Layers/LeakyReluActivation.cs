@@ -22,10 +22,10 @@ internal sealed record LeakyReluActivation : Activation
 
     public override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "LeakyRelu", [x], ("alpha", _slope));
 
-    // f′ = (1+a)/2 + sign(x)·(1−a)/2.
+    // f′ = a + (1−a)·(x > 0).
     public override Value Backward(GraphBuilder nodes, Value x, Value y, Value dy)
     {
-        var sign = nodes.Node("Mul", [nodes.Node("Sign", [x]), nodes.Constant((1 - _slope) / 2)]);
-        return nodes.Named("dx", "Mul", [dy, nodes.Node("Add", [sign, nodes.Constant((1 + _slope) / 2)])]);
+        var rise = nodes.Node("Mul", [IsPositive(nodes, x), nodes.Constant(1 - _slope)]);
+        return nodes.Named("dx", "Mul", [dy, nodes.Node("Add", [rise, nodes.Constant(_slope)])]);
     }
 }

@@ -22,12 +22,20 @@ public sealed record MaxPoolLayer(int Size) : Layer
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Backward each dy goes to the position that won its window; MaxPool says which, counted through the whole tensor. Where windows overlap
-    /// one position may win several, and their dy add up; where they do not, MaxUnpool puts each in its place.
+    /// Backward each dy goes to the position that won its window. Where windows tile the input that is found by comparing the input with the
+    /// winner, spread over its window; among equals dy is divided evenly (one of the subgradients; PyTorch gives all to the first, but equals are
+    /// hardly ever other than the zeros of a relu, where nothing goes further). Elsewhere MaxPool says which position won, counted through
+    /// the whole tensor, and where windows overlap one position may win several, whose dy add up.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         var nodes = graph.Nodes;
+        if (Tiles(site.Input))
+        {
+            var y = Infer(nodes, site, x);
+            return new Differentiable(y, (dy, inputNeeded) => inputNeeded ? DivideAmongWinners(nodes, site, x, y, dy) : Value.None);
+        }
+
         var outputs = nodes.Nodes("MaxPool", [x], 2, Window(site));
         return new Differentiable(outputs[0], (dy, inputNeeded) =>
         {
@@ -43,7 +51,23 @@ public sealed record MaxPoolLayer(int Size) : Layer
     }
 
     /// <inheritdoc/>
-    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => graph.Nodes.Named("y", "MaxPool", [x], Window(site));
+    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => Infer(graph.Nodes, site, x);
+
+    private Value Infer(GraphBuilder nodes, LayerSite site, Value x) => nodes.Named("y", "MaxPool", [x], Window(site));
+
+    // Every position is in exactly one window.
+    private bool Tiles(SampleShape input) => Stride == Size && Padding == 0 && input.Sizes.Skip(1).All(size => size % Size == 0);
+
+    private Value DivideAmongWinners(GraphBuilder nodes, LayerSite site, Value x, Value y, Value dy)
+    {
+        // max(0, min(1, c·(x − y) + 1)) with the largest c there is: 1 where x is the maximum, 0 where it is less.
+        var distance = nodes.Node("Sub", [x, SlidingWindow.Spread(nodes, y, site, Size)]);
+        var won = nodes.Named("won", "HardSigmoid", [distance], ("alpha", float.MaxValue), ("beta", 1f));
+        var share = nodes.Named("share", "AveragePool", [won], Window(site));
+        var count = Math.Pow(Size, site.Input.Sizes.Count - 1);
+        var slopes = nodes.Node("Div", [nodes.Node("Mul", [dy, nodes.Constant((float)(1 / count))]), share]);
+        return nodes.Named("dx", "Mul", [won, SlidingWindow.Spread(nodes, slopes, site, Size)]);
+    }
 
     private NodeArgument[] Window(LayerSite site) => SlidingWindow.Attributes(Kernel(site.Input), Stride, Padding);
 

@@ -11,7 +11,5 @@ internal sealed record ReluActivation : Activation
 
     public override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "Relu", [x]);
 
-    // y is 0 or positive, so its sign is the derivative; cheaper than a comparison and a Where.
-    public override Value Backward(GraphBuilder nodes, Value x, Value y, Value dy) =>
-        nodes.Named("dx", "Mul", [dy, nodes.Node("Sign", [y])]);
+    public override Value Backward(GraphBuilder nodes, Value x, Value y, Value dy) => nodes.Named("dx", "Mul", [dy, IsPositive(nodes, y)]);
 }

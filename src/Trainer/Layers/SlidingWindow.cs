@@ -38,6 +38,18 @@ internal static class SlidingWindow
         return [("kernel_shape", sizes), ("strides", strides), ("pads", pads)];
     }
 
+    /// <summary>Every value of a pooling that tiles its input at each position of its window: <c>[N, C, …output]</c> to <c>[N, C, …input]</c>.</summary>
+    public static Value Spread(GraphBuilder nodes, Value pooled, LayerSite site, int size)
+    {
+        // Resize is quick for images only; a row is an image of one line.
+        var isRow = site.Input.Sizes.Count == 2;
+        if (isRow) pooled = nodes.Node("Reshape", [pooled, nodes.Integers(-1, site.Output.Channels, 1, site.Output.Sizes[1])]);
+        var scales = nodes.Initializer(TensorData.Create("scales", [1f, 1f, isRow ? 1f : size, size], 4));
+        var spread = nodes.Node(
+            "Resize", [pooled, Value.None, scales], ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
+        return isRow ? nodes.Node("Reshape", [spread, nodes.Integers([-1, .. site.Input.Sizes])]) : spread;
+    }
+
     /// <summary>The windows as columns: <c>[N, C, K, …output positions]</c>, with K the positions in the kernel.</summary>
     /// <remarks>For each position in the kernel a strided slice of the padded input.</remarks>
     public static Value Columns(GraphBuilder nodes, Value x, LayerSite site, IReadOnlyList<int> kernel, int stride, int padding)

@@ -37,6 +37,7 @@ public static class NetworkTrainer
             throw new ArgumentOutOfRangeException(
                 nameof(options), options.BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
         RequireFit(network, rows);
+        options.Augmentation?.RequireFit(network.InputShape);
         loss.RequireOutputs(network.OutputShape.Count);
         var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
         if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
@@ -44,7 +45,7 @@ public static class NetworkTrainer
 
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
-        var (initial, split, shuffle) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
+        var (initial, split, shuffle, chance) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
         (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
         if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
@@ -68,8 +69,8 @@ public static class NetworkTrainer
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
             : null;
-        var history = Run(
-            step, evaluation, population, new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows), network, options, cancellation, out var best);
+        var batches = new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance);
+        var history = Run(step, evaluation, population, batches, network, options, cancellation, out var best);
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
         {
             using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample);

@@ -51,6 +51,9 @@ public sealed record TrainingOptions
     /// </summary>
     public bool StandardizeTargets { get; init; } = true;
 
+    /// <summary>A change made to each row, by chance, every time it is dealt out for training. Default: null, none.</summary>
+    public Augmentation? Augmentation { get; init; }
+
     /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
     public int Seed { get; init; }
 

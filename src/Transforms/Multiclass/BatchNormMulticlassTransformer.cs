@@ -1,7 +1,4 @@
-using System.Numerics.Tensors;
 using Microsoft.ML;
-using Microsoft.ML.Data;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -14,23 +11,8 @@ public sealed class BatchNormMulticlassTransformer : BatchNormTransformer
     private readonly ClassLabels _labels;
 
     internal BatchNormMulticlassTransformer(FittedNetwork fitted, ClassLabels labels)
-        : base(fitted, [TrainedNetwork.ProbabilityOutput], [
-            ScoreColumn.Vector(MulticlassColumns.Score, labels.Texts.Count, labels.ToSlotNames()),
-            ScoreColumn.Of(
-                MulticlassColumns.PredictedLabel,
-                new KeyDataViewType(typeof(uint), labels.Texts.Count),
-                result => (uint)TensorPrimitives.IndexOfMax(result.Span) + 1,
-                labels.KeyAnnotations),
-        ]) => _labels = labels;
-
-    /// <inheritdoc/>
-    public override TaskKind Task => TaskKind.Multiclass;
-
-    /// <summary>The classes as texts, in the order of the slots of <c>Score</c>.</summary>
-    public IReadOnlyList<string> Classes => _labels.Texts;
+        : base(fitted, NetworkTask.Multiclass(labels)) => _labels = labels;
 
     /// <inheritdoc/>
     public override BatchNormMulticlassTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows), _labels);
-
-    private protected override SavedForm ToSaved() => SavedForms.Multiclass(Export.Folded, _labels);
 }

@@ -1,6 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -8,17 +6,10 @@ namespace MlNetBatchNorm.Transforms;
 public sealed class BatchNormRegressionTransformer : BatchNormTransformer
 {
     internal BatchNormRegressionTransformer(FittedNetwork fitted)
-        : base(fitted, [TrainedNetwork.ScoreOutput], [
-            ScoreColumn.Of(nameof(RegressionPrediction.Score), NumberDataViewType.Single, result => result.Span[0]),
-        ])
+        : base(fitted, NetworkTask.Regression)
     {
     }
 
     /// <inheritdoc/>
-    public override TaskKind Task => TaskKind.Regression;
-
-    /// <inheritdoc/>
     public override BatchNormRegressionTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows));
-
-    private protected override SavedForm ToSaved() => SavedForms.Regression(Export.Folded);
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
@@ -8,11 +9,16 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
-/// The saved form of each task. Columns that ML.NET makes of a model's outputs are vectors, whatever their shape; scalars are made by mappings
+/// The saved form of each task, and the way back from it. Columns that ML.NET makes of a model's outputs are vectors, whatever their shape; scalars are made by mappings
 /// that know nothing of the network, since ML.NET saves no more of a mapping than its name.
 /// </summary>
 internal static class SavedForms
 {
+    private const string Logits = "BatchNormNetworkLogits";
+    private const string MostProbable = "BatchNormNetworkMostProbable";
+    private const string Texts = "BatchNormNetworkClasses";
+    private const string Size = "BatchNormNetworkClassCount";
+
     /// <summary>Logit and probability as one vector, and a mapping to three scalars.</summary>
     public static SavedForm Binary(ModelProto folded)
     {
@@ -21,10 +27,14 @@ internal static class SavedForms
         SavedGraph.AddNode(
             model.Graph, "Concat", [TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput], BinaryNetworkOutput.ColumnName, ("axis", 1));
         SavedGraph.AddOutput(model.Graph, BinaryNetworkOutput.ColumnName, DataType.Float, Dimension.Rows, 2);
-        return new SavedForm(model, [
-            ml.Transforms.CustomMapping<BinaryNetworkOutput, BinaryPrediction>(BinaryPredictionMapping.Map, BinaryPredictionMapping.ContractName),
-            ml.Transforms.DropColumns(BinaryNetworkOutput.ColumnName),
-        ]);
+        return new SavedForm(model)
+        {
+            After =
+            [
+                ml.Transforms.CustomMapping<BinaryNetworkOutput, BinaryPrediction>(BinaryPredictionMapping.Map, BinaryPredictionMapping.ContractName),
+                ml.Transforms.DropColumns(BinaryNetworkOutput.ColumnName),
+            ],
+        };
     }
 
     /// <summary>The number as a vector, and a mapping to a scalar.</summary>
@@ -32,23 +42,25 @@ internal static class SavedForms
     {
         var (model, ml) = (folded.Clone(), new MLContext());
         SavedGraph.Rename(model.Graph, TrainedNetwork.ScoreOutput, RegressionNetworkOutput.ColumnName);
-        return new SavedForm(model, [
-            ml.Transforms.CustomMapping<RegressionNetworkOutput, RegressionPrediction>(
-                RegressionPredictionMapping.Map, RegressionPredictionMapping.ContractName),
-            ml.Transforms.DropColumns(RegressionNetworkOutput.ColumnName),
-        ]);
+        return new SavedForm(model)
+        {
+            After =
+            [
+                ml.Transforms.CustomMapping<RegressionNetworkOutput, RegressionPrediction>(
+                    RegressionPredictionMapping.Map, RegressionPredictionMapping.ContractName),
+                ml.Transforms.DropColumns(RegressionNetworkOutput.ColumnName),
+            ],
+        };
     }
 
     /// <summary>
-    /// The probabilities as they are, and the text of the most probable class, which becomes a key by its place in the list of classes. The
-    /// slots of the probabilities lose their names: none of ML.NET's transformers gives names to the slots of a vector.
+    /// The probabilities with the classes as the names of their slots, and the text of the most probable class, which becomes a key by its
+    /// place in the list of classes.
     /// </summary>
     /// <exception cref="InvalidOperationException">Two classes have the same text, or one has none: ML.NET cannot make keys of them.</exception>
     public static SavedForm Multiclass(ModelProto folded, ClassLabels labels)
     {
         RequireDistinct(labels.Texts);
-        const string Logits = "BatchNormNetworkLogits", MostProbable = "BatchNormNetworkMostProbable";
-        const string Texts = "BatchNormNetworkClasses", Size = "BatchNormNetworkClassCount";
         var (model, ml) = (folded.Clone(), new MLContext());
         var graph = model.Graph;
         graph.Output.Clear();
@@ -58,18 +70,61 @@ internal static class SavedForms
         SavedGraph.AddIntegers(graph, Size, labels.Texts.Count);
         SavedGraph.AddNode(graph, "Reshape", [TrainedNetwork.ProbabilityOutput, Size], MulticlassColumns.Score);
         SavedGraph.AddOutput(graph, MulticlassColumns.Score, DataType.Float, labels.Texts.Count);
+        SavedGraph.AddSlotNames(model, MulticlassColumns.Score, labels.Texts);
 
         SavedGraph.AddTexts(graph, Texts, labels.Texts);
         SavedGraph.AddNode(graph, "ArgMax", [MulticlassColumns.Score], MostProbable, ("axis", 0), ("keepdims", 1));
         SavedGraph.AddNode(graph, "Gather", [Texts, MostProbable], MulticlassNetworkOutput.ColumnName);
         SavedGraph.AddOutput(graph, MulticlassNetworkOutput.ColumnName, DataType.String, 1);
-        return new SavedForm(model, [
-            ml.Transforms.CustomMapping<MulticlassNetworkOutput, MulticlassPredictedClass>(
-                MulticlassPredictionMapping.Map, MulticlassPredictionMapping.ContractName),
-            .. ToKey(ml, labels),
-            ml.Transforms.DropColumns(MulticlassNetworkOutput.ColumnName),
-        ]);
+        return new SavedForm(model)
+        {
+            After =
+            [
+                ml.Transforms.CustomMapping<MulticlassNetworkOutput, MulticlassPredictedClass>(
+                    MulticlassPredictionMapping.Map, MulticlassPredictionMapping.ContractName),
+                .. ToKey(ml, labels),
+                ml.Transforms.DropColumns(MulticlassNetworkOutput.ColumnName),
+            ],
+        };
     }
+
+    /// <summary>The network of a saved form, as it was before: with its own inputs and outputs, and a free number of rows.</summary>
+    /// <param name="saved">The model of the form, which is changed.</param>
+    /// <param name="task">Its task.</param>
+    /// <param name="classes">The number of classes; without meaning for the other tasks.</param>
+    public static ModelProto Restore(ModelProto saved, TaskKind task, int classes)
+    {
+        var graph = saved.Graph;
+        var names = new Dictionary<string, string> { [graph.Input[0].Name] = TrainedNetwork.FeaturesInput };
+        switch (task)
+        {
+            case TaskKind.Binary:
+                var joined = Giving(graph, BinaryNetworkOutput.ColumnName);
+                (names[joined.Input[0]], names[joined.Input[1]]) = (TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput);
+                SavedGraph.Remove(graph, BinaryNetworkOutput.ColumnName);
+                ValueNames.Rename(graph, names);
+                SavedGraph.AddOutput(graph, TrainedNetwork.ScoreOutput, DataType.Float, Dimension.Rows, 1);
+                SavedGraph.AddOutput(graph, TrainedNetwork.ProbabilityOutput, DataType.Float, Dimension.Rows, 1);
+                break;
+            case TaskKind.Regression:
+                names[RegressionNetworkOutput.ColumnName] = TrainedNetwork.ScoreOutput;
+                ValueNames.Rename(graph, names);
+                break;
+            default:
+                (names[Logits], names[Giving(graph, MulticlassColumns.Score).Input[0]]) = (TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput);
+                SavedGraph.Remove(graph, MulticlassColumns.Score, MostProbable, MulticlassNetworkOutput.ColumnName, Texts, Size);
+                SavedGraph.RemoveSlotNames(graph, MulticlassColumns.Score);
+                ValueNames.Rename(graph, names);
+                SavedGraph.AddOutput(graph, TrainedNetwork.ScoreOutput, DataType.Float, Dimension.Rows, classes);
+                SavedGraph.AddOutput(graph, TrainedNetwork.ProbabilityOutput, DataType.Float, Dimension.Rows, classes);
+                break;
+        }
+
+        return saved;
+    }
+
+    private static NodeProto Giving(GraphProto graph, string name) => graph.Node.FirstOrDefault(node => node.Output.Contains(name))
+        ?? throw new InvalidModelException($"The saved network has no node that gives '{name}'; the file has been changed since it was saved.");
 
     private static IEnumerable<IEstimator<ITransformer>> ToKey(MLContext ml, ClassLabels labels)
     {

@@ -5,23 +5,11 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
 
-/// <summary>Changes a network's graph so that its outputs are what ML.NET can make columns of.</summary>
+/// <summary>Changes a network's graph so that its outputs are what ML.NET can make columns of, and back.</summary>
 internal static class SavedGraph
 {
     /// <summary>Renames a value wherever it occurs.</summary>
-    public static void Rename(GraphProto graph, string from, string to)
-    {
-        foreach (var node in graph.Node)
-        {
-            for (var i = 0; i < node.Input.Count; i++)
-                if (node.Input[i] == from) node.Input[i] = to;
-            for (var i = 0; i < node.Output.Count; i++)
-                if (node.Output[i] == from) node.Output[i] = to;
-        }
-
-        foreach (var value in graph.Input.Concat(graph.Output))
-            if (value.Name == from) value.Name = to;
-    }
+    public static void Rename(GraphProto graph, string from, string to) => ValueNames.Rename(graph, new Dictionary<string, string> { [from] = to });
 
     /// <summary>Adds a node with one output, which has its name.</summary>
     public static void AddNode(GraphProto graph, string opType, string[] inputs, string output, params ReadOnlySpan<(string Name, long Value)> attributes)
@@ -45,6 +33,39 @@ internal static class SavedGraph
         StringData = { texts.Select(ByteString.CopyFromUtf8) },
     });
 
+    /// <summary>
+    /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own converter
+    /// writes, too: a LabelEncoder that encodes them, and whose output nobody asks for.
+    /// </summary>
+    public static void AddSlotNames(ModelProto model, string column, IReadOnlyList<string> names)
+    {
+        const string Domain = "ai.onnx.ml";
+        var (name, unused) = ($"mlnet.{column}.SlotNames", UnusedInput(column));
+        if (model.OpsetImport.All(opset => opset.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
+        AddTexts(model.Graph, unused, ["one"]);
+        model.Graph.Node.Add(new NodeProto
+        {
+            OpType = "LabelEncoder",
+            Domain = Domain,
+            Name = name,
+            Input = { unused },
+            Output = { UnusedOutput(column) },
+            Attribute =
+            {
+                new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings, Strings = { names.Select(ByteString.CopyFromUtf8) } },
+                new AttributeProto
+                {
+                    Name = "values_int64s",
+                    Type = AttributeProto.Types.AttributeType.Ints,
+                    Ints = { Enumerable.Range(0, names.Count).Select(index => (long)index) },
+                },
+            },
+        });
+    }
+
+    /// <summary>Takes the names of slots away again.</summary>
+    public static void RemoveSlotNames(GraphProto graph, string column) => Remove(graph, UnusedInput(column), UnusedOutput(column));
+
     /// <summary>Makes a value an output.</summary>
     public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
     {
@@ -55,5 +76,25 @@ internal static class SavedGraph
             Name = name,
             Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = sizes } },
         });
+    }
+
+    /// <summary>Takes nodes that were added away again: those that give one of the values; also constants and outputs of these names.</summary>
+    public static void Remove(GraphProto graph, params ReadOnlySpan<string> names)
+    {
+        var added = new HashSet<string>([.. names], StringComparer.Ordinal);
+        Keep(graph.Node, node => !node.Output.Any(added.Contains));
+        Keep(graph.Initializer, tensor => !added.Contains(tensor.Name));
+        Keep(graph.Output, output => !added.Contains(output.Name));
+    }
+
+    private static string UnusedInput(string column) => $"mlnet.{column}.unusedInput";
+
+    private static string UnusedOutput(string column) => $"mlnet.{column}.unusedOutput";
+
+    private static void Keep<T>(Google.Protobuf.Collections.RepeatedField<T> items, Func<T, bool> isKept)
+    {
+        T[] kept = [.. items.Where(isKept)];
+        items.Clear();
+        items.AddRange(kept);
     }
 }

@@ -1,47 +1,39 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
-/// Saves a network in a form that ML.NET can. A transformer of ours cannot write a model of its own (ModelSaveContext has no public members
-/// for that), so the saving is left to ML.NET's transformers that do the same: the ONNX model, and what makes the task's columns from its
+/// Saves a model in a form that ML.NET can. A transformer of ours cannot write a model of its own (ModelSaveContext has no public members
+/// for that), so the saving is left to ML.NET's transformers that do the same: the ONNX model, and what makes the final columns from its
 /// outputs.
 /// </summary>
 internal static class SavedNetwork
 {
-    public static void Save(ModelSaveContext context, SavedForm form, string featureColumn, int features)
+    public static void Save(ModelSaveContext context, SavedForm form, IReadOnlyList<InputColumn> inputs)
     {
-        // ML.NET takes the names of columns from the model.
-        SavedGraph.Rename(form.Model.Graph, TrainedNetwork.FeaturesInput, featureColumn);
-        string[] outputs = [.. form.Model.Graph.Output.Select(output => output.Name)];
         var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
         try
         {
             ModelFile.Write(form.Model, path);
-            var ml = new MLContext();
-            var schema = SchemaDefinition.Create(typeof(FeatureRow));
-            var column = schema[nameof(FeatureRow.Values)];
-            column.ColumnName = featureColumn;
-            column.ColumnType = new VectorDataViewType(NumberDataViewType.Single, features);
-            var empty = ml.Data.LoadFromEnumerable(Array.Empty<FeatureRow>(), schema);
+            var schema = new DataViewSchema.Builder();
+            foreach (var input in inputs)
+                schema.AddColumn(input.Name, new VectorDataViewType(TensorTypes.ItemOf(input.Tensor.Type), input.Tensor.Count));
 
             // ML.NET runs an unknown first dimension as 1: one row at a time.
-            var chain = new EstimatorChain<ITransformer>().Append<ITransformer>(ml.Transforms.ApplyOnnxModel(outputs, [featureColumn], path));
-            foreach (var step in form.Steps) chain = chain.Append<ITransformer>(step);
-            using var fitted = chain.Fit(empty);
-            ((ICanSaveModel)fitted).Save(context);
+            string[] read = [.. form.Model.Graph.Input.Where(input => form.Model.Graph.Initializer.All(tensor => tensor.Name != input.Name)).Select(input => input.Name)];
+            var chain = new EstimatorChain<ITransformer>();
+            foreach (var step in form.Before) chain = chain.Append<ITransformer>(step);
+            chain = chain.Append<ITransformer>(new MLContext().Transforms.ApplyOnnxModel([.. form.Outputs], read, path));
+            foreach (var step in form.After) chain = chain.Append<ITransformer>(step);
+            using var fitted = chain.Fit(new EmptyView(schema.ToSchema()));
+            ITransformer whole = form.Before.Count + form.After.Count == 0 ? fitted.LastTransformer : fitted;
+            whole.Save(context);
         }
         finally
         {
             File.Delete(path);
         }
-    }
-
-    private sealed class FeatureRow
-    {
-        public float[] Values { get; set; } = [];
     }
 }

@@ -9,8 +9,8 @@ internal abstract class ColumnBuffer
     /// <summary>Keeps the input's current value at a place.</summary>
     public abstract void Store(int index);
 
-    /// <summary>A getter of the column's type for the value at the place that <paramref name="current"/> tells.</summary>
-    public abstract Delegate Getter(Func<int> current);
+    /// <summary>A getter of the column's type for the value of a row.</summary>
+    public abstract Delegate Getter(ICurrentRow at);
 
     public static ColumnBuffer Create(DataViewRow input, DataViewSchema.Column column, int capacity) =>
         (ColumnBuffer)Activator.CreateInstance(
@@ -28,7 +28,7 @@ internal abstract class ColumnBuffer
 
         public override void Store(int index) => _getter(ref _values[index]);
 
-        public override Delegate Getter(Func<int> current) => (ValueGetter<T>)((ref T value) => value = _values[current()]);
+        public override Delegate Getter(ICurrentRow at) => (ValueGetter<T>)((ref T value) => value = _values[at.Index]);
     }
 
     private sealed class VectorBuffer<T>(DataViewRow input, DataViewSchema.Column column, int capacity) : ColumnBuffer
@@ -38,7 +38,6 @@ internal abstract class ColumnBuffer
 
         public override void Store(int index) => _getter(ref _values[index]);
 
-        public override Delegate Getter(Func<int> current) =>
-            (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[current()].CopyTo(ref value));
+        public override Delegate Getter(ICurrentRow at) => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[at.Index].CopyTo(ref value));
     }
 }

@@ -1,4 +1,6 @@
+using System.Reflection;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -25,5 +27,36 @@ internal static class PredictionShape
         return transforms.CopyColumns(MulticlassColumns.PredictedLabel, label).GetOutputSchema(withScore);
     }
 
+    /// <summary>Adds a column of a name and type.</summary>
+    public static SchemaShape Append(SchemaShape input, string name, DataViewType type)
+    {
+        var vector = type as VectorDataViewType;
+        var cell = (vector is null ? typeof(ScalarCell<>) : typeof(VectorCell<>)).MakeGenericType((vector?.ItemType ?? type).RawType);
+        return (SchemaShape)typeof(PredictionShape).GetMethod(nameof(AppendCell), BindingFlags.NonPublic | BindingFlags.Static)!
+            .MakeGenericMethod(cell).Invoke(null, [input, name, type])!;
+    }
+
+    private static SchemaShape AppendCell<TCell>(SchemaShape input, string name, DataViewType type)
+        where TCell : class, new()
+    {
+        var definition = SchemaDefinition.Create(typeof(TCell));
+        var column = definition["Value"];
+        column.ColumnName = name;
+        column.ColumnType = type;
+        return new MLContext().Transforms
+            .CustomMapping<NoInput, TCell>((_, _) => { }, contractName: null, outputSchemaDefinition: definition)
+            .GetOutputSchema(input);
+    }
+
     private sealed class NoInput;
+
+    private sealed class ScalarCell<T>
+    {
+        public T Value { get; set; } = default!;
+    }
+
+    private sealed class VectorCell<T>
+    {
+        public VBuffer<T> Value { get; set; }
+    }
 }

@@ -3,31 +3,71 @@ using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Transforms;
 
-/// <summary>A scorer with the columns it reads and adds: all that the row-wise and the batched way of scoring have in common.</summary>
-/// <param name="Scorer">The model.</param>
-/// <param name="FeatureColumnName">The column with the features.</param>
-/// <param name="Columns">The columns it adds, in order.</param>
-internal sealed record RowScoring(Scorer Scorer, string FeatureColumnName, IReadOnlyList<ScoreColumn> Columns)
+/// <summary>A model with the columns it reads and adds: all that the row-wise and the batched way of scoring have in common.</summary>
+internal sealed class RowScoring
 {
+    /// <summary>The rows that go through a model at once, where nothing else is said.</summary>
+    public const int DefaultBatchSize = 1024;
+
+    // Rows of many values (images) go in smaller batches, so that a cursor stays within a few dozen megabytes.
+    private const long BytesInBatch = 16 << 20;
+    private const int BytesOfValue = 8;
+
+    private readonly Func<int, RowBlock> _createBlock;
+    private readonly int _batchSize;
+
+    /// <summary>Describes a model.</summary>
+    /// <param name="createBlock">Makes buffers for a number of rows.</param>
+    /// <param name="inputs">The columns it reads, in the order of its inputs.</param>
+    /// <param name="columns">The columns it adds, in order.</param>
+    /// <param name="outputValues">The values that it gives for a row.</param>
+    /// <param name="batchSize">The most rows at once.</param>
+    public RowScoring(
+        Func<int, RowBlock> createBlock, IReadOnlyList<InputColumn> inputs, IReadOnlyList<ScoreColumn> columns, int outputValues, int batchSize = DefaultBatchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        _createBlock = createBlock;
+        Inputs = inputs;
+        Columns = columns;
+        var bytes = BytesOfValue * (inputs.Sum(input => (long)input.Tensor.Count) + outputValues);
+        _batchSize = (int)Math.Clamp(BytesInBatch / Math.Max(bytes, 1), 1, batchSize);
+    }
+
+    /// <summary>The columns that are read.</summary>
+    public IReadOnlyList<InputColumn> Inputs { get; }
+
+    /// <summary>The columns that are added.</summary>
+    public IReadOnlyList<ScoreColumn> Columns { get; }
+
+    /// <summary>Buffers for a batch.</summary>
+    public RowBlock CreateBatch() => _createBlock(_batchSize);
+
+    /// <summary>Buffers for single rows.</summary>
+    public RowBlock CreateSingle() => _createBlock(1);
+
     /// <summary>The input's columns and behind them the added ones.</summary>
     public DataViewSchema OutputSchema(DataViewSchema input)
     {
-        RequireFeatures(input);
+        RequireInputs(input);
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(input);
         foreach (var column in Columns) builder.AddColumn(column.Name, column.Type, column.Annotations);
         return builder.ToSchema();
     }
 
-    /// <summary>The feature column of a schema.</summary>
-    /// <exception cref="ArgumentException">There is none, or it has another type or size.</exception>
-    public DataViewSchema.Column RequireFeatures(DataViewSchema input)
-    {
-        var column = Transforms.Columns.RequireFeatures(input, FeatureColumnName);
-        var size = Transforms.Columns.SizeOf(column);
-        if (size != 0 && size != Scorer.RowLength)
-            throw new ArgumentException(
-                $"The feature column '{FeatureColumnName}' has {size} values, but the network was trained on {Scorer.RowLength}.");
-        return column;
-    }
+    /// <summary>The columns of a schema that are read.</summary>
+    /// <exception cref="ArgumentException">One is missing, or has another type or size.</exception>
+    public DataViewSchema.Column[] RequireInputs(DataViewSchema input) => [.. Inputs.Select(column => column.Require(input))];
+
+    /// <summary>What writes the current row of <paramref name="row"/> into a block.</summary>
+    public RowFeed[] CreateFeeds(DataViewRow row, RowBlock block) =>
+        [.. Inputs.Select(input => input.CreateFeed(row, input.Require(row.Schema), block))];
+
+    /// <summary>A getter of an added column.</summary>
+    /// <param name="index">Its place among the added columns.</param>
+    /// <param name="block">The scored rows.</param>
+    /// <param name="at">The row to read.</param>
+    public ValueGetter<TValue> CreateGetter<TValue>(int index, RowBlock block, ICurrentRow at) =>
+        Columns[index].CreateGetter(block, at) as ValueGetter<TValue>
+            ?? throw new InvalidOperationException($"The column '{Columns[index].Name}' has the type {Columns[index].Type}, not {typeof(TValue).Name}.");
 }

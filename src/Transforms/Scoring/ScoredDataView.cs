@@ -24,16 +24,18 @@ internal sealed class ScoredDataView : IDataView
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
     {
         var active = Active(columnsNeeded);
-        return new ScoredCursor(_input.GetRowCursor(InputsFor(active), rand), Schema, active, _scoring);
+        return Cursor(_input.GetRowCursor(InputsFor(active), rand), active);
     }
 
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
     {
         var active = Active(columnsNeeded);
-        return Array.ConvertAll(
-            _input.GetRowCursorSet(InputsFor(active), n, rand),
-            DataViewRowCursor (cursor) => new ScoredCursor(cursor, Schema, active, _scoring));
+        return Array.ConvertAll(_input.GetRowCursorSet(InputsFor(active), n, rand), cursor => Cursor(cursor, active));
     }
+
+    private DataViewRowCursor Cursor(DataViewRowCursor input, bool[] active) => IsScored(active)
+        ? new ScoredCursor(input, Schema, active, _scoring)
+        : new PassingCursor(input, Schema, active);
 
     private bool[] Active(IEnumerable<DataViewSchema.Column> columns)
     {
@@ -42,16 +44,13 @@ internal sealed class ScoredDataView : IDataView
         return active;
     }
 
-    // What is asked for, and the features if a score is; nothing else is read.
+    private bool IsScored(bool[] active) => active.AsSpan(_input.Schema.Count).Contains(true);
+
+    // What is asked for, and what the model reads if a score is; nothing else is read.
     private List<DataViewSchema.Column> InputsFor(bool[] active)
     {
         var needed = _input.Schema.Where(column => active[column.Index]).ToList();
-        if (active.AsSpan(_input.Schema.Count).Contains(true))
-        {
-            var features = _scoring.RequireFeatures(_input.Schema);
-            if (!active[features.Index]) needed.Add(features);
-        }
-
+        if (IsScored(active)) needed.AddRange(_scoring.RequireInputs(_input.Schema).Where(column => !active[column.Index]).Distinct());
         return needed;
     }
 }

@@ -1,29 +1,28 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>A row with its scores. They are computed when first read, once for each position of the input, without allocating.</summary>
-internal sealed class ScoredRow : DataViewRow
+internal sealed class ScoredRow : DataViewRow, ICurrentRow
 {
     private readonly DataViewRow _input;
     private readonly bool[] _active;
     private readonly RowScoring _scoring;
-    private readonly ValueGetter<VBuffer<float>>? _getFeatures;
-    private readonly float[] _features;
-    private readonly float[] _result;
-    private VBuffer<float> _vector;
+    private readonly RowBlock? _block;
+    private readonly RowFeed[] _feeds = [];
     private long _scoredPosition = -1;
 
-    public ScoredRow(DataViewRow input, DataViewSchema schema, bool[] active, DataViewSchema.Column features, RowScoring scoring)
+    public ScoredRow(DataViewRow input, DataViewSchema schema, bool[] active, RowScoring scoring)
     {
         _input = input;
         _active = active;
         _scoring = scoring;
         Schema = schema;
-        _features = new float[scoring.Scorer.RowLength];
-        _result = new float[scoring.Scorer.ResultLength];
-        if (active.AsSpan(input.Schema.Count).Contains(true)) _getFeatures = input.GetGetter<VBuffer<float>>(features);
+        if (!active.AsSpan(input.Schema.Count).Contains(true)) return;
+        _block = scoring.CreateSingle();
+        _feeds = scoring.CreateFeeds(input, _block);
     }
 
     public override DataViewSchema Schema { get; }
@@ -31,6 +30,22 @@ internal sealed class ScoredRow : DataViewRow
     public override long Position => _input.Position;
 
     public override long Batch => _input.Batch;
+
+    int ICurrentRow.Index
+    {
+        get
+        {
+            var position = _input.Position;
+            if (_scoredPosition != position || position < 0)
+            {
+                foreach (var feed in _feeds) feed.Read(0);
+                _block!.Run(1);
+                _scoredPosition = position;
+            }
+
+            return 0;
+        }
+    }
 
     public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
 
@@ -40,27 +55,19 @@ internal sealed class ScoredRow : DataViewRow
     {
         if (!_active[column.Index])
             throw new InvalidOperationException($"The column '{column.Name}' was not asked for when the row was made.");
-        if (column.Index < _input.Schema.Count) return _input.GetGetter<TValue>(_input.Schema[column.Index]);
-        return _scoring.Columns[column.Index - _input.Schema.Count].CreateGetter(CurrentResult) as ValueGetter<TValue>
-            ?? throw new InvalidOperationException($"The column '{column.Name}' has the type {column.Type}, not {typeof(TValue).Name}.");
+        return column.Index < _input.Schema.Count
+            ? _input.GetGetter<TValue>(_input.Schema[column.Index])
+            : _scoring.CreateGetter<TValue>(column.Index - _input.Schema.Count, _block!, this);
     }
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _input.Dispose();
-        base.Dispose(disposing);
-    }
-
-    private ReadOnlyMemory<float> CurrentResult()
-    {
-        if (_scoredPosition != _input.Position || _scoredPosition < 0)
+        if (disposing)
         {
-            _getFeatures!(ref _vector);
-            FeatureVector.Copy(_vector, _features, _scoring.FeatureColumnName, _input.Position);
-            _scoring.Scorer.Score(_features, _result);
-            _scoredPosition = _input.Position;
+            _input.Dispose();
+            _block?.Dispose();
         }
 
-        return _result;
+        base.Dispose(disposing);
     }
 }

@@ -7,12 +7,12 @@ namespace MlNetBatchNorm.Transforms;
 internal sealed class ScoringRowMapper : IRowToRowMapper
 {
     private readonly RowScoring _scoring;
-    private readonly DataViewSchema.Column _features;
+    private readonly DataViewSchema.Column[] _inputs;
 
     public ScoringRowMapper(DataViewSchema input, RowScoring scoring)
     {
         _scoring = scoring;
-        _features = scoring.RequireFeatures(input);
+        _inputs = scoring.RequireInputs(input);
         InputSchema = input;
         OutputSchema = scoring.OutputSchema(input);
     }
@@ -25,7 +25,11 @@ internal sealed class ScoringRowMapper : IRowToRowMapper
     {
         var needed = new bool[InputSchema.Count];
         foreach (var column in dependingColumns)
-            needed[column.Index < InputSchema.Count ? column.Index : _features.Index] = true;
+        {
+            if (column.Index < InputSchema.Count) needed[column.Index] = true;
+            else foreach (var input in _inputs) needed[input.Index] = true;
+        }
+
         return InputSchema.Where(column => needed[column.Index]);
     }
 
@@ -33,6 +37,6 @@ internal sealed class ScoringRowMapper : IRowToRowMapper
     {
         var active = new bool[OutputSchema.Count];
         foreach (var column in activeColumns) active[column.Index] = true;
-        return new ScoredRow(input, OutputSchema, active, _features, _scoring);
+        return new ScoredRow(input, OutputSchema, active, _scoring);
     }
 }

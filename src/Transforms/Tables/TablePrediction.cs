@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Execution;
+
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>The predictions for a table.</summary>
@@ -12,6 +14,9 @@ namespace MlNetBatchNorm.Transforms.Tables;
 public sealed record TablePrediction(
     TaskKind Task, IReadOnlyList<string> Classes, float[] Scores, float[] Probabilities, IReadOnlyList<UnknownValues> UnknownValues)
 {
+    /// <summary>The device that was used, and why; null for a saved pipeline, which ML.NET runs.</summary>
+    public DeviceReport? Device { get; init; }
+
     /// <summary>The number of rows.</summary>
     public int RowCount => Task == TaskKind.Multiclass ? Probabilities.Length / Classes.Count : Scores.Length;
 

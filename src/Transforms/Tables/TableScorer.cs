@@ -13,7 +13,7 @@ public static class TableScorer
     /// <summary>Scores with an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>). The task is the model's.</summary>
     /// <param name="modelPath">The model.</param>
     /// <param name="table">The rows; columns that the model does not know are passed over.</param>
-    /// <param name="settings">Device and batch size for an exported network; null = the defaults. ML.NET runs a saved pipeline as it likes.</param>
+    /// <param name="settings">Device, threads and batch size; null = the defaults.</param>
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="InvalidModelException">The file is not a model, or not one that was trained on a table.</exception>
     /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
@@ -22,13 +22,14 @@ public static class TableScorer
         ArgumentNullException.ThrowIfNull(table);
         if (!File.Exists(modelPath)) throw new FileNotFoundException($"There is no file '{modelPath}'.", modelPath);
         return Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase)
-            ? ScorePipeline(modelPath, table)
+            ? ScorePipeline(modelPath, table, settings ?? new ScorerSettings())
             : ScoreNetwork(modelPath, table, settings ?? new ScorerSettings());
     }
 
     private static TablePrediction ScoreNetwork(string path, CsvTable table, ScorerSettings settings)
     {
         var model = ModelFile.Read(path);
+        ModelMetadata.RequireKnownFormat(model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{path}'");
         if (ModelFile.GetMetadata(model, ModelMetadata.FeatureMap) is not { } map || ModelFile.GetMetadata(model, ModelMetadata.Labels) is not { } labels)
             throw new InvalidModelException(
                 $"'{path}' does not say how its features are made from a table (there is no metadata '{ModelMetadata.FeatureMap}'); score tables with a model that 'train' wrote.");
@@ -56,15 +57,17 @@ public static class TableScorer
         var results = new float[encoder.RowCount * scorer.ResultLength];
         scorer.ScoreBatch(encoder.EncodeAll(), encoder.RowCount, results);
         var scores = task == TaskKind.Multiclass ? [] : results[..encoder.RowCount];
-        return new TablePrediction(task, classes, scores, results[scores.Length..], encoder.UnknownValues);
+        return new TablePrediction(task, classes, scores, results[scores.Length..], encoder.UnknownValues) { Device = scorer.DeviceReport };
     }
 
-    private static TablePrediction ScorePipeline(string path, CsvTable table)
+    private static TablePrediction ScorePipeline(string path, CsvTable table, ScorerSettings settings)
     {
         var ml = new MLContext();
-        var pipeline = Load(ml, path, out var schema);
+        var loaded = Load(ml, path, out var schema);
         if (PipelineSchema.Read(schema) is not { } description)
             throw new InvalidModelException($"'{path}' does not say how its columns are made from a table; score tables with a model that 'train' wrote.");
+        var pipeline = ml.Model.ForBatchedScoring(
+            loaded, new BatchedScoringOptions { Device = settings.Device, Threads = settings.Threads ?? 1, BatchSize = settings.BatchSize ?? RowScoring.DefaultBatchSize });
         var scored = pipeline.Transform(new TableDataView(table, description.Features));
         var (scores, probabilities) = description.Task switch
         {
@@ -73,6 +76,7 @@ public static class TableScorer
             _ => (scored.GetColumn<float>(nameof(RegressionPrediction.Score)).ToArray(), Array.Empty<float>()),
         };
         (pipeline as IDisposable)?.Dispose();
+        (loaded as IDisposable)?.Dispose();
         return new TablePrediction(description.Task, description.Classes, scores, probabilities, description.Features.Bind(table).UnknownValues);
     }
 

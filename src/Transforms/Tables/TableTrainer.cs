@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tables;
@@ -15,6 +16,7 @@ public static class TableTrainer
     /// <param name="options">What to learn.</param>
     /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
+    /// <exception cref="VerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
     public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
         ArgumentNullException.ThrowIfNull(training);
@@ -29,13 +31,21 @@ public static class TableTrainer
         var network = CreateOptions(options, schema);
         schemaKnown?.Invoke(schema);
 
-        var ml = new MLContext(options.Network.Seed);
+        var ml = new MLContext(options.Network.Seed ?? 0);
         var view = new TableDataView(training, schema);
         var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
         var trained = Fit(ml, featurizer.Transform(view), schema.Label, network);
         Describe(trained.Export, schema);
-        var metrics = trained.Network.Loss.Metrics(Predict(trained, testRows), testRows);
-        return new TrainedTable(schema, featurizer, trained, metrics, training.RowCount, test.RowCount);
+        try
+        {
+            var (metrics, float32Metrics) = Test(trained, testRows, options.Network.PrecisionLoss);
+            return new TrainedTable(schema, featurizer, trained, metrics, float32Metrics, training.RowCount, test.RowCount);
+        }
+        catch
+        {
+            trained.Dispose();
+            throw;
+        }
     }
 
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema)
@@ -61,6 +71,18 @@ public static class TableTrainer
             ? [.. shape.Sizes]
             : throw new ArgumentException(
                 $"The input shape {shape} has {shape.Count} values, but the table gives {count} features from {schema.Features.Columns.Count} columns; every value of the shape is a column of numbers.");
+    }
+
+    // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
+    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Test(
+        BatchNormTransformer network, LabeledRows rows, double allowedLoss)
+    {
+        var metrics = network.Network.Loss.Metrics(Predict(network.Scorer, rows), rows);
+        if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
+        using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = [.. network.Scorer.Outputs.Select(output => output.Name)] });
+        var float32 = network.Network.Loss.Metrics(Predict(scorer, rows), rows);
+        NetworkReducer.RequireWithin(reduced.Precision, float32, metrics, allowedLoss);
+        return (metrics, float32);
     }
 
     private static BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
@@ -92,16 +114,16 @@ public static class TableTrainer
     }
 
     // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
-    private static float[] Predict(BatchNormTransformer network, LabeledRows rows)
+    private static float[] Predict(Scorer scorer, LabeledRows rows)
     {
-        var results = new float[rows.Count * network.Scorer.ResultLength];
-        network.Scorer.ScoreBatch(rows.Features, rows.Count, results);
+        var results = new float[rows.Count * scorer.ResultLength];
+        scorer.ScoreBatch(rows.Features, rows.Count, results);
         return results[^rows.Targets.Length..];
     }
 
     private static void Describe(ExportedNetwork export, TableSchema schema)
     {
-        foreach (var model in new[] { export.Unfolded, export.Folded })
+        foreach (var model in new[] { export.Unfolded, export.Folded, export.Deployed })
         {
             ModelFile.SetMetadata(model, ModelMetadata.LabelColumn, schema.Label.Column);
             ModelFile.SetMetadata(model, ModelMetadata.Labels, TextList.ToJson(schema.Label.Classes));

@@ -12,12 +12,14 @@ public sealed class TrainedTable : IDisposable
         ITransformer featurizer,
         BatchNormTransformer network,
         IReadOnlyDictionary<string, double> testMetrics,
+        IReadOnlyDictionary<string, double> float32TestMetrics,
         int trainingRows,
         int testRows)
     {
         Schema = schema;
         Network = network;
         TestMetrics = testMetrics;
+        Float32TestMetrics = float32TestMetrics;
         TrainingRows = trainingRows;
         TestRows = testRows;
         Pipeline = new TransformerChain<ITransformer>(featurizer, network);
@@ -38,6 +40,9 @@ public sealed class TrainedTable : IDisposable
     /// </summary>
     public IReadOnlyDictionary<string, double> TestMetrics { get; }
 
+    /// <summary>The same figures of the network before it got the precision of the options; for float32 they are the same.</summary>
+    public IReadOnlyDictionary<string, double> Float32TestMetrics { get; }
+
     /// <summary>The rows that were learned from, including those held out for validation.</summary>
     public int TrainingRows { get; }
 
@@ -45,7 +50,7 @@ public sealed class TrainedTable : IDisposable
     public int TestRows { get; }
 
     /// <summary>
-    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded) and <c>model.batchnorm.onnx</c> (the network with its batch
+    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and <c>model.batchnorm.onnx</c> (the network with its batch
     /// normalizations). Each file appears whole or not at all.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
@@ -54,12 +59,26 @@ public sealed class TrainedTable : IDisposable
     {
         Directory.CreateDirectory(folder);
         var zip = Path.Combine(folder, "model.zip");
-        var folded = Path.Combine(folder, "model.onnx");
+        var deployed = Path.Combine(folder, "model.onnx");
         var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
         AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, PipelineSchema.Create(Schema), stream));
-        ModelFile.Write(Network.Export.Folded, folded);
+        ModelFile.Write(Network.Export.Deployed, deployed);
         ModelFile.Write(Network.Export.Unfolded, unfolded);
-        return [zip, folded, unfolded];
+        return [zip, deployed, unfolded];
+    }
+
+    /// <summary>
+    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
+    /// as text, <c>(missing)</c> where missing) to the prediction. See <see cref="PipelineExportCatalog.ExportToOnnx"/>.
+    /// </summary>
+    /// <param name="folder">The folder; made if it is not there.</param>
+    /// <param name="rows">Rows to compare with ML.NET's predictions.</param>
+    /// <exception cref="NotSupportedException">Built without ML.NET's own ONNX converter.</exception>
+    /// <exception cref="Trainer.VerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
+    public PipelineExport SavePipeline(string folder, CsvTable rows)
+    {
+        Directory.CreateDirectory(folder);
+        return new MLContext().Model.ExportToOnnx(Pipeline, new TableDataView(rows, Schema.Features), Path.Combine(folder, "pipeline.onnx"));
     }
 
     /// <inheritdoc/>

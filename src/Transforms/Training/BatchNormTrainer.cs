@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer;
 
@@ -9,16 +12,26 @@ namespace MlNetBatchNorm.Transforms;
 /// What the trainers of all tasks do alike: read the rows, train, fold, compare, describe. A task adds its label, its loss and its columns.
 /// </summary>
 /// <typeparam name="TTransformer">What a trained network is.</typeparam>
-public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
+public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransformer, TrainedNetwork>
     where TTransformer : BatchNormTransformer
 {
     private readonly BatchNormNetworkOptions _options;
+    private readonly IHost? _host;
+    private readonly int _seed;
 
     private protected BatchNormTrainer(BatchNormNetworkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        _host = (options.Context as IHostEnvironment)?.Register("BatchNormNetwork");
+        _seed = options.Seed ?? _host?.Rand.Next() ?? 0;
     }
+
+    /// <summary>
+    /// What ML.NET may ask a trainer about: it needs no normalized features (see <see cref="BatchNormNetworkOptions.Standardize"/>) and no
+    /// cached ones (it reads them once).
+    /// </summary>
+    public TrainerInfo Info { get; } = CreateInfo();
 
     /// <summary>What is predicted.</summary>
     public abstract TaskKind Task { get; }
@@ -34,6 +47,8 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
     /// <exception cref="InvalidDataException">
     /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named.
     /// </exception>
+    /// <exception cref="VerificationException">In the precision of the options the network is worse than they allow.</exception>
+    /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     public TTransformer Fit(IDataView input) => Fit(input, validation: null);
 
@@ -45,20 +60,32 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
         ArgumentNullException.ThrowIfNull(input);
         _options.RequireOneArchitecture();
         var options = _options.WithDefaults(Task);
+        using var log = new TrainingLog(options, _host);
         var reader = OpenRows(input);
-        var rows = ReadRows(reader, options.CancellationToken);
+        var rows = Read(reader, "training", log);
         RequireDifferentLabels(rows);
-        var validationRows = validation is null ? null : ReadRows(OpenRows(validation), options.CancellationToken);
-        var export = new ExportOptions { Opset = options.Opset, Metadata = Describe(input.Schema, reader.Label) };
+        var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
+        var export = new ExportOptions
+        {
+            Opset = options.Opset,
+            Metadata = Describe(input.Schema, reader.Label),
+            Precision = options.Precision,
+            PrecisionLoss = options.PrecisionLoss,
+        };
+        var loss = CreateLoss(rows, reader.Label);
+        var architecture = options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
+        log.Started(architecture, rows, options.Device);
         var network = NetworkTrainer.Train(
-            options.CreateNetwork((int)rows.Shape.Count, rows.Outputs),
-            CreateLoss(rows, reader.Label),
+            architecture,
+            loss,
             rows,
-            options.ToTrainingOptions(),
+            options.ToTrainingOptions(_seed) with { Progress = log.Epoch, Warning = log.Warning },
             validationRows,
             options.CancellationToken);
-        var exported = NetworkExporter.Export(network, rows.First(FittedNetwork.VerificationRows), export);
-        return CreateTransformer(new FittedNetwork(network, exported, options.FeatureColumnName, options.Device), reader.Label);
+        var fitted = FittedNetwork.Create(network, rows, export, options.FeatureColumnName, options.Device);
+        var transformer = CreateTransformer(fitted, reader.Label);
+        log.Finished(network, fitted.Export, transformer.Scorer.ActualDevice);
+        return transformer;
     }
 
     /// <inheritdoc/>
@@ -100,10 +127,25 @@ public abstract class BatchNormTrainer<TTransformer> : IEstimator<TTransformer>
         return _options.ClassWeights is { } weights ? loss.WithClassWeights(weights.For(Classes(label), rows)) : loss;
     }
 
+    // TrainerInfo has no public constructor; one that is all false is what is true of these trainers.
+    private static TrainerInfo CreateInfo() => (TrainerInfo)RuntimeHelpers.GetUninitializedObject(typeof(TrainerInfo));
+
+    private LabeledRows Read(TrainingRowReader reader, string what, TrainingLog log)
+    {
+        var rows = ReadRows(reader, _options.CancellationToken);
+        log.LeftOut(reader.LeftOut, what);
+        return rows;
+    }
+
     private TrainingRowReader OpenRows(IDataView data)
     {
         var reader = new TrainingRowReader(
-            data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName, _options.Network?.InputShape);
+            data,
+            _options.LabelColumnName,
+            _options.FeatureColumnName,
+            _options.ExampleWeightColumnName,
+            _options.Network?.InputShape,
+            _options.UnusableRows);
         RequireLabelType(reader.Label.Name, reader.Label.Type.RawType, reader.Label.Type is KeyDataViewType, reader.Label.Type.ToString()!);
         return reader;
     }

@@ -11,16 +11,19 @@ internal sealed class TrainingRowReader
     private readonly DataViewSchema.Column _features;
     private readonly DataViewSchema.Column? _weight;
     private readonly SampleShape? _shape;
+    private readonly UnusableRows _unusable;
 
     /// <param name="data">The rows.</param>
     /// <param name="label">The label column.</param>
     /// <param name="features">The column of the features.</param>
     /// <param name="weight">The column of the rows' weights, or null.</param>
     /// <param name="shape">The shape that the features are taken in; null = a plain vector.</param>
-    public TrainingRowReader(IDataView data, string label, string features, string? weight, SampleShape? shape)
+    /// <param name="unusable">What becomes of rows that cannot be used.</param>
+    public TrainingRowReader(IDataView data, string label, string features, string? weight, SampleShape? shape, UnusableRows unusable)
     {
         _data = data;
         _shape = shape;
+        _unusable = unusable;
         Label = Columns.Require(data.Schema, label, "label");
         _features = Columns.RequireFeatures(data.Schema, features);
         if (shape is { } wanted) Columns.RequireShape(_features, wanted);
@@ -37,6 +40,9 @@ internal sealed class TrainingRowReader
 
     /// <summary>The label column.</summary>
     public DataViewSchema.Column Label { get; }
+
+    /// <summary>What the last <see cref="Read"/> left out.</summary>
+    public LeftOutRows LeftOut { get; private set; }
 
     /// <summary>Reads all rows.</summary>
     /// <typeparam name="TLabel">The raw type of the label column.</typeparam>
@@ -58,8 +64,10 @@ internal sealed class TrainingRowReader
         var weights = getWeight is null ? null : new List<float>(capacity);
         VBuffer<float> vector = default;
         TLabel label = default!;
+        float weight = 1;
         var target = new float[outputs];
         float[] row = [];
+        LeftOut = default;
         while (cursor.MoveNext())
         {
             cancellation.ThrowIfCancellationRequested();
@@ -70,38 +78,52 @@ internal sealed class TrainingRowReader
                     $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; every row needs the same number of features.");
             if (row.Length != width) row = new float[width];
             vector.CopyTo(row);
-            RequireFinite(row, cursor.Position);
-            features.AddRange(row);
             getLabel(ref label);
+            getWeight?.Invoke(ref weight);
             Array.Clear(target);
-            if (setTarget(label, target) is { } problem)
-                throw new InvalidDataException($"Row {cursor.Position} has {problem} in the label column '{Label.Name}'.");
+            if ((ProblemWith(row) ?? ProblemWith(setTarget(label, target)) ?? ProblemWith(weight)) is { } problem)
+            {
+                LeaveOut($"Row {cursor.Position} has {problem}");
+                continue;
+            }
+
+            features.AddRange(row);
             targets.AddRange(target);
-            if (weights is not null) weights.Add(ReadWeight(getWeight!, cursor.Position));
+            weights?.Add(weight);
         }
 
-        if (targets.Count == 0) throw new InvalidDataException($"There are no rows to learn from (columns '{Label.Name}' and '{_features.Name}').");
+        var used = targets.Count / outputs;
+        if (used == 0) throw new InvalidDataException(NothingLeft());
+        LeftOut = LeftOut with { Total = LeftOut.Count + used };
         return new LabeledRows(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 
-    private float ReadWeight(ValueGetter<float> getWeight, long position)
+    private void LeaveOut(string reason)
     {
-        float weight = 0;
-        getWeight(ref weight);
-        return float.IsFinite(weight) && weight >= 0
-            ? weight
-            : throw new InvalidDataException($"Row {position} has {weight} in the weight column '{_weight!.Value.Name}'; a weight is a finite number from 0.");
+        if (_unusable == UnusableRows.Fail) throw new InvalidDataException(reason);
+        LeftOut = new LeftOutRows(LeftOut.Count + 1, 0, LeftOut.Count == 0 ? reason : LeftOut.FirstReason);
     }
 
-    private void RequireFinite(float[] row, long position)
+    private string NothingLeft() => LeftOut.Count == 0
+        ? $"There are no rows to learn from (columns '{Label.Name}' and '{_features.Name}')."
+        : $"There are no rows to learn from: all {LeftOut.Count} were left out. The first: {LeftOut.FirstReason}";
+
+    private string? ProblemWith(string? label) => label is null ? null : $"{label} in the label column '{Label.Name}'.";
+
+    private string? ProblemWith(float weight) => float.IsFinite(weight) && weight >= 0
+        ? null
+        : $"{weight} in the weight column '{_weight!.Value.Name}'; a weight is a finite number from 0.";
+
+    private string? ProblemWith(float[] row)
     {
         for (var slot = 0; slot < row.Length; slot++)
         {
             if (float.IsFinite(row[slot])) continue;
             var name = Columns.SlotName(_features, slot);
-            throw new InvalidDataException(
-                $"Row {position} has {row[slot]} in the column '{_features.Name}', slot {slot}{(name is null ? string.Empty : $" ('{name}')")}; " +
-                "features must be finite numbers. Put ReplaceMissingValues in front of the trainer.");
+            return $"{row[slot]} in the column '{_features.Name}', slot {slot}{(name is null ? string.Empty : $" ('{name}')")}; "
+                + "features must be finite numbers. Put ReplaceMissingValues in front of the trainer.";
         }
+
+        return null;
     }
 }

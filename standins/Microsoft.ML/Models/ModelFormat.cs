@@ -16,6 +16,13 @@ namespace Microsoft.ML
         internal void SetSignature(string signature) => _signature = signature;
         internal void SaveModel(ICanSaveModel model, string name) => SaveModel(_archive, model, $"{_folder}{name}/");
 
+        internal void SaveBytes(string name, byte[] bytes)
+        {
+            using var writer = new BinaryWriter(_archive.CreateEntry($"{_folder}{name}", CompressionLevel.Fastest).Open());
+            writer.Write(bytes.Length);
+            writer.Write(bytes);
+        }
+
         internal static void SaveModel(ZipArchive archive, ICanSaveModel model, string folder)
         {
             using var ctx = new ModelSaveContext(archive, folder);
@@ -56,12 +63,14 @@ namespace Microsoft.ML.Models
                 MissingValueReplacingTransformer.Signature => new MissingValueReplacingTransformer(Columns(), SlotMap.ReadAll(reader)),
                 NormalizingTransformer.Signature => new NormalizingTransformer(Columns(), SlotMap.ReadAll(reader)),
                 IndicatorTransformer.Signature => new OneHotEncodingTransformer(new IndicatorTransformer(Columns(), reader.ReadArray(KeyMap.Read))),
-                OnnxTransformer.Signature => OnnxTransformer.Load(context, reader),
+                OnnxTransformer.Signature => OnnxTransformer.Load(context, reader, ReadBytes(new(archive.GetEntry($"{folder}{OnnxTransformer.ModelEntry}").Open()))),
                 TypeConvertingTransformer.Signature => new TypeConvertingTransformer(Columns(), (PrimitiveDataViewType)reader.ReadDataViewType()),
                 ValueToKeyMappingTransformer.Signature => new ValueToKeyMappingTransformer(Columns(), reader.ReadArray(KeyMap.Read)),
                 var unknown => throw new FormatException($"The model names '{unknown}', which this stand-in for ML.NET can't load."),
             };
         }
+
+        private static byte[] ReadBytes(BinaryReader reader) { using (reader) return reader.ReadBytes(reader.ReadInt32()); }
     }
 
     /// <summary>How values, types and schemas are written.</summary>

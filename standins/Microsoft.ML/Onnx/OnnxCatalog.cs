@@ -35,6 +35,12 @@ namespace Microsoft.ML
                 useContext ? catalog.Context.GpuDeviceId : gpuDeviceId, useContext ? catalog.Context.FallbackToCpu : fallbackToCpu));
         }
     }
+
+    public static class OnnxExportExtensions
+    {
+        public static void ConvertToOnnx(this ModelOperationsCatalog catalog, ITransformer transform, IDataView inputData, Stream stream, params string[] outputColumns)
+            => throw new NotSupportedException("this is the stand-in of ML.NET, which has no ONNX converter; build with --packages nuget");
+    }
 }
 
 namespace Microsoft.ML.Transforms.Onnx

@@ -21,9 +21,9 @@ public sealed class OnnxScoringEstimator : TrivialEstimator<OnnxTransformer>
 }
 
 /// <summary>Scores one row at a time with an ONNX model, as the real one does.</summary>
-public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
+public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable, ICanSaveModel
 {
-    internal const string Signature = "OnnxTransform";
+    internal const string Signature = "OnnxTransform", ModelEntry = "OnnxModel";
     private readonly Func<byte[]> _model;
     private readonly InferenceSession _session;
 
@@ -48,20 +48,16 @@ public sealed class OnnxTransformer : RowToRowTransformerBase, IDisposable
     internal Dictionary<string, (int[] Shape, DataViewType Type)> Outputs { get; }
     public void Dispose() => _session.Dispose();
 
-    internal static OnnxTransformer Load(MLContext context, BinaryReader reader)
-    {
-        var (outputs, inputs, bytes) = (reader.ReadStrings(), reader.ReadStrings(), reader.ReadBytes(reader.ReadInt32()));
-        return new OnnxTransformer(context, () => bytes, outputs, inputs, context.GpuDeviceId, context.FallbackToCpu);
-    }
+    internal static OnnxTransformer Load(MLContext context, BinaryReader reader, byte[] model)
+        => new(context, () => model, reader.ReadStrings(), reader.ReadStrings(), context.GpuDeviceId, context.FallbackToCpu);
 
     private protected override void Write(BinaryWriter writer)
     {
         writer.WriteStrings(Outputs.Keys);
         writer.WriteStrings(Inputs.Keys);
-        var bytes = _model();
-        writer.Write(bytes.Length);
-        writer.Write(bytes);
     }
+
+    void ICanSaveModel.Save(ModelSaveContext ctx) { ctx.SetSignature(Signature); Write(ctx.Writer); ctx.SaveBytes(ModelEntry, _model()); }
 
     private protected override RowMapper Bind(DataViewSchema inputSchema)
     {

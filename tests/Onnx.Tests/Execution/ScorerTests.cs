@@ -58,6 +58,27 @@ public sealed class ScorerTests
     }
 
     [Fact]
+    public void Score_DeviceWithAMemoryOfItsOwn_SeesEveryRow()
+    {
+        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { CopyInputs = true, BatchSize = 4, Threads = 1 });
+        var result = new float[4];
+        for (var i = 0; i < 3; i++)
+        {
+            scorer.Score([i, 1, 0], result);
+            Assert.Equal([i + 2f, 2f * i, 2f, 0f], result);
+        }
+
+        var rows = new float[15];
+        var results = new float[20];
+        for (var i = 0; i < 3; i++)
+        {
+            rows.AsSpan().Fill(i);
+            scorer.ScoreBatch(rows, 5, results);
+            Assert.Equal([.. Enumerable.Repeat(6f * i, 5), .. Enumerable.Repeat(2f * i, 15)], results);
+        }
+    }
+
+    [Fact]
     public void Score_AfterTheFirstCalls_AllocatesNothing()
     {
         using var scorer = Scorer.Load(SumAndTwice());
@@ -96,6 +117,28 @@ public sealed class ScorerTests
         });
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Load_FromAFileThatGoesAway_ScoresOnAllSessions(int? sessions)
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid()}.onnx");
+        ModelFile.Write(SumAndTwice(), path);
+        using var scorer = Scorer.Load(path, new ScorerSettings { Sessions = sessions });
+        File.Delete(path);
+        using var first = scorer.Begin(1);
+        using var second = scorer.Begin(1);
+        using var third = scorer.Begin(1);
+        first.Input(0).Fill(1);
+        second.Input(0).Fill(2);
+        third.Input(0).Fill(3);
+        third.Run();
+        second.Run();
+        first.Run();
+        Assert.Equal([6f, 12f, 18f], [first.Output("sum")[0], second.Output("sum")[0], third.Output("sum")[0]]);
+    }
+
     [Fact]
     public void Score_WrongLengths_SaysBoth()
     {
@@ -106,15 +149,35 @@ public sealed class ScorerTests
         Assert.Contains("need room for 4 numbers", result.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Load_ModelWithTwoInputs_SaysWhatWasExpected()
+    [Theory]
+    [InlineData(DataType.Double, "N", 2)]
+    [InlineData(DataType.Float, "N", "M")]
+    public void Load_InputsThatHoldNoRows_SaysWhatWasExpected(DataType type, string rows, object columns)
     {
-        var nodes = new GraphBuilder("two inputs");
-        var sum = nodes.Node("Add", [nodes.Input("a", DataType.Float, "N", 2), nodes.Input("b", DataType.Float, "N", 2)]);
-        nodes.Output("sum", sum, DataType.Float, "N", 2);
+        var nodes = new GraphBuilder("no rows");
+        var width = columns is int size ? size : (Dimension)(string)columns;
+        nodes.Output("y", nodes.Node("Neg", [nodes.Input("a", type, rows, width)]), type, rows, width);
         var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(nodes.Build()));
-        Assert.Contains("a: Float[N, 2]; b: Float[N, 2]", exception.Message, StringComparison.Ordinal);
+        Assert.Contains($"inputs are a: {type}[N, {columns}]", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("float32", exception.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Load_ModelThatFailsOnEveryRow_IsAnInvalidModel()
+    {
+        var nodes = new GraphBuilder("reshape to nowhere");
+        var shape = nodes.Initializer(TensorData.Create("shape", [7L], 1));
+        nodes.Output("y", nodes.Node("Reshape", [nodes.Input("x", DataType.Float, "N", 2), shape]), DataType.Float, "M");
+        var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(nodes.Build()));
+        Assert.Contains("does not score a row of zeros", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("this is no model")]
+    public void Load_BytesThatAreNoModel_IsAnInvalidModel(string text) =>
+        Assert.DoesNotContain('\n', Assert.Throws<InvalidModelException>(() => Scorer.Load(System.Text.Encoding.ASCII.GetBytes(text))).Message);
 
     [Fact]
     public void Load_NoSuchOutput_ListsTheOutputs()
@@ -124,10 +187,81 @@ public sealed class ScorerTests
     }
 
     [Fact]
+    public void ScoreBatch_SizesThatChange_GiveTheSameAsRowByRow()
+    {
+        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { BatchSize = 256, Outputs = ["sum"] });
+        var random = new Random(1);
+        var rows = Enumerable.Range(0, 1000 * 3).Select(_ => random.NextSingle()).ToArray();
+        var expected = new float[1000];
+        for (var row = 0; row < 1000; row++) scorer.Score(rows.AsSpan(row * 3, 3), expected.AsSpan(row, 1));
+        foreach (var count in (int[])[1, 15, 16, 17, 18, 31, 32, 33, 33, 33, 34, 100, 255, 256, 257, 255, 255, 600, 999, 999, 999, 1000, 2, 2, 2])
+        {
+            var actual = new float[count + 1];
+            actual[count] = -1;
+            scorer.ScoreBatch(rows.AsSpan(0, count * 3), count, actual);
+            for (var row = 0; row < count; row++) Assert.Equal(expected[row], actual[row], 1e-5f);
+            Assert.Equal(-1, actual[count]);
+        }
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(2000)]
+    [InlineData(3000)]
+    public void ScoreBatch_SameMemoryAgain_ReadsWhatIsInItNow(int count)
+    {
+        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { BatchSize = 2000 });
+        var rows = GC.AllocateArray<float>(count * 3, pinned: true);
+        var result = GC.AllocateArray<float>(count * 4, pinned: true);
+        for (var call = 0; call < 5; call++)
+        {
+            for (var i = 0; i < rows.Length; i++) rows[i] = i + (100 * call);
+            scorer.ScoreBatch(rows, count, result);
+            for (var row = 0; row < count; row++)
+            {
+                Assert.Equal(rows[3 * row] + (2 * rows[(3 * row) + 1]) + (3 * rows[(3 * row) + 2]), result[row]);
+                for (var i = 0; i < 3; i++) Assert.Equal(2 * rows[(3 * row) + i], result[count + (3 * row) + i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Score_ModelOfAFixedBatch_FillsUpWhatIsMissing()
+    {
+        var nodes = new GraphBuilder("four at a time");
+        nodes.Output("y", nodes.Node("Neg", [nodes.Input("x", DataType.Float, 4, 2)]), DataType.Float, 4, 2);
+        using var scorer = Scorer.Load(nodes.Build());
+        Assert.Equal((4, 2), (scorer.BatchSize, scorer.RowLength));
+        var one = new float[2];
+        scorer.Score([1, 2], one);
+        Assert.Equal([-1f, -2f], one);
+        foreach (var count in (int[])[3, 4, 8, 10])
+        {
+            var rows = Enumerable.Range(0, count * 2).Select(i => (float)i).ToArray();
+            var result = new float[count * 2];
+            for (var call = 0; call < 3; call++) scorer.ScoreBatch(rows, count, result);
+            Assert.Equal(rows.Select(value => -value), result);
+        }
+    }
+
+    [Fact]
+    public void BatchSize_LongRows_IsLowered()
+    {
+        var nodes = new GraphBuilder("images");
+        nodes.Output("y", nodes.Node("GlobalAveragePool", [nodes.Input("x", DataType.Float, "N", 3, 512, 512)]), DataType.Float, "N", 3, 1, 1);
+        using var scorer = Scorer.Load(nodes.Build());
+        Assert.Equal(16, scorer.BatchSize);
+        Assert.Equal([3L, 512, 512], scorer.RowShape);
+    }
+
+    [Fact]
     public void Score_AfterDispose_Throws()
     {
         var scorer = Scorer.Load(SumAndTwice());
         scorer.Dispose();
+        scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.Score([1, 2, 3], new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => scorer.ScoreBatch([1, 2, 3], 1, new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Begin(1));
     }
 }

@@ -33,8 +33,8 @@ internal sealed class RandomGraph
 
     private void Step(uint code)
     {
-        var operation = code % 18;
-        var choice = code / 18;
+        var operation = code % 19;
+        var choice = code / 19;
         // Mostly the newest value, so that chains grow; sometimes an older one, so that values are read twice.
         var (x, shape) = _values[choice % 3 != 0 ? _values.Count - 1 : (int)(choice / 3 % (uint)_values.Count)];
         var (channels, image) = ((int)shape[1], shape.Length == 4);
@@ -81,6 +81,9 @@ internal sealed class RandomGraph
                 break;
             case 16 when image && shape[2] > 1 && shape[3] > 1:
                 Add(_case.Graph.Node("Pad", [x, _case.Graph.Integers(0, 0, 1, 1, 0, 0, 1, 0)], ("mode", choice % 2 == 0 ? "reflect" : "constant")), x, [shape[0], shape[1], shape[2] + 2, shape[3] + 1]);
+                break;
+            case 18:
+                Add(_case.Graph.Node(choice % 2 == 0 ? "Max" : "Min", [x, _case.Weight("k", Along(shape, choice))]), x, shape);
                 break;
             default:
                 Add(_case.Graph.Node("Tanh", [x]), x, shape);

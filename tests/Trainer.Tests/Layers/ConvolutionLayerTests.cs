@@ -28,6 +28,62 @@ public class ConvolutionLayerTests
         minimumAxes: 2,
         minimumSize: 2);
 
+    /// <summary>
+    /// Kernel, stride, padding, input and output channels, positions. With 8 channels and more the products are laid out channels last, with some
+    /// differences by the number of channels and positions: more than 64 channels, more outputs than twice the positions, large windows.
+    /// </summary>
+    public static TheoryData<int, int, int, int, int, long[]> ManyChannels => new()
+    {
+        { 3, 1, 1, 8, 6, [6, 5] },
+        { 3, 1, 0, 8, 6, [6, 5] },
+        { 3, 2, 1, 9, 6, [7, 6] },
+        { 2, 2, 0, 8, 4, [5, 4] },
+        { 5, 1, 2, 16, 4, [6, 7] },
+        { 3, 3, 4, 8, 4, [5, 5] },
+        { 1, 2, 0, 8, 8, [5, 5] },
+        { 1, 1, 0, 8, 8, [5, 5] },
+        { 3, 2, 1, 8, 6, [9] },
+        { 3, 1, 1, 72, 40, [3, 3] },
+        { 3, 1, 1, 16, 4, [32, 32] },
+    };
+
+    // Σ y·dy is linear in x and in the weights, so its derivative in a direction is the same sum with that direction in their place.
+    [Theory]
+    [MemberData(nameof(ManyChannels))]
+    public void Train_ManyChannels_AgreesWithTheEquationsInRandomDirections(int kernel, int stride, int padding, int channels, int outputs, long[] positions)
+    {
+        const int Rows = 3;
+        var input = new SampleShape([channels, .. positions]);
+        var layer = new ConvolutionLayer(outputs, [.. positions.Select(_ => kernel)]) { Stride = stride, Padding = padding };
+        using var probe = new LayerProbe(layer, input);
+        var random = new Random(kernel + outputs);
+        var x = GradientCheck.Values(random, Rows * (int)input.Count);
+        var dy = GradientCheck.Values(random, Rows * (int)probe.Output.Count);
+        var parameters = probe.Parameters.ToDictionary(parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));
+        var (weight, bias) = (parameters["conv1.weight"], parameters["conv1.bias"]);
+
+        var actual = probe.Train(Rows, x, dy, parameters);
+
+        GradientCheck.Close("y", Convolve(x, weight, bias), actual["y"], 1e-5);
+        for (var direction = 0; direction < 8; direction++)
+        {
+            var (u, v, w) = (GradientCheck.Values(random, x.Length), GradientCheck.Values(random, weight.Length), GradientCheck.Values(random, bias.Length));
+            Same("dx", Dot(Convolve(u, weight, new float[outputs]), dy), Dot(Exact(actual["dx"]), u));
+            Same("dWeight", Dot(Convolve(x, v, new float[outputs]), dy), Dot(Exact(actual["d.conv1.weight"]), v));
+            Same("dBias", Dot(Convolve(new float[x.Length], weight, w), dy), Dot(Exact(actual["d.conv1.bias"]), w));
+        }
+
+        double[] Convolve(float[] values, float[] weights, float[] biases) => ConvolutionEquations.Convolve(
+            Exact(values), input, probe.Output, layer, new Dictionary<string, double[]> { ["weight"] = Exact(weights), ["bias"] = Exact(biases) });
+
+        static double[] Exact(float[] values) => Array.ConvertAll(values, value => (double)value);
+
+        static double Dot(IEnumerable<double> a, float[] b) => a.Zip(b, (left, right) => left * right).Sum();
+
+        static void Same(string what, double expected, double actual) =>
+            Assert.True(Math.Abs(expected - actual) <= 1e-4 * Math.Max(10, Math.Abs(expected)), $"{what}: {actual:R}, expected {expected:R}");
+    }
+
     [Fact]
     public void Parameters_BeforeBatchNorm_HaveNoBias()
     {

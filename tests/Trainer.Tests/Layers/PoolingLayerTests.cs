@@ -16,6 +16,30 @@ public class PoolingLayerTests
     }
 
     [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void MaxPool_WindowsThatTile_AgreesWithFiniteDifferences(int size) => RandomShapes.ForAll(
+        test =>
+        {
+            var shape = new SampleShape([test.Shape.Channels, .. test.Shape.Sizes.Skip(1).Select(length => length * size)]);
+            var layer = new MaxPoolLayer(size);
+            GradientCheck.Holds(
+                layer, shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(x, shape, layer.OutputShape(shape), size, size, 0, largest: true));
+        },
+        minimumAxes: 1);
+
+    [Fact]
+    public void MaxPool_EqualValuesInAWindow_ShareItsGradientEvenly()
+    {
+        using var probe = new LayerProbe(new MaxPoolLayer(2), new SampleShape(1, 2, 4));
+
+        var outputs = probe.Train(1, [3, 3, 0, 0, 1, 3, 0, 0], [6, 8], new Dictionary<string, float[]>());
+
+        Assert.Equal([3, 0], outputs["y"]);
+        GradientCheck.Close("dx", [2, 2, 2, 2, 0, 2, 2, 2], outputs["dx"], 1e-6);
+    }
+
+    [Theory]
     [MemberData(nameof(Windows))]
     public void AveragePool_RandomShapes_AgreesWithFiniteDifferences(int size, int stride, int padding)
     {

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests;
@@ -167,5 +168,41 @@ public sealed class BatchNormBinaryTrainerTests
         Assert.Equal("binary", metadata["mlnetbn.task"]);
         Assert.Equal("300", metadata["mlnetbn.verifiedRows"]);
         Assert.Equal("exponential, PyTorch momentum 0.1", metadata["mlnetbn.statistics"]);
+    }
+
+    [Theory]
+    [InlineData(ModelPrecision.Float16)]
+    [InlineData(ModelPrecision.Int8)]
+    public void Fit_FewerBits_ScoresAndSavesWithThem(ModelPrecision precision)
+    {
+        var rows = Moons.Create(400);
+        var data = _ml.Data.LoadFromEnumerable(rows);
+        var options = Quick with { HiddenLayers = [48, 40], Precision = precision };
+        using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
+        Assert.Equal(PrecisionNames.NameOf(precision), model.Scorer.Metadata["mlnetbn.precision"]);
+        Assert.InRange(model.Export.Reduced!.Check.Comparison!.LargestRelative, 1e-7, 0.1);
+        Assert.True(_ml.BinaryClassification.Evaluate(model.Transform(data)).Accuracy > 0.95);
+
+        // A row by itself, a row among others, and a row in the saved model are the same.
+        var batch = _ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(data), reuseRowObject: false).ToArray();
+        using var stream = new MemoryStream();
+        _ml.Model.Save(model, data.Schema, stream);
+        stream.Position = 0;
+        var loaded = _ml.Model.Load(stream, out _);
+        var saved = _ml.Data.CreateEnumerable<BinaryPrediction>(loaded.Transform(data), reuseRowObject: false).ToArray();
+        using var engine = _ml.Model.CreatePredictionEngine<Moons.Row, BinaryPrediction>(model);
+        for (var row = 0; row < rows.Length; row++)
+        {
+            Assert.Equal(batch[row].Score, engine.Predict(rows[row]).Score, 1e-4f);
+            Assert.Equal(batch[row].Score, saved[row].Score, 1e-4f);
+        }
+    }
+
+    [Fact]
+    public void Fit_NothingToReduce_SaysWhy()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Moons.Create(300));
+        var trainer = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { HiddenLayers = [8], Precision = ModelPrecision.Int8 });
+        Assert.Contains("Nothing in the model can be int8", Assert.Throws<NotSupportedException>(() => trainer.Fit(data)).Message, StringComparison.Ordinal);
     }
 }

@@ -5,7 +5,8 @@ namespace MlNetBatchNorm.Onnx.Folding.Rules;
 
 /// <summary>
 /// s·(a + b) + t = (s·a + t) + s·b: every branch takes the scale, one of them the shift. A constant branch takes in whatever it gets, so behind
-/// "MatMul, Add" the matrix is scaled and the Add takes the rest.
+/// "MatMul, Add" the matrix is scaled and the Add takes the rest. In front of a constant summand, s·x + t + c = s·(x + (t + c)/s): the summand
+/// takes the shift, and the scale goes on. What is near zero before the scale stays near zero, so no digits are lost.
 /// </summary>
 internal sealed class AddRule : FoldRule
 {
@@ -26,31 +27,34 @@ internal sealed class AddRule : FoldRule
             var part = input == takesShift ? map : map.WithoutShift();
             if (node.OpType == "Sub" && input == 1 && input == takesShift)
                 part = part with { Shift = Array.ConvertAll(part.Shift, value => -value) };
-            var verdict = constants.Contains(input) ? MapConstant(node, input, part, rank, plan) : MapBranch(node, input, part, rank, plan);
+            var verdict = Branch.Map(node, input, part, rank, plan);
             if (!verdict.IsYes) return verdict;
         }
 
         return Verdict.Yes;
     }
 
-    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan) =>
-        Verdict.No($"{node.Describe()} adds something to it that is not scaled");
-
-    private static Verdict MapConstant(NodeProto node, int input, ChannelMap map, int rank, FoldPlan plan)
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
     {
-        var constant = plan.Constant(node, input).Tensor!;
-        if (!Broadcasting.Fits(map, constant, rank)) return WrongCount(node, map, constant.Count);
-        plan.SetConstant(node, input, Broadcasting.Apply(map, constant, rank));
-        return Verdict.Yes;
-    }
+        if (ConstantArithmetic.Read(node, plan, out var data) is not { } own || data != input || plan.Graph.Opset < 7)
+            return Verdict.No($"{node.Describe()} adds something to it that is not scaled");
+        if (!own.IsUniform && !map.IsUniform && (own.Axis != map.Axis || own.Count != map.Count)) return WrongCount(node, map, own.Count);
+        var (axis, count) = own.IsUniform ? (map.Axis, map.Count) : (own.Axis, own.Count);
+        var (summand, rest) = (new double[count], new double[count]);
+        for (var i = 0; i < count; i++)
+        {
+            // The node gives a·x + b with a = ±1. A channel that is scaled by 0 has nothing to divide by: its constant goes on as a shift.
+            var total = (own.ScaleAt(i) * map.ShiftAt(i)) + own.ShiftAt(i);
+            if (map.ScaleAt(i) == 0) rest[i] = total;
+            else summand[i] = total / map.ScaleAt(i);
+        }
 
-    // A branch that is broadcast along the channels has no channels of its own to scale.
-    private static Verdict MapBranch(NodeProto node, int input, ChannelMap map, int rank, FoldPlan plan)
-    {
-        if (map.IsUniform && !map.HasShift) return plan.Behind(node, input, map);
-        var shape = plan.Graph.Shape(node.Input[input]);
-        if (shape?.Rank != rank || (!map.IsUniform && shape[map.Axis].Size != map.Count))
-            return Verdict.No($"'{node.Input[input]}' of shape {shape?.ToString() ?? "that is not known"} is broadcast by {node.Describe()}, or may be");
-        return plan.Behind(node, input, map);
+        var operand = 1 - input;
+        var type = plan.Constant(node, operand).Tensor!.Type;
+        var values = node.OpType == "Sub" && operand == 1 ? Array.ConvertAll(summand, value => -value) : summand;
+        var onward = new ChannelMap(axis, map.Scales(count), rest);
+        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+        plan.SetConstant(node, operand, RealTensor.Of(type, values, Broadcasting.OnAxis(onward, rank)));
+        return plan.InFront(node.Output[0], onward);
     }
 }

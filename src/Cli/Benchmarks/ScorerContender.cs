@@ -1,0 +1,30 @@
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Cli.Benchmarks;
+
+/// <summary>Our <see cref="Scorer"/>, as it comes.</summary>
+internal sealed class ScorerContender : Contender
+{
+    private readonly Scorer _scorer;
+    private readonly float[] _rows;
+    private readonly float[] _results;
+    private readonly int _count;
+
+    public ScorerContender(ModelProto model, int count)
+    {
+        _scorer = Scorer.Load(model.ToByteArray());
+        _count = count;
+        _rows = BenchmarkNetwork.RandomRows(count * _scorer.RowLength);
+        _results = new float[count * _scorer.ResultLength];
+    }
+
+    public override void Run()
+    {
+        if (_count == 1) _scorer.Score(_rows, _results);
+        else _scorer.ScoreBatch(_rows, _count, _results);
+    }
+
+    protected override void Dispose(bool disposing) => _scorer.Dispose();
+}

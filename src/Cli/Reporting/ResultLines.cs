@@ -1,0 +1,61 @@
+using System.Globalization;
+using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
+
+namespace MlNetBatchNorm.Cli.Reporting;
+
+/// <summary>The last lines of a training, on stdout.</summary>
+internal static class ResultLines
+{
+    /// <param name="network">The network.</param>
+    /// <param name="export">The same as ONNX.</param>
+    /// <param name="testMetrics">The figures of the written model on the test rows.</param>
+    /// <param name="float32Metrics">Those that it has with float32 weights; only looked at where it has fewer bits.</param>
+    /// <param name="singleRow">What one prediction takes.</param>
+    /// <param name="files">What was written.</param>
+    public static void Show(
+        TrainedNetwork network,
+        ExportedNetwork export,
+        IReadOnlyDictionary<string, double> testMetrics,
+        IReadOnlyDictionary<string, double> float32Metrics,
+        TimeSpan singleRow,
+        IReadOnlyList<string> files)
+    {
+        var best = network.Best;
+        var verification = export.Verification;
+        Line("best epoch", $"{best.Epoch} of {network.History.Count}, on {network.Device}");
+        foreach (var (name, value) in testMetrics) Line($"test {Figure.Name(name)}", Figure.Value(name, value));
+        Line("batch norms", $"{BatchNormCount.Of(export.Unfolded)} before folding, {BatchNormCount.Of(export.Folded)} after");
+        Line("folded - unfolded", string.Create(
+            CultureInfo.InvariantCulture,
+            $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
+        if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics);
+        Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
+        Line("written", string.Join(", ", files));
+    }
+
+    /// <summary>What became of the whole pipeline.</summary>
+    public static void Show(PipelineExport pipeline)
+    {
+        Line("whole pipeline", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{pipeline.Inputs.Count} columns in, {string.Join(", ", pipeline.Outputs.Select(output => output.Name))} out, {pipeline.Nodes} nodes"));
+        Line("pipeline - ML.NET", string.Create(
+            CultureInfo.InvariantCulture,
+            $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
+        Line("written", pipeline.Path);
+    }
+
+    private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics)
+    {
+        var (result, comparison) = (reduced.Check.Result, reduced.Check.Comparison!);
+        Line("precision", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
+        foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
+        Line("test with float32", string.Join(", ", float32Metrics.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")));
+    }
+
+    private static void Line(string name, string value) => Console.WriteLine($"{name,-20} {value}");
+}

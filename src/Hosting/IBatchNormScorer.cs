@@ -1,0 +1,36 @@
+namespace MlNetBatchNorm.Hosting;
+
+/// <summary>
+/// Scores rows with the model that is loaded at the time. Safe for many threads; once warm, a call allocates nothing. When the model's file is
+/// replaced, calls that have begun end on the old model and later ones run on the new one: none waits and none fails.
+/// </summary>
+public interface IBatchNormScorer
+{
+    /// <summary>The model that the next call will run on. Its row length, outputs and result length stay the same for the life of the service.</summary>
+    ScorerModel Model { get; }
+
+    /// <summary>Why the newest file or options were not taken; null when they were.</summary>
+    ReloadFailure? LastReloadFailure { get; }
+
+    /// <summary>Scores one row.</summary>
+    /// <param name="row"><see cref="ScorerModel.RowLength"/> numbers.</param>
+    /// <param name="result">Room for <see cref="ScorerModel.ResultLength"/> numbers: the outputs one behind the other.</param>
+    /// <returns>The model that gave the answer, whose labels therefore belong to it.</returns>
+    /// <exception cref="ArgumentException">The lengths are not those.</exception>
+    /// <exception cref="Onnx.Execution.ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The service has ended.</exception>
+    ScorerModel Score(ReadOnlySpan<float> row, Span<float> result);
+
+    /// <summary>Scores many rows, all of them with the same model.</summary>
+    /// <param name="rows">The rows one behind the other, <paramref name="count"/> × <see cref="ScorerModel.RowLength"/> numbers.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="result">
+    /// Room for <paramref name="count"/> × <see cref="ScorerModel.ResultLength"/> numbers: first the first output of every row, then the second
+    /// of every row, and so on.
+    /// </param>
+    /// <returns>The model that gave the answers.</returns>
+    /// <exception cref="ArgumentException">The lengths are not those.</exception>
+    /// <exception cref="Onnx.Execution.ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The service has ended.</exception>
+    ScorerModel ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result);
+}

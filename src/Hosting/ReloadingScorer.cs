@@ -1,0 +1,211 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Hosting;
+
+/// <summary>
+/// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old model,
+/// tried with one row, and put in its place.
+/// </summary>
+internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
+{
+    private readonly string _name;
+    private readonly IOptionsMonitor<BatchNormScorerOptions> _options;
+    private readonly TimeProvider _time;
+    private readonly ScorerMetrics _metrics;
+    private readonly ILogger _logger;
+    private readonly TimeSpan _interval;
+    private readonly ITimer? _timer;
+    private readonly Lock _reloading = new();
+
+    private volatile LoadedModel _current;
+    private volatile ReloadFailure? _failure;
+    private volatile bool _disposed;
+
+    // Only for the one who holds the lock: what was loaded last, refused last, and seen at the last look.
+    private ModelSource _loaded;
+    private ModelSource? _refused;
+    private ModelSource? _seen;
+
+    public ReloadingScorer(
+        string name, IOptionsMonitor<BatchNormScorerOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IBatchNormScorer> logger)
+    {
+        _name = name;
+        _options = options;
+        _time = time;
+        _metrics = metrics;
+        _logger = logger;
+        var initial = options.Get(name);
+        _loaded = ModelSource.Of(initial);
+        _current = Load(initial, generation: 1);
+        Tell(_current.Model);
+        _interval = initial.ReloadInterval;
+        if (_interval == TimeSpan.Zero) return;
+        _timer = time.CreateTimer(_ => LookAgain(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Change(_interval, Timeout.InfiniteTimeSpan);
+    }
+
+    public ScorerModel Model => _current.Model;
+
+    public ReloadFailure? LastReloadFailure => _failure;
+
+    public ScorerModel Score(ReadOnlySpan<float> row, Span<float> result)
+    {
+        var begun = _metrics.Begin();
+        var model = Enter();
+        try
+        {
+            model.Scorer.Score(row, result);
+            _metrics.End(begun, 1);
+            return model.Model;
+        }
+        catch (Exception exception) when (_metrics.Fail(begun, exception))
+        {
+            throw;
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    public ScorerModel ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
+    {
+        var begun = _metrics.Begin();
+        var model = Enter();
+        try
+        {
+            model.Scorer.ScoreBatch(rows, count, result);
+            _metrics.End(begun, count);
+            return model.Model;
+        }
+        catch (Exception exception) when (_metrics.Fail(begun, exception))
+        {
+            throw;
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    /// <summary>Looks at the file and the options, and takes what is new once it looks the same as the time before.</summary>
+    public void Look()
+    {
+        lock (_reloading)
+        {
+            if (_disposed) return;
+            try
+            {
+                Take(_options.Get(_name));
+            }
+            catch (Exception exception)
+            {
+                Refuse(exception);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_reloading)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _timer?.Dispose();
+            _metrics.Dispose();
+            // Calls that have begun end in peace; the last one disposes of the model.
+            _current.Leave();
+        }
+    }
+
+    private void LookAgain()
+    {
+        Look();
+        _timer!.Change(_interval, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Take(BatchNormScorerOptions options)
+    {
+        var source = ModelSource.Of(options);
+        var settled = source == _seen;
+        _seen = source;
+        if (source == _loaded) _failure = null;
+        if (source == _loaded || source == _refused || !settled) return;
+        LoadedModel next;
+        try
+        {
+            next = Load(options, _current.Model.Generation + 1);
+        }
+        catch (Exception exception) when (exception is not IOException)
+        {
+            // It will not get better by being tried again. (A file that is missing or locked may.)
+            _refused = source;
+            throw;
+        }
+
+        // Written to while it was read: what was read may be half of one and half of the other.
+        if (ModelSource.Of(options) != source)
+        {
+            next.Leave();
+            return;
+        }
+
+        if (!next.Model.HasTheShapesOf(_current.Model))
+        {
+            _refused = source;
+            next.Leave();
+            throw new InvalidModelException(
+                $"'{next.Model.Path}' has other shapes ({next.Model.DescribeShapes()}) than the model in use ({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
+        }
+
+        var old = _current;
+        _current = next;
+        old.Leave();
+        _loaded = source;
+        _refused = null;
+        _failure = null;
+        _metrics.Reload(taken: true);
+        Tell(next.Model);
+    }
+
+    private void Tell(ScorerModel model) => _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
+
+    private void Refuse(Exception exception)
+    {
+        var known = _failure?.Message == exception.Message;
+        _failure = new ReloadFailure(_time.GetUtcNow(), exception.Message);
+        if (known) return;
+        _metrics.Reload(taken: false);
+        // Where the message says it all, a stack trace would only frighten.
+        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or OptionsValidationException or IOException or UnauthorizedAccessException;
+        _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
+    }
+
+    private LoadedModel Load(BatchNormScorerOptions options, int generation)
+    {
+        var scorer = Scorer.Load(options.ModelPath, options.ToSettings());
+        try
+        {
+            return new LoadedModel(scorer, ScorerModel.Of(scorer, options.ModelPath, generation, _time.GetUtcNow()));
+        }
+        catch
+        {
+            scorer.Dispose();
+            throw;
+        }
+    }
+
+    private LoadedModel Enter()
+    {
+        while (true)
+        {
+            var current = _current;
+            if (current.TryEnter()) return current;
+            // Replaced in this very moment, or the end.
+            ObjectDisposedException.ThrowIf(_disposed, typeof(IBatchNormScorer));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace MlNetBatchNorm.Hosting;
+
+/// <summary>What one scorer reports: calls and their durations, rows, reloads. Costs a comparison while nobody listens.</summary>
+internal sealed class ScorerMetrics : IDisposable
+{
+    private readonly Meter? _own;
+    private readonly Histogram<double> _duration;
+    private readonly Counter<long> _rows;
+    private readonly Counter<long> _reloads;
+    private readonly KeyValuePair<string, object?> _scorer;
+
+    /// <summary>Creates the instruments.</summary>
+    /// <param name="name">The name of the scorer; empty for the one without a name.</param>
+    /// <param name="factory">The host's meters, if it has any.</param>
+    public ScorerMetrics(string name, IMeterFactory? factory)
+    {
+        var meter = factory?.Create(BatchNormScorerMeter.Name) ?? (_own = new Meter(BatchNormScorerMeter.Name));
+        _duration = meter.CreateHistogram<double>(BatchNormScorerMeter.Duration, "s", "How long calls took.");
+        _rows = meter.CreateCounter<long>(BatchNormScorerMeter.Rows, "{row}", "Rows scored.");
+        _reloads = meter.CreateCounter<long>(BatchNormScorerMeter.Reloads, "{reload}", "Changed files and options, taken or refused.");
+        _scorer = new("scorer", name.Length == 0 ? "default" : name);
+    }
+
+    public long Begin() => _duration.Enabled ? Stopwatch.GetTimestamp() : 0;
+
+    public void End(long begun, int rows)
+    {
+        if (begun != 0) _duration.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds, _scorer);
+        _rows.Add(rows, _scorer);
+    }
+
+    /// <summary>Counts a call that failed. For a filter: never catches.</summary>
+    public bool Fail(long begun, Exception exception)
+    {
+        if (begun != 0) _duration.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds, _scorer, new("error.type", exception.GetType().FullName));
+        return false;
+    }
+
+    public void Reload(bool taken) => _reloads.Add(1, _scorer, new("outcome", taken ? "taken" : "refused"));
+
+    public void Dispose() => _own?.Dispose();
+}

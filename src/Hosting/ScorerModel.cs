@@ -1,0 +1,88 @@
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Hosting;
+
+/// <summary>What is known of a loaded model.</summary>
+public sealed record ScorerModel
+{
+    /// <summary>The file that it came from, as a full path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>1 for the model that the service started with, one more with each reload.</summary>
+    public required int Generation { get; init; }
+
+    /// <summary>When it was loaded.</summary>
+    public required DateTimeOffset LoadedAt { get; init; }
+
+    /// <summary>The device that it runs on.</summary>
+    public required Device Device { get; init; }
+
+    /// <summary>The numbers in one row.</summary>
+    public required int RowLength { get; init; }
+
+    /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
+    public required int ResultLength { get; init; }
+
+    /// <summary>The outputs, in the order of the result.</summary>
+    public required IReadOnlyList<TensorInfo> Outputs { get; init; }
+
+    /// <summary>The metadata in the file; see <see cref="ModelMetadata"/>.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The names of the features, in the order of a row; empty if the file does not say.</summary>
+    public IReadOnlyList<string> FeatureNames { get; init; } = [];
+
+    /// <summary>The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.</summary>
+    public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>The part of a result that belongs to one output. Allocates nothing.</summary>
+    /// <param name="output">The name of the output.</param>
+    /// <param name="result">What <see cref="IBatchNormScorer.Score"/> or <see cref="IBatchNormScorer.ScoreBatch"/> filled.</param>
+    /// <param name="count">The number of rows scored.</param>
+    /// <returns>The output's numbers for the first row, then for the second, and so on.</returns>
+    /// <exception cref="ArgumentException">There is no such output, or the result is shorter than that.</exception>
+    public ReadOnlySpan<float> Read(string output, ReadOnlySpan<float> result, int count = 1)
+    {
+        if (count < 0 || result.Length < count * ResultLength)
+            throw new ArgumentException($"The results of {count} row(s) are {count * ResultLength} numbers, but {result.Length} were given.", nameof(result));
+        var start = 0;
+        for (var i = 0; i < Outputs.Count; i++)
+        {
+            var length = count;
+            for (var axis = 1; axis < Outputs[i].Shape.Count; axis++) length *= (int)Outputs[i].Shape[axis].Size!.Value;
+            if (Outputs[i].Name == output) return result.Slice(start, length);
+            start += length;
+        }
+
+        throw new ArgumentException($"There is no output '{output}'; the outputs are {string.Join(", ", Outputs.Select(one => one.Name))}.", nameof(output));
+    }
+
+    internal static ScorerModel Of(Scorer scorer, string path, int generation, DateTimeOffset loadedAt)
+    {
+        var metadata = new Dictionary<string, string>(scorer.Metadata, StringComparer.Ordinal);
+        return new ScorerModel
+        {
+            Path = path,
+            Generation = generation,
+            LoadedAt = loadedAt,
+            Device = scorer.ActualDevice,
+            RowLength = scorer.RowLength,
+            ResultLength = scorer.ResultLength,
+            Outputs = scorer.Outputs,
+            Metadata = metadata,
+            FeatureNames = List(ModelMetadata.FeatureNames),
+            Labels = List(ModelMetadata.Labels),
+        };
+
+        string[] List(string key) => metadata.TryGetValue(key, out var json) ? TextList.FromJson(json) : [];
+    }
+
+    /// <summary>Whether callers that prepared their rows and results for this model can use the other without noticing.</summary>
+    internal bool HasTheShapesOf(ScorerModel other) =>
+        RowLength == other.RowLength && Outputs.Select(Shape).SequenceEqual(other.Outputs.Select(Shape));
+
+    internal string DescribeShapes() => $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
+
+    private static (string Name, string Row) Shape(TensorInfo output) => (output.Name, string.Join(',', output.Shape.Skip(1)));
+}

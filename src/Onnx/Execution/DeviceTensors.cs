@@ -1,0 +1,25 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>The outputs of a run, where the device left them: they can go into the next run without a way through the host.</summary>
+public sealed class DeviceTensors : IDisposable
+{
+    private readonly Dictionary<string, OrtValue> _values;
+
+    internal DeviceTensors(IEnumerable<string> names, IEnumerable<OrtValue> values) =>
+        _values = names.Zip(values).ToDictionary(output => output.First, output => output.Second, StringComparer.Ordinal);
+
+    /// <summary>The names of the outputs.</summary>
+    public IReadOnlyCollection<string> Names => _values.Keys;
+
+    /// <summary>An output; it lives as long as this object.</summary>
+    /// <exception cref="KeyNotFoundException">There is no such output.</exception>
+    public OrtValue this[string name] => _values[name];
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var value in _values.Values) value.Dispose();
+    }
+}

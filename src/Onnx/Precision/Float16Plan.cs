@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Numerics.Tensors;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Precision;
+
+/// <summary>
+/// Which nodes of a graph compute in float16: matrix products and convolutions of float32 whose values and constants fit, and what lies between
+/// two of them. What stands before the first (a mean taken away, say) and behind the last (probabilities) stays float32.
+/// </summary>
+internal sealed class Float16Plan
+{
+    private readonly GraphEditor _graph;
+    private readonly HashSet<string> _reals = new(StringComparer.Ordinal);
+    private readonly Dictionary<NodeProto, Float16Operators> _chosen = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, double> _largest;
+
+    public Float16Plan(GraphEditor graph, CalibrationRows rows)
+    {
+        _graph = graph;
+        FindReals();
+        var computed = graph.Graph.Node.Where(node => Float16Operators.Of(node) is not null)
+            .SelectMany(node => Float16Operators.Of(node)!.Inputs(node).Select(input => node.Input[input]).Concat(node.Output))
+            .Where(value => _reals.Contains(value) && graph.Constant(value).Tensor is null)
+            .Distinct(StringComparer.Ordinal).ToList();
+        _largest = rows.Observe(computed).ToDictionary(
+            pair => pair.Key,
+            pair => pair.Value.Max(tensor => tensor.Data.Length == 0 ? 0 : double.Abs(TensorPrimitives.MaxMagnitude<float>((float[])tensor.Data))),
+            StringComparer.Ordinal);
+        Choose();
+    }
+
+    /// <summary>What became of each heavy node.</summary>
+    public List<PrecisionOutcome> Outcomes { get; } = [];
+
+    public Float16Operators? Of(NodeProto node) => _chosen.GetValueOrDefault(node);
+
+    /// <summary>Whether somebody still reads a value as float32.</summary>
+    public bool IsReadAsFloat32(string value) =>
+        _graph.IsOutput(value)
+        || _graph.Readers(value).Any(use => use.IsCapture || Of(use.Node)?.Inputs(use.Node).Contains(use.Input) != true);
+
+    // The types of values, as far as operators pass them on; an operator that is not known leaves it to what the model declares.
+    private void FindReals()
+    {
+        var graph = _graph.Graph;
+        foreach (var value in graph.Input.Concat(graph.ValueInfo).Concat(graph.Output))
+            if (value.Type?.TensorType?.ElemType == (int)DataType.Float) _reals.Add(value.Name);
+        foreach (var tensor in graph.Initializer)
+            if (tensor.DataType == (int)DataType.Float) _reals.Add(tensor.Name);
+        foreach (var node in graph.Node)
+        {
+            var isReal = node.OpType switch
+            {
+                "Cast" => node.Integer("to", 0) == (long)DataType.Float,
+                "Constant" => _graph.Constant(node.Output[0]).Tensor?.Type == DataType.Float,
+                "BatchNormalization" or "Softmax" or "LogSoftmax" or "Dropout" => _reals.Contains(node.InputAt(0)),
+                _ => Float16Operators.Of(node) is not null && _reals.Contains(node.InputAt(0)),
+            };
+            if (isReal) _reals.Add(node.Output[0]);
+        }
+    }
+
+    private void Choose()
+    {
+        var nodes = _graph.Graph.Node;
+        foreach (var node in nodes)
+        {
+            if (Float16Operators.Of(node) is not { } form) continue;
+            if (!form.IsHeavy && !form.Inputs(node).Any(input => _graph.Producer(node.Input[input]) is { } producer && _chosen.ContainsKey(producer))) continue;
+            var reason = WhyNot(node, form);
+            if (reason is null) _chosen.Add(node, form);
+            if (form.IsHeavy) Outcomes.Add(new PrecisionOutcome(node.Label(), reason is null, reason ?? string.Empty));
+        }
+
+        // A light node whose result is needed in float32 anyway gains nothing.
+        for (var i = nodes.Count - 1; i >= 0; i--)
+        {
+            if (Of(nodes[i]) is { IsHeavy: false } && IsReadAsFloat32(nodes[i].Output[0])) _chosen.Remove(nodes[i]);
+        }
+    }
+
+    private string? WhyNot(NodeProto node, Float16Operators form)
+    {
+        foreach (var input in form.Inputs(node))
+        {
+            var value = node.Input[input];
+            if (!_reals.Contains(value)) return $"'{value}' is not known to be float32";
+            if (_graph.Constant(value).Tensor is { } constant)
+            {
+                if (Float16Range.WhyNot(constant) is { } reason) return $"of the constant '{value}': {reason}";
+            }
+            else if (WhyTooLarge(value) is { } reason)
+            {
+                return reason;
+            }
+        }
+
+        return WhyTooLarge(node.Output[0]);
+    }
+
+    // Half of the range is left for rows that were not seen.
+    private string? WhyTooLarge(string value) => _largest.TryGetValue(value, out var largest) && !(largest <= Float16Range.Largest / 2)
+        ? string.Create(CultureInfo.InvariantCulture, $"'{value}' reaches {largest:G3} on the rows, and float16 ends at {Float16Range.Largest}")
+        : null;
+}

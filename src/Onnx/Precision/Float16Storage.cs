@@ -1,0 +1,95 @@
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Precision;
+
+/// <summary>
+/// float16 in the file only: each weight becomes a float16 constant and a Cast that makes the float32 value of the old name, so that nobody who
+/// reads it notices. Runtimes compute the Casts once, when they load the model. A weight some of whose rows are too large or too small for float16
+/// (those of a feature in millions) is stored with a power of two for each row, which is multiplied back behind the Cast. Vectors (biases, means,
+/// scales) stay float32: they are few, and they are where digits matter.
+/// </summary>
+internal sealed class Float16Storage : PrecisionScheme
+{
+    // Below, the new nodes take more room than the weight gives.
+    private const int SmallestWeight = 64;
+
+    // Before that, Cast names its type by a text, and Mul does not broadcast a column.
+    public override long LeastOpset => 7;
+
+    public override IReadOnlyList<PrecisionOutcome> Apply(ModelEditor editor, CalibrationRows rows)
+    {
+        var graph = editor.Model.Graph;
+        var inputs = graph.Input.ToDictionary(input => input.Name, StringComparer.Ordinal);
+        var outcomes = new List<PrecisionOutcome>();
+        var widening = new List<NodeProto>();
+        for (var i = 0; i < graph.Initializer.Count; i++)
+        {
+            var tensor = graph.Initializer[i];
+            if (!IsWeight(tensor)) continue;
+            var input = inputs.GetValueOrDefault(tensor.Name);
+            if (WhyFixed(tensor.Name, input, editor) is { } reason)
+            {
+                outcomes.Add(new PrecisionOutcome(tensor.Name, false, reason));
+                continue;
+            }
+
+            if (Store(tensor, tensor.Name, editor, outcomes, widening) is not { } half) continue;
+            graph.Initializer[i] = half;
+            if (input is null) continue;
+            input.Name = half.Name;
+            input.Type.TensorType.ElemType = (int)DataType.Float16;
+        }
+
+        for (var i = 0; i < widening.Count; i++) graph.Node.Insert(i, widening[i]);
+        for (var i = widening.Count; i < graph.Node.Count; i++)
+        {
+            var node = graph.Node[i];
+            if (!node.Is("Constant") || node.Attribute("value") is not { T: { } tensor } attribute || !IsWeight(tensor)) continue;
+            var behind = new List<NodeProto>();
+            if (Store(tensor, node.Output[0], editor, outcomes, behind) is not { } half) continue;
+            attribute.T = half;
+            node.Output[0] = half.Name;
+            foreach (var added in behind) graph.Node.Insert(++i, added);
+        }
+
+        return outcomes;
+    }
+
+    private static bool IsWeight(TensorProto tensor) =>
+        (DataType)tensor.DataType == DataType.Float && tensor.Dims.Count(size => size > 1) >= 2 && TensorData.ElementCount(tensor.Dims, tensor.Name) >= SmallestWeight;
+
+    private static string? WhyFixed(string name, ValueInfoProto? input, ModelEditor editor) =>
+        editor.Trained.Contains(name) ? "the model's training part changes it"
+        : input is not null && !editor.InitializersAreInputs ? "it is also a graph input, which callers may override"
+        : null;
+
+    // The constant to store, and the nodes that make the float32 value of it; null when it must stay as it is.
+    private static TensorProto? Store(TensorProto tensor, string name, ModelEditor editor, List<PrecisionOutcome> outcomes, List<NodeProto> nodes)
+    {
+        if (RealTensor.From(tensor) is not { } weight)
+        {
+            outcomes.Add(new PrecisionOutcome(name, false, "it is too large to be looked at, or not in the file"));
+            return null;
+        }
+
+        var reason = Float16Range.WhyNot(weight);
+        var scaling = reason is null ? null : RowScaling.Find(weight);
+        outcomes.Add(new PrecisionOutcome(name, reason is null || scaling is not null, scaling is null ? reason ?? string.Empty : $"with a power of two for each entry of its axis {scaling.Axis}"));
+        if (reason is not null && scaling is null) return null;
+        var half = Float16Range.Convert(scaling?.Scaled ?? weight, editor.Fresh($"{name}_float16"));
+        if (scaling is null)
+        {
+            nodes.Add(CastNode.Create(half.Name, name, DataType.Float, editor));
+            return half;
+        }
+
+        var wide = editor.Fresh($"{name}_scaled");
+        nodes.Add(CastNode.Create(half.Name, wide, DataType.Float, editor));
+        var factors = editor.Graphs[0].AddConstant($"{name}_scale", scaling.ToProto);
+        nodes.Add(new NodeProto { OpType = "Mul", Name = editor.Fresh($"{name}_mul"), Input = { wide, factors }, Output = { name } });
+        return half;
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>An ONNX model as an estimator that learns nothing. Made by <c>ml.Transforms.ScoreOnnx(…)</c>.</summary>
+public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>
+{
+    private readonly Func<RowModelSettings, RowModel> _load;
+    private readonly Func<ModelProto> _read;
+    private readonly ScoreOnnxOptions _options;
+    private readonly OnnxColumns _columns;
+    private RowModel? _first;
+
+    internal BatchedOnnxEstimator(Func<RowModelSettings, RowModel> load, Func<ModelProto> read, ScoreOnnxOptions options)
+    {
+        _load = load;
+        _read = read;
+        _options = options;
+
+        // What is wrong with a model or an option shows at once, not in Fit.
+        _first = Load();
+        _columns = OnnxColumns.Create(_first, options);
+    }
+
+    /// <summary>Checks that the data has the columns that the model reads.</summary>
+    /// <param name="input">The data; no row is read.</param>
+    /// <exception cref="ArgumentException">A column is missing, or has another type or size.</exception>
+    public BatchedOnnxTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        foreach (var column in _columns.Inputs) column.Require(input.Schema);
+
+        // Each transformer owns its model, so that disposing of one does not touch another.
+        return new BatchedOnnxTransformer(Interlocked.Exchange(ref _first, null) ?? Load(), _read, _columns, _options);
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        foreach (var input in _columns.Inputs)
+        {
+            var names = inputSchema.Select(column => column.Name).ToArray();
+            if (!names.Contains(input.Name))
+                throw new ArgumentException($"There is no input column '{input.Name}'; the columns are {string.Join(", ", names)}.", nameof(inputSchema));
+        }
+
+        return _columns.Added.Aggregate(inputSchema, (shape, column) => PredictionShape.Append(shape, column.Name, column.Type));
+    }
+
+    private RowModel Load() => _load(new RowModelSettings
+    {
+        Device = _options.Device,
+        Threads = _options.Threads,
+        Outputs = _options.Outputs is { } outputs ? [.. outputs.Keys] : null,
+        Shapes = _options.Shapes,
+        RowByRow = _options.RowByRow,
+    });
+}

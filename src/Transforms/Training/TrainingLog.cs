@@ -1,0 +1,69 @@
+using System.Globalization;
+using Microsoft.ML.Runtime;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>
+/// One training, in the log of an ML.NET context and through the callbacks of the options. ML.NET's own progress channels never reach
+/// <c>MLContext.Log</c>, so an epoch is a message of its own.
+/// </summary>
+internal sealed class TrainingLog : IDisposable
+{
+    private readonly BatchNormNetworkOptions _options;
+    private readonly IChannel? _channel;
+    private readonly ContextCancellation? _cancellation;
+
+    /// <param name="options">The options with the callbacks and the context.</param>
+    /// <param name="host">The trainer's place in the context; null = there is no context.</param>
+    public TrainingLog(BatchNormNetworkOptions options, IHost? host)
+    {
+        _options = options;
+        _channel = host?.Start("Training");
+        _cancellation = options.Context is null ? null : new ContextCancellation(options.Context);
+    }
+
+    /// <summary>Says what is trained on what.</summary>
+    public void Started(Network network, LabeledRows rows, Device asked)
+    {
+        ThrowIfCancelled();
+        var parameters = network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
+        Info($"training {parameters:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}");
+    }
+
+    /// <summary>Says what rows were left out.</summary>
+    public void LeftOut(LeftOutRows rows, string what)
+    {
+        if (rows.Count > 0)
+            Warning(new TrainingWarning(
+                TrainingWarningKind.RowsLeftOut,
+                null,
+                string.Create(CultureInfo.InvariantCulture, $"{rows.Count:N0} of {rows.Total:N0} {what} rows were left out. The first: {rows.FirstReason}")));
+    }
+
+    /// <summary>Says how an epoch went, and ends the training if the context was cancelled.</summary>
+    public void Epoch(EpochReport report)
+    {
+        _channel?.Info(MessageSensitivity.None, report.ToString());
+        _options.Progress?.Invoke(report);
+        ThrowIfCancelled();
+    }
+
+    /// <summary>Says what is probably not as meant.</summary>
+    public void Warning(TrainingWarning warning)
+    {
+        _channel?.Warning(MessageSensitivity.Schema, warning.Message);
+        _options.Warning?.Invoke(warning);
+    }
+
+    /// <summary>Says what came out of it and where it ran.</summary>
+    public void Finished(TrainedNetwork network, ExportedNetwork export, Device scoring) => Info(
+        $"kept epoch {network.Best.Epoch} of {network.History.Count}; trained on {network.Device}, scoring on {scoring}; folded - unfolded at most {export.Verification.LargestRelative:0.0e+0} of the output's scale");
+
+    public void Dispose() => _channel?.Dispose();
+
+    private void Info(FormattableString message) => _channel?.Info(MessageSensitivity.None, message.ToString(CultureInfo.InvariantCulture));
+
+    private void ThrowIfCancelled() => _cancellation?.ThrowIfCancelled();
+}

@@ -1,0 +1,95 @@
+using System.Reflection;
+using Google.Protobuf;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>The values that the keys of a column stand for: at index 0 what a missing key becomes, then one for each key.</summary>
+internal sealed class KeyTable
+{
+    private const string KeyValues = "KeyValues";
+
+    private readonly DataType _type;
+    private readonly Array _values;
+
+    private KeyTable(DataType type, Array values) => (_type, _values) = (type, values);
+
+    /// <summary>The table of a key column; null for a column without keys, or keys without values.</summary>
+    public static KeyTable? Of(DataViewSchema.Column column)
+    {
+        var item = column.Type is VectorDataViewType columnVector ? columnVector.ItemType : column.Type;
+        if (item is not KeyDataViewType) return null;
+        if (column.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType { ItemType: var type } vector || vector.Size == 0) return null;
+        if (ColumnTensor.TypeOf(type) is DataType.Undefined) return null;
+        return (KeyTable)typeof(KeyTable).GetMethod(nameof(Read), BindingFlags.NonPublic | BindingFlags.Static)!
+            .MakeGenericMethod(type.RawType).Invoke(null, [column, ColumnTensor.TypeOf(type)])!;
+    }
+
+    /// <summary>The element type of the values.</summary>
+    public DataType Type => _type;
+
+    /// <summary>Emits the values of keys.</summary>
+    /// <param name="nodes">The graph.</param>
+    /// <param name="keys">The keys, of any whole-number type; the result has their shape.</param>
+    public Value Emit(GraphBuilder nodes, Value keys)
+    {
+        var indices = nodes.Named("indices", "Cast", [keys], ("to", (long)DataType.Int64));
+        return nodes.Named("value", "Gather", [nodes.Initializer(ToTensor()), indices], ("axis", 0));
+    }
+
+    /// <summary>The values of keys.</summary>
+    public HostTensor Look(HostTensor keys)
+    {
+        var values = Array.CreateInstance(_values.GetType().GetElementType()!, keys.Data.Length);
+        for (var i = 0; i < values.Length; i++)
+            values.SetValue(_values.GetValue(Convert.ToInt64(keys.Data.GetValue(i), System.Globalization.CultureInfo.InvariantCulture)), i);
+        return new HostTensor(_type, keys.Shape, values);
+    }
+
+    private TensorProto ToTensor()
+    {
+        var tensor = new TensorProto { Name = "values", DataType = (int)_type, Dims = { _values.Length } };
+        switch (_values)
+        {
+            case string[] texts:
+                tensor.StringData.AddRange(texts.Select(ByteString.CopyFromUtf8));
+                break;
+            case float[] numbers:
+                tensor.FloatData.AddRange(numbers);
+                break;
+            case double[] numbers:
+                tensor.DoubleData.AddRange(numbers);
+                break;
+            case long[] numbers:
+                tensor.Int64Data.AddRange(numbers);
+                break;
+            case ulong[] or uint[]:
+                tensor.Uint64Data.AddRange(_values.Cast<object>().Select(value => Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture)));
+                break;
+            default:
+                tensor.Int32Data.AddRange(_values.Cast<object>().Select(value => Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture)));
+                break;
+        }
+
+        return tensor;
+    }
+
+    private static KeyTable Read<T>(DataViewSchema.Column column, DataType type)
+    {
+        VBuffer<T> values = default;
+        column.GetKeyValues(ref values);
+        var all = values.DenseValues();
+        return all is IEnumerable<ReadOnlyMemory<char>> texts
+            ? new KeyTable(type, (string[])[string.Empty, .. texts.Select(text => text.ToString())])
+            : new KeyTable(type, (T[])[Missing<T>(), .. all]);
+    }
+
+    // As MapKeyToValue has it: a missing key is a missing value, and 0 where the type has none.
+    private static T Missing<T>() =>
+        typeof(T) == typeof(float) ? (T)(object)float.NaN : typeof(T) == typeof(double) ? (T)(object)double.NaN : default!;
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>ML.NET's predictions against those of the exported model, on the same rows.</summary>
+/// <param name="Rows">How many rows were compared.</param>
+/// <param name="InBatches">Whether the model was run on many rows at once.</param>
+/// <param name="UndecidedLabels">How many labels differ where their scores hardly do.</param>
+/// <param name="Differences">One for each output.</param>
+internal sealed record PipelineComparison(long Rows, bool InBatches, long UndecidedLabels, IReadOnlyList<OutputDifference> Differences)
+{
+    private const int BatchSize = 256;
+
+    // In batches, so many rows are run by themselves, too.
+    private const int SingleRows = 8;
+
+    /// <exception cref="VerificationException">The model does not run, or differs by more than the tolerance.</exception>
+    /// <exception cref="InvalidDataException">There are no rows.</exception>
+    public static PipelineComparison Run(
+        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options, bool inBatches)
+    {
+        try
+        {
+            using var session = OnnxSession.Load(model, new SessionSettings { Name = "the exported pipeline" });
+            return Run(session, pipeline, data, outputs, options, inBatches);
+        }
+        catch (Exception exception) when (exception is InvalidModelException or ModelRunException)
+        {
+            throw new VerificationException($"ONNX Runtime does not run the exported pipeline, so nothing was written. {exception.Message}");
+        }
+    }
+
+    private static PipelineComparison Run(
+        OnnxSession session, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options, bool inBatches)
+    {
+        var scored = pipeline.Transform(data);
+        DataViewSchema.Column[] read = [.. session.Inputs.Select(input => data.Schema[input.Name])];
+        DataViewSchema.Column[] given = [.. outputs.Select(output => scored.Schema[output.Name])];
+        using var inputs = data.GetRowCursor(read);
+        using var predictions = scored.GetRowCursor(given);
+        var inputTensors = read.Select(column => ColumnTensor.Open(inputs, column)).ToArray();
+        var outputTensors = given.Select(column => ColumnTensor.Open(predictions, column)).ToArray();
+        var differences = new PredictionDifferences(given);
+        var (limit, rows, atOnce) = (options.MaximumRows ?? long.MaxValue, 0L, inBatches ? BatchSize : 1);
+        while (rows < limit)
+        {
+            // A batch of one row would prove nothing about batches, so its row is taken twice.
+            var count = Collect(inputs, predictions, inputTensors, outputTensors, (int)Math.Min(limit - rows, rows < SingleRows ? 1 : atOnce));
+            if (count == 0) break;
+            Compare(rows, inBatches ? 2 : 1);
+            rows += count;
+        }
+
+        if (rows == 0) throw new InvalidDataException("There are no rows to compare the exported pipeline on; give some rows as they go into the pipeline.");
+        var undecided = differences.RequireWithin(options.Tolerance);
+        return new PipelineComparison(rows, inBatches, undecided, differences.Results);
+
+        void Compare(long first, int atLeast)
+        {
+            var (feeds, expected) = (Array.ConvertAll(inputTensors, tensor => tensor.Take(atLeast)), Array.ConvertAll(outputTensors, tensor => tensor.Take(atLeast)));
+            differences.Add(first, expected, Outputs(feeds));
+            // The first rows come one at a time: alone, and as a pair above.
+            if (inBatches && first < SingleRows)
+                differences.Add(first, Array.ConvertAll(expected, FirstRow), Outputs(Array.ConvertAll(feeds, FirstRow)));
+        }
+
+        HostTensor[] Outputs(HostTensor[] feeds)
+        {
+            var results = session.Run(read.Zip(feeds).ToDictionary(pair => pair.First.Name, pair => pair.Second, StringComparer.Ordinal));
+            return [.. given.Select(column => results[column.Name])];
+        }
+    }
+
+    private static int Collect(DataViewRowCursor inputs, DataViewRowCursor predictions, ColumnTensor[] inputTensors, ColumnTensor[] outputTensors, int limit)
+    {
+        var count = 0;
+        while (count < limit && inputs.MoveNext())
+        {
+            if (!predictions.MoveNext())
+                throw new VerificationException(string.Create(
+                    CultureInfo.InvariantCulture, $"The pipeline gives fewer rows than it gets (row {inputs.Position}), which a file cannot. Nothing was written."));
+            foreach (var tensor in inputTensors) tensor.Add();
+            foreach (var tensor in outputTensors) tensor.Add();
+            count++;
+        }
+
+        return count;
+    }
+
+    private static HostTensor FirstRow(HostTensor tensor)
+    {
+        var row = Array.CreateInstance(tensor.Data.GetType().GetElementType()!, tensor.Data.Length / (int)tensor.Shape[0]);
+        Array.Copy(tensor.Data, row, row.Length);
+        return new HostTensor(tensor.Type, [1, .. tensor.Shape[1..]], row);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Trainer;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>From a fitted pipeline to a file: joined, folded, compared, written.</summary>
+internal static class PipelineExporter
+{
+    private static readonly string[] DefaultOutputs = [nameof(BinaryPrediction.Score), nameof(BinaryPrediction.Probability), nameof(BinaryPrediction.PredictedLabel)];
+
+    public static PipelineExport Export(ITransformer pipeline, IDataView data, string path, PipelineExportOptions options)
+    {
+        if (!(options.Tolerance >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Tolerance, "The tolerance is a number from 0.");
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(path)}' to.");
+        var (steps, schema) = PipelineSteps.Of(pipeline, data.Schema, last => ChooseOutputs(last, options));
+        DataViewSchema.Column[] outputs = [.. ChooseOutputs(schema, options).Select(name => schema[name])];
+        var joined = PipelineJoiner.Join(steps, data.Schema, outputs);
+        GraphChecker.Check(joined.Model);
+
+        var fold = BatchNormFolder.Fold(joined.Model, new FoldOptions { Expand = true, KeepSubtractions = true });
+        var model = fold.Model;
+        var normalizers = fold.BatchNorms.Where(outcome => joined.StockScopes.Any(scope => outcome.Name.StartsWith(scope, StringComparison.Ordinal))).ToList();
+        var comparison = Verify(model, pipeline, data, outputs, options);
+
+        SetNumber(model, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
+        SetNumber(model, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
+        SetNumber(model, ModelMetadata.VerifiedRows, comparison.Rows);
+        foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model, key, value);
+        ModelFile.Write(model, path);
+        return new PipelineExport
+        {
+            Path = path,
+            Model = model,
+            Inputs = [.. model.Graph.Input.Select(Describe)],
+            Outputs = [.. model.Graph.Output.Select(Describe)],
+            Nodes = model.Graph.Node.Count,
+            BatchNormsFolded = joined.BatchNormsFolded,
+            NormalizersFolded = normalizers.Count(outcome => outcome.Reason.Length == 0),
+            NormalizersKept = [.. normalizers.Where(outcome => outcome.Reason.Length > 0).Select(outcome => $"{outcome.Name} ({outcome.Reason})")],
+            TakesBatches = comparison.InBatches,
+            RowsCompared = comparison.Rows,
+            UndecidedLabels = comparison.UndecidedLabels,
+            Differences = comparison.Differences,
+        };
+    }
+
+    private static string[] ChooseOutputs(DataViewSchema schema, PipelineExportOptions options)
+    {
+        var columns = schema.Where(column => !column.IsHidden).Select(column => column.Name).ToList();
+        if (options.Outputs is not { Count: > 0 } wanted)
+        {
+            string[] found = [.. DefaultOutputs.Where(columns.Contains)];
+            return found.Length > 0 ? found : throw new ArgumentException(
+                $"The pipeline gives none of the columns {string.Join(", ", DefaultOutputs)}; its columns are {string.Join(", ", columns)}. Say in the options which outputs the file is to give.");
+        }
+
+        return wanted.FirstOrDefault(name => !columns.Contains(name)) is { } missing
+            ? throw new ArgumentException($"The pipeline gives no column '{missing}'; its columns are {string.Join(", ", columns)}.")
+            : [.. wanted.Distinct(StringComparer.Ordinal)];
+    }
+
+    // Some of ML.NET's conversions are right for one row only. Then the file says so, and is compared row by row.
+    private static PipelineComparison Verify(
+        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options)
+    {
+        VerificationException failure;
+        try
+        {
+            return PipelineComparison.Run(model, pipeline, data, outputs, options, inBatches: true);
+        }
+        catch (VerificationException exception)
+        {
+            failure = exception;
+        }
+
+        foreach (var info in model.Graph.Input.Concat(model.Graph.Output).Concat(model.Graph.ValueInfo))
+            if (info.Type?.TensorType?.Shape?.Dim is [{ DimParam: "N" } rows, ..]) rows.DimValue = 1;
+        try
+        {
+            return PipelineComparison.Run(model, pipeline, data, outputs, options, inBatches: false);
+        }
+        catch (VerificationException)
+        {
+            throw failure;
+        }
+    }
+
+    private static TensorInfo Describe(ValueInfoProto info) => new(
+        info.Name, (DataType)info.Type.TensorType.ElemType, [.. info.Type.TensorType.Shape.Dim.Select(Dimension.From)]);
+
+    private static void SetNumber(ModelProto model, string key, double value) =>
+        ModelFile.SetMetadata(model, key, value.ToString("R", CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,144 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Transforms;
+
+/// <summary>Joins the steps of a pipeline into one graph. A column is the value that the last step before gave it.</summary>
+internal sealed class PipelineJoiner
+{
+    private readonly DataViewSchema _data;
+    private readonly GraphBuilder _nodes = new("pipeline");
+    private readonly Dictionary<string, Value> _columns = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _inputs = new(StringComparer.Ordinal);
+    private readonly List<string> _stockScopes = [];
+    private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
+    private int _batchNorms;
+
+    private PipelineJoiner(DataViewSchema data) => _data = data;
+
+    /// <summary>Joins steps.</summary>
+    /// <param name="steps">The steps that the outputs depend on.</param>
+    /// <param name="data">The schema in front of the first.</param>
+    /// <param name="outputs">The columns to give, of the schema behind the last.</param>
+    /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
+    public static JoinedPipeline Join(IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs)
+    {
+        var joiner = new PipelineJoiner(data);
+        for (var i = 0; i < steps.Count; i++) joiner.Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
+        foreach (var column in outputs) joiner.Give(column);
+        var model = joiner._nodes.Build();
+        GraphPruner.Prune(model);
+        foreach (var (key, value) in joiner._metadata) ModelFile.SetMetadata(model, key, value);
+        return new JoinedPipeline(model, joiner._batchNorms, joiner._stockScopes);
+    }
+
+    private void Add(PipelineStep step, string name)
+    {
+        using var scope = _nodes.Scope(name);
+        switch (step.Transformer)
+        {
+            case NetworkTransformer network:
+                AddNetwork(step, network);
+                break;
+            case ColumnCopyingTransformer:
+                foreach (var column in step.Needed) _columns[column.Name] = Column(SourceOf(step, column));
+                break;
+            case ColumnConcatenatingTransformer when step.Needed.All(column => IsSame(column, step)):
+                foreach (var column in step.Needed) _columns[column.Name] = Column(SourceOf(step, column));
+                break;
+            case KeyToValueMappingTransformer when step.Needed.All(column => KeyTable.Of(SourceOf(step, column)) is not null):
+                // Not by the converter, which makes the text "_Unused" of a missing key.
+                foreach (var column in step.Needed)
+                {
+                    var keys = SourceOf(step, column);
+                    _columns[column.Name] = KeyTable.Of(keys)!.Emit(_nodes, Column(keys));
+                }
+
+                break;
+            default:
+                AddStock(step, name);
+                break;
+        }
+    }
+
+    private void AddNetwork(PipelineStep step, NetworkTransformer network)
+    {
+        var model = OperatorSetUpgrade.Upgrade(network.Model, _nodes.Opset);
+        var input = model.Graph.Input[0];
+        var features = Column(step.Sources[0]);
+        long[] sizes = [.. input.Type.TensorType.Shape.Dim.Skip(1).Select(size => size.DimValue)];
+        if (!sizes.SequenceEqual(ColumnTensor.SizesOf(step.Sources[0].Type)))
+            features = _nodes.Node("Reshape", [features, _nodes.Integers([-1, .. sizes])]);
+        var outputs = _nodes.Append(model, new Dictionary<string, Value> { [input.Name] = features });
+        var columns = NetworkColumns.Emit(network.Task, _nodes, outputs);
+        foreach (var column in step.Needed) _columns[column.Name] = columns[column.Name];
+
+        // A loaded network does not know any more how many it had.
+        if (network is BatchNormTransformer trained) _batchNorms += trained.Export.Folding.Removed;
+
+        // What says how a tensor of features is laid out is of no use where columns are read.
+        foreach (var entry in network.Model.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
+            _metadata[entry.Key] = entry.Value;
+    }
+
+    private void AddStock(PipelineStep step, string name)
+    {
+        var (model, outputs) = StockConverter.Convert(step);
+        MachineLearningOperators.ReplaceByStandard(model);
+        ModelProto upgraded;
+        try
+        {
+            upgraded = OperatorSetUpgrade.Upgrade(model, _nodes.Opset);
+        }
+        catch (InvalidModelException exception)
+        {
+            throw step.Unsupported($"is converted to a graph that cannot be joined with others: {exception.Message}", exception);
+        }
+
+        var inputs = upgraded.Graph.Input.ToDictionary(input => input.Name, input => Column(step.Mapper.InputSchema[input.Name]), StringComparer.Ordinal);
+        var values = _nodes.Append(upgraded, inputs);
+        foreach (var (column, output) in outputs) _columns[column] = values[output];
+        _stockScopes.Add($"{name}/");
+    }
+
+    private void Give(DataViewSchema.Column column)
+    {
+        var value = Column(column);
+        var type = ColumnTensor.TypeOf(column.Type);
+        if (KeyTable.Of(column) is { } keys)
+        {
+            using var scope = _nodes.Scope($"{column.Name}-values");
+            value = keys.Emit(_nodes, value);
+            type = keys.Type;
+        }
+
+        if (_inputs.Contains(column.Name))
+            throw new NotSupportedException(
+                $"The column '{column.Name}' is both read from the data and given as an output; an ONNX file needs two names. Copy the raw column to another name first, or choose other outputs.");
+        _nodes.Output(column.Name, value, type, ColumnTensor.ShapeOf(column.Type));
+    }
+
+    // A column that no step has made comes from the data.
+    private Value Column(DataViewSchema.Column column)
+    {
+        if (ColumnTensor.WhyNot(column) is { } problem) throw new NotSupportedException($"The pipeline cannot be exported to ONNX: {problem}.");
+        if (_columns.TryGetValue(column.Name, out var value)) return value;
+        var raw = _data[column.Name];
+        _inputs.Add(raw.Name);
+        return _columns[raw.Name] = _nodes.Input(raw.Name, ColumnTensor.TypeOf(raw.Type), ColumnTensor.ShapeOf(raw.Type));
+    }
+
+    private static DataViewSchema.Column SourceOf(PipelineStep step, DataViewSchema.Column column) => step.Mapper.GetDependencies([column]).Single();
+
+    // One vector, or one scalar, alone: the names of its sources are known, but not the order or how often each is taken.
+    private static bool IsSame(DataViewSchema.Column column, PipelineStep step)
+    {
+        DataViewSchema.Column[] sources = [.. step.Mapper.GetDependencies([column])];
+        return sources is [var source] && ColumnTensor.TypeOf(source.Type) == ColumnTensor.TypeOf(column.Type)
+            && ColumnTensor.SizesOf(source.Type).SequenceEqual(ColumnTensor.SizesOf(column.Type));
+    }
+}

@@ -1,0 +1,56 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Tests.Execution;
+
+/// <summary>Registration of a provider library that loads: TestProvider.c, which has one device and takes no node.</summary>
+public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
+{
+    private readonly TestProvider _provider;
+
+    public ProviderLibraryTests(TestProvider provider) => _provider = provider;
+
+    private static ModelProto Negation()
+    {
+        var nodes = new GraphBuilder("negation");
+        nodes.Output("y", nodes.Node("Neg", [nodes.Input("x", DataType.Float, "N", 2)]), DataType.Float, "N", 2);
+        return nodes.Build();
+    }
+
+    [ProviderLibraryFact]
+    public void Load_LibraryWithADevice_RunsThere()
+    {
+        for (var time = 0; time < 2; time++)
+        {
+            using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(library: _provider.Path) });
+            Assert.Equal(DeviceKind.Cuda, scorer.ActualDevice.Kind);
+            Assert.False(scorer.DeviceReport.FellBack);
+            Assert.Equal($"the provider library {_provider.Path}: done", Assert.Single(scorer.DeviceReport.Attempts).ToString());
+            var result = new float[2];
+            scorer.Score([1, 2], result);
+            Assert.Equal([-1f, -2f], result);
+        }
+    }
+
+    [ProviderLibraryFact]
+    public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
+    {
+        var exception = Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(8, library: _provider.Path) }));
+        Assert.Contains("it finds 1 device(s), counted from 0; number 8 is not among them", exception.Message, StringComparison.Ordinal);
+    }
+
+    // The options reach the provider, and it fails when the session is made, as CUDA does without a GPU.
+    [ProviderLibraryFact]
+    public void Load_ProviderThatFails_IsStrictOrFallsBack()
+    {
+        var failing = Device.Cuda(library: _provider.Path, options: new Dictionary<string, string> { ["fail"] = "1" });
+        var exception = Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(Negation(), new ScorerSettings { Device = failing }));
+        Assert.Contains("no capable device is detected", exception.Message, StringComparison.Ordinal);
+        using var fallen = Scorer.Load(Negation(), new ScorerSettings { Device = failing.OrCpu() });
+        Assert.Equal(Device.Cpu, fallen.ActualDevice);
+        Assert.True(fallen.DeviceReport.IsSurprising);
+        Assert.Contains("no capable device is detected", fallen.DeviceReport.ToString(), StringComparison.Ordinal);
+    }
+}

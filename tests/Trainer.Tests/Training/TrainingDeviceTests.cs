@@ -1,0 +1,38 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Tests.Execution;
+
+namespace MlNetBatchNorm.Trainer.Tests.Training;
+
+public sealed class TrainingDeviceTests
+{
+    // A binding copies an input to such a device once; every step must bring the mini-batch and the parameters anew.
+    [Fact]
+    public void Run_DeviceWithAMemoryOfItsOwn_TrainsAsOnTheCpu() =>
+        Assert.Equal(Train(new SessionSettings()), Train(new SessionSettings { CopyInputs = true }));
+
+    [GpuFact]
+    [Trait("Category", "Gpu")]
+    public void Run_OnTheGpu_GivesTheNumbersOfTheCpu()
+    {
+        var expected = Train(new SessionSettings());
+        var actual = Train(new SessionSettings { Device = Device.Cuda() });
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
+    }
+
+    // The losses of ten steps, and a weight matrix after them.
+    private static float[] Train(SessionSettings settings)
+    {
+        var random = new Random(1);
+        using var step = new TrainingStep(
+            Network.ForTable(4, [8], 1), Loss.SquaredError, Optimizer.AdamW(1e-2f), RunningStatistics.PyTorch(), 16, random, settings: settings);
+        var losses = new List<float>();
+        for (var i = 0; i < 10; i++)
+        {
+            foreach (ref var value in step.Features.Span) value = random.NextSingle();
+            for (var row = 0; row < 16; row++) step.Targets.Span[row] = step.Features.Span[row * 4];
+            losses.Add(step.Run(16, 0.01f));
+        }
+
+        return [.. losses, .. step.Parameter("dense1.weight")];
+    }
+}

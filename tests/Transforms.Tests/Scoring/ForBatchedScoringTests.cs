@@ -1,0 +1,165 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Onnx;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Transforms.Tests.Saving;
+
+namespace MlNetBatchNorm.Transforms.Tests.Scoring;
+
+public sealed class ForBatchedScoringTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    [Theory]
+    [InlineData(TaskKind.Binary)]
+    [InlineData(TaskKind.Multiclass)]
+    [InlineData(TaskKind.Regression)]
+    public void GoldenFile_OfFormat1_PredictsTheSameWithTheSameColumns(TaskKind task)
+    {
+        var loaded = _ml.Model.Load(GoldenModels.ModelPath(task, 1), out var schema);
+        var fast = _ml.Model.ForBatchedScoring(loaded);
+        Assert.NotSame(loaded, fast);
+        GoldenModels.AssertClose(GoldenModels.Expected(task, 1), GoldenModels.Predict(_ml, fast, task));
+        Assert.Equal(Columns(loaded.GetOutputSchema(schema)), Columns(fast.GetOutputSchema(schema)));
+        (fast as IDisposable)?.Dispose();
+    }
+
+    [Theory]
+    [InlineData(TaskKind.Binary)]
+    [InlineData(TaskKind.Multiclass)]
+    [InlineData(TaskKind.Regression)]
+    public void TrainedModel_SavedLoadedMadeFastAndSavedAgain_StaysTheSame(TaskKind task)
+    {
+        var data = GoldenModels.Rows(_ml, task);
+        var trained = GoldenModels.Train(_ml, task);
+        var expected = GoldenModels.Predict(_ml, trained, task);
+        var model = trained;
+        for (var round = 0; round < 2; round++)
+        {
+            model = _ml.Model.ForBatchedScoring(Models.SaveAndLoad(_ml, model, data.Schema, out _));
+            GoldenModels.AssertClose(expected, GoldenModels.Predict(_ml, model, task));
+            Assert.Equal(Columns(trained.GetOutputSchema(data.Schema)), Columns(model.GetOutputSchema(data.Schema)));
+        }
+
+        var network = Assert.IsType<LoadedNetworkTransformer>(model as LoadedNetworkTransformer ?? ((IEnumerable<ITransformer>)model).Last());
+        Assert.Equal(task, network.Task);
+        Assert.Equal("Features", network.FeatureColumnName);
+        Assert.Equal(task == TaskKind.Multiclass ? Clouds.Classes : task == TaskKind.Binary ? ["false", "true"] : [], network.Classes);
+        Assert.Equal([TrainerOutputs(task), TaskNames.NameOf(task)], [string.Join(",", network.Model.Graph.Output.Select(output => output.Name)), network.Scorer.Metadata["mlnetbn.task"]]);
+    }
+
+    [Fact]
+    public void Multiclass_LoadedAndMadeFast_HasTheNamesOfTheSlotsAgain()
+    {
+        var data = GoldenModels.Rows(_ml, TaskKind.Multiclass);
+        var loaded = Models.SaveAndLoad(_ml, GoldenModels.Train(_ml, TaskKind.Multiclass), data.Schema, out _);
+        Assert.Equal(Clouds.Classes, Slots(_ml.Model.ForBatchedScoring(loaded).GetOutputSchema(data.Schema)["Score"]));
+    }
+
+    [RealMlNetFact]
+    public void Multiclass_OnlyLoaded_HasTheNamesOfTheSlots()
+    {
+        var data = GoldenModels.Rows(_ml, TaskKind.Multiclass);
+        var loaded = Models.SaveAndLoad(_ml, GoldenModels.Train(_ml, TaskKind.Multiclass), data.Schema, out _);
+        Assert.Equal(Clouds.Classes, Slots(loaded.GetOutputSchema(data.Schema)["Score"]));
+    }
+
+    [Fact]
+    public void Chains_Nested_KeepTheirOtherPartsAndScopes()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Moons.Create(50));
+        using var network = (IDisposable)GoldenModels.Train(_ml, TaskKind.Binary);
+        var inner = new TransformerChain<ITransformer>(
+            [_ml.Transforms.CopyColumns("Copy", "Name").Fit(data), (ITransformer)network], [TransformerScope.TrainTest, TransformerScope.Everything]);
+        var model = new TransformerChain<ITransformer>(_ml.Transforms.CopyColumns("Kept", "Weight").Fit(data), inner);
+        var fast = Assert.IsType<TransformerChain<ITransformer>>(_ml.Model.ForBatchedScoring(Models.SaveAndLoad(_ml, model, data.Schema, out _)));
+        Assert.Equal(["Kept", "Score", "Probability", "PredictedLabel"], fast.GetOutputSchema(data.Schema).Skip(4).Select(column => column.Name));
+        var innerFast = Assert.IsType<TransformerChain<ITransformer>>(fast.LastTransformer);
+        Assert.IsType<LoadedNetworkTransformer>(innerFast.LastTransformer);
+        Assert.NotNull(innerFast.GetOutputSchema(data.Schema, TransformerScope.Training).GetColumnOrNull("Copy"));
+        Assert.Null(innerFast.GetOutputSchema(data.Schema).GetColumnOrNull("Copy"));
+    }
+
+    [Fact]
+    public void StockOnnxModel_GivesTheSameColumnsInBatchesAndIsSavedAsItWas()
+    {
+        var data = Numbers(3000);
+        using var stream = new MemoryStream(OnnxModels.SumAndTwice(3));
+        var stock = _ml.Transforms.ApplyOnnxModel(["twice", "sum"], ["x"], stream).Append(_ml.Transforms.CopyColumns("copy", "sum")).Fit(data);
+        var loaded = Models.SaveAndLoad(_ml, stock, data.Schema, out _);
+        var fast = _ml.Model.ForBatchedScoring(loaded);
+        Assert.IsType<BatchedOnnxTransformer>(((IEnumerable<ITransformer>)fast).First());
+        Assert.Equal(Columns(stock.GetOutputSchema(data.Schema)), Columns(fast.GetOutputSchema(data.Schema)));
+        Assert.Equal(stock.Transform(data).GetColumn<float[]>("twice"), fast.Transform(data).GetColumn<float[]>("twice"));
+        Assert.Equal(stock.Transform(data).GetColumn<float[]>("copy"), fast.Transform(data).GetColumn<float[]>("copy"));
+        var again = Models.SaveAndLoad(_ml, fast, data.Schema, out _);
+        Assert.IsType<OnnxTransformer>(((IEnumerable<ITransformer>)again).First());
+        Assert.Equal(stock.Transform(data).GetColumn<float[]>("copy"), again.Transform(data).GetColumn<float[]>("copy"));
+    }
+
+    [Fact]
+    public void StockOnnxModel_WithoutDimensionForRows_StaysWithMlNet()
+    {
+        var data = Numbers(5);
+        using var stream = new MemoryStream(OnnxModels.WithoutRows());
+        var stock = _ml.Transforms.ApplyOnnxModel(["y"], ["x"], stream).Fit(data);
+        Assert.Same(stock, _ml.Model.ForBatchedScoring(stock));
+    }
+
+    [Fact]
+    public void NothingToGain_GivesTheSameTransformer()
+    {
+        var data = Numbers(5);
+        var model = _ml.Transforms.CopyColumns("copy", "x").Append(_ml.Transforms.DropColumns("x")).Fit(data);
+        Assert.Same(model, _ml.Model.ForBatchedScoring(model));
+    }
+
+    [Fact]
+    public void LaterFormat_SaysSo()
+    {
+        var model = ModelFile.Parse(OnnxModels.SumAndTwice(3));
+        ModelFile.SetMetadata(model, ModelMetadata.Format, "2");
+        using var stream = new MemoryStream();
+        Google.Protobuf.MessageExtensions.WriteTo(model, stream);
+        stream.Position = 0;
+        using var stock = _ml.Transforms.ApplyOnnxModel(["sum"], ["x"], stream).Fit(Numbers(1));
+        var exception = Assert.Throws<InvalidModelException>(() => _ml.Model.ForBatchedScoring(stock));
+        Assert.Contains("written in format '2', by a later version", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Device_ThatIsNotThere_IsAnError()
+    {
+        var loaded = _ml.Model.Load(GoldenModels.ModelPath(TaskKind.Regression, 1), out _);
+        Assert.Throws<DeviceNotAvailableException>(() => _ml.Model.ForBatchedScoring(loaded, new BatchedScoringOptions { Device = Device.Cuda(77) }));
+    }
+
+    private IDataView Numbers(int rows) => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(i => new Floats { x = [i, i % 7, -1] }));
+
+    private static string TrainerOutputs(TaskKind task) => task == TaskKind.Regression ? "Score" : "Score,Probability";
+
+    private static IEnumerable<string> Columns(DataViewSchema schema) =>
+        schema.Where(column => !column.IsHidden).Select(column => $"{column.Name}: {column.Type}").Order(StringComparer.Ordinal);
+
+    private static string[] Slots(DataViewSchema.Column column)
+    {
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+
+    private sealed class Floats
+    {
+        [VectorType(3)]
+        public float[] x { get; set; } = [];
+    }
+
+    private sealed class RealMlNetFactAttribute : FactAttribute
+    {
+        public RealMlNetFactAttribute()
+        {
+            if (!MlNet.IsReal) Skip = "The stand-in for ML.NET does not read the names of slots out of ONNX models.";
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms.Tests.Scoring;
+
+/// <summary>Small ONNX models whose outputs can be told without a runtime.</summary>
+internal static class OnnxModels
+{
+    /// <summary><c>sum = Σ x</c> of shape [N, 1] and <c>twice = 2x</c> of shape [N, width], for rows <c>x</c> of float32.</summary>
+    public static byte[] SumAndTwice(int width, Dimension? rows = null)
+    {
+        var graph = new GraphBuilder("sum and twice");
+        var count = rows ?? Dimension.Rows;
+        var x = graph.Input("x", DataType.Float, count, width);
+        graph.Output("sum", graph.Node("ReduceSum", [x, graph.Integers(1)], ("keepdims", 1L)), DataType.Float, count, 1);
+        graph.Output("twice", graph.Node("Add", [x, x]), DataType.Float, count, width);
+        return graph.Build().ToByteArray();
+    }
+
+    /// <summary>Passes rows of any type through, of shape [N] or [N, 2, 3].</summary>
+    public static byte[] Identity(DataType type, params Dimension[] rowShape)
+    {
+        var graph = new GraphBuilder("identity");
+        graph.Output("out", graph.Node("Identity", [graph.Input("in", type, [Dimension.Rows, .. rowShape])]), type, [Dimension.Rows, .. rowShape]);
+        return graph.Build().ToByteArray();
+    }
+
+    /// <summary>Two inputs and two outputs of different types: <c>where = flag ? left : right</c> [N, 2] and <c>not = !flag</c> [N].</summary>
+    public static byte[] Where()
+    {
+        var graph = new GraphBuilder("where");
+        var flag = graph.Input("flag", DataType.Bool, Dimension.Rows);
+        var left = graph.Input("left", DataType.Int64, Dimension.Rows, 2);
+        var right = graph.Input("right", DataType.Int64, Dimension.Rows, 2);
+        graph.Output("where", graph.Node("Where", [graph.Node("Unsqueeze", [flag, graph.Integers(1)]), left, right]), DataType.Int64, Dimension.Rows, 2);
+        graph.Output("not", graph.Node("Not", [flag]), DataType.Bool, Dimension.Rows);
+        return graph.Build().ToByteArray();
+    }
+
+    /// <summary>The largest of all values of an image [N, 3, H, W], and the image itself.</summary>
+    public static byte[] FreeImage()
+    {
+        var graph = new GraphBuilder("image");
+        var image = graph.Input("image", DataType.Float, Dimension.Rows, 3, "H", "W");
+        graph.Output("largest", graph.Node("ReduceMax", [image], ("axes", new long[] { 1, 2, 3 }), ("keepdims", 0L)), DataType.Float, Dimension.Rows);
+        graph.Output("same", graph.Node("Identity", [image]), DataType.Float, Dimension.Rows, 3, "H", "W");
+        return graph.Build().ToByteArray();
+    }
+
+    /// <summary><c>y = x + 1</c> for a model without a dimension for rows: shape [3].</summary>
+    public static byte[] WithoutRows()
+    {
+        var graph = new GraphBuilder("one row");
+        var x = graph.Input("x", DataType.Float, 3);
+        graph.Output("y", graph.Node("Add", [x, graph.Constant(1f)]), DataType.Float, 3);
+        return graph.Build().ToByteArray();
+    }
+}

@@ -1,0 +1,337 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms.Tests.Scoring;
+
+public sealed class ScoreOnnxTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    [Fact]
+    public void SingleValues_AllTypes_PassThroughBatchRowFileAndBack()
+    {
+        CheckScalars(DataType.Float, [1.5f, -2f, float.NaN, 3f]);
+        CheckScalars(DataType.Double, [1.5, -2, double.MaxValue]);
+        CheckScalars(DataType.Bool, [true, false, false]);
+        CheckScalars<sbyte>(DataType.Int8, [1, -2, 127]);
+        CheckScalars<short>(DataType.Int16, [1, -2, 30000]);
+        CheckScalars(DataType.Int32, [1, -2, int.MaxValue]);
+        CheckScalars(DataType.Int64, [1, -2, long.MaxValue]);
+        CheckScalars<byte>(DataType.Uint8, [1, 2, 255]);
+        CheckScalars<ushort>(DataType.Uint16, [1, 2, 65535]);
+        CheckScalars<uint>(DataType.Uint32, [1, 2, uint.MaxValue]);
+        CheckScalars<ulong>(DataType.Uint64, [1, 2, ulong.MaxValue]);
+        CheckScalars(DataType.String, ["a".AsMemory(), "äöü €".AsMemory(), string.Empty.AsMemory()]);
+    }
+
+    [Fact]
+    public void Vectors_AllTypes_KeepTheirDimensions()
+    {
+        CheckVectors(DataType.Float, i => i + 0.5f);
+        CheckVectors(DataType.Double, i => i + 0.5);
+        CheckVectors(DataType.Bool, i => i % 2 == 0);
+        CheckVectors(DataType.Int8, i => (sbyte)i);
+        CheckVectors(DataType.Int16, i => (short)-i);
+        CheckVectors(DataType.Int32, i => -i);
+        CheckVectors(DataType.Int64, i => 10_000_000_000L + i);
+        CheckVectors(DataType.Uint8, i => (byte)i);
+        CheckVectors(DataType.Uint16, i => (ushort)i);
+        CheckVectors(DataType.Uint32, i => (uint)i);
+        CheckVectors(DataType.Uint64, i => (ulong)i);
+        CheckVectors(DataType.String, i => $"text {i}".AsMemory());
+    }
+
+    [Fact]
+    public void SeveralInputsAndOutputs_MappedBothWays_GiveTheNamedColumns()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 50).Select(i => new Choice { IsLeft = i % 3 == 0, A = [i, -i], B = [100, 200 + i] }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.Where(), new ScoreOnnxOptions
+        {
+            Inputs = new Dictionary<string, string> { ["flag"] = "IsLeft", ["left"] = "A", ["right"] = "B" },
+            Outputs = new Dictionary<string, string> { ["not"] = "IsRight", ["where"] = "Chosen" },
+        }).Fit(data);
+        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        {
+            Assert.Equal(["IsRight", "Chosen"], scored.Schema.TakeLast(2).Select(column => column.Name));
+            Assert.Equal(BooleanDataViewType.Instance, scored.Schema["IsRight"].Type);
+            Assert.Equal(new VectorDataViewType(NumberDataViewType.Int64, 2), scored.Schema["Chosen"].Type);
+            Assert.Equal(Enumerable.Range(0, 50).Select(i => i % 3 != 0), scored.GetColumn<bool>("IsRight"));
+            Assert.Equal(Enumerable.Range(0, 50).Select(i => i % 3 == 0 ? new long[] { i, -i } : [100, 200 + i]), scored.GetColumn<long[]>("Chosen"));
+        }
+    }
+
+    [Fact]
+    public void Output_ChosenAlone_IsTheOnlyColumn()
+    {
+        var view = new RecordingView(10, 3);
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3), new ScoreOnnxOptions
+        {
+            Inputs = new Dictionary<string, string> { ["x"] = "Features" },
+            Outputs = new Dictionary<string, string> { ["twice"] = "Both" },
+        }).Fit(view);
+        Assert.Equal([.. view.Schema.Select(column => column.Name), "Both"], model.GetOutputSchema(view.Schema).Select(column => column.Name));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void FixedNumberOfRows_RunsInBlocksOfIt(int rows)
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 11).Select(i => new Floats { x = [i, 1, 2] }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3, rows)).Fit(data);
+        Assert.Equal(Enumerable.Range(0, 11).Select(i => i + 3f), model.Transform(data).GetColumn<float>("sum"));
+        using var engine = _ml.Model.CreatePredictionEngine<Floats, Sums>(model, new PredictionEngineOptions { OwnsTransformer = false });
+        Assert.Equal(12f, engine.Predict(new Floats { x = [9, 1, 2] }).sum);
+        if (rows == 1)
+        {
+            Assert.Equal(Enumerable.Range(0, 11).Select(i => i + 3f), Reloaded(model, data, batched: false).Transform(data).GetColumn<float>("sum"));
+            return;
+        }
+
+        using var file = new MemoryStream();
+        var exception = Assert.Throws<InvalidOperationException>(() => _ml.Model.Save(model, data.Schema, file));
+        Assert.Contains("always takes 4 rows at once", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SingleValuesAsVectors_OneValueForARow_StaysAVector()
+    {
+        var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3), new ScoreOnnxOptions { SingleValuesAsVectors = true }).Fit(data);
+        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        {
+            Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 1), scored.Schema["sum"].Type);
+            Assert.Equal([6f], scored.GetColumn<float[]>("sum").Single());
+        }
+    }
+
+    [Fact]
+    public void FreeDimensions_WithoutShapes_SaysWhatToDo()
+    {
+        var exception = Assert.Throws<InvalidModelException>(() => _ml.Transforms.ScoreOnnx(OnnxModels.FreeImage()));
+        Assert.Contains("The input 'image' has the shape [N, 3, H, W]", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Say in Shapes what one row has, for example [\"image\"] = [3, 8, 8]", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FreeDimensions_WithShapes_ReachTheOutputs()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i => new Image { image = [.. Enumerable.Range(0, 12).Select(k => (float)(i * k % 13))] }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.FreeImage(), new ScoreOnnxOptions
+        {
+            Shapes = new Dictionary<string, IReadOnlyList<long>> { ["image"] = [3, 2, 2] },
+        }).Fit(data);
+        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        {
+            Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 3, 2, 2), scored.Schema["same"].Type);
+            Assert.Equal(data.GetColumn<float[]>("image"), scored.GetColumn<float[]>("same"));
+            Assert.Equal(data.GetColumn<float[]>("image").Select(image => image.Max()), scored.GetColumn<float>("largest"));
+        }
+    }
+
+    [Fact]
+    public void RowByRow_ModelWithoutDimensionForRows_TakesEachRowWhole()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 5).Select(i => new Floats { x = [i, 1, 2] }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.WithoutRows(), new ScoreOnnxOptions { RowByRow = true }).Fit(data);
+        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+            Assert.Equal(Enumerable.Range(0, 5).Select(i => new float[] { i + 1, 2, 3 }), scored.GetColumn<float[]>("y"));
+    }
+
+    [Fact]
+    public void Columns_MissingOrOfAnotherKind_AreNamed()
+    {
+        var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
+        var other = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(4));
+        Assert.Contains("'x' has 3 values, but the model's input 'x' takes 4", Assert.Throws<ArgumentException>(() => other.Fit(data)).Message, StringComparison.Ordinal);
+        var missing = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3), new ScoreOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "features" } });
+        Assert.Contains("There is no input column 'features'", Assert.Throws<ArgumentException>(() => missing.Fit(data)).Message, StringComparison.Ordinal);
+        var wrong = _ml.Transforms.ScoreOnnx(OnnxModels.Identity(DataType.Int64, 3), new ScoreOnnxOptions { Inputs = new Dictionary<string, string> { ["in"] = "x" } });
+        Assert.Contains("takes Int64. Put ConvertType in front", Assert.Throws<ArgumentException>(() => wrong.Fit(data)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no input 'y'; its inputs are x",
+            Assert.Throws<ArgumentException>(() => _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3), new ScoreOnnxOptions { Inputs = new Dictionary<string, string> { ["y"] = "x" } })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "no output 'z'; its outputs are sum, twice",
+            Assert.Throws<InvalidModelException>(() => _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3), new ScoreOnnxOptions { Outputs = new Dictionary<string, string> { ["z"] = "x" } })).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void VaryingVectors_WrongLength_NamesTheRow()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30).Select(i => new Varying { x = new float[i == 21 ? 2 : 3] }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3)).Fit(data);
+        var exception = Assert.Throws<InvalidDataException>(() => model.Transform(data).GetColumn<float>("sum").ToArray());
+        Assert.Contains("Row 21 has 2 values in the column 'x'", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void GetOutputSchema_InAPipeline_AgreesWithWhatIsFitted()
+    {
+        var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
+        SchemaShape? shape = null;
+        var pipeline = _ml.Transforms.CopyColumns("copy", "x").Append(new ShapeProbe<BatchedOnnxTransformer>(_ml.Transforms.ScoreOnnx(OnnxModels.SumAndTwice(3)), seen => shape = seen));
+        var schema = pipeline.Fit(data).Transform(data).Schema;
+        Assert.Equal(schema.Select(column => column.Name), shape!.Select(column => column.Name));
+        Assert.Equal(
+            schema.TakeLast(2).Select(column => (column.Type as VectorDataViewType)?.ItemType ?? column.Type), shape!.TakeLast(2).Select(column => column.ItemType));
+        Assert.Equal([SchemaShape.Column.VectorKind.Scalar, SchemaShape.Column.VectorKind.Vector], shape!.TakeLast(2).Select(column => column.Kind));
+    }
+
+    [Fact]
+    public void File_GivesWhatTheBytesGive()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
+        try
+        {
+            File.WriteAllBytes(path, OnnxModels.SumAndTwice(3));
+            var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
+            using var model = _ml.Transforms.ScoreOnnx(path).Fit(data);
+            Assert.Equal(6f, Reloaded(model, data, batched: true).Transform(data).GetColumn<float>("sum").Single());
+            Assert.Equal(Device.Cpu, model.ActualDevice);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        Assert.Throws<FileNotFoundException>(() => _ml.Transforms.ScoreOnnx(path));
+    }
+
+    private void CheckScalars<T>(DataType type, T[] values)
+    {
+        var data = _ml.Data.LoadFromEnumerable(values.Select(value => new Cell<T> { In = value }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.Identity(type), Renamed("In")).Fit(data);
+        Check(model, type, data, values, item => item);
+    }
+
+    private void CheckVectors<T>(DataType type, Func<int, T> value)
+    {
+        T[][] rows = [.. Enumerable.Range(0, 20).Select(row => Enumerable.Range(0, 6).Select(i => value((row * 6) + i)).ToArray())];
+        var data = _ml.Data.LoadFromEnumerable(rows.Select(row => new Cells<T> { In = row }));
+        using var model = _ml.Transforms.ScoreOnnx(OnnxModels.Identity(type, 2, 3), Renamed("In")).Fit(data);
+        Check(model, type, data, rows, item => new VectorDataViewType(item, 2, 3));
+    }
+
+    private void Check<T>(BatchedOnnxTransformer model, DataType type, IDataView data, T[] expected, Func<PrimitiveDataViewType, DataViewType> columnType)
+    {
+        var output = columnType(TypeOf(type));
+        var loaded = Reloaded(model, data, batched: false);
+        var rebuilt = Reloaded(model, data, batched: true);
+        Assert.IsType<BatchedOnnxTransformer>(rebuilt);
+        foreach (var transformer in new[] { model, loaded, rebuilt, Reloaded(rebuilt, data, batched: true) })
+        {
+            var scored = transformer.Transform(data);
+            Assert.Equal(["In", "Out"], scored.Schema.Where(column => !column.IsHidden).Select(column => column.Name));
+            Assert.Equal(output, scored.Schema["Out"].Type);
+            Assert.Equal(expected.Select(Plain), Values(scored).Select(Plain));
+        }
+
+        IEnumerable<T> Values(IDataView view) => typeof(T) == typeof(ReadOnlyMemory<char>)
+            ? (IEnumerable<T>)view.GetColumn<string>("Out").Select(text => text.AsMemory())
+            : typeof(T) == typeof(ReadOnlyMemory<char>[])
+                ? (IEnumerable<T>)Texts(view)
+                : view.GetColumn<T>("Out");
+    }
+
+    private static List<ReadOnlyMemory<char>[]> Texts(IDataView view)
+    {
+        using var cursor = view.GetRowCursor([view.Schema["Out"]]);
+        var getTexts = cursor.GetGetter<VBuffer<ReadOnlyMemory<char>>>(view.Schema["Out"]);
+        VBuffer<ReadOnlyMemory<char>> texts = default;
+        List<ReadOnlyMemory<char>[]> rows = [];
+        while (cursor.MoveNext())
+        {
+            getTexts(ref texts);
+            rows.Add([.. texts.DenseValues()]);
+        }
+
+        return rows;
+    }
+
+    private static object? Plain<T>(T value) => value switch
+    {
+        ReadOnlyMemory<char> text => text.ToString(),
+        ReadOnlyMemory<char>[] texts => Array.ConvertAll(texts, text => text.ToString()),
+        _ => value,
+    };
+
+    private static PrimitiveDataViewType TypeOf(DataType type) => type switch
+    {
+        DataType.Float => NumberDataViewType.Single,
+        DataType.Double => NumberDataViewType.Double,
+        DataType.Bool => BooleanDataViewType.Instance,
+        DataType.Int8 => NumberDataViewType.SByte,
+        DataType.Int16 => NumberDataViewType.Int16,
+        DataType.Int32 => NumberDataViewType.Int32,
+        DataType.Int64 => NumberDataViewType.Int64,
+        DataType.Uint8 => NumberDataViewType.Byte,
+        DataType.Uint16 => NumberDataViewType.UInt16,
+        DataType.Uint32 => NumberDataViewType.UInt32,
+        DataType.Uint64 => NumberDataViewType.UInt64,
+        _ => TextDataViewType.Instance,
+    };
+
+    private static ScoreOnnxOptions Renamed(string input) => new()
+    {
+        Inputs = new Dictionary<string, string> { ["in"] = input },
+        Outputs = new Dictionary<string, string> { ["out"] = "Out" },
+    };
+
+    private ITransformer Reloaded(ITransformer model, IDataView data, bool batched)
+    {
+        var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
+        return batched ? _ml.Model.ForBatchedScoring(loaded) : loaded;
+    }
+
+    private sealed class Cell<T>
+    {
+        public T In { get; set; } = default!;
+    }
+
+    private sealed class Cells<T>
+    {
+        [VectorType(6)]
+        public T[] In { get; set; } = [];
+    }
+
+    private sealed class Choice
+    {
+        public bool IsLeft { get; set; }
+
+        [VectorType(2)]
+        public long[] A { get; set; } = [];
+
+        [VectorType(2)]
+        public long[] B { get; set; } = [];
+    }
+
+    // The names of the members are those of the model's inputs and outputs.
+    private sealed class Floats
+    {
+        [VectorType(3)]
+        public float[] x { get; set; } = [];
+    }
+
+    private sealed class Varying
+    {
+        [VectorType]
+        public float[] x { get; set; } = [];
+    }
+
+    private sealed class Image
+    {
+        [VectorType(12)]
+        public float[] image { get; set; } = [];
+    }
+
+    private sealed class Sums
+    {
+        public float sum { get; set; }
+    }
+}

@@ -1,0 +1,79 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Execution;
+
+namespace MlNetBatchNorm.Transforms.Tests;
+
+/// <summary>Vectors that only hold what is not zero train and score as the same vectors written out do.</summary>
+public sealed class SparseFeatureTests
+{
+    private const int Size = 40;
+
+    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [8], Epochs = 3, Device = Device.Cpu };
+
+    private readonly MLContext _ml = new(seed: 1);
+
+    [Fact]
+    public void Fit_SparseVectors_GivesTheSameBitsAsDenseOnes()
+    {
+        var (sparse, dense) = Views();
+        RequireSame(_ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Positive) }), sparse, dense);
+        RequireSame(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Class) }), sparse, dense);
+        RequireSame(_ml.Regression.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Number) }), sparse, dense);
+    }
+
+    [Fact]
+    public void Predict_SparseRow_EqualsTheDenseOne()
+    {
+        var (sparse, dense) = Views();
+        using var model = _ml.Regression.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Number) }).Fit(dense);
+        using var engine = _ml.Model.CreatePredictionEngine<Row, RegressionPrediction>(model);
+        var scores = model.Transform(dense).GetColumn<float>("Score").ToArray();
+        var rows = Rows(sparse: true);
+        for (var i = 0; i < rows.Length; i++) Assert.Equal(scores[i], engine.Predict(rows[i]).Score, 1e-5f);
+    }
+
+    private static void RequireSame(IEstimator<BatchNormTransformer> trainer, IDataView sparse, IDataView dense)
+    {
+        using var model = trainer.Fit(sparse);
+        using var expected = trainer.Fit(dense);
+        foreach (var (name, values) in expected.Network.Parameters) Assert.Equal(values, model.Network.Parameters[name]);
+        var (left, right) = (model.Transform(sparse), expected.Transform(dense));
+        if (left.Schema["Score"].Type is VectorDataViewType) Assert.Equal(right.GetColumn<float[]>("Score"), left.GetColumn<float[]>("Score"));
+        else Assert.Equal(right.GetColumn<float>("Score"), left.GetColumn<float>("Score"));
+    }
+
+    private (IDataView Sparse, IDataView Dense) Views() =>
+        (_ml.Data.LoadFromEnumerable(Rows(sparse: true)), _ml.Data.LoadFromEnumerable(Rows(sparse: false)));
+
+    private static Row[] Rows(bool sparse)
+    {
+        var random = new Random(3);
+        return [.. Enumerable.Range(0, 150).Select(i =>
+        {
+            int[] indices = [i % 3, 3 + random.Next(10), 13 + random.Next(Size - 13)];
+            float[] values = [1, (float)random.NextDouble(), -(float)random.NextDouble()];
+            var vector = new VBuffer<float>(Size, 3, values, indices);
+            return new Row
+            {
+                Features = sparse ? vector : new VBuffer<float>(Size, [.. vector.DenseValues()]),
+                Positive = i % 3 == 0,
+                Class = (uint)(i % 3),
+                Number = (i % 3) + values[1],
+            };
+        })];
+    }
+
+    private sealed class Row
+    {
+        [VectorType(Size)]
+        public VBuffer<float> Features { get; set; }
+
+        public bool Positive { get; set; }
+
+        [KeyType(3)]
+        public uint Class { get; set; }
+
+        public float Number { get; set; }
+    }
+}

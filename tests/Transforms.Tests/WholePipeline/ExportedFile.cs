@@ -1,0 +1,37 @@
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
+
+/// <summary>A pipeline exported to a temporary file, and run from there.</summary>
+internal sealed class ExportedFile : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pipeline-");
+    private readonly OnnxSession _session;
+
+    public ExportedFile(ITransformer model, IDataView data, PipelineExportOptions? options = null)
+    {
+        Path = System.IO.Path.Combine(_folder.FullName, "pipeline.onnx");
+        Result = new MLContext().Model.ExportToOnnx(model, data, Path, options);
+        GraphChecker.Check(Onnx.ModelFile.Read(Path));
+        _session = OnnxSession.Load(Path);
+    }
+
+    public string Path { get; }
+
+    public PipelineExport Result { get; }
+
+    public IEnumerable<string> Inputs => _session.Inputs.Select(input => input.Name).Order(StringComparer.Ordinal);
+
+    public int Count(string opType) => Result.Model.Graph.Node.Count(node => node.OpType == opType);
+
+    public IReadOnlyDictionary<string, HostTensor> Run(params (string Name, HostTensor Tensor)[] inputs) =>
+        _session.Run(inputs.ToDictionary(input => input.Name, input => input.Tensor));
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _folder.Delete(recursive: true);
+    }
+}

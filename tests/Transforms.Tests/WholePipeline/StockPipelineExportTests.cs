@@ -1,0 +1,294 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Tests.Referees;
+using MlNetBatchNorm.Transforms.Tables;
+using MlNetBatchNorm.Transforms.Tests.Tables;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
+
+/// <summary>Pipelines with transforms that ML.NET's own converter converts.</summary>
+public class StockPipelineExportTests
+{
+    private static readonly MLContext Ml = new(seed: 1);
+    private static readonly BatchNormNetworkOptions Small = new() { HiddenLayers = [8], Epochs = 3, Device = Device.Cpu };
+
+    [RealMlNetFact]
+    public void Export_CategoriesNumbersAndMissingValues_ReadsTheRawColumns()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.ReplaceMissingValues([new("Age"), new("Income")], MissingValueReplacingEstimator.ReplacementMode.Mean)
+            .Append(Ml.Transforms.Categorical.OneHotEncoding([new("PlanCode", "Plan"), new("RegionCode", "Region")]))
+            .Append(Ml.Transforms.Concatenate("Features", "Age", "Income", "PlanCode", "RegionCode"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.Equal(["Age", "Income", "Plan", "Region"], file.Inputs);
+        Assert.Equal(["Score: Float[N, 1]", "Probability: Float[N, 1]", "PredictedLabel: Bool[N, 1]"], file.Result.Outputs.Select(output => output.ToString()));
+        Assert.Equal(400, file.Result.RowsCompared);
+        Assert.True(file.Result.TakesBatches);
+        Assert.Equal(0, file.Count("FeatureVectorizer"));
+        var results = file.Run(
+            ("Age", HostTensor.Of([float.NaN, 30f], 2, 1)),
+            ("Income", HostTensor.Of([1000f, float.NaN], 2, 1)),
+            ("Plan", new HostTensor(DataType.String, [2, 1], new[] { "gold", "never seen" })),
+            ("Region", new HostTensor(DataType.Int32, [2, 1], new[] { 2, 99 })));
+        Customer[] rows =
+        [
+            new() { Age = float.NaN, Income = 1000, Plan = "gold", Region = 2 },
+            new() { Age = 30, Income = float.NaN, Plan = "never seen", Region = 99 },
+        ];
+        var expected = Ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(Ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false).ToArray();
+        Assert.Equal(expected[0].Score, ((float[])results["Score"].Data)[0], 1e-4f);
+        Assert.Equal(expected[1].Score, ((float[])results["Score"].Data)[1], 1e-4f);
+    }
+
+    [RealMlNetFact]
+    public void Export_NormalizersOfScalarsAndVectors_AreFolded()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        foreach (var zero in new[] { true, false })
+        {
+            foreach (var clip in new[] { 5, float.PositiveInfinity })
+            {
+                var model = Ml.Transforms.ReplaceMissingValues([new("Age"), new("Income")], MissingValueReplacingEstimator.ReplacementMode.Mean)
+                    .Append(Ml.Transforms.NormalizeMeanVariance("Age", fixZero: zero))
+                    .Append(Ml.Transforms.Concatenate("Numbers", "Income", "Year", "Constant"))
+                    .Append(Ml.Transforms.NormalizeMinMax("Numbers", fixZero: zero))
+                    .Append(Ml.Transforms.Categorical.OneHotEncoding("PlanCode", "Plan"))
+                    .Append(Ml.Transforms.Concatenate("Features", "Age", "Numbers", "PlanCode"))
+                    .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left", ClipStandardDeviations = clip }))
+                    .Fit(data);
+
+                using var file = new ExportedFile(model, data);
+
+                Assert.Equal(["Age", "Constant", "Income", "Plan", "Year"], file.Inputs);
+                Assert.True(file.Result.NormalizersKept.Count == 0, string.Join("; ", file.Result.NormalizersKept));
+                Assert.Equal(2, file.Result.NormalizersFolded);
+                Assert.Equal(0, file.Count("Scaler") + file.Count("BatchNormalization") + file.Count("Mul") + file.Count("Div"));
+                Assert.InRange(file.Result.LargestRelative, 0, 2e-5);
+            }
+        }
+    }
+
+    [RealMlNetFact]
+    public void Export_SampleTables_ReadTheTablesColumns()
+    {
+        (CsvTable Table, string Label, TaskKind Task)[] tables =
+        [
+            (SampleData.Churn, "churn", TaskKind.Binary),
+            (SampleData.Ames, "Sale_Price", TaskKind.Regression),
+            (SampleData.Letters, "lettr", TaskKind.Multiclass),
+        ];
+        foreach (var (table, label, task) in tables)
+        {
+            var (training, test) = TableSplit.Every(table, 0.2);
+            var options = new TableTrainingOptions { Label = label, Task = task, Network = Small with { Epochs = 1 } };
+            using var trained = TableTrainer.Train(training, test, options);
+            var folder = Directory.CreateTempSubdirectory("pipeline-");
+
+            var pipeline = trained.SavePipeline(folder.FullName, test);
+
+            Assert.Equal(test.RowCount, pipeline.RowsCompared);
+            Assert.True(pipeline.TakesBatches);
+            Assert.Equal(trained.Schema.Features.Columns.Select(column => column.Name).Order(), pipeline.Inputs.Select(input => input.Name).Order());
+            Assert.InRange(pipeline.LargestRelative, 0, 1e-5);
+            if (OnnxChecker.IsInstalled) OnnxChecker.Require([(label, ModelFile.Read(pipeline.Path))]);
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [RealMlNetFact]
+    public void Export_NormalizerThatIsReadElsewhere_StaysAsMulAndAdd()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
+        var model = Ml.Transforms.NormalizeMeanVariance("Features", fixZero: false)
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small))
+            .Append(Ml.Transforms.CopyColumns("Normalized", "Features"))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data, new PipelineExportOptions { Outputs = ["Score", "Normalized"] });
+
+        Assert.Equal(0, file.Result.NormalizersFolded);
+        Assert.Contains("is an output of the graph", Assert.Single(file.Result.NormalizersKept));
+        Assert.Equal(0, file.Count("BatchNormalization"));
+    }
+
+    [RealMlNetFact]
+    public void Export_NetworkWithItsOwnFarMean_KeepsItsDigits()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.Concatenate("Features", "Year", "Constant")
+            .Append(Ml.Transforms.NormalizeMeanVariance("Features", fixZero: true))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.Equal(1, file.Result.NormalizersFolded);
+        Assert.InRange(file.Result.LargestRelative, 0, 1e-3);
+    }
+
+    [RealMlNetFact]
+    public void Export_StockConverter_LosesOurNetworkAndWhatStandsBeforeIt()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.Concatenate("Features", "Year", "Constant")
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Append(Ml.Transforms.CopyColumns("Answer", "Score"))
+            .Fit(data);
+
+        using var stream = new MemoryStream();
+        Ml.Model.ConvertToOnnx(model, data, stream, "Answer");
+        var stock = ModelFile.Parse(stream.ToArray());
+        using var file = new ExportedFile(model, data, new PipelineExportOptions { Outputs = ["Answer"] });
+
+        // Silently wrong: the score is an input, and nothing computes it.
+        Assert.Contains(stock.Graph.Input, input => input.Name == "Score");
+        Assert.All(stock.Graph.Node, node => Assert.Equal("Identity", node.OpType));
+        Assert.Equal(["Constant", "Year"], file.Inputs);
+        Assert.Contains(file.Result.Model.Graph.Node, node => node.OpType is "MatMul" or "Gemm");
+    }
+
+    [RealMlNetFact]
+    public void Export_ConvertedTypesAndNumericKeys_GiveTheLabelsOwnNumber()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.Conversion.ConvertType("Number", "Region", DataKind.Single)
+            .Append(Ml.Transforms.Conversion.MapValueToKey("Class", "Kind"))
+            .Append(Ml.Transforms.Concatenate("Features", "Number", "Year"))
+            .Append(Ml.Transforms.NormalizeMinMax("Features"))
+            .Append(Ml.MulticlassClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Class" }))
+            .Append(Ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.Equal(["Region", "Year"], file.Inputs);
+        Assert.Equal("PredictedLabel: Int64[N, 1]", file.Result.Outputs[^1].ToString());
+        Assert.Equal(1, file.Result.NormalizersFolded);
+    }
+
+    [RealMlNetFact]
+    public void Export_CustomMappingThatIsNeeded_IsNamed()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.CustomMapping<Customer, Doubled>((customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
+            .Append(Ml.Transforms.Concatenate("Features", "Year", "Twice"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        var error = PipelineExportTests.Fails<NotSupportedException>(model, data);
+
+        Assert.Contains("CustomMappingTransformer, which makes the column 'Twice' (Single)", error);
+        Assert.Contains("Replace it by a transform that can be exported", error);
+    }
+
+    [RealMlNetFact]
+    public void Export_CustomMappingThatIsNotNeeded_DoesNotMatter()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.CustomMapping<Customer, Doubled>((customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
+            .Append(Ml.Transforms.Concatenate("Features", "Year", "Constant"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.Equal(["Constant", "Year"], file.Inputs);
+    }
+
+    [RealMlNetFact]
+    public void Export_TransformThatHasNoConversionForAType_IsNamed()
+    {
+        var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
+        var model = Ml.Transforms.Conversion.ConvertType("Wide", "Income", DataKind.Double)
+            .Append(Ml.Transforms.ReplaceMissingValues("Wide"))
+            .Append(Ml.Transforms.Conversion.ConvertType("Wide", outputKind: DataKind.Single))
+            .Append(Ml.Transforms.Concatenate("Features", "Wide", "Year"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        Assert.Contains(
+            "MissingValueReplacingTransformer, which makes the column 'Wide' (Double)", PipelineExportTests.Fails<NotSupportedException>(model, data));
+    }
+
+    [RealMlNetFact]
+    public void Export_EmptyTextForANumber_IsFoundByTheComparison()
+    {
+        // ML.NET reads an empty text as NaN, ONNX does not read it at all.
+        var customers = Customer.Create(400);
+        customers[7].Digits = string.Empty;
+        var data = Ml.Data.LoadFromEnumerable(customers);
+        var model = Ml.Transforms.Conversion.ConvertType("Number", "Digits", DataKind.Single)
+            .Append(Ml.Transforms.ReplaceMissingValues("Number"))
+            .Append(Ml.Transforms.Concatenate("Features", "Number", "Year"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
+            .Fit(data);
+
+        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<Trainer.VerificationException>(model, data));
+    }
+
+    [Fact]
+    public void Export_OnTheStandIn_SaysWhatIsMissing()
+    {
+        if (RealMlNetFactAttribute.IsReal) return;
+        var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
+        var model = Ml.Transforms.NormalizeMinMax("Features").Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small)).Fit(data);
+
+        Assert.Contains("stand-in of ML.NET, which has no ONNX converter", PipelineExportTests.Fails<NotSupportedException>(model, data));
+    }
+
+    private sealed class Doubled
+    {
+        public float Twice { get; set; }
+    }
+
+    private sealed class Customer
+    {
+        public float Age { get; set; }
+
+        public float Income { get; set; }
+
+        public float Year { get; set; }
+
+        public float Constant { get; set; } = 3;
+
+        public string Plan { get; set; } = string.Empty;
+
+        public string Digits { get; set; } = string.Empty;
+
+        public int Region { get; set; }
+
+        public long Kind { get; set; }
+
+        public bool Left { get; set; }
+
+        public static Customer[] Create(int count)
+        {
+            var random = new Random(3);
+            string[] plans = ["basic", "silver", "gold", "straße"];
+            return [.. Enumerable.Range(0, count).Select(i =>
+            {
+                var plan = random.Next(plans.Length);
+                var income = 500 + (8000 * random.NextSingle());
+                return new Customer
+                {
+                    Age = i % 11 == 0 ? float.NaN : 18 + random.Next(60),
+                    Income = i % 7 == 0 ? float.NaN : income,
+                    Year = 2005 + random.Next(6),
+                    Plan = plans[plan],
+                    Digits = random.Next(100).ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    Region = random.Next(4),
+                    Kind = 100_000_000_000 + (10 * random.Next(3)),
+                    Left = income + (3000 * plan) + (2000 * random.NextSingle()) > 9000,
+                };
+            })];
+        }
+    }
+}
