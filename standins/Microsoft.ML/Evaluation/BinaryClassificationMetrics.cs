@@ -7,8 +7,8 @@ public class BinaryClassificationMetrics
     {
         double Of(bool isPositive, bool predicted) => rows.Count(r => r.IsPositive == isPositive && r.Score > 0 == predicted);
         ConfusionMatrix = new ConfusionMatrix([[Of(true, true), Of(true, false)], [Of(false, true), Of(false, false)]]);
-        (PositivePrecision, NegativePrecision) = (ConfusionMatrix.PerClassPrecision[0], ConfusionMatrix.PerClassPrecision[1]);
-        (PositiveRecall, NegativeRecall) = (ConfusionMatrix.PerClassRecall[0], ConfusionMatrix.PerClassRecall[1]);
+        (PositivePrecision, NegativePrecision) = (ConfusionMatrix.Precision(0), ConfusionMatrix.Precision(1));
+        (PositiveRecall, NegativeRecall) = (ConfusionMatrix.Recall(0), ConfusionMatrix.Recall(1));
         Accuracy = (Of(true, true) + Of(false, false)) / rows.Count;
         F1Score = ConfusionMatrix.Ratio(2 * PositivePrecision * PositiveRecall, PositivePrecision + PositiveRecall);
         double positives = rows.Count(r => r.IsPositive);
@@ -63,20 +63,12 @@ public sealed class CalibratedBinaryClassificationMetrics : BinaryClassification
 /// <summary>Counts by true class (row) and predicted class (column).</summary>
 public sealed class ConfusionMatrix
 {
-    internal ConfusionMatrix(double[][] counts)
-    {
-        Counts = counts;
-        PerClassRecall = counts.Select((row, i) => Ratio(row[i], row.Sum())).ToArray();
-        PerClassPrecision = counts.Select((row, i) => Ratio(row[i], counts.Sum(r => r[i]))).ToArray();
-    }
-
-    public IReadOnlyList<double> PerClassPrecision { get; }
-    public IReadOnlyList<double> PerClassRecall { get; }
+    internal ConfusionMatrix(double[][] counts) => Counts = counts;
     public IReadOnlyList<IReadOnlyList<double>> Counts { get; }
     public int NumberOfClasses => Counts.Count;
-    public double GetCountForClassPair(int predictedClassIndicatorIndex, int actualClassIndicatorIndex)
-        => Counts[actualClassIndicatorIndex][predictedClassIndicatorIndex];
     public string GetFormattedConfusionTable() => string.Join('\n', Counts.Select(row => string.Join('\t', row)));
+    internal double Precision(int i) => Ratio(Counts[i][i], Counts.Sum(row => row[i]));
+    internal double Recall(int i) => Ratio(Counts[i][i], Counts[i].Sum());
     internal static double Ratio(double part, double whole) => whole > 0 ? part / whole : 0;
 }
 

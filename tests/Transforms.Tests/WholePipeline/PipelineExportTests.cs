@@ -212,8 +212,8 @@ public class PipelineExportTests
             var fromLoaded = Ml.Model.ExportToOnnx(loaded, data, Path.Combine(folder.FullName, "loaded.onnx"));
 
             Assert.Equal(fromTrained.RowsCompared, fromLoaded.RowsCompared);
-            Assert.Equal(fromTrained.Inputs, fromLoaded.Inputs);
-            Assert.Equal(fromTrained.Outputs, fromLoaded.Outputs);
+            Assert.Equal(fromTrained.Inputs.Select(input => $"{input}"), fromLoaded.Inputs.Select(input => $"{input}"));
+            Assert.Equal(fromTrained.Outputs.Select(output => $"{output}"), fromLoaded.Outputs.Select(output => $"{output}"));
             var difference = ModelComparison.Compare(fromTrained.Path, fromLoaded.Path);
             Assert.InRange(difference.LargestRelative, 0, 1e-6);
         }
