@@ -25,7 +25,7 @@ internal static class Failure
         }
         catch (Exception exception) when (IsExpected(exception))
         {
-            return Report(exception.Message, ExitCode.Failed);
+            return Report(Text(exception), ExitCode.Failed);
         }
         catch (Exception exception)
         {
@@ -34,6 +34,14 @@ internal static class Failure
             return Report(
                 $"this should not have happened ({exception.GetType().Name}): {exception.Message} Set MLNETBN_TRACE=1 to see where.", ExitCode.Failed);
         }
+    }
+
+    /// <summary>What an exception says, on one line and without the names of parameters, which mean nothing outside of the source.</summary>
+    public static string Text(Exception exception)
+    {
+        var text = exception.Message.ReplaceLineEndings(" ");
+        var parameter = exception is ArgumentException { ParamName.Length: > 0 } ? text.IndexOf(" (Parameter '", StringComparison.Ordinal) : -1;
+        return parameter < 0 ? text : text[..parameter];
     }
 
     private static int Report(string message, int code)
@@ -45,5 +53,5 @@ internal static class Failure
     // What bad input, a full disk or a missing device look like.
     private static bool IsExpected(Exception exception) => exception
         is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or DivergenceException
-        or InvalidDataException or IOException or UnauthorizedAccessException or JsonException or NotSupportedException or ArgumentException;
+        or InvalidDataException or FormatException or IOException or UnauthorizedAccessException or JsonException or NotSupportedException or ArgumentException;
 }

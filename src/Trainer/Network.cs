@@ -58,36 +58,38 @@ public sealed partial class Network
     /// <param name="hidden">Units in each hidden layer, first to last; may be empty.</param>
     /// <param name="outputs">Values that come out for a row.</param>
     /// <param name="activation">The activation behind each hidden layer; null = relu.</param>
-    /// <param name="batchNorm">The batch normalization of each hidden layer; null = with its defaults.</param>
+    /// <param name="normalization">The normalization of each hidden layer; null = a batch normalization with its defaults.</param>
     /// <param name="placement">Whether it stands before the activation (default, as in the paper) or after it.</param>
     /// <param name="dropout">The rate of a dropout in front of the last layer (behind every batch normalization). Default: 0.</param>
+    /// <param name="weights">The first weights of every dense layer; null = He in front of a relu kind, Glorot otherwise.</param>
     public static Network ForTable(
         int features,
         IReadOnlyList<int> hidden,
         int outputs,
         Activation? activation = null,
-        BatchNormLayer? batchNorm = null,
+        Layer? normalization = null,
         BatchNormPlacement placement = BatchNormPlacement.BeforeActivation,
-        float dropout = 0)
+        float dropout = 0,
+        Initializer? weights = null)
     {
         ArgumentNullException.ThrowIfNull(hidden);
         var network = Input(features);
         foreach (var units in hidden)
         {
-            Layer normalization = batchNorm ?? new BatchNormLayer();
-            Layer function = new ActivationLayer(activation ?? Trainer.Activation.Relu);
-            network = network.Dense(units);
+            var norm = normalization ?? new BatchNormLayer();
+            var function = new ActivationLayer(activation ?? Trainer.Activation.Relu);
+            network = network.Add(new DenseLayer(units) { WeightInitializer = weights });
             network = placement switch
             {
-                BatchNormPlacement.BeforeActivation => network.Add(normalization).Add(function),
-                BatchNormPlacement.AfterActivation => network.Add(function).Add(normalization),
+                BatchNormPlacement.BeforeActivation => network.Add(norm).Add(function),
+                BatchNormPlacement.AfterActivation => network.Add(function).Add(norm),
                 BatchNormPlacement.None => network.Add(function),
                 _ => throw new ArgumentOutOfRangeException(nameof(placement), placement, "Unknown placement."),
             };
         }
 
         if (dropout > 0) network = network.Dropout(dropout);
-        return network.Dense(outputs);
+        return network.Add(new DenseLayer(outputs) { WeightInitializer = weights });
     }
 
     /// <summary>Adds a layer.</summary>
@@ -146,7 +148,7 @@ public sealed partial class Network
                 throw new ArgumentException($"Layer '{name}' does not fit: {exception.Message}", exception);
             }
 
-            sites[i] = new LayerSite(layer, name, shape, output, layers[(i + 1)..]) { IsFirst = i == 0 };
+            sites[i] = new LayerSite(layer, name, shape, output, layers[(i + 1)..]);
             shape = output;
         }
 

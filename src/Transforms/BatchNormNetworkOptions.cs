@@ -32,21 +32,43 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public Activation? Activation { get; init; }
 
+    /// <summary>The first weights of every layer; null (the default) = He in front of a relu kind, Glorot otherwise.</summary>
+    public Initializer? WeightInitializer { get; init; }
+
     /// <summary>
-    /// An architecture of your own, in place of the hidden layers, the activation, the placement and epsilon of the batch normalizations and
-    /// the dropout above; null (the default) = none. It takes the features and gives one value for two classes and for regression, and one for
-    /// each class otherwise: logits, or the number itself.
+    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/> gives it,
+    /// in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
+    /// <para>
+    /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where the type
+    /// of the feature column has several dimensions itself, they have to be the same, or the network takes a plain vector.
+    /// It gives one value for two classes and for regression, and one for each class otherwise: logits, or the number itself.
+    /// </para>
     /// </summary>
     public Network? Network { get; init; }
 
-    /// <summary>The batch normalizations.</summary>
+    /// <summary>The batch normalizations of the hidden layers, and the statistics of those in a <see cref="Network"/> of your own.</summary>
     public BatchNormOptions BatchNorm { get; init; } = new();
+
+    /// <summary>
+    /// Another normalization behind each hidden layer, as <c>new LayerNormLayer()</c> or <c>new GroupNormLayer(8)</c>, at the place that
+    /// <see cref="BatchNormOptions.Placement"/> says; null (the default) = batch normalization.
+    /// </summary>
+    public Layer? Normalization { get; init; }
 
     /// <summary>
     /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task: 0.5 for regression,
     /// otherwise none.
     /// </summary>
     public float? Dropout { get; init; }
+
+    /// <summary>
+    /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more (with
+    /// smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>, <c>Loss.AbsoluteError</c>).
+    /// </summary>
+    public Loss? Loss { get; init; }
+
+    /// <summary>How much the rows of each class count in the loss, for classes of which one is rare or dear; null (the default) = all the same.</summary>
+    public ClassWeights? ClassWeights { get; init; }
 
     /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
     public int BatchSize { get; init; } = 128;
@@ -83,8 +105,17 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public float ClipStandardDeviations { get; init; } = 5;
 
+    /// <summary>
+    /// Whether a regression learns its label in standard deviations from the mean, so that learning rates mean the same in every unit; the
+    /// score is in the label's own unit all the same. A <see cref="Network"/> of your own then has to end with a dense layer. Default: true.
+    /// </summary>
+    public bool StandardizeTargets { get; init; } = true;
+
     /// <summary>The largest norm of all gradients together; larger ones are scaled down to it. Null (the default) = no limit.</summary>
     public float? GradientNorm { get; init; }
+
+    /// <summary>The version of ONNX's operator set that the model is exported in, from 9 to 21. Default: 17.</summary>
+    public int Opset { get; init; } = new ExportOptions().Opset;
 
     /// <summary>
     /// What becomes of a row with a missing label, a feature that is not a finite number, or a negative weight. Default:
@@ -132,20 +163,36 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
+    /// <summary>The same options, with every one that depends on the task filled in where it was left open.</summary>
+    /// <param name="task">The task.</param>
+    public BatchNormNetworkOptions WithDefaults(TaskKind task) => NetworkDefaults.Complete(this, task);
+
     /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
     internal Network CreateNetwork(int features, int outputs)
     {
         if (Network is null)
         {
             return Trainer.Network.ForTable(
-                features, HiddenLayers!, outputs, Activation, BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout!.Value);
+                features, HiddenLayers!, outputs, Activation, Normalization ?? BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout!.Value, WeightInitializer);
         }
 
-        if (Network.InputShape.Count != features)
-            throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the column '{FeatureColumnName}' has {features} values.");
         if (Network.OutputShape.Count != outputs)
             throw new ArgumentException($"The network gives {Network.OutputShape.Count} values for a row, but {outputs} are needed: end it with a dense layer of {outputs}.");
         return Network;
+    }
+
+    /// <summary>Rejects options that a network of one's own leaves without effect.</summary>
+    /// <exception cref="ArgumentException">There are some.</exception>
+    internal void RequireOneArchitecture()
+    {
+        if (Network is null) return;
+        var without = new (string Name, object? Value)[]
+        {
+            (nameof(HiddenLayers), HiddenLayers), (nameof(Activation), Activation), (nameof(Normalization), Normalization),
+            (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout),
+        };
+        if (without.FirstOrDefault(option => option.Value is not null).Name is { } name)
+            throw new ArgumentException($"{nameof(Network)} is an architecture of its own; {name} would have no effect. Leave one of them out.");
     }
 
     internal TrainingOptions ToTrainingOptions(int seed) => new()
@@ -159,6 +206,8 @@ public sealed record BatchNormNetworkOptions
         Statistics = BatchNorm.Statistics,
         Standardize = Standardize,
         ClipStandardDeviations = ClipStandardDeviations,
+        StandardizeTargets = StandardizeTargets,
+        StatisticsTolerance = BatchNorm.StatisticsTolerance,
         GradientNorm = GradientNorm,
         Seed = seed,
         Device = Device,

@@ -23,8 +23,14 @@ public sealed record BatchNormOptions
     /// </summary>
     public int? GhostBatchSize { get; init; }
 
-    /// <summary>Where they stand. Default: before the activation, as in the paper.</summary>
+    /// <summary>Where the normalizations stand, or that there are none. Default: before the activation, as in the paper.</summary>
     public BatchNormPlacement Placement { get; init; } = BatchNormPlacement.BeforeActivation;
+
+    /// <summary>
+    /// How far the exported statistics may be from those of the training rows before <see cref="BatchNormNetworkOptions.Warning"/> is called;
+    /// infinity = do not look. Default: 0.25; see <see cref="TrainingOptions.StatisticsTolerance"/> for the unit.
+    /// </summary>
+    public double StatisticsTolerance { get; init; } = new TrainingOptions().StatisticsTolerance;
 
     internal BatchNormLayer CreateLayer() => new() { Epsilon = Epsilon, Scale = Scale, Center = Center, GhostBatchSize = GhostBatchSize };
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Cli.Tests;
@@ -67,31 +66,12 @@ public sealed class MulticlassTests : IClassFixture<MulticlassTests.TrainedLette
 
     private List<(string Label, double[] Probabilities)> Score(string model)
     {
-        var result = Tool.Run(_trained.Folder.Path, "score", $"out/{model}", "test.csv", "--out", $"{model}.csv");
-        Assert.True(result.ExitCode == 0, result.Error);
-        var lines = File.ReadAllLines(_trained.Folder.File($"{model}.csv"));
+        var lines = _trained.Score(model);
         Assert.StartsWith("PredictedLabel,Probability.A,Probability.B,", lines[0], StringComparison.Ordinal);
         return [.. lines.Skip(1).Select(line => line.Split(',')).Select(fields =>
             (fields[0], Array.ConvertAll(fields[1..], field => double.Parse(field, CultureInfo.InvariantCulture))))];
     }
 
     /// <summary>One training for all tests of this class.</summary>
-    public sealed class TrainedLetters : IDisposable
-    {
-        public TrainedLetters()
-        {
-            Folder.Write("test.csv", SampleTables.TestPart("letters.csv"));
-            Training = Tool.Run(Folder.Path, "train", SampleTables.PathOf("letters.csv"), "--label", "lettr", "--task", "multiclass", "--out", "out");
-            Assert.True(Training.ExitCode == 0, Training.Error);
-            Metrics = JsonDocument.Parse(File.ReadAllText(Folder.File("out/metrics.json"))).RootElement;
-        }
-
-        internal TemporaryFolder Folder { get; } = new();
-
-        internal ToolResult Training { get; }
-
-        internal JsonElement Metrics { get; }
-
-        public void Dispose() => Folder.Dispose();
-    }
+    public sealed class TrainedLetters() : TrainedSample("letters.csv", "lettr", "multiclass");
 }

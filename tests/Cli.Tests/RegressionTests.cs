@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Cli.Tests;
@@ -61,30 +60,11 @@ public sealed class RegressionTests : IClassFixture<RegressionTests.TrainedPrice
 
     private double[] Score(string model)
     {
-        var result = Tool.Run(_trained.Folder.Path, "score", $"out/{model}", "test.csv", "--out", $"{model}.csv");
-        Assert.True(result.ExitCode == 0, result.Error);
-        var lines = File.ReadAllLines(_trained.Folder.File($"{model}.csv"));
+        var lines = _trained.Score(model);
         Assert.Equal("Score", lines[0]);
         return [.. lines.Skip(1).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
     }
 
     /// <summary>One training for all tests of this class.</summary>
-    public sealed class TrainedPrices : IDisposable
-    {
-        public TrainedPrices()
-        {
-            Folder.Write("test.csv", SampleTables.TestPart("ames.csv"));
-            Training = Tool.Run(Folder.Path, "train", SampleTables.PathOf("ames.csv"), "--label", "Sale_Price", "--task", "regression", "--out", "out");
-            Assert.True(Training.ExitCode == 0, Training.Error);
-            Metrics = JsonDocument.Parse(File.ReadAllText(Folder.File("out/metrics.json"))).RootElement;
-        }
-
-        internal TemporaryFolder Folder { get; } = new();
-
-        internal ToolResult Training { get; }
-
-        internal JsonElement Metrics { get; }
-
-        public void Dispose() => Folder.Dispose();
-    }
+    public sealed class TrainedPrices() : TrainedSample("ames.csv", "Sale_Price", "regression");
 }

@@ -49,10 +49,16 @@ internal static class CommonOptions
         }
         catch (Exception exception) when (exception is FormatException or ArgumentException or OverflowException)
         {
-            result.AddError(exception.Message.ReplaceLineEndings(" "));
+            result.AddError(Failure.Text(exception));
             return otherwise;
         }
     }
+
+    /// <summary>
+    /// The text that an option was given, or null. For validators of a whole command: they run before those of its options, and to ask for a
+    /// value that cannot be read would end the tool there.
+    /// </summary>
+    public static string? Given(this CommandResult result, Option option) => result.GetResult(option)?.Tokens is [.., var token] ? token.Value : null;
 
     /// <summary>Rejects numbers out of a range.</summary>
     public static void RequireRange<T>(this Option<T> option, T least, T most)

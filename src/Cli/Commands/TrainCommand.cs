@@ -30,22 +30,30 @@ internal static class TrainCommand
         var positive = new Option<string?>("--positive") { Description = "the positive class; without it yes, true or 1, otherwise the rarer one", HelpName = "VALUE" };
         var categorical = new Option<string[]>("--categorical") { Description = "a column to take as categories although it holds numbers", HelpName = "COLUMN" };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
+        var weight = new Option<string?>("--weight-column") { Description = "a column that says how much each row counts, in training and in the test figures", HelpName = "COLUMN" };
         var whole = new Option<bool>("--whole-pipeline")
         {
             Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
         };
-        var network = new NetworkOptions();
-        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.")
-        {
-            data, label, task, output, test, fraction, positive, categorical, ignore, whole,
-        };
-        network.AddTo(command);
+        var deployment = new DeploymentOptions();
+        var architecture = new ArchitectureOptions();
+        var learning = new LearningOptions();
+        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data };
+        GroupedHelp.AddTo(
+            command,
+            ("What to learn", [label, task, positive, categorical, ignore, weight, test, fraction]),
+            ("What to write", [output, .. deployment.All, whole]),
+            ("The network", architecture.All),
+            ("Training", learning.All));
         command.Validators.Add(result =>
         {
             if (result.GetResult(test) is not null && result.GetResult(fraction) is { Implicit: false })
                 result.AddError("--test and --test-fraction exclude each other: with a test table, none of DATA.csv is held back.");
-            if (result.GetResult(positive) is not null && result.GetValue(task) != TaskNames.NameOf(TaskKind.Binary))
+            var kind = TaskNames.Find(result.Given(task)) ?? TaskKind.Binary;
+            if (result.GetResult(positive) is not null && kind != TaskKind.Binary)
                 result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
+            architecture.Validate(result);
+            learning.Validate(result, kind);
         });
         command.SetAction((arguments, cancellation) =>
         {
@@ -62,9 +70,11 @@ internal static class TrainCommand
                     Positive = arguments.GetValue(positive),
                     Categorical = arguments.GetValue(categorical) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
+                    Weight = arguments.GetValue(weight),
                 },
-                Network = network.Read(arguments),
+                Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
             };
+            options = learning.Apply(architecture.Apply(options, arguments), arguments);
             TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), arguments.GetValue(whole), cancellation);
             return Task.FromResult(ExitCode.Done);
         });

@@ -59,6 +59,9 @@ public sealed class LabeledRows
     /// <summary>The targets of one row.</summary>
     public ReadOnlySpan<float> Target(int index) => Targets.AsSpan(index * Outputs, Outputs);
 
+    /// <summary>The first rows, copied; all of them, where there are no more.</summary>
+    public LabeledRows First(int count) => Select([.. Enumerable.Range(0, Math.Min(Count, count))]);
+
     /// <summary>Some of the rows, copied.</summary>
     public LabeledRows Select(ReadOnlySpan<int> rows)
     {

@@ -27,7 +27,7 @@ internal static class BatchNormDiagnosis
                     TrainingWarningKind.DropoutBeforeBatchNorm,
                     site.Name,
                     $"The dropout '{dropout.Name}' stands in front of the batch normalization '{site.Name}': dropout changes the variance in training but not at "
-                    + "inference, so the running variance is wrong there (Li et al. 2018). Move the dropout behind the last batch normalization, or use RunningStatistics.Population().");
+                    + "inference, so the running variance is wrong there (Li et al. 2018). Move the dropout behind the last batch normalization, or use population statistics (RunningStatistics.Population(), or --statistics population).");
         }
 
         if (any && !statistics.IsPopulation && statistics.Rate(1_000_000) >= 1)
@@ -69,7 +69,7 @@ internal static class BatchNormDiagnosis
             if (distance > tolerance)
                 yield return new TrainingWarning(TrainingWarningKind.StatisticsFarFromPopulation, site.Name, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The running statistics of '{site.Name}' are {distance:0.00} standard deviations from those of the training rows (more than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Call RecomputeStatistics, use RunningStatistics.Population(), or train longer."));
+                    $"The running statistics of '{site.Name}' are {distance:0.00} standard deviations from those of the training rows (more than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Use population statistics (RunningStatistics.Population(), --statistics population, or RecomputeStatistics afterwards), or train longer."));
         }
     }
 }

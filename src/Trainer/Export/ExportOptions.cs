@@ -7,7 +7,14 @@ namespace MlNetBatchNorm.Trainer;
 public sealed record ExportOptions
 {
     /// <summary>The version of the default operator set. Default: 17.</summary>
-    public int Opset { get; init; } = GraphBuilder.DefaultOpset;
+    /// <exception cref="ArgumentOutOfRangeException">It is below 9 or above 21.</exception>
+    public int Opset
+    {
+        get;
+        init => field = value is >= 9 and <= 21
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Opset), value, "Networks are exported in the operator sets 9 to 21.");
+    } = GraphBuilder.DefaultOpset;
 
     /// <summary>Further metadata; see <see cref="Onnx.ModelMetadata"/> for the keys that the tool understands.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();

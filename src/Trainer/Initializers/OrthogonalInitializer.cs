@@ -8,6 +8,8 @@ namespace MlNetBatchNorm.Trainer;
 /// </summary>
 internal sealed record OrthogonalInitializer(float Gain) : Initializer
 {
+    public override string Text => Choice.Write("orthogonal", Gain);
+
     public override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random)
     {
         var rows = checked((int)shape[0]);

@@ -3,6 +3,8 @@ namespace MlNetBatchNorm.Trainer;
 /// <summary>Zero-mean random values whose variance follows from the fan-in and fan-out.</summary>
 internal sealed record VarianceScalingInitializer(string Name, Func<double, double, double> Variance, bool Uniform) : Initializer
 {
+    public override string Text => Name;
+
     public override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random)
     {
         // A matrix is [in, out]; a kernel is [out, in/groups, positions…].

@@ -29,26 +29,30 @@ public abstract record Activation
     /// <summary>The kind, as it stands in names and summaries.</summary>
     public abstract string Kind { get; }
 
+    /// <summary>The function as <see cref="Parse"/> reads it.</summary>
+    public virtual string Text => Kind;
+
     /// <summary>Whether negative inputs are cut off or nearly so, which asks for He's initializer in front (He et al. 2015).</summary>
     public virtual bool IsRectifier => false;
+
+    /// <summary>The names that <see cref="Parse"/> knows.</summary>
+    internal static IEnumerable<string> Names => [.. Simple.Select(activation => activation.Kind), "leakyrelu"];
+
+    private static Activation[] Simple => [Relu, Gelu, Silu, Softplus, Sigmoid, Tanh, Identity];
 
     /// <summary>x where positive, <paramref name="slope"/>·x elsewhere.</summary>
     /// <param name="slope">The slope for negative inputs, from 0 to below 1. Default: 0.01.</param>
     public static Activation LeakyRelu(float slope = 0.01f) => new LeakyReluActivation(slope);
 
-    /// <summary>Reads a name: relu, leakyrelu, gelu, silu, softplus, sigmoid, tanh or identity (in any case).</summary>
+    /// <summary>Reads a name, in any case: relu, leakyrelu or leakyrelu:SLOPE, gelu, silu, softplus, sigmoid, tanh or identity.</summary>
     /// <exception cref="FormatException">Another name.</exception>
-    public static Activation Parse(string name) => name?.ToUpperInvariant() switch
+    /// <exception cref="ArgumentOutOfRangeException">The slope is out of its range.</exception>
+    public static Activation Parse(string text) => Choice.Read(text) switch
     {
-        "RELU" => Relu,
-        "LEAKYRELU" => LeakyRelu(),
-        "GELU" => Gelu,
-        "SILU" => Silu,
-        "SOFTPLUS" => Softplus,
-        "SIGMOID" => Sigmoid,
-        "TANH" => Tanh,
-        "IDENTITY" => Identity,
-        _ => throw new FormatException($"'{name}' is not an activation; use relu, leakyrelu, gelu, silu, softplus, sigmoid, tanh or identity."),
+        ("leakyrelu", [var slope]) => LeakyRelu((float)slope),
+        ("leakyrelu", []) => LeakyRelu(),
+        (var name, []) when Simple.FirstOrDefault(activation => activation.Kind == name) is { } activation => activation,
+        var other => throw other.Unknown("an activation", "relu, leakyrelu[:SLOPE], gelu, silu, softplus, sigmoid, tanh or identity"),
     };
 
     /// <summary>Emits y = f(x).</summary>

@@ -37,13 +37,6 @@ public sealed record BatchNormLayer : Layer
     /// </summary>
     public int? GhostBatchSize { get; init; }
 
-    /// <summary>
-    /// Whether to take off what rounding leaves of the mean, so that a channel with mean 1e4 and variance 1 is normalized to 4 digits. Without,
-    /// its variance still keeps 4 digits, but its output only 2 to 3. Costs two more passes over the batch. Null (the default) = where it is the
-    /// first layer, which may get raw features. Ignored when <see cref="Frozen"/>.
-    /// </summary>
-    public bool? Compensated { get; init; }
-
     /// <inheritdoc/>
     public override string Kind => "batchnorm";
 
@@ -72,8 +65,8 @@ public sealed record BatchNormLayer : Layer
     /// dβ = Σdy, dγ = i·Σ(dy·c), dx = s·dy − c·s·i²·Σ(dy·c)/m − s·Σdy/m, which is the paper's (section 3) with x̂ = c·i put in.
     /// x̂ itself is never stored: that saves a pass over the batch in each direction.
     /// <para>
-    /// Near 1e4 a float32 mean is only good to 1e-3, so c comes out with a mean that is not quite 0. Where <see cref="Compensated"/>, one more
-    /// sum over c finds it, and it is taken off: y = c·s − Σc·s/m + β. Gradients do without.
+    /// Near 1e4 a float32 mean is only good to 1e-3, so c comes out with a mean that is not quite 0. One more sum over c finds it, and beta takes
+    /// it off: y = c·s + (β − s·Σc/m). So a channel with mean 1e4 and variance 1 is normalized to 4 digits. Gradients do without.
     /// </para>
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
@@ -88,14 +81,9 @@ public sealed record BatchNormLayer : Layer
         var scale = Scale ? nodes.Named("scale", "Mul", [graph.Parameter(site, "gamma"), invStd]) : invStd;
         var spreadScale = channels.Spread(scale);
         var scalePerValue = channels.PerValue("scalePerValue", scale);
-        var y = nodes.Node("Mul", [centered, spreadScale]);
-        if (Compensated ?? site.IsFirst)
-        {
-            var residue = nodes.Named("residue", "Mul", [channels.Sum(centered), scalePerValue]);
-            y = nodes.Node("Sub", [y, channels.Spread(residue)]);
-        }
-
-        if (Center) y = nodes.Named("y", "Add", [y, ChannelReduction.Column(nodes, graph.Parameter(site, "beta"), site.Input)]);
+        var residue = nodes.Named("residue", "Mul", [channels.Sum(centered), scalePerValue]);
+        var shift = Center ? nodes.Named("shift", "Sub", [graph.Parameter(site, "beta"), residue]) : nodes.Named("shift", "Neg", [residue]);
+        var y = nodes.Named("y", "Add", [nodes.Node("Mul", [centered, spreadScale]), channels.Spread(shift)]);
         graph.SetBatchStatistic(site, "mean", channels.MeanOfSlices(mean));
         graph.SetBatchStatistic(site, "variance", channels.MeanOfSlices(graph.UnbiasedVariance ? channels.Unbiased(variance) : variance));
 

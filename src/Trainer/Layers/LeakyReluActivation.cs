@@ -16,6 +16,8 @@ internal sealed record LeakyReluActivation : Activation
 
     public override string Kind => "leakyrelu";
 
+    public override string Text => Choice.Write(Kind, _slope);
+
     public override bool IsRectifier => true;
 
     public override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "LeakyRelu", [x], ("alpha", _slope));

@@ -56,6 +56,24 @@ public abstract record Loss
     /// <exception cref="ArgumentOutOfRangeException">Delta is not a finite number above 0.</exception>
     public static Loss Huber(float delta = 1) => new HuberLoss(delta);
 
+    /// <summary>Reads the name of a loss for numbers, in any case: squared, absolute, huber or huber:DELTA.</summary>
+    /// <exception cref="FormatException">Another name.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Delta is out of its range.</exception>
+    public static Loss ParseRegression(string text) => Choice.Read(text) switch
+    {
+        ("squared", []) => SquaredError,
+        ("absolute", []) => AbsoluteError,
+        ("huber", []) => Huber(),
+        ("huber", [var delta]) => Huber((float)delta),
+        var other => throw other.Unknown("a loss for numbers", "squared, absolute or huber[:DELTA]"),
+    };
+
+    /// <summary>The same loss with a weight for each class.</summary>
+    /// <param name="weights">In the order of the classes; for two classes with one logit the negative one first.</param>
+    /// <exception cref="ArgumentException">The loss has no classes, has weights already, or does not take these.</exception>
+    public virtual Loss WithClassWeights(IReadOnlyList<float> weights) =>
+        throw new ArgumentException($"The loss '{Kind}' has no classes that could have weights.", nameof(weights));
+
     /// <summary>Emits the loss of each row.</summary>
     /// <param name="nodes">The graph.</param>
     /// <param name="output">The network's output, <c>[N, K]</c>.</param>

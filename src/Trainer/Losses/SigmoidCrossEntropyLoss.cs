@@ -20,6 +20,15 @@ internal sealed record SigmoidCrossEntropyLoss : Loss
 
     private bool IsWeighted => _positiveWeight != 1 || _negativeWeight != 1;
 
+    public override Loss WithClassWeights(IReadOnlyList<float> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        if (IsWeighted) throw new ArgumentException("The loss has class weights of its own already.", nameof(weights));
+        return weights.Count == 2
+            ? new SigmoidCrossEntropyLoss(weights[1], weights[0])
+            : throw new ArgumentException($"Two classes have two weights, but {weights.Count} were given.", nameof(weights));
+    }
+
     public override Value RowLoss(GraphBuilder nodes, Value output, Value target)
     {
         var softplus = nodes.Node("Softplus", [output]);

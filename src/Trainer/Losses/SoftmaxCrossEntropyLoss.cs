@@ -27,6 +27,10 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
 
     public override string Kind => "softmax cross-entropy";
 
+    public override Loss WithClassWeights(IReadOnlyList<float> weights) => _classWeights is null
+        ? new SoftmaxCrossEntropyLoss(_smoothing, weights)
+        : throw new ArgumentException("The loss has class weights of its own already.", nameof(weights));
+
     public override Value RowLoss(GraphBuilder nodes, Value output, Value target)
     {
         var logProbability = nodes.Node("LogSoftmax", [output], ("axis", 1));

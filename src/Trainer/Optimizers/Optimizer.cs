@@ -55,6 +55,24 @@ public abstract record Optimizer
         float learningRate = 1e-3f, float weightDecay = 0.01f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f) =>
         new AdamOptimizer(learningRate, beta1, beta2, epsilon, weightDecay);
 
+    /// <summary>Reads a name, in any case: sgd, sgd:MOMENTUM, nesterov, nesterov:MOMENTUM, adam or adamw.</summary>
+    /// <param name="text">The name.</param>
+    /// <param name="learningRate">The step size; null = the optimizer's own default.</param>
+    /// <param name="weightDecay">The weight decay; null = the optimizer's own default.</param>
+    /// <exception cref="FormatException">Another name, or a weight decay for Adam, which has none (AdamW has).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static Optimizer Parse(string text, float? learningRate = null, float? weightDecay = null) => Choice.Read(text) switch
+    {
+        ("sgd", []) => Sgd(learningRate ?? 0.1f, 0, weightDecay ?? 0),
+        ("sgd", [var momentum]) => Sgd(learningRate ?? 0.1f, (float)momentum, weightDecay ?? 0),
+        ("nesterov", []) => Nesterov(learningRate ?? 0.1f, weightDecay: weightDecay ?? 0),
+        ("nesterov", [var momentum]) => Nesterov(learningRate ?? 0.1f, (float)momentum, weightDecay ?? 0),
+        ("adam", []) when weightDecay is null or 0 => Adam(learningRate ?? 1e-3f),
+        ("adam", []) => throw new FormatException("Adam has no weight decay; use adamw."),
+        ("adamw", []) => AdamW(learningRate ?? 1e-3f, weightDecay ?? 0.01f),
+        var other => throw other.Unknown("an optimizer", "sgd[:MOMENTUM], nesterov[:MOMENTUM], adam or adamw"),
+    };
+
     /// <summary>Emits the update of every parameter.</summary>
     /// <param name="graph">The end of the training step.</param>
     public abstract void Emit(UpdateGraph graph);

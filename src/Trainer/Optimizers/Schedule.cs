@@ -57,6 +57,21 @@ public sealed record Schedule
             progress => Math.Pow(factor, shares.Count(share => progress >= share)));
     }
 
+    /// <summary>Reads a name, in any case: constant, cosine, cosine:WARMUP, warmup, warmup:SHARE, step or step:FACTOR,MILESTONE,…</summary>
+    /// <exception cref="FormatException">Another name.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static Schedule Parse(string text) => Choice.Read(text) switch
+    {
+        ("constant", []) => Constant,
+        ("cosine", []) => Cosine(),
+        ("cosine", [var warmup]) => Cosine(warmup),
+        ("warmup", []) => WarmUp(),
+        ("warmup", [var share]) => WarmUp(share),
+        ("step", []) => Step(),
+        ("step", [var factor, .. var milestones]) => Step(factor, milestones),
+        var other => throw other.Unknown("a schedule", "constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…]"),
+    };
+
     /// <summary>The factor at a step.</summary>
     /// <param name="step">From 0.</param>
     /// <param name="steps">The most steps there can be.</param>

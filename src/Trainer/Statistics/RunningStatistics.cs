@@ -80,6 +80,22 @@ public sealed record RunningStatistics
     /// </summary>
     public static RunningStatistics Population() => new("population, with frozen weights after training", true, _ => 0.1, isPopulation: true);
 
+    /// <summary>Reads a name, in any case: pytorch, keras, debiased, each perhaps with its momentum (keras:0.99), cumulative or population.</summary>
+    /// <exception cref="FormatException">Another name.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The momentum is out of its range.</exception>
+    public static RunningStatistics Parse(string text) => Choice.Read(text) switch
+    {
+        ("pytorch", []) => PyTorch(),
+        ("pytorch", [var momentum]) => PyTorch((float)momentum),
+        ("keras", []) => Keras(),
+        ("keras", [var momentum]) => Keras((float)momentum),
+        ("debiased", []) => ZeroDebiased(),
+        ("debiased", [var momentum]) => ZeroDebiased((float)momentum),
+        ("cumulative", []) => Cumulative(),
+        ("population", []) => Population(),
+        var other => throw other.Unknown("a rule for statistics", "pytorch[:MOMENTUM], keras[:MOMENTUM], debiased[:MOMENTUM], cumulative or population"),
+    };
+
     /// <summary>The weight of step <paramref name="step"/>'s batch.</summary>
     /// <param name="step">From 1.</param>
     public float Rate(long step) => (float)_rate(step);

@@ -16,7 +16,7 @@ public sealed class BatchNormBinaryTrainer : BatchNormTrainer<BatchNormBinaryTra
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Binary;
 
-    private protected override Loss Loss => Loss.SigmoidCrossEntropy;
+    private protected override Loss DefaultLoss => Loss.SigmoidCrossEntropy;
 
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(bool), false, "Boolean was expected. Map its two values to true and false first.");

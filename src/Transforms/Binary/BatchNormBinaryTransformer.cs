@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>A trained network for two classes: adds <c>Score</c> (the logit), <c>Probability</c> and <c>PredictedLabel</c> to its input.</summary>
@@ -7,4 +9,7 @@ public sealed class BatchNormBinaryTransformer : BatchNormTransformer
         : base(fitted, NetworkTask.Binary)
     {
     }
+
+    /// <inheritdoc/>
+    public override BatchNormBinaryTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows));
 }

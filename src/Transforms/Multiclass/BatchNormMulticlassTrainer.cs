@@ -17,7 +17,7 @@ public sealed class BatchNormMulticlassTrainer : BatchNormTrainer<BatchNormMulti
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Multiclass;
 
-    private protected override Loss Loss => Loss.SoftmaxCrossEntropy;
+    private protected override Loss DefaultLoss => Loss.SoftmaxCrossEntropy;
 
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(uint), true, "a key of UInt32 was expected. Put MapValueToKey in front of the trainer.");

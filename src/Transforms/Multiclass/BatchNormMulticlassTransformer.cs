@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
@@ -6,8 +8,11 @@ namespace MlNetBatchNorm.Transforms;
 /// </summary>
 public sealed class BatchNormMulticlassTransformer : BatchNormTransformer
 {
+    private readonly ClassLabels _labels;
+
     internal BatchNormMulticlassTransformer(FittedNetwork fitted, ClassLabels labels)
-        : base(fitted, NetworkTask.Multiclass(labels))
-    {
-    }
+        : base(fitted, NetworkTask.Multiclass(labels)) => _labels = labels;
+
+    /// <inheritdoc/>
+    public override BatchNormMulticlassTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows), _labels);
 }

@@ -14,7 +14,7 @@ public sealed class BatchNormRegressionTrainer : BatchNormTrainer<BatchNormRegre
     /// <inheritdoc/>
     public override TaskKind Task => TaskKind.Regression;
 
-    private protected override Loss Loss => Loss.SquaredError;
+    private protected override Loss DefaultLoss => Loss.SquaredError;
 
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(float), false, "Single was expected. Put ConvertType in front of the trainer.");

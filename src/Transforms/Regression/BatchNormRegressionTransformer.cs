@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>A trained network for a number: adds <c>Score</c> (Single, in the unit of the label) to its input.</summary>
@@ -7,4 +9,7 @@ public sealed class BatchNormRegressionTransformer : BatchNormTransformer
         : base(fitted, NetworkTask.Regression)
     {
     }
+
+    /// <inheritdoc/>
+    public override BatchNormRegressionTransformer RecomputeStatistics(IDataView rows) => new(Recompute(rows));
 }

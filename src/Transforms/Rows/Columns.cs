@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -16,6 +17,19 @@ internal static class Columns
         if (column.Type is VectorDataViewType { ItemType: NumberDataViewType item } && item == NumberDataViewType.Single) return column;
         throw new ArgumentException(
             $"The feature column '{name}' has the type {column.Type}; a vector of Single was expected. Join the columns with Concatenate first.");
+    }
+
+    /// <summary>Checks that the features of a column can be rows of a shape.</summary>
+    /// <exception cref="ArgumentException">There are more or fewer, or the column's own dimensions say that they lie in another order.</exception>
+    public static void RequireShape(DataViewSchema.Column features, SampleShape shape)
+    {
+        var type = (VectorDataViewType)features.Type;
+        if (type.Size != 0 && type.Size != shape.Count)
+            throw new ArgumentException($"The network takes rows of shape {shape}, which are {shape.Count} values, but the column '{features.Name}' has {type.Size} values.");
+        if (!shape.IsVector && type.Dimensions.Length > 1 && !type.Dimensions.Select(size => (long)size).SequenceEqual(shape.Sizes))
+            throw new ArgumentException(
+                $"The network takes rows of shape {shape}, but the column '{features.Name}' has the dimensions [{string.Join(", ", type.Dimensions)}]. "
+                + "Channels come first (ExtractPixels with interleavePixelColors: false).");
     }
 
     /// <summary>The size of a vector column; 0 when it varies.</summary>

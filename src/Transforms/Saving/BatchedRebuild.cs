@@ -85,7 +85,8 @@ internal sealed class BatchedRebuild(ModelOperationsCatalog catalog, BatchedScor
         ClassLabels Labels()
         {
             var features = new DataViewSchema.Builder();
-            features.AddColumn(input.Name, new VectorDataViewType(NumberDataViewType.Single, (int)input.Type.TensorType.Shape.Dim[1].DimValue));
+            var count = input.Type.TensorType.Shape.Dim.Skip(1).Aggregate(1L, (product, size) => product * size.DimValue);
+            features.AddColumn(input.Name, new VectorDataViewType(NumberDataViewType.Single, (int)count));
             return ClassLabels.Read(new TransformerChain<ITransformer>(group).GetOutputSchema(features.ToSchema())[MulticlassColumns.PredictedLabel]);
         }
     }

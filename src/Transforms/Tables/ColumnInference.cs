@@ -36,6 +36,8 @@ internal sealed class ColumnInference
     {
         if (_options.Ignore.Contains(_column.Name))
             return Without(ColumnKind.Ignored, "ignored as asked");
+        if (_options.Weight == _column.Name)
+            return Without(ColumnKind.Weight, "the weight of each row");
         if (_missingRows == _column.Count)
             return Without(ColumnKind.Dropped, "no row has a value");
         if (_options.Categorical.Contains(_column.Name))
@@ -64,7 +66,7 @@ internal sealed class ColumnInference
             sum += value;
         }
 
-        if (least == most)
+        if (least == most && !_options.KeepConstants)
         {
             var reason = string.Create(CultureInfo.InvariantCulture, $"the same number ({least}) in every row that has one");
             return Without(ColumnKind.Dropped, reason);

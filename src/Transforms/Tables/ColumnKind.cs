@@ -17,4 +17,7 @@ public enum ColumnKind
 
     /// <summary>No feature, because <see cref="TableSchemaOptions.Ignore"/> names it.</summary>
     Ignored,
+
+    /// <summary>No feature: <see cref="TableSchemaOptions.Weight"/> names it as the weight of the rows.</summary>
+    Weight,
 }

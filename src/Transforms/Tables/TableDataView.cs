@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>
-/// A <see cref="CsvTable"/> as ML.NET data: the label first, if the table has it, and then the columns that features are made from. Numbers
+/// A <see cref="CsvTable"/> as ML.NET data: the label first, if the table has it, then the weights, and then the columns that features are made from. Numbers
 /// are Single, NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing; the label is Boolean
 /// (binary: is it the positive class), Text (multiclass) or Single (regression). <see cref="TablePipeline"/> makes the feature vector of
 /// them.
@@ -21,7 +21,7 @@ public sealed class TableDataView : IDataView
     /// The table lacks a column that features are made from, a column of numbers has a text or an infinity, or a label does not fit.
     /// </exception>
     public TableDataView(CsvTable table, TableSchema schema)
-        : this(table, (schema ?? throw new ArgumentNullException(nameof(schema))).Features, schema.Label)
+        : this(table, (schema ?? throw new ArgumentNullException(nameof(schema))).Features, schema.Label, schema.WeightColumn)
     {
     }
 
@@ -29,8 +29,9 @@ public sealed class TableDataView : IDataView
     /// <param name="table">The table.</param>
     /// <param name="features">The columns that features are made from.</param>
     /// <param name="label">The label; null to leave it out even if the table has it.</param>
-    /// <exception cref="TableException">As for the other constructor.</exception>
-    public TableDataView(CsvTable table, FeatureMap features, LabelMap? label = null)
+    /// <param name="weight">The column with the rows' weights, Single; null to leave it out.</param>
+    /// <exception cref="TableException">As for the other constructor; or a weight is not a number from 0.</exception>
+    public TableDataView(CsvTable table, FeatureMap features, LabelMap? label = null, string? weight = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(features);
@@ -39,6 +40,8 @@ public sealed class TableDataView : IDataView
         var columns = new List<ViewColumn>();
         if (label is not null && table.Find(label.Column) is not null)
             columns.Add(LabelColumn(table, label));
+        if (weight is not null && table.Find(weight) is { } weights)
+            columns.Add(new ViewColumn<float>(weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight), weights.Codes));
         foreach (var feature in features.Columns)
             columns.Add(FeatureColumn(table, feature));
         _columns = [.. columns];

@@ -3,8 +3,9 @@ namespace MlNetBatchNorm.Transforms.Tables;
 /// <summary>What a training table means: its label, the features made from its other columns, and what was found on the way.</summary>
 public sealed class TableSchema
 {
-    private TableSchema(LabelMap label, FeatureMap features, IReadOnlyList<ColumnReport> reports)
+    private TableSchema(LabelMap label, FeatureMap features, IReadOnlyList<ColumnReport> reports, string? weightColumn)
     {
+        WeightColumn = weightColumn;
         Label = label;
         Features = features;
         Reports = reports;
@@ -15,6 +16,9 @@ public sealed class TableSchema
 
     /// <summary>How the other columns become the feature vector, in the order of the table.</summary>
     public FeatureMap Features { get; }
+
+    /// <summary>The column with the weights of the rows, or null.</summary>
+    public string? WeightColumn { get; }
 
     /// <summary>What became of each column, in the order of the table.</summary>
     public IReadOnlyList<ColumnReport> Reports { get; }
@@ -42,6 +46,7 @@ public sealed class TableSchema
         var (labelMap, labelReport) = LabelInference.Infer(table, label, task, options.Positive);
         RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
         RequireFeatureColumns(table, label, options.Ignore, "ignored");
+        if (options.Weight is { } weight) RequireFeatureColumns(table, label, [weight], "taken as weights");
 
         var features = new List<FeatureColumn>();
         var reports = new List<ColumnReport>();
@@ -68,7 +73,7 @@ public sealed class TableSchema
             throw new TableException($"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from{reason}");
         }
 
-        return new(labelMap, new(features), reports);
+        return new(labelMap, new(features), reports, options.Weight);
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

@@ -22,31 +22,55 @@ public static class TableTrainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
-        var schema = TableSchema.Infer(training, options.Label, options.Task, options.Schema);
+        var schema = TableSchema.Infer(
+            training, options.Label, options.Task, options.InputShape is null ? options.Schema : options.Schema with { KeepConstants = true });
 
-        // Before training, not after it: a test table that does not fit is known at once.
+        // Before training, not after it: a test table that does not fit and a row without a weight are known at once.
         var testRows = ToRows(test, schema);
+        if (schema.WeightColumn is { } weight) RowWeights.ReadTexts(training, weight);
+        var network = CreateOptions(options, schema);
         schemaKnown?.Invoke(schema);
 
         var ml = new MLContext(options.Network.Seed ?? 0);
         var view = new TableDataView(training, schema);
         var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
-        var network = Fit(ml, featurizer.Transform(view), schema.Label, options.Network with
-        {
-            LabelColumnName = schema.Label.Column,
-            FeatureColumnName = FeaturesColumn,
-        });
-        Describe(network.Export, schema);
+        var trained = Fit(ml, featurizer.Transform(view), schema.Label, network);
+        Describe(trained.Export, schema);
         try
         {
-            var (metrics, float32Metrics) = Test(network, testRows, options.Network.PrecisionLoss);
-            return new TrainedTable(schema, featurizer, network, metrics, float32Metrics, training.RowCount, test.RowCount);
+            var (metrics, float32Metrics) = Test(trained, testRows, options.Network.PrecisionLoss);
+            return new TrainedTable(schema, featurizer, trained, metrics, float32Metrics, training.RowCount, test.RowCount);
         }
         catch
         {
-            network.Dispose();
+            trained.Dispose();
             throw;
         }
+    }
+
+    private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema)
+    {
+        // To ML.NET a class of two is a Boolean, whatever its name in the table.
+        var classWeights = schema.Label.Task == TaskKind.Binary ? options.Network.ClassWeights?.Rename(schema.Label.Classes, ["false", "true"]) : options.Network.ClassWeights;
+        return options.Network with
+        {
+            LabelColumnName = schema.Label.Column,
+            FeatureColumnName = FeaturesColumn,
+            ExampleWeightColumnName = schema.WeightColumn,
+            ClassWeights = classWeights,
+            Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,
+        };
+    }
+
+    private static long[] InputShape(TableTrainingOptions options, TableSchema schema)
+    {
+        long count = schema.Features.FeatureCount;
+        if (options.InputShape is null) return [count];
+        var shape = new SampleShape([.. options.InputShape]);
+        return shape.Count == count
+            ? [.. shape.Sizes]
+            : throw new ArgumentException(
+                $"The input shape {shape} has {shape.Count} values, but the table gives {count} features from {schema.Features.Columns.Count} columns; every value of the shape is a column of numbers.");
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
@@ -86,7 +110,7 @@ public static class TableTrainer
         var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
         if (outputs > 1)
             for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
-        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), outputs, schema.Features.EncodeAll(table), targets);
+        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), outputs, schema.Features.EncodeAll(table), targets, RowWeights.Read(table, schema.WeightColumn));
     }
 
     // The last output is the prediction that goes with the loss: the probabilities, or the number itself.

@@ -12,6 +12,18 @@ public sealed record TableTrainingOptions
     /// <summary>What the table cannot tell by itself.</summary>
     public TableSchemaOptions Schema { get; init; } = new();
 
-    /// <summary>The network and its training; the column names in it are set by the table.</summary>
+    /// <summary>
+    /// An architecture as text (<see cref="Trainer.Network.Parse"/>), for networks whose input is only known when the table has been read; null
+    /// (the default) = that of <see cref="Network"/>.
+    /// </summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>
+    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels first; null
+    /// (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in the shape.
+    /// </summary>
+    public IReadOnlyList<long>? InputShape { get; init; }
+
+    /// <summary>The network and its training; the column names in it, and those of the classes that have weights, are set by the table.</summary>
     public BatchNormNetworkOptions Network { get; init; } = new();
 }

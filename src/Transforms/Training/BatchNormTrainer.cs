@@ -15,9 +15,6 @@ namespace MlNetBatchNorm.Transforms;
 public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransformer, TrainedNetwork>
     where TTransformer : BatchNormTransformer
 {
-    // Rows on which the folded network is compared with the unfolded one.
-    private const int VerificationRows = 1000;
-
     private readonly BatchNormNetworkOptions _options;
     private readonly IHost? _host;
     private readonly int _seed;
@@ -39,7 +36,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <summary>What is predicted.</summary>
     public abstract TaskKind Task { get; }
 
-    private protected abstract Loss Loss { get; }
+    private protected abstract Loss DefaultLoss { get; }
 
     /// <summary>The type of the label that the task needs: what one value is in memory, whether it is a key, and how an error says it.</summary>
     private protected abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
@@ -61,30 +58,33 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     public TTransformer Fit(IDataView input, IDataView? validation)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var options = NetworkDefaults.Complete(_options, Task);
+        _options.RequireOneArchitecture();
+        var options = _options.WithDefaults(Task);
         using var log = new TrainingLog(options, _host);
         var reader = OpenRows(input);
         var rows = Read(reader, "training", log);
         RequireDifferentLabels(rows);
         var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
+        var export = new ExportOptions
+        {
+            Opset = options.Opset,
+            Metadata = Describe(input.Schema, reader.Label),
+            Precision = options.Precision,
+            PrecisionLoss = options.PrecisionLoss,
+        };
+        var loss = CreateLoss(rows, reader.Label);
         var architecture = options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
         log.Started(architecture, rows, options.Device);
         var network = NetworkTrainer.Train(
             architecture,
-            Loss,
+            loss,
             rows,
             options.ToTrainingOptions(_seed) with { Progress = log.Epoch, Warning = log.Warning },
             validationRows,
             options.CancellationToken);
-        var sample = rows.Select([.. Enumerable.Range(0, Math.Min(rows.Count, VerificationRows))]);
-        var export = NetworkExporter.Export(network, sample, new ExportOptions
-        {
-            Metadata = Describe(input.Schema, reader.Label),
-            Precision = options.Precision,
-            PrecisionLoss = options.PrecisionLoss,
-        });
-        var transformer = CreateTransformer(new FittedNetwork(network, export, options.FeatureColumnName, options.Device), reader.Label);
-        log.Finished(network, export, transformer.Scorer);
+        var fitted = FittedNetwork.Create(network, rows, export, options.FeatureColumnName, options.Device);
+        var transformer = CreateTransformer(fitted, reader.Label);
+        log.Finished(network, fitted.Export, transformer.Scorer);
         return transformer;
     }
 
@@ -118,6 +118,15 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <summary>The name of the label column, for messages.</summary>
     private protected string LabelName => _options.LabelColumnName;
 
+    private Loss CreateLoss(LabeledRows rows, DataViewSchema.Column label)
+    {
+        var loss = _options.Loss ?? DefaultLoss;
+        if (loss.IsRegression != DefaultLoss.IsRegression)
+            throw new ArgumentException(
+                $"The loss '{loss.Kind}' is one for {(loss.IsRegression ? "numbers" : "classes")}, which the task {TaskNames.NameOf(Task)} does not predict; leave Loss out, or use another.");
+        return _options.ClassWeights is { } weights ? loss.WithClassWeights(weights.For(Classes(label), rows)) : loss;
+    }
+
     // TrainerInfo has no public constructor; one that is all false is what is true of these trainers.
     private static TrainerInfo CreateInfo() => (TrainerInfo)RuntimeHelpers.GetUninitializedObject(typeof(TrainerInfo));
 
@@ -131,7 +140,12 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     private TrainingRowReader OpenRows(IDataView data)
     {
         var reader = new TrainingRowReader(
-            data, _options.LabelColumnName, _options.FeatureColumnName, _options.ExampleWeightColumnName, _options.UnusableRows);
+            data,
+            _options.LabelColumnName,
+            _options.FeatureColumnName,
+            _options.ExampleWeightColumnName,
+            _options.Network?.InputShape,
+            _options.UnusableRows);
         RequireLabelType(reader.Label.Name, reader.Label.Type.RawType, reader.Label.Type is KeyDataViewType, reader.Label.Type.ToString()!);
         return reader;
     }

@@ -10,14 +10,23 @@ internal sealed class TrainingRowReader
     private readonly IDataView _data;
     private readonly DataViewSchema.Column _features;
     private readonly DataViewSchema.Column? _weight;
+    private readonly SampleShape? _shape;
     private readonly UnusableRows _unusable;
 
-    public TrainingRowReader(IDataView data, string label, string features, string? weight, UnusableRows unusable)
+    /// <param name="data">The rows.</param>
+    /// <param name="label">The label column.</param>
+    /// <param name="features">The column of the features.</param>
+    /// <param name="weight">The column of the rows' weights, or null.</param>
+    /// <param name="shape">The shape that the features are taken in; null = a plain vector.</param>
+    /// <param name="unusable">What becomes of rows that cannot be used.</param>
+    public TrainingRowReader(IDataView data, string label, string features, string? weight, SampleShape? shape, UnusableRows unusable)
     {
         _data = data;
+        _shape = shape;
         _unusable = unusable;
         Label = Columns.Require(data.Schema, label, "label");
         _features = Columns.RequireFeatures(data.Schema, features);
+        if (shape is { } wanted) Columns.RequireShape(_features, wanted);
         _weight = weight is null ? null : Columns.Require(data.Schema, weight, "weight");
         if (_weight is { } column && column.Type != NumberDataViewType.Single)
             throw new ArgumentException($"The weight column '{column.Name}' has the type {column.Type}; Single was expected.");
@@ -63,7 +72,7 @@ internal sealed class TrainingRowReader
         {
             cancellation.ThrowIfCancellationRequested();
             getFeatures(ref vector);
-            if (width == 0) width = vector.Length;
+            if (width == 0) width = (int?)_shape?.Count ?? vector.Length;
             if (vector.Length != width || width == 0)
                 throw new InvalidDataException(
                     $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; every row needs the same number of features.");
@@ -86,7 +95,7 @@ internal sealed class TrainingRowReader
         var used = targets.Count / outputs;
         if (used == 0) throw new InvalidDataException(NothingLeft());
         LeftOut = LeftOut with { Total = LeftOut.Count + used };
-        return new LabeledRows(new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
+        return new LabeledRows(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 
     private void LeaveOut(string reason)

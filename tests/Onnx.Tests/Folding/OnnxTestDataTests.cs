@@ -1,18 +1,17 @@
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Tests.Referees;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 
 public class OnnxTestDataTests
 {
-    private const string Root = "/usr/share/libonnx-testdata/data";
-
     [OnnxTestDataFact]
     public void Fold_EveryModelOfTheOnnxTestData_IsValidBeforeAndAfter()
     {
         var failures = new List<string>();
-        foreach (var path in Directory.EnumerateFiles(Root, "model.onnx", SearchOption.AllDirectories).Order())
+        foreach (var path in Directory.EnumerateFiles(OnnxTestData.Root, "model.onnx", SearchOption.AllDirectories).Order())
         {
             try
             {
@@ -32,7 +31,7 @@ public class OnnxTestDataTests
     public void Fold_EveryModelWithBatchNormOfTheOnnxTestData_GivesTheirOutputs()
     {
         var seen = 0;
-        foreach (var path in Directory.EnumerateFiles(Root, "model.onnx", SearchOption.AllDirectories).Order())
+        foreach (var path in Directory.EnumerateFiles(OnnxTestData.Root, "model.onnx", SearchOption.AllDirectories).Order())
         {
             var model = ModelFile.Read(path);
             var result = BatchNormFolder.Fold(model);
@@ -44,13 +43,5 @@ public class OnnxTestDataTests
         }
 
         Assert.True(seen > 0);
-    }
-
-    private sealed class OnnxTestDataFactAttribute : FactAttribute
-    {
-        public OnnxTestDataFactAttribute()
-        {
-            if (!Directory.Exists(Root)) Skip = "The ONNX test data (Debian's libonnx-testdata) is not installed.";
-        }
     }
 }

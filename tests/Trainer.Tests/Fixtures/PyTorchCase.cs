@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace MlNetBatchNorm.Trainer.Tests.Fixtures;
@@ -16,9 +15,13 @@ public sealed record PyTorchCase
 
     public float? ClipNorm { get; init; }
 
+    public required string Schedule { get; init; }
+
+    public required string Statistics { get; init; }
+
     public required int Rows { get; init; }
 
-    public required int Features { get; init; }
+    public required long[] Shape { get; init; }
 
     public required int Outputs { get; init; }
 
@@ -27,6 +30,8 @@ public sealed record PyTorchCase
     public required float[] X { get; init; }
 
     public required float[] Targets { get; init; }
+
+    public float[]? RowWeights { get; init; }
 
     public required Dictionary<string, float[]> Initial { get; init; }
 
@@ -47,22 +52,14 @@ public sealed record PyTorchCase
     /// <summary>The learning rate that generate.py gives the optimizer.</summary>
     public float LearningRate => Optimizer switch { "sgd" => 0.05f, "momentum" or "nesterov" => 0.01f, _ => 0.003f };
 
+    /// <summary>The names of all fixtures.</summary>
+    public static IEnumerable<string> Names =>
+        Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"), "*.json").Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal);
+
     public static PyTorchCase Read(string name) =>
         JsonSerializer.Deserialize<PyTorchCase>(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", $"{name}.json")), Format)!;
 
-    public Network CreateNetwork()
-    {
-        var network = Network.Input(Features);
-        foreach (var layer in Layers)
-            network = layer.Split(' ') switch
-            {
-                ["dense", var units] => network.Dense(int.Parse(units, CultureInfo.InvariantCulture)),
-                ["batchnorm"] => network.BatchNorm(),
-                [var activation] => network.Activation(Activation.Parse(activation)),
-                _ => throw new FormatException($"'{layer}' is not a layer of a fixture."),
-            };
-        return network;
-    }
+    public Network CreateNetwork() => Network.Parse(string.Join('\n', Layers), Shape);
 
     public Loss CreateLoss() => Loss switch
     {
@@ -92,8 +89,8 @@ public sealed record PyTorchCase
     public TrainingStep CreateStep(Optimizer? optimizer = null)
     {
         var step = new TrainingStep(
-            CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.PyTorch(), Batch, new Random(0),
-            gradientNorm: optimizer is null ? ClipNorm : null);
+            CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.Parse(Statistics), Batch, new Random(0),
+            weighted: RowWeights is not null, gradientNorm: optimizer is null ? ClipNorm : null);
         foreach (var (name, values) in Initial) values.CopyTo(step.Parameter(name));
         return step;
     }
@@ -102,15 +99,19 @@ public sealed record PyTorchCase
     /// <returns>The loss of the last step.</returns>
     public float Run(TrainingStep step, int steps)
     {
+        const int allSteps = 100;
         var batches = (Rows + Batch - 1) / Batch;
+        var width = X.Length / Rows;
+        var schedule = Trainer.Schedule.Parse(Schedule);
         var loss = float.NaN;
         for (var i = 0; i < steps; i++)
         {
             var first = (int)(step.Steps % batches) * Batch;
             var count = Math.Min(Batch, Rows - first);
-            X.AsSpan(first * Features, count * Features).CopyTo(step.Features.Span);
+            X.AsSpan(first * width, count * width).CopyTo(step.Features.Span);
             Targets.AsSpan(first * Outputs, count * Outputs).CopyTo(step.Targets.Span);
-            loss = step.Run(count, LearningRate);
+            RowWeights?.AsSpan(first, count).CopyTo(step.RowWeights);
+            loss = step.Run(count, LearningRate * schedule.Factor(step.Steps, allSteps));
         }
 
         return loss;

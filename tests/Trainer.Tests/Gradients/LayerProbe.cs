@@ -4,7 +4,7 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Tests.Gradients;
 
-/// <summary>One layer by itself, run as it is in training: forward, backward from a given dy, and its batch statistics.</summary>
+/// <summary>One layer (or a few) by itself, run as it is in training: forward, backward from a given dy, and its batch statistics.</summary>
 internal sealed class LayerProbe : IDisposable
 {
     private readonly Network _network;
@@ -12,8 +12,13 @@ internal sealed class LayerProbe : IDisposable
     private readonly OnnxSession _session;
 
     public LayerProbe(Layer layer, SampleShape input, bool unbiasedVariance = false)
+        : this(Network.Input([.. input.Sizes]).Add(layer), unbiasedVariance)
     {
-        _network = Network.Input([.. input.Sizes]).Add(layer);
+    }
+
+    public LayerProbe(Network network, bool unbiasedVariance = false)
+    {
+        _network = network;
         var nodes = new GraphBuilder("probe");
         _graph = new TrainingGraph(nodes, unbiasedVariance, new Random(1));
         var x = nodes.Input("x", DataType.Float, Sizes(Input));

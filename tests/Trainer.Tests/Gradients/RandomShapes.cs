@@ -25,11 +25,9 @@ internal static class RandomShapes
             from width in Gen.Choose(minimumSize, minimumSize + 3)
             from seed in Gen.Choose(0, 1_000_000)
             select new Case(rows, Shape(channels * channelsMultiple, axes, length, width), seed);
-        var configuration = Config.QuickThrowOnFailure.WithMaxTest(12).WithReplay(new Replay(new Rnd(2026, 1511), FSharpOption(12))).WithQuietOnSuccess(true);
+        var configuration = Config.QuickThrowOnFailure.WithMaxTest(12).WithReplay(2026, 1511).WithQuietOnSuccess(true);
         Prop.ForAll(cases.ToArbitrary(), check).Check(configuration);
     }
-
-    private static Microsoft.FSharp.Core.FSharpOption<int> FSharpOption(int size) => new(size);
 
     private static SampleShape Shape(int channels, int axes, int length, int width) => axes switch
     {

@@ -127,6 +127,25 @@ public class BatchNormLayerTests
     }
 
     [Theory]
+    [InlineData(32)]
+    [InlineData(128)]
+    [InlineData(1024)]
+    public void Train_LargeMeanBehindADenseLayer_KeepsFourDigits(int rows)
+    {
+        // The dense layer gives 1e4 + x, so what is normalized is known exactly: the sum in float32.
+        const int units = 8;
+        using var probe = new LayerProbe(Network.Input(units).Dense(units, bias: true).BatchNorm());
+        var x = GradientCheck.Values(new Random(5), rows * units);
+        var parameters = Parameters(probe);
+        parameters["dense1.weight"] = [.. Enumerable.Range(0, units * units).Select(i => i % (units + 1) == 0 ? 1f : 0)];
+        parameters["dense1.bias"] = [.. Enumerable.Repeat(1e4f, units)];
+        parameters["batchnorm1.beta"] = new float[units];
+        var shape = new SampleShape(units);
+        var exact = BatchNormEquations.Train(Array.ConvertAll(x, value => (double)(value + 1e4f)), shape, new BatchNormLayer(), new Dictionary<string, double[]>());
+        GradientCheck.Close("y", exact, probe.Train(rows, x, new float[x.Length], parameters)["y"], 1e-4);
+    }
+
+    [Theory]
     [InlineData(-1f, null, false, "Epsilon")]
     [InlineData(1e-5f, 1, false, "at least 2 rows")]
     [InlineData(1e-5f, null, true, "no gamma")]

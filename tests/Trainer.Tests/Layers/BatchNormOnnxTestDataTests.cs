@@ -2,6 +2,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Tests.Referees;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
@@ -9,7 +10,6 @@ namespace MlNetBatchNorm.Trainer.Tests.Layers;
 /// <summary>The ONNX project's own vectors for BatchNormalization: <c>[2, 3, 4, 5]</c>, with the default and another epsilon.</summary>
 public class BatchNormOnnxTestDataTests
 {
-    private const string Root = "/usr/share/libonnx-testdata/data/node";
     private const int Channels = 3;
 
     /// <summary>
@@ -78,7 +78,7 @@ public class BatchNormOnnxTestDataTests
 
     private static (float Epsilon, float[][] Input, float[][] Output) Read(string name)
     {
-        var folder = Path.Combine(Root, name);
+        var folder = Path.Combine(OnnxTestData.Root, "node", name);
         var node = ModelFile.Read(Path.Combine(folder, "model.onnx")).Graph.Node[0];
         var epsilon = node.Attribute.FirstOrDefault(attribute => attribute.Name == "epsilon")?.F ?? 1e-5f;
         return (epsilon, Tensors("input"), Tensors("output"));
@@ -113,13 +113,5 @@ public class BatchNormOnnxTestDataTests
             nodes.Node("ReduceSum", [nodes.Node("Mul", [output, target]), nodes.Integers(1)], ("keepdims", 1));
 
         public override Value RowGradient(GraphBuilder nodes, Value output, Value target) => target;
-    }
-
-    private sealed class OnnxTestDataTheoryAttribute : TheoryAttribute
-    {
-        public OnnxTestDataTheoryAttribute()
-        {
-            if (!Directory.Exists(Root)) Skip = "The ONNX test data (Debian's libonnx-testdata) is not installed.";
-        }
     }
 }

@@ -9,23 +9,10 @@ public class TrainingStepPyTorchTests
     private const double OneStep = 1e-5;
     private const double HundredSteps = 1e-3;
 
-    public static TheoryData<string> Cases =>
-    [
-        "relu-softmax-sgd",
-        "leakyrelu-softmax-momentum",
-        "tanh-squared-adam",
-        "identity-squared-adamw",
-        "relu-after-sigmoid-adamw",
-        "plain-softmax-sgd",
-        "sigmoid-sigmoid-nesterov",
-        "tanh-weighted-sigmoid-adam",
-        "sigmoid-smoothed-softmax-momentum",
-        "sigmoid-weighted-softmax-nesterov",
-        "tanh-huber-momentum",
-        "sigmoid-absolute-sgd",
-        "tanh-squared-clipped-sgd",
-        "relu-softmax-clipped-adam",
-    ];
+    public static TheoryData<string> Cases => [.. PyTorchCase.Names];
+
+    [Fact]
+    public void Fixtures_AllOfTheScripts_AreHere() => Assert.Equal(28, PyTorchCase.Names.Count());
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -76,7 +63,7 @@ public class TrainingStepPyTorchTests
 
         var outputs = session.Run(new Dictionary<string, HostTensor>
         {
-            [TrainedNetwork.FeaturesInput] = HostTensor.Of(expected.X, expected.Rows, expected.Features),
+            [TrainedNetwork.FeaturesInput] = HostTensor.Of(expected.X, [expected.Rows, .. expected.Shape]),
         });
 
         Closeness.Require(expected.InferenceOutput, (float[])outputs[TrainedNetwork.ScoreOutput].Data, HundredSteps, "The score");

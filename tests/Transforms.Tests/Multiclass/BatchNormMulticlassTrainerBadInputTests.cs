@@ -58,7 +58,7 @@ public sealed class BatchNormMulticlassTrainerBadInputTests
     {
         var network = Network.Input(2).Dense(8).BatchNorm().Activation(Activation.Relu).Dense(5);
         var exception = Assert.Throws<ArgumentException>(() => _ml.Transforms.Conversion.MapValueToKey("Label")
-            .Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { Network = network }))
+            .Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { HiddenLayers = null, Network = network }))
             .Fit(_ml.Data.LoadFromEnumerable(Clouds.Create(50))));
         Assert.Contains("gives 5 values for a row, but 3 are needed", exception.Message, StringComparison.Ordinal);
     }

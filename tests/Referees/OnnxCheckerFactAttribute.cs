@@ -1,6 +1,7 @@
-namespace MlNetBatchNorm.Onnx.Tests;
+namespace MlNetBatchNorm.Tests.Referees;
 
-/// <summary>A test that needs <see cref="OnnxChecker"/>.</summary>
+/// <summary>A test that needs ONNX's own checker; passed over, with that reason, where it is not installed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
 internal sealed class OnnxCheckerFactAttribute : FactAttribute
 {
     public OnnxCheckerFactAttribute()

@@ -1,0 +1,156 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Commands;
+
+/// <summary>The options that shape the network: the usual one for tables, or one of the user's own as text.</summary>
+internal sealed class ArchitectureOptions
+{
+    private static readonly BatchNormOptions Defaults = new();
+
+    private readonly Option<IReadOnlyList<int>?> _hidden = new("--hidden")
+    {
+        Description = "units of each hidden layer, as 128,64 [default: by the task]",
+        HelpName = "UNITS",
+        CustomParser = result => CommonOptions.Parse<IReadOnlyList<int>?>(result, text => ParseSizes(text, "layer sizes", "128,64"), null),
+    };
+
+    private readonly Option<Activation?> _activation = new("--activation")
+    {
+        Description = "relu, leakyrelu[:SLOPE], gelu, silu, softplus, sigmoid, tanh or identity [default: by the task]",
+        HelpName = "NAME",
+        CustomParser = result => CommonOptions.Parse<Activation?>(result, Activation.Parse, null),
+    };
+
+    private readonly Option<Layer?> _normalization = new("--normalization")
+    {
+        Description = "what normalizes the hidden layers: batch, layer, group:GROUPS or none [default: batch]",
+        HelpName = "NAME",
+        CustomParser = result => CommonOptions.Parse(result, ParseNormalization, null),
+    };
+
+    private readonly Option<string> _placement = new("--placement")
+    {
+        Description = "where it stands: before the activation or after it",
+        HelpName = "before|after",
+        DefaultValueFactory = _ => "before",
+    };
+
+    private readonly Option<float> _epsilon = new("--epsilon")
+    {
+        Description = "added to the variance in a batch normalization",
+        HelpName = "E",
+        DefaultValueFactory = _ => Defaults.Epsilon,
+    };
+
+    private readonly Option<int?> _ghost = new("--ghost") { Description = "normalize slices of so many rows instead of whole mini-batches", HelpName = "ROWS" };
+    private readonly Option<float?> _dropout = new("--dropout") { Description = "the rate of a dropout in front of the last layer [default: by the task]", HelpName = "RATE" };
+
+    private readonly Option<Initializer?> _initializer = new("--init")
+    {
+        Description = "first weights: he, heuniform, glorot, glorotnormal, gaussian:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
+        HelpName = "NAME",
+        CustomParser = result => CommonOptions.Parse<Initializer?>(result, Initializer.Parse, null),
+    };
+
+    private readonly Option<string?> _network = new("--network")
+    {
+        Description = "instead of all these: layers as text, as 'dense 64; batchnorm; relu; dense 1', or a file with one a line (see docs/networks.md)",
+        HelpName = "TEXT|FILE",
+    };
+
+    private readonly Option<IReadOnlyList<int>?> _inputShape = new("--input-shape")
+    {
+        Description = "with --network: the shape of a row, channels first, as 1,28,28 [default: a plain vector]",
+        HelpName = "SIZES",
+        CustomParser = result => CommonOptions.Parse<IReadOnlyList<int>?>(result, text => ParseSizes(text, "sizes", "1,28,28"), null),
+    };
+
+    // None, as a layer: the option has one value, and null is "not given".
+    private static readonly Layer NoNormalization = new DropoutLayer(0);
+
+    public ArchitectureOptions()
+    {
+        _placement.AcceptOnlyFromAmong("before", "after");
+        _epsilon.RequireRange(0, 1);
+        _ghost.RequireRange(2, 1 << 20);
+        _dropout.RequireRange(0, 0.99f);
+    }
+
+    public IReadOnlyList<Option> All =>
+        [_hidden, _activation, _normalization, _placement, _epsilon, _ghost, _dropout, _initializer, _network, _inputShape];
+
+    /// <summary>Rejects options that exclude each other.</summary>
+    public void Validate(CommandResult result)
+    {
+        if (IsGiven(_network))
+        {
+            foreach (var option in All.Where(option => option != _network && option != _inputShape && IsGiven(option)))
+                result.AddError($"{option.Name} has no effect on a --network of your own: write it into the layers.");
+        }
+        else if (IsGiven(_inputShape))
+        {
+            result.AddError("--input-shape goes with --network: the hidden layers of a table's network take a plain vector.");
+        }
+
+        if (result.Given(_normalization) is { } normalization && !normalization.Equals("batch", StringComparison.OrdinalIgnoreCase))
+            foreach (var option in new Option[] { _epsilon, _ghost }.Where(IsGiven))
+                result.AddError($"{option.Name} is for batch normalization, but --normalization says otherwise.");
+
+        bool IsGiven(Option option) => result.GetResult(option) is { Implicit: false };
+    }
+
+    /// <summary>Sets the options that were given.</summary>
+    public TableTrainingOptions Apply(TableTrainingOptions options, ParseResult arguments)
+    {
+        var normalization = arguments.GetValue(_normalization);
+        return options with
+        {
+            Architecture = arguments.GetValue(_network) is { } network ? ReadText(network) : null,
+            InputShape = arguments.GetValue(_inputShape)?.Select(size => (long)size).ToArray(),
+            Network = options.Network with
+            {
+                HiddenLayers = arguments.GetValue(_hidden),
+                Activation = arguments.GetValue(_activation),
+                Dropout = arguments.GetValue(_dropout),
+                WeightInitializer = arguments.GetValue(_initializer),
+                Normalization = normalization is LayerNormLayer or GroupNormLayer ? normalization : null,
+                BatchNorm = options.Network.BatchNorm with
+                {
+                    Epsilon = arguments.GetValue(_epsilon),
+                    GhostBatchSize = arguments.GetValue(_ghost),
+                    Placement = ReferenceEquals(normalization, NoNormalization) ? BatchNormPlacement.None
+                        : arguments.GetValue(_placement) == "after" ? BatchNormPlacement.AfterActivation
+                        : BatchNormPlacement.BeforeActivation,
+                },
+            },
+        };
+    }
+
+    private static string ReadText(string given)
+    {
+        if (File.Exists(given)) return File.ReadAllText(given);
+        return given.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) || given.Contains(Path.DirectorySeparatorChar)
+            ? throw new FileNotFoundException($"There is no file '{given}' with a network.", given)
+            : given;
+    }
+
+    private static Layer? ParseNormalization(string text) => text.ToLowerInvariant().Split(':') switch
+    {
+        ["batch"] => new BatchNormLayer(),
+        ["layer"] => new LayerNormLayer(),
+        ["group", var groups] => new GroupNormLayer(ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
+        ["none"] => NoNormalization,
+        _ => throw new FormatException($"'{text}' is not a normalization; use batch, layer, group:GROUPS or none."),
+    };
+
+    private static IReadOnlyList<int> ParseSizes(string text, string what, string example) =>
+        [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
+            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var units) && units > 0
+                ? units
+                : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
+}

@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Commands;
+
+/// <summary>The options of the training itself. Those that are left out are the library's defaults, some of them by the task.</summary>
+internal sealed class LearningOptions
+{
+    private static readonly BatchNormNetworkOptions Defaults = new();
+
+    private readonly Option<Loss?> _loss = new("--loss")
+    {
+        Description = "for regression: squared, absolute or huber[:DELTA], in standard deviations of the label [default: squared]",
+        HelpName = "NAME",
+        CustomParser = result => CommonOptions.Parse<Loss?>(result, Loss.ParseRegression, null),
+    };
+
+    private readonly Option<ClassWeights?> _classWeights = new("--class-weights")
+    {
+        Description = "how much each class counts: balanced, or weights as Yes=3,No=1 [default: every row the same]",
+        HelpName = "WEIGHTS",
+        CustomParser = result => CommonOptions.Parse<ClassWeights?>(result, ClassWeights.Parse, null),
+    };
+
+    private readonly Option<float> _smoothing = new("--label-smoothing") { Description = "for several classes: the share of the target that goes to all classes alike", HelpName = "SHARE" };
+    private readonly Option<int?> _epochs = new("--epochs") { Description = "the most passes over the rows [default: by the task]", HelpName = "N" };
+
+    private readonly Option<int?> _patience = new("--patience")
+    {
+        Description = "epochs without a better validation loss after which training stops; 0 = never [default: by the task]",
+        HelpName = "N",
+    };
+
+    private readonly Option<double?> _validation = new("--validation-fraction")
+    {
+        Description = "the share of the rows to measure each epoch by; 0 = none [default: by the task]",
+        HelpName = "SHARE",
+    };
+
+    private readonly Option<int> _batch = new("--batch") { Description = "rows in a mini-batch", HelpName = "ROWS", DefaultValueFactory = _ => Defaults.BatchSize };
+
+    private readonly Option<string> _optimizer = new("--optimizer")
+    {
+        Description = "sgd[:MOMENTUM], nesterov[:MOMENTUM], adam or adamw",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "adamw",
+    };
+
+    private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate [default: by the task for adam and adamw, otherwise 0.1]", HelpName = "RATE" };
+    private readonly Option<float?> _decay = new("--weight-decay") { Description = "shrinks weights, not gamma, beta and biases [default: 0.01 for adamw, otherwise 0]", HelpName = "DECAY" };
+
+    private readonly Option<Schedule?> _schedule = new("--schedule")
+    {
+        Description = "how the learning rate changes: constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…] [default: by the task]",
+        HelpName = "NAME",
+        CustomParser = result => CommonOptions.Parse<Schedule?>(result, Schedule.Parse, null),
+    };
+
+    private readonly Option<float?> _clip = new("--clip") { Description = "the largest norm of all gradients together [default: none]", HelpName = "NORM" };
+
+    private readonly Option<RunningStatistics> _statistics = new("--statistics")
+    {
+        Description = "mean and variance for inference: pytorch[:MOMENTUM of the new value], keras[:MOMENTUM of the old value], debiased[:MOMENTUM], cumulative or population [default: pytorch:0.1]",
+        HelpName = "RULE",
+        CustomParser = result => CommonOptions.Parse(result, RunningStatistics.Parse, Defaults.BatchNorm.Statistics),
+    };
+
+    private readonly Option<bool> _raw = new("--no-standardize") { Description = "take the features as they are, without bringing each to mean 0 and variance 1" };
+    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed ?? 0 };
+    private readonly Option<Device> _device = CommonOptions.Device();
+
+    public LearningOptions()
+    {
+        _smoothing.RequireRange(0, 0.99f);
+        _epochs.RequireRange(1, 1_000_000);
+        _patience.RequireRange(0, 1_000_000);
+        _validation.RequireRange(0, 0.9);
+        _batch.RequireRange(1, 1 << 20);
+        _rate.RequireRange(1e-9f, 1e3f);
+        _decay.RequireRange(0, 10);
+        _clip.RequireRange(1e-9f, 1e9f);
+        _optimizer.Validators.Add(result =>
+        {
+            // Here for its name; the numbers come to it later.
+            try
+            {
+                Optimizer.Parse(result.GetValueOrDefault<string>());
+            }
+            catch (Exception exception) when (exception is FormatException or ArgumentException)
+            {
+                result.AddError(Failure.Text(exception));
+            }
+        });
+    }
+
+    public IReadOnlyList<Option> All =>
+    [
+        _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _statistics, _raw, _seed, _device,
+    ];
+
+    /// <summary>Rejects options that do not go with the task.</summary>
+    public void Validate(CommandResult result, TaskKind task)
+    {
+        if (task != TaskKind.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
+        if (task == TaskKind.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
+        if (task != TaskKind.Multiclass) Reject(_smoothing, "goes with --task multiclass only.");
+        if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase)) Reject(_decay, "does not go with adam, which has none; use adamw.");
+
+        void Reject(Option option, string reason)
+        {
+            if (result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name} {reason}");
+        }
+    }
+
+    /// <summary>Sets the options that were given.</summary>
+    public TableTrainingOptions Apply(TableTrainingOptions options, ParseResult arguments) => options with
+    {
+        Network = options.Network with
+        {
+            Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing ? Loss.SmoothedCrossEntropy(smoothing) : arguments.GetValue(_loss),
+            ClassWeights = arguments.GetValue(_classWeights),
+            Epochs = arguments.GetValue(_epochs),
+            Patience = arguments.GetValue(_patience),
+            ValidationFraction = arguments.GetValue(_validation),
+            BatchSize = arguments.GetValue(_batch),
+            Optimizer = ReadOptimizer(arguments, options),
+            Schedule = arguments.GetValue(_schedule),
+            GradientNorm = arguments.GetValue(_clip),
+            BatchNorm = options.Network.BatchNorm with { Statistics = arguments.GetValue(_statistics) ?? Defaults.BatchNorm.Statistics },
+            Standardize = !arguments.GetValue(_raw),
+            Seed = arguments.GetValue(_seed),
+            Device = arguments.GetValue(_device)!,
+        },
+    };
+
+    private Optimizer ReadOptimizer(ParseResult arguments, TableTrainingOptions options)
+    {
+        var name = arguments.GetRequiredValue(_optimizer);
+        var usual = name.StartsWith("adam", StringComparison.OrdinalIgnoreCase) ? options.Network.WithDefaults(options.Task).Optimizer!.LearningRate : (float?)null;
+        return Optimizer.Parse(name, arguments.GetValue(_rate) ?? usual, arguments.GetValue(_decay));
+    }
+}
