@@ -66,6 +66,32 @@ internal static class SavedGraph
     /// <summary>Takes the names of slots away again.</summary>
     public static void RemoveSlotNames(GraphProto graph, string column) => Remove(graph, UnusedInput(column), UnusedOutput(column));
 
+    /// <summary>
+    /// The model with its half-precision constants as nodes, the same one where it has none: of a model's initializers ML.NET takes no type that it
+    /// has no column for.
+    /// </summary>
+    public static ModelProto WithoutHalfInitializers(ModelProto model)
+    {
+        var inputs = model.Graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
+        if (!model.Graph.Initializer.Any(IsHalf)) return model;
+        var result = model.Clone();
+        foreach (var tensor in result.Graph.Initializer.Where(IsHalf).ToList())
+        {
+            result.Graph.Initializer.Remove(tensor);
+            result.Graph.Node.Insert(0, new NodeProto
+            {
+                OpType = "Constant",
+                Name = tensor.Name,
+                Output = { tensor.Name },
+                Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } },
+            });
+        }
+
+        return result;
+
+        bool IsHalf(TensorProto tensor) => (DataType)tensor.DataType is DataType.Float16 or DataType.Bfloat16 && !inputs.Contains(tensor.Name);
+    }
+
     /// <summary>Makes a value an output.</summary>
     public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
     {

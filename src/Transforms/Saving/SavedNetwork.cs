@@ -16,7 +16,7 @@ internal static class SavedNetwork
         var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
         try
         {
-            ModelFile.Write(form.Model, path);
+            ModelFile.Write(SavedGraph.WithoutHalfInitializers(form.Model), path);
             var schema = new DataViewSchema.Builder();
             foreach (var input in inputs)
                 schema.AddColumn(input.Name, new VectorDataViewType(TensorTypes.ItemOf(input.Tensor.Type), input.Tensor.Count));
