@@ -244,7 +244,8 @@ public sealed class OnnxSession : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(settings.Threads, nameof(settings));
         var options = new SessionOptions
         {
-            IntraOpNumThreads = settings.Threads,
+            // Not ONNX Runtime's own 0: that pins its threads to cores, where they wait whenever anything else runs there, and sees no container's limit.
+            IntraOpNumThreads = settings.Threads == 0 ? Environment.ProcessorCount : settings.Threads,
             InterOpNumThreads = 1,
             EnableCpuMemArena = settings.MemoryArena,
             GraphOptimizationLevel = settings.Optimization switch

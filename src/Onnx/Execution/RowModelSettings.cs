@@ -6,7 +6,7 @@ public sealed record RowModelSettings
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>Threads that share one operator; 0 = one for each physical core. Default: 1.</summary>
+    /// <summary>Threads that share one operator; 0 = one for each processor that the process may use. Default: 1.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>The outputs to compute, in this order; null = all of the model's.</summary>

@@ -53,7 +53,7 @@ public sealed class Scorer : IDisposable
     public int BatchSize => _layout.BatchSize;
 
     /// <summary>
-    /// The threads that share one operator, given or chosen; 0 = one for each physical core. Where 1 was chosen, batches that take all cores
+    /// The threads that share one operator, given or chosen; 0 = one for each processor that the process may use. Where 1 was chosen, batches that take all cores
     /// less time run on them.
     /// </summary>
     public int Threads { get; }

@@ -12,7 +12,7 @@ public sealed record ScorerSettings
     public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>
-    /// Threads that share one operator; 0 = one for each physical core. Default: null, chosen while loading: one thread is the fastest where a
+    /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen while loading: one thread is the fastest where a
     /// row takes less than 100 µs on it, and is kept without further ado; else all cores are tried as well, and kept if they take at least a
     /// fifth off. <see cref="Scorer.Threads"/> says what was chosen, and the process remembers it for the same model and settings. A batch of
     /// more than 100 µs then still gets all cores, if the first few of its size went faster that way; for them the model is loaded once more.

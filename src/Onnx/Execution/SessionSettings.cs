@@ -6,7 +6,7 @@ public sealed record SessionSettings
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>Threads that share one operator; 0 = one for each physical core. Default: 1, the fastest for small networks.</summary>
+    /// <summary>Threads that share one operator; 0 = one for each processor that the process may use. Default: 1, the fastest for small networks.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>How much ONNX Runtime may rewrite the graph. Default: <see cref="GraphOptimization.All"/>.</summary>

@@ -8,7 +8,7 @@ public record BatchedScoringOptions
     /// <summary>The device. Default: the CPU. See <see cref="Microsoft.ML.MLContextDevice"/> for the one that an <c>MLContext</c> names.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>Threads that share one operator; 0 = one for each physical core. Default: 1, the fastest for small models.</summary>
+    /// <summary>Threads that share one operator; 0 = one for each processor that the process may use. Default: 1, the fastest for small models.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>
