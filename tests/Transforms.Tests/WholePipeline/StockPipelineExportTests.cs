@@ -237,7 +237,7 @@ public class StockPipelineExportTests
     [Fact]
     public void Export_OnTheStandIn_SaysWhatIsMissing()
     {
-        if (RealMlNetFactAttribute.IsReal) return;
+        if (MlNet.IsReal) return;
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
         var model = Ml.Transforms.NormalizeMinMax("Features").Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small)).Fit(data);
 
