@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
@@ -9,52 +9,35 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// 784-512-512-512-10 in each precision: the size of the file and the time of one row and of 1024 on one thread. All of them in turn in one process,
-/// round by round, and the best round counts: on a busy machine separate runs cannot be compared.
+/// 784-512-512-512-10 in each precision: the size of the file and the time of one row, of 256 and of 1024 on one thread. All of them in turn in one
+/// process, round by round, and the best round counts: on a busy machine separate runs cannot be compared. It takes some 20 seconds.
 /// </summary>
 internal static class PrecisionComparison
 {
     private static readonly int[] Sizes = [784, 512, 512, 512, 10];
+    private static readonly int[] Rows = [1, 256, 1024];
+    private static readonly TimeSpan Each = TimeSpan.FromMilliseconds(600);
 
     public static void Run()
     {
-        var random = new Random(1);
-        var model = Create(random);
+        var model = Create(new Random(1));
         var results = Enum.GetValues<ModelPrecision>().Select(precision => PrecisionReducer.Reduce(model, precision)).ToArray();
-        var scorers = results.Select(result => Scorer.Load(result.Model)).ToArray();
-        var rows = Enumerable.Range(0, 1024 * Sizes[0]).Select(_ => random.NextSingle()).ToArray();
-        var single = Measure(scorers, rows, 1, rounds: 40, calls: 100);
-        var batch = Measure(scorers, rows, 1024, rounds: 10, calls: 1);
-        Console.WriteLine($"{"precision",-20} {"bytes",10} {"1 row, µs",10} {"1024 rows, µs",14}");
+        Console.WriteLine($"{"precision",-20} {"bytes",10} {string.Join(' ', Rows.Select(rows => $"{$"{rows} row{(rows == 1 ? string.Empty : "s")}, µs",14}"))}");
+        var times = Array.ConvertAll(Rows, rows => Measure(results, rows));
         for (var i = 0; i < results.Length; i++)
         {
+            var figures = times.Select(time => string.Create(CultureInfo.InvariantCulture, $"{time[i],14:N1}"));
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{PrecisionNames.NameOf(results[i].Precision),-20} {results[i].BytesAfter,10:N0} {single[i],10:F1} {batch[i],14:N0}"));
-            scorers[i].Dispose();
+                CultureInfo.InvariantCulture, $"{PrecisionNames.NameOf(results[i].Precision),-20} {results[i].BytesAfter,10:N0} {string.Join(' ', figures)}"));
         }
     }
 
-    private static double[] Measure(Scorer[] scorers, float[] rows, int count, int rounds, int calls)
+    private static double[] Measure(PrecisionResult[] results, int rows)
     {
-        var results = new float[count * Sizes[^1]];
-        var best = Enumerable.Repeat(double.PositiveInfinity, scorers.Length).ToArray();
-        for (var round = 0; round < rounds; round++)
-        {
-            for (var i = 0; i < scorers.Length; i++)
-            {
-                var start = Stopwatch.GetTimestamp();
-                for (var call = 0; call < calls; call++)
-                {
-                    if (count == 1) scorers[i].Score(rows.AsSpan(0, Sizes[0]), results);
-                    else scorers[i].ScoreBatch(rows, count, results);
-                }
-
-                best[i] = Math.Min(best[i], Stopwatch.GetElapsedTime(start).TotalMicroseconds / calls);
-            }
-        }
-
-        return best;
+        var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model, rows, new ScorerSettings { Threads = 1 }));
+        var times = Turns.Measure(contenders, Each, CancellationToken.None);
+        foreach (var contender in contenders) contender.Dispose();
+        return times;
     }
 
     private static ModelProto Create(Random random)

@@ -6,6 +6,9 @@ switch (args)
     case ["precision"]:
         PrecisionComparison.Run();
         break;
+    case ["precision-tables"]:
+        PrecisionTables.Print();
+        break;
     case ["mlnet"]:
         TransformerFigures.Print();
         break;

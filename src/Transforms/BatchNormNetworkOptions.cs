@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
@@ -149,7 +150,7 @@ public sealed record BatchNormNetworkOptions
     /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
     /// which the RMSE grows; see <see cref="NetworkReducer.RequireWithin"/>. Above it <c>Fit</c> fails. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
+    public double PrecisionLoss { get; init; } = FigureLoss.Default;
 
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }

@@ -12,9 +12,9 @@ internal sealed class ScorerContender : Contender
     private readonly float[] _results;
     private readonly int _count;
 
-    public ScorerContender(ModelProto model, int count)
+    public ScorerContender(ModelProto model, int count, ScorerSettings? settings = null)
     {
-        _scorer = Scorer.Load(model.ToByteArray());
+        _scorer = Scorer.Load(model.ToByteArray(), settings);
         _count = count;
         _rows = BenchmarkNetwork.RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];

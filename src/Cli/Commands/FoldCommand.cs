@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
@@ -17,7 +19,7 @@ internal static class FoldCommand
         var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
         var output = new Argument<string>("OUT.onnx") { Description = "the folded model; may be the same file" };
         var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
-        var inputs = new Option<string?>("--inputs") { Description = "inputs to compare both models on: an .npz file, or a folder with input_0.pb, …; default: generated", HelpName = "FILE|FOLDER" };
+        var inputs = new Option<string?>("--inputs") { Description = "rows to compare both models on: an .npz file, a .csv table, or a folder with input_0.pb, …; default: generated", HelpName = "FILE|FOLDER" };
         var tolerance = new Option<double?>("--tolerance") { Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)", HelpName = "X" };
         var precision = CommonOptions.Precision();
         var precisionTolerance = new Option<double?>("--precision-tolerance")
@@ -26,14 +28,36 @@ internal static class FoldCommand
             HelpName = "X",
         };
         precisionTolerance.RequireRange(0, double.MaxValue);
+        var label = new Option<string?>("--label")
+        {
+            Description = "with --precision: the array or column of --inputs with the right answers, to judge the model by its figures",
+            HelpName = "NAME",
+        };
+        var judged = new Option<string?>("--label-output") { Description = "with --label: the output that is judged (default: the last)", HelpName = "OUTPUT" };
+        var loss = new Option<double>("--precision-loss")
+        {
+            Description = "with --label: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
+            HelpName = "X",
+            DefaultValueFactory = _ => FigureLoss.Default,
+        };
+        loss.RequireRange(0, 1);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
         var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
         var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, report, inputs, tolerance, precision, precisionTolerance, expand, force, unverified, device,
+            input, output, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force, unverified, device,
         };
+        command.Validators.Add(result =>
+        {
+            foreach (var option in new Option[] { judged, loss })
+                if (result.GetResult(label) is null && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name} goes with --label.");
+            if (result.GetResult(label) is null) return;
+            if (result.GetResult(inputs) is null) result.AddError("--label is an array or a column of --inputs; give both.");
+            if (result.GetResult(precision) is null or { Implicit: true }) result.AddError("--label says what fewer bits cost; it goes with --precision.");
+            if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
+        });
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
             arguments.GetRequiredValue(output),
@@ -44,6 +68,10 @@ internal static class FoldCommand
                 Compare = !arguments.GetValue(unverified),
                 Tolerance = arguments.GetValue(tolerance),
                 InputsPath = arguments.GetValue(inputs),
+                Rows = arguments.GetValue(inputs) is { } path && TableRows.IsTable(path) ? model => TableRows.Read(path, model, arguments.GetValue(label)) : null,
+                Label = arguments.GetValue(label),
+                LabeledOutput = arguments.GetValue(judged),
+                PrecisionLoss = arguments.GetValue(loss),
                 Precision = arguments.GetValue(precision),
                 PrecisionTolerance = arguments.GetValue(precisionTolerance),
                 Device = arguments.GetValue(device)!,
@@ -54,17 +82,18 @@ internal static class FoldCommand
     private static void Run(string inputPath, string outputPath, string? reportPath, VerifiedFoldOptions options)
     {
         var result = VerifiedFold.Run(inputPath, outputPath, options);
-        if (!result.IsFoldWithin) throw Refuse(inputPath, "when folded", result.Comparison!, result.Tolerance);
-        if (result.Reduction is { IsWithin: false } reduction)
-            throw Refuse(inputPath, $"with {PrecisionNames.NameOf(reduction.Result.Precision)}", reduction.Comparison!, reduction.Tolerance);
+        if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
+        if (result.Reduction is { WhyRefused: { } reason } refused)
+            throw new VerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
-        FoldReport.Print(result);
-        if (reportPath is not null) FoldReport.Write(result, reportPath);
+        IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction ? PrecisionSpeed.Measure(result.Fold.Model, reduction.Result.Model) : [];
+        FoldReport.Print(result, speed);
+        if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
         Console.Error.WriteLine($"written to {outputPath}");
     }
 
-    private static VerificationException Refuse(string path, string when, ComparisonResult comparison, double tolerance) =>
+    private static VerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>
         new(string.Create(CultureInfo.InvariantCulture,
-            $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale {when}, more than the tolerance {tolerance:G3}; nothing was written."));
+            $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale when folded, more than the tolerance {tolerance:G3}; nothing was written."));
 }

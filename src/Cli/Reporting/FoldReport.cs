@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
@@ -16,7 +17,9 @@ internal static class FoldReport
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Prints the table to stdout.</summary>
-    public static void Print(VerifiedFold result)
+    /// <param name="result">What was done.</param>
+    /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
+    public static void Print(VerifiedFold result, IReadOnlyList<PrecisionSpeed> speed)
     {
         var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
         foreach (var outcome in result.Fold.BatchNorms)
@@ -33,11 +36,11 @@ internal static class FoldReport
                 $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
                 + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
             : "not compared (--no-verify)");
-        if (result.Reduction is { } reduction) PrecisionReport.Print(reduction);
+        if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
-    public static void Write(VerifiedFold result, string path)
+    public static void Write(VerifiedFold result, IReadOnlyList<PrecisionSpeed> speed, string path)
     {
         var fold = result.Fold;
         var document = new JsonObject
@@ -58,7 +61,7 @@ internal static class FoldReport
             ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
             ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
             ["precision"] = PrecisionNames.NameOf(result.Reduction?.Result.Precision ?? ModelPrecision.Float32),
-            ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction) : null,
+            ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction, speed) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Precision;
@@ -24,7 +25,8 @@ internal sealed class MetricsDocument
         IReadOnlyDictionary<string, double> test,
         IReadOnlyDictionary<string, double> float32Test,
         TimeSpan elapsed,
-        TimeSpan singleRow)
+        TimeSpan singleRow,
+        IReadOnlyList<PrecisionSpeed>? speed = null)
     {
         _root = task;
         _root["parameters"] = network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
@@ -37,12 +39,12 @@ internal sealed class MetricsDocument
         _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
         _root["largestRelativeDifference"] = export.Verification.LargestRelative;
         _root["precision"] = PrecisionNames.NameOf(export.Reduced?.Precision ?? ModelPrecision.Float32);
-        _root["reduction"] = export.Reduced is { } reduced ? PrecisionReport.ToJson(reduced, float32Test, test) : null;
+        _root["reduction"] = export.Reduced is { } reduced ? PrecisionReport.ToJson(reduced, float32Test, test, speed ?? []) : null;
         _root["singlePredictionMicroseconds"] = singleRow.TotalMicroseconds;
         _root["totalSeconds"] = elapsed.TotalSeconds;
     }
 
-    public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow) => new(
+    public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
         new JsonObject
         {
             ["task"] = TaskNames.NameOf(trained.Schema.Label.Task),
@@ -58,7 +60,8 @@ internal sealed class MetricsDocument
         trained.TestMetrics,
         trained.Float32TestMetrics,
         elapsed,
-        singleRow);
+        singleRow,
+        speed);
 
     public static MetricsDocument Create(TrainedDigits trained, int seed, TimeSpan elapsed, TimeSpan singleRow) => new(
         new JsonObject

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
@@ -9,7 +11,9 @@ namespace MlNetBatchNorm.Cli.Reporting;
 internal static class PrecisionReport
 {
     /// <summary>Prints it to stdout.</summary>
-    public static void Print(PrecisionCheck check)
+    /// <param name="check">What was done and compared.</param>
+    /// <param name="speed">What scoring takes; empty where it was not measured.</param>
+    public static void Print(PrecisionCheck check, IReadOnlyList<PrecisionSpeed> speed)
     {
         var result = check.Result;
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Console.WriteLine($"{kept.Name} stays float32: {kept.Detail}");
@@ -18,19 +22,53 @@ internal static class PrecisionReport
             $"{PrecisionNames.NameOf(result.Precision)}: {result.Outcomes.Count(outcome => outcome.IsReduced)} of {result.Outcomes.Count}, {result.BytesBefore:N0} → {result.BytesAfter:N0} bytes"));
         if (check.Comparison is { } comparison)
         {
+            var allowed = check.Tolerance == double.MaxValue ? string.Empty : string.Create(CultureInfo.InvariantCulture, $" (allowed: {check.Tolerance:G3})");
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"largest difference to float32: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's scale (allowed: {check.Tolerance:G3})"));
+                $"largest difference to float32: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's scale{allowed}"));
         }
+
+        foreach (var (output, share) in check.Changed)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'{output}' differs in {share:P2} of its elements"));
+        if (check.Figures is { } figures)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'{figures.Output}' in {figures.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
+            foreach (var (name, before) in figures.Before)
+                Console.WriteLine($"  {Figure.Name(name)}: {Figure.Value(name, before)} → {Figure.Value(name, figures.After[name])}");
+        }
+
+        foreach (var line in Describe(check.Result.Precision, speed)) Console.WriteLine(line);
     }
 
+    /// <summary>What scoring takes in both precisions: a sentence for each number of rows.</summary>
+    public static IEnumerable<string> Describe(ModelPrecision precision, IReadOnlyList<PrecisionSpeed> speed) => speed.Select(time => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(time.Rows == 1 ? "one row" : $"{time.Rows} rows")}: {time.Reduced:0.0} µs on this CPU, {time.Ratio:0.00} times the {time.Float32:0.0} µs of float32{(time.Ratio > 1.1 ? $"; {PrecisionNames.NameOf(precision)} is slower here" : string.Empty)}"));
+
     /// <summary>The document; differences that were not measured are null.</summary>
-    public static JsonObject ToJson(PrecisionCheck check) => new()
+    /// <param name="check">What was done and compared.</param>
+    /// <param name="speed">What scoring takes; empty where it was not measured.</param>
+    public static JsonObject ToJson(PrecisionCheck check, IReadOnlyList<PrecisionSpeed> speed) => new()
     {
         ["bytesFloat32"] = check.Result.BytesBefore,
         ["bytes"] = check.Result.BytesAfter,
         ["largestAbsoluteDifference"] = check.Comparison?.LargestAbsolute,
         ["largestRelativeDifference"] = check.Comparison?.LargestRelative,
+        ["changed"] = new JsonObject(check.Changed.Select(output => KeyValuePair.Create(output.Key, (JsonNode?)output.Value))),
+        ["figures"] = check.Figures is not { } figures ? null : new JsonObject
+        {
+            ["output"] = figures.Output,
+            ["rows"] = figures.Rows,
+            ["float32"] = MetricsDocument.Figures(figures.Before),
+            ["reduced"] = MetricsDocument.Figures(figures.After),
+            ["loss"] = MetricsDocument.Figures(FigureLoss.Of(figures.Before, figures.After)),
+        },
+        ["speed"] = new JsonArray([.. speed.Select(time => new JsonObject
+        {
+            ["rows"] = time.Rows,
+            ["float32Microseconds"] = time.Float32,
+            ["microseconds"] = time.Reduced,
+        })]),
         ["weights"] = new JsonArray([.. check.Result.Outcomes.Select(outcome => new JsonObject
         {
             ["name"] = outcome.Name,
@@ -40,12 +78,15 @@ internal static class PrecisionReport
     };
 
     /// <summary>The same for a trained network, with the rows that it was compared on and the figures on the test rows.</summary>
-    public static JsonObject ToJson(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Test, IReadOnlyDictionary<string, double> test)
+    public static JsonObject ToJson(
+        ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Test, IReadOnlyDictionary<string, double> test, IReadOnlyList<PrecisionSpeed> speed)
     {
-        var document = ToJson(reduced.Check);
+        var document = ToJson(reduced.Check, speed);
+        // There, figures are those on the test rows.
+        document.Remove("figures");
         document["rows"] = reduced.Rows;
         document["testFloat32"] = MetricsDocument.Figures(float32Test);
-        document["testLoss"] = MetricsDocument.Figures(NetworkReducer.Losses(float32Test, test));
+        document["testLoss"] = MetricsDocument.Figures(FigureLoss.Of(float32Test, test));
         return document;
     }
 }

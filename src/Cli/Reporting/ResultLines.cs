@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -14,13 +15,15 @@ internal static class ResultLines
     /// <param name="float32Metrics">Those that it has with float32 weights; only looked at where it has fewer bits.</param>
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="files">What was written.</param>
+    /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
     public static void Show(
         TrainedNetwork network,
         ExportedNetwork export,
         IReadOnlyDictionary<string, double> testMetrics,
         IReadOnlyDictionary<string, double> float32Metrics,
         TimeSpan singleRow,
-        IReadOnlyList<string> files)
+        IReadOnlyList<string> files,
+        IReadOnlyList<PrecisionSpeed>? speed = null)
     {
         var best = network.Best;
         var verification = export.Verification;
@@ -30,7 +33,7 @@ internal static class ResultLines
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
-        if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics);
+        if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics, speed ?? []);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         Line("written", string.Join(", ", files));
     }
@@ -47,7 +50,7 @@ internal static class ResultLines
         Line("written", pipeline.Path);
     }
 
-    private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics)
+    private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics, IReadOnlyList<PrecisionSpeed> speed)
     {
         var (result, comparison) = (reduced.Check.Result, reduced.Check.Comparison!);
         Line("precision", string.Create(
@@ -55,6 +58,7 @@ internal static class ResultLines
             $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
         Line("test with float32", string.Join(", ", float32Metrics.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")));
+        foreach (var line in PrecisionReport.Describe(reduced.Precision, speed)) Line("speed", line);
     }
 
     private static void Line(string name, string value) => Console.WriteLine($"{name,-20} {value}");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Transforms.Tables;
 
@@ -20,9 +21,10 @@ internal static class TrainingRun
         CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
-        var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
+        var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded, reduced.Model) : [];
+        var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
-        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files);
+        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
         if (wholePipeline) ResultLines.Show(trained.SavePipeline(folder, test));
     }
 

@@ -11,21 +11,29 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// </summary>
 /// <remarks>
 /// DynamicQuantizeLinear would do the same with one scale for all rows: then the answer for a row depends on which rows are beside it, and one row
-/// with a large number spoils the others. An empty row (m = 0) gives 0/0, some 8-bit numbers, and times m an exact 0.
+/// with a large number spoils the others.
+/// <para>
+/// Bytes know no NaN, and ONNX Runtime's ReduceMax may pass over one: a row with a number that is not finite would get an answer that looks like any
+/// other. So m is m + 0·Σ(x/m), which is NaN for such a row and m for every other, and so is the answer. A row of zeros is divided by the smallest
+/// normal number, and gives an exact 0.
+/// </para>
 /// </remarks>
 internal static class Int8Product
 {
+    private const float SmallestNormal = 1.17549435e-38f;
+
     public const string Input = "x", Summand = "c", Output = "y";
 
     /// <summary>Emits the graph, with the inputs <see cref="Input"/> and, if it has one, <see cref="Summand"/>.</summary>
     /// <param name="weights">W.</param>
     /// <param name="opset">The operator set to write for; at least 11.</param>
     /// <param name="isNonNegative">Whether x is never negative.</param>
+    /// <param name="rank">How many axes x has; null = not known.</param>
     /// <param name="alpha">Multiplies the product.</param>
     /// <param name="beta">Multiplies the summand; null = there is none.</param>
     /// <param name="inputFactors">Factors of the columns of x, which W must have been divided by; null = none.</param>
     public static ModelProto Emit(
-        Int8Weights weights, int opset, bool isNonNegative, double alpha = 1, double? beta = null, float[]? inputFactors = null)
+        Int8Weights weights, int opset, bool isNonNegative, int? rank, double alpha = 1, double? beta = null, float[]? inputFactors = null)
     {
         var nodes = new GraphBuilder("int8", opset);
         var x = nodes.Input(Input, DataType.Float);
@@ -39,8 +47,12 @@ internal static class Int8Product
             DataType = (int)DataType.Uint8,
             RawData = Google.Protobuf.ByteString.CopyFrom((byte)(isNonNegative ? 0 : 128)),
         });
-        var largest = nodes.ReduceMax(isNonNegative ? x : nodes.Node("Abs", [x]), keepAxes: true, -1);
-        var bytes = nodes.Named("bytes", "QuantizeLinear", [nodes.Node("Div", [x, largest]), nodes.Constant(1f / steps), zero]);
+        // Counted from the front where that is possible: of no rows at all, ONNX Runtime 1.29 takes the maximum along axis -1 without that axis going away.
+        var last = rank - 1 ?? -1;
+        var largest = nodes.ReduceMax(isNonNegative ? x : nodes.Node("Abs", [x]), keepAxes: true, last);
+        var shares = nodes.Node("Div", [x, nodes.Node("Max", [largest, nodes.Constant(SmallestNormal)])]);
+        largest = nodes.Node("Add", [largest, nodes.Node("Mul", [nodes.ReduceSum(shares, keepAxes: true, last), nodes.Constant(0f)])]);
+        var bytes = nodes.Named("bytes", "QuantizeLinear", [shares, nodes.Constant(1f / steps), zero]);
         var sums = nodes.Node("MatMulInteger", [bytes, nodes.Initializer(weights.ToProto("int8")), zero]);
 
         // Two products, not one with (s·m): ONNX Runtime takes that for the pattern of DynamicQuantizeLinear, and reads the first row's m for all.

@@ -90,6 +90,7 @@ internal sealed class Int8Products : PrecisionScheme
     private sealed class Candidate(NodeProto node, GraphEditor graph, RealTensor weights, bool isTransposed)
     {
         private readonly bool _isNonNegative = IsNonNegative(node.Input[0], graph);
+        private readonly int? _rank = node.OpType == "Gemm" ? 2 : graph.Shape(node.Input[0])?.Rank;
 
         public NodeProto Node => node;
 
@@ -103,10 +104,11 @@ internal sealed class Int8Products : PrecisionScheme
         {
             var factors = new double[weights.Shape[isTransposed ? 1 : 0]];
             foreach (var values in inputs.Select(tensor => (float[])tensor.Data))
-                for (var i = 0; i < values.Length; i++) factors[i % factors.Length] = Math.Max(factors[i % factors.Length], Math.Abs((double)values[i]));
+                for (var i = 0; i < values.Length; i++)
+                    if (float.IsFinite(values[i])) factors[i % factors.Length] = Math.Max(factors[i % factors.Length], Math.Abs((double)values[i]));
             // Powers of two: what is divided and multiplied by them keeps all of its digits.
             for (var k = 0; k < factors.Length; k++)
-                factors[k] = factors[k] > 0 && double.IsFinite(factors[k]) ? Math.ScaleB(1, Math.Clamp(Math.ILogB(factors[k]) + 1, -100, 100)) : 1;
+                factors[k] = factors[k] > 0 ? Math.ScaleB(1, Math.Clamp(Math.ILogB(factors[k]) + 1, -100, 100)) : 1;
             return Array.TrueForAll(factors, factor => factor == factors[0]) ? null : factors;
         }
 
@@ -122,7 +124,7 @@ internal sealed class Int8Products : PrecisionScheme
         private ModelProto Emit(double[]? balance, long opset, double alpha, double? beta)
         {
             var factors = balance is null ? null : Array.ConvertAll(balance, factor => (float)(1 / factor));
-            return Int8Product.Emit(Int8Weights.Of(weights, isTransposed, balance), (int)opset, _isNonNegative, alpha, beta, factors);
+            return Int8Product.Emit(Int8Weights.Of(weights, isTransposed, balance), (int)opset, _isNonNegative, _rank, alpha, beta, factors);
         }
 
         // Where signs are impossible all eight bits are left for the magnitude.

@@ -14,7 +14,8 @@ internal static class Int8Trial
 
     /// <summary>
     /// The root of the mean over output channels of Σ(y₈ − y)² / Σy², without the summand. Rows count alike, whatever their size, and so do
-    /// channels: neither a large row nor a large channel hides what happens to the others. Infinite when something is not a number.
+    /// channels: neither a large row nor a large channel hides what happens to the others. Rows that hold what is not a number say nothing, in
+    /// whatever precision. Infinite when something else is not a number.
     /// </summary>
     public static double Loss(RealTensor weights, bool isTransposed, ModelProto int8, IReadOnlyList<HostTensor> inputs)
     {
@@ -29,7 +30,7 @@ internal static class Int8Trial
             for (var row = 0; row < expected.Length / channels; row++)
             {
                 double size = Math.Abs(TensorPrimitives.MaxMagnitude<float>(((float[])input.Data).AsSpan(row * rowLength, rowLength)));
-                if (size == 0) continue;
+                if (size == 0 || !double.IsFinite(size)) continue;
                 for (var channel = 0; channel < channels; channel++)
                 {
                     var y = expected[(row * channels) + channel];

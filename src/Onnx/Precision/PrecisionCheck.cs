@@ -1,5 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -8,20 +10,40 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// <summary>A model with fewer bits, and how far its answers are from those of the model that it was made from.</summary>
 public sealed record PrecisionCheck
 {
-    private PrecisionCheck(PrecisionResult result, ComparisonResult? comparison, double tolerance) =>
-        (Result, Comparison, Tolerance) = (result, comparison, tolerance);
+    private PrecisionCheck(
+        PrecisionResult result, ComparisonResult? comparison, IReadOnlyDictionary<string, double> changed, LabeledFigures? figures, double tolerance, double loss) =>
+        (Result, Comparison, Changed, Figures, Tolerance, AllowedLoss) = (result, comparison, changed, figures, tolerance, loss);
 
     /// <summary>The model, and what was done to get there.</summary>
     public PrecisionResult Result { get; }
 
-    /// <summary>How far both models differ; null when they were not compared.</summary>
+    /// <summary>How far the outputs of real numbers differ; null when they were not compared.</summary>
     public ComparisonResult? Comparison { get; }
+
+    /// <summary>
+    /// For each output of something else (labels: texts, whole numbers, Booleans) the share of its elements that differ. No accuracy can fall by more.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> Changed { get; }
+
+    /// <summary>How good both models are; null when no labels were given.</summary>
+    public LabeledFigures? Figures { get; }
 
     /// <summary>The largest difference that is allowed, in relation to the scale of an output.</summary>
     public double Tolerance { get; }
 
-    /// <summary>Whether the difference is within the tolerance, or was not asked for.</summary>
-    public bool IsWithin => Comparison is null || Comparison.LargestRelative <= Tolerance;
+    /// <summary>How much worse a figure may become, and, without labels, which share of <see cref="Changed"/> is allowed.</summary>
+    public double AllowedLoss { get; }
+
+    /// <summary>Whether differences and losses are within what is allowed, or were not asked for.</summary>
+    public bool IsWithin => WhyRefused is null;
+
+    /// <summary>Which output differs, or which figure is worse, by more than is allowed: a clause. Null when none is.</summary>
+    public string? WhyRefused => Comparison is { Worst: { } worst } && !(worst.LargestRelative <= Tolerance)
+        ? string.Create(CultureInfo.InvariantCulture, $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
+        : Figures is not null ? FigureLoss.WhyTooLarge(Figures.Before, Figures.After, AllowedLoss)
+        : Changed.FirstOrDefault(output => !(output.Value <= AllowedLoss)) is { Key: { } name } changed
+        ? string.Create(CultureInfo.InvariantCulture, $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
+        : null;
 
     /// <summary>
     /// The largest difference that is allowed when none is said, in relation to the scale of an output (see
@@ -43,8 +65,9 @@ public sealed record PrecisionCheck
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="precision">The precision.</param>
     /// <param name="inputs">Sets of inputs, as real as possible; null to generate them, see <see cref="InputGenerator"/>.</param>
-    /// <param name="tolerance">The largest difference allowed; null for <see cref="DefaultTolerance"/>.</param>
-    /// <param name="compare">Whether to compare at all.</param>
+    /// <param name="options">What is compared where, and what is allowed; null = the defaults.</param>
+    /// <exception cref="ArgumentException">There are no rows, or the labels do not fit them; see <see cref="RowLabels"/>.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="InvalidModelException">The model is not valid, or ONNX Runtime refuses it.</exception>
     /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
@@ -52,19 +75,47 @@ public sealed record PrecisionCheck
         ModelProto model,
         ModelPrecision precision,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,
-        double? tolerance = null,
-        bool compare = true)
+        PrecisionCheckOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new PrecisionCheckOptions();
+        if (options.Labels is not null && (inputs is null || !options.Compare))
+            throw new ArgumentException("Labels belong to inputs, and models that are compared on them; give both or neither.");
+        // Known at once, not after all the work.
+        var judged = options.Labels is { } labels ? LabeledOutput.NameOf(model, labels) : null;
         var result = PrecisionReducer.Reduce(model, precision, inputs);
-        var comparison = compare ? ModelComparison.CompareAsServed(model, result.Model, inputs) : null;
-        if (comparison is not null)
+        var (before, after) = (new List<HostTensor>(), new List<HostTensor>());
+        var changes = new Dictionary<string, (long Different, long Total)>(StringComparer.Ordinal);
+        ComparisonResult? comparison = null;
+        if (options.Compare)
         {
+            comparison = ModelComparison.CompareAsServed(model, result.Model, inputs, options.Device, (expected, actual) =>
+            {
+                foreach (var (name, tensor) in expected.Where(output => !TensorData.IsReal((int)output.Value.Type)))
+                {
+                    var so = changes.GetValueOrDefault(name);
+                    changes[name] = (so.Different + TensorDifference.Count(tensor, actual[name]), so.Total + tensor.Data.Length);
+                }
+
+                if (judged is null) return;
+                before.Add(expected[judged]);
+                after.Add(actual[judged]);
+            });
             SetNumber(ModelMetadata.PrecisionAbsoluteDifference, comparison.LargestAbsolute);
             SetNumber(ModelMetadata.PrecisionRelativeDifference, comparison.LargestRelative);
         }
 
-        return new PrecisionCheck(result, comparison, tolerance ?? DefaultTolerance(precision));
+        var figures = options.Labels is null ? null : Judge(model, options.Labels, before, after);
+        var tolerance = options.Tolerance ?? (figures is null ? DefaultTolerance(precision) : double.MaxValue);
+        var changed = changes.ToDictionary(output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
+        return new PrecisionCheck(result, comparison, changed, figures, tolerance, options.Loss);
 
         void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model, key, value.ToString("R", CultureInfo.InvariantCulture));
+    }
+
+    private static LabeledFigures Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)
+    {
+        var output = LabeledOutput.Create(model, labels, before);
+        return new LabeledFigures(LabeledOutput.NameOf(model, labels), output.Rows, output.Figures(before), output.Figures(after));
     }
 }

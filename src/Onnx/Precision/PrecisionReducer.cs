@@ -18,6 +18,7 @@ public static class PrecisionReducer
     /// Sets of inputs, as real as possible, on which the values inside the model are looked at: what would leave float16's range, or lose too
     /// much in int8, stays float32. Null to generate them. Plain float16 does not look at them.
     /// </param>
+    /// <exception cref="ArgumentException">Inputs are given, but there is not one row in them.</exception>
     /// <exception cref="InvalidModelException">The model is not valid; see <see cref="GraphChecker"/>.</exception>
     /// <exception cref="ModelRunException">The model does not run on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
@@ -25,6 +26,8 @@ public static class PrecisionReducer
         ModelProto model, ModelPrecision precision, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (inputs is not null && !inputs.Any(set => set.Count == 0 || set.Values.Any(tensor => tensor.Data.Length > 0)))
+            throw new ArgumentException("There are no rows in the inputs, and without rows nobody can say what fewer bits cost. Give some, or null to generate them.");
         GraphChecker.Check(model);
         var reduced = model.Clone();
         var bytes = ModelFile.Size(model);

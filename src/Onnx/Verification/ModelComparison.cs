@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -41,22 +42,44 @@ public static class ModelComparison
     /// Compares a model with one that computes in other ways, which is run with all graph optimizations, as it will be served: they choose other
     /// kernels, and those may round differently.
     /// </summary>
-    internal static ComparisonResult CompareAsServed(ModelProto reference, ModelProto candidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs) =>
-        Compare(
-            () => OnnxSession.Load(reference, Unoptimized with { Name = "the float32 model" }),
-            () => OnnxSession.Load(candidate, Unoptimized with { Name = "the model with fewer bits", Optimization = GraphOptimization.All }),
-            inputs);
+    /// <param name="reference">The model as it is written.</param>
+    /// <param name="candidate">The other one.</param>
+    /// <param name="inputs">Sets of inputs; null to generate them.</param>
+    /// <param name="device">Where both run.</param>
+    /// <param name="seen">Gets the outputs of both for each set.</param>
+    /// <returns>The differences of the outputs that are real numbers.</returns>
+    internal static ComparisonResult CompareAsServed(
+        ModelProto reference,
+        ModelProto candidate,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
+        Device device,
+        Action<IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>> seen)
+    {
+        using var referenceSource = ModelSource.Of(reference);
+        using var candidateSource = ModelSource.Of(candidate);
+        return Compare(
+            () => referenceSource.Open(On(device) with { Name = "the float32 model" }),
+            () => candidateSource.Open(On(device) with { Name = "the model with fewer bits", Optimization = GraphOptimization.All }),
+            inputs,
+            seen,
+            info => TensorData.IsReal((int)info.Type));
+    }
 
     private static SessionSettings On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
 
-    private static ComparisonResult Compare(Func<OnnxSession> openReference, Func<OnnxSession> openCandidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)
+    private static ComparisonResult Compare(
+        Func<OnnxSession> openReference,
+        Func<OnnxSession> openCandidate,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
+        Action<IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>>? seen = null,
+        Func<TensorInfo, bool>? which = null)
     {
         // One after the other: two loaded copies of a large model at once would double the memory for nothing.
         var runs = new List<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)>();
         List<string> names;
         using (var session = openReference())
         {
-            names = [.. session.Outputs.Select(output => output.Name)];
+            names = [.. session.Outputs.Where(which ?? (_ => true)).Select(output => output.Name)];
             if (inputs is null) runs.AddRange(InputGenerator.Run(session));
             else runs.AddRange(inputs.Select(set => (set, session.Run(set))));
         }
@@ -67,6 +90,7 @@ public static class ModelComparison
             foreach (var (set, expected) in runs)
             {
                 var actual = session.Run(set);
+                seen?.Invoke(expected, actual);
                 foreach (var name in names)
                 {
                     var (absolute, relative) = actual.TryGetValue(name, out var tensor)

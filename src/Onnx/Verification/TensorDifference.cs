@@ -30,7 +30,15 @@ internal static class TensorDifference
         return (largest, scale > 0 ? largest / scale : largest);
     }
 
-    private static double Element(HostTensor tensor, int index) => tensor.Data switch
+    /// <summary>How many elements are not the same; all where type or shape is another.</summary>
+    public static long Count(HostTensor expected, HostTensor actual)
+    {
+        if (expected.Type != actual.Type || !expected.Shape.AsSpan().SequenceEqual(actual.Shape)) return expected.Data.Length;
+        return Enumerable.Range(0, expected.Data.Length).LongCount(i => !Equals(expected.Data.GetValue(i), actual.Data.GetValue(i)));
+    }
+
+    /// <summary>One element as a number.</summary>
+    public static double Element(HostTensor tensor, int index) => tensor.Data switch
     {
         float[] values => values[index],
         double[] values => values[index],

@@ -32,6 +32,7 @@ public sealed record VerifiedFold
     /// <param name="inputPath">The model; its external data is read from its own folder only.</param>
     /// <param name="outputPath">The file to write, which may be the same; it stays as it was unless the comparison succeeds.</param>
     /// <param name="options">How to fold, and how to compare.</param>
+    /// <exception cref="ArgumentException">The labels do not fit the rows or the model.</exception>
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
     /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
@@ -47,7 +48,8 @@ public sealed record VerifiedFold
         var (fold, inputNames) = ReadAndFold(inputPath, options.Fold);
         var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
         var needsInputs = options.Compare || options.Precision != ModelPrecision.Float32;
-        var inputs = options.InputsPath is { } path && needsInputs ? InputFiles.Read(path, inputNames) : null;
+        var rows = needsInputs ? ReadRows(fold.Model, inputNames, options) : null;
+        var inputs = rows?.Inputs;
         var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, inputs, options.Device) : null;
         var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
         if (!result.IsFoldWithin) return result;
@@ -58,10 +60,27 @@ public sealed record VerifiedFold
         }
 
         if (options.Precision != ModelPrecision.Float32)
-            result = result with { Reduction = PrecisionCheck.Run(fold.Model, options.Precision, inputs, options.PrecisionTolerance, options.Compare) };
+        {
+            var check = new PrecisionCheckOptions
+            {
+                Tolerance = options.PrecisionTolerance,
+                Compare = options.Compare,
+                Device = options.Device,
+                Labels = rows?.Labels is { } labels ? labels with { Output = options.LabeledOutput ?? labels.Output } : null,
+                Loss = options.PrecisionLoss,
+            };
+            result = result with { Reduction = PrecisionCheck.Run(fold.Model, options.Precision, inputs, check) };
+        }
+
         if (result.IsWritten) ModelFile.Write(result.Reduction?.Result.Model ?? fold.Model, outputPath);
         return result;
     }
+
+    private static ModelRows? ReadRows(ModelProto folded, IReadOnlyList<string> inputNames, VerifiedFoldOptions options) =>
+        options.Rows is { } read ? read(folded)
+        : options.InputsPath is not { } path ? null
+        : options.Label is { } label ? InputFiles.ReadLabeled(path, inputNames, label)
+        : new ModelRows(InputFiles.Read(path, inputNames));
 
     // The original is let go before ONNX Runtime loads its own copies from the files.
     private static (FoldResult Fold, IReadOnlyList<string> InputNames) ReadAndFold(string path, FoldOptions options)

@@ -1,6 +1,8 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -25,12 +27,27 @@ public sealed record VerifiedFoldOptions
     /// <summary>A file or folder with inputs to compare on, see <see cref="InputFiles"/>; null to generate them. Ignored without <see cref="Compare"/>.</summary>
     public string? InputsPath { get; init; }
 
+    /// <summary>Makes rows for the folded model where they do not lie in a file of the above kinds; takes the place of <see cref="InputsPath"/>. Default: null.</summary>
+    public Func<ModelProto, ModelRows>? Rows { get; init; }
+
+    /// <summary>
+    /// What holds the right answers in <see cref="InputsPath"/> (see <see cref="InputFiles.ReadLabeled"/>), so that a model with fewer bits is judged by
+    /// its figures; null (the default) = nothing does.
+    /// </summary>
+    public string? Label { get; init; }
+
+    /// <summary>The output that the labels are compared with; null (the default) = the last.</summary>
+    public string? LabeledOutput { get; init; }
+
+    /// <summary>With labels: how much worse a figure of the model with fewer bits may become; see <see cref="FigureLoss.WhyTooLarge"/>. Default: 0.01.</summary>
+    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+
     /// <summary>The precision of the model that is written. Default: float32, whatever the model has.</summary>
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
     /// The largest difference between the folded model and the one with fewer bits, in relation to the scale of an output. Default: null, see
-    /// <see cref="PrecisionCheck.DefaultTolerance"/>.
+    /// <see cref="PrecisionCheckOptions.Tolerance"/>.
     /// </summary>
     public double? PrecisionTolerance { get; init; }
 }

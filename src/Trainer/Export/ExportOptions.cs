@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -28,5 +29,5 @@ public sealed record ExportOptions
     /// <summary>
     /// How much worse a figure of the network may become with fewer bits; see <see cref="NetworkReducer.RequireWithin"/>. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = NetworkReducer.DefaultLoss;
+    public double PrecisionLoss { get; init; } = FigureLoss.Default;
 }

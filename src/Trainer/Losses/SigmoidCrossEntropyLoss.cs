@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer;

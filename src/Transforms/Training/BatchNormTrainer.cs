@@ -82,7 +82,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             options.ToTrainingOptions(_seed) with { Progress = log.Epoch, Warning = log.Warning },
             validationRows,
             options.CancellationToken);
-        var fitted = FittedNetwork.Create(network, rows, export, options.FeatureColumnName, options.Device);
+        var fitted = FittedNetwork.Create(network, rows, export, options.FeatureColumnName, options.Device, ReadAgain(Classes(reader.Label)));
         var transformer = CreateTransformer(fitted, reader.Label);
         log.Finished(network, fitted.Export, transformer.Scorer);
         return transformer;
@@ -136,6 +136,16 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         log.LeftOut(reader.LeftOut, what);
         return rows;
     }
+
+    // Keys that another MapValueToKey made would mean other classes.
+    private Func<IDataView, LabeledRows> ReadAgain(IReadOnlyList<string> classes) => data =>
+    {
+        var reader = OpenRows(data);
+        return Classes(reader.Label).SequenceEqual(classes)
+            ? ReadRows(reader, CancellationToken.None)
+            : throw new ArgumentException(
+                $"The label column '{reader.Label.Name}' has the classes {string.Join(", ", Classes(reader.Label))}, but the network was trained on {string.Join(", ", classes)}; transform the rows by the pipeline that made its training rows.");
+    };
 
     private TrainingRowReader OpenRows(IDataView data)
     {

@@ -1,3 +1,4 @@
+using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 
@@ -8,12 +9,15 @@ namespace MlNetBatchNorm.Transforms;
 /// <param name="Export">The same as ONNX.</param>
 /// <param name="FeatureColumnName">The column that it reads.</param>
 /// <param name="Device">The device to score on.</param>
-internal sealed record FittedNetwork(TrainedNetwork Network, ExportedNetwork Export, string FeatureColumnName, Device Device)
+/// <param name="ReadRows">Reads further rows of the kind that it was trained on, with their labels.</param>
+internal sealed record FittedNetwork(
+    TrainedNetwork Network, ExportedNetwork Export, string FeatureColumnName, Device Device, Func<IDataView, LabeledRows> ReadRows)
 {
     // The most rows on which the folded network is compared with the unfolded one.
     private const int VerificationRows = 1000;
 
     /// <summary>Exports a network, compared on the first of some rows.</summary>
-    public static FittedNetwork Create(TrainedNetwork network, LabeledRows rows, ExportOptions options, string featureColumnName, Device device) =>
-        new(network, NetworkExporter.Export(network, rows.First(VerificationRows), options), featureColumnName, device);
+    public static FittedNetwork Create(
+        TrainedNetwork network, LabeledRows rows, ExportOptions options, string featureColumnName, Device device, Func<IDataView, LabeledRows> readRows) =>
+        new(network, NetworkExporter.Export(network, rows.First(VerificationRows), options), featureColumnName, device, readRows);
 }

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -43,7 +44,10 @@ public sealed record PipelineExport
     /// <summary>How many predicted labels differ because the scores that decide lie closer together than the tolerance.</summary>
     public required long UndecidedLabels { get; init; }
 
-    /// <summary>How far each output is from ML.NET's column at most.</summary>
+    /// <summary>What was done to need fewer bits, and what that costs; null for float32.</summary>
+    public PrecisionCheck? Reduction { get; init; }
+
+    /// <summary>How far each output of the float32 file is from ML.NET's column at most.</summary>
     public required IReadOnlyList<OutputDifference> Differences { get; init; }
 
     /// <summary>The largest absolute difference of any output.</summary>

@@ -4,6 +4,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -20,9 +21,11 @@ internal static class PipelineExporter
         if (!(options.Tolerance >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Tolerance, "The tolerance is a number from 0.");
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(path)}' to.");
+        if (options.LabelColumnName is { } label && data.Schema.GetColumnOrNull(label) is null)
+            throw new ArgumentException($"There is no label column '{label}' to judge the file by; the columns are {string.Join(", ", data.Schema.Select(column => column.Name))}.");
         var (steps, schema) = PipelineSteps.Of(pipeline, data.Schema, last => ChooseOutputs(last, options));
         DataViewSchema.Column[] outputs = [.. ChooseOutputs(schema, options).Select(name => schema[name])];
-        var joined = PipelineJoiner.Join(steps, data.Schema, outputs);
+        var joined = PipelineJoiner.Join(steps, data.Schema, outputs, options.Opset);
         GraphChecker.Check(joined.Model);
 
         var fold = BatchNormFolder.Fold(joined.Model, new FoldOptions { Expand = true, KeepSubtractions = true });
@@ -34,6 +37,8 @@ internal static class PipelineExporter
         SetNumber(model, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
         SetNumber(model, ModelMetadata.VerifiedRows, comparison.Rows);
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model, key, value);
+        var reduction = options.Precision == ModelPrecision.Float32 ? null : PipelineReduction.Run(model, data, options, comparison.InBatches);
+        model = reduction?.Result.Model ?? model;
         ModelFile.Write(model, path);
         return new PipelineExport
         {
@@ -49,6 +54,7 @@ internal static class PipelineExporter
             RowsCompared = comparison.Rows,
             UndecidedLabels = comparison.UndecidedLabels,
             Differences = comparison.Differences,
+            Reduction = reduction,
         };
     }
 

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -11,23 +12,24 @@ namespace MlNetBatchNorm.Transforms;
 internal sealed class PipelineJoiner
 {
     private readonly DataViewSchema _data;
-    private readonly GraphBuilder _nodes = new("pipeline");
+    private readonly GraphBuilder _nodes;
     private readonly Dictionary<string, Value> _columns = new(StringComparer.Ordinal);
     private readonly HashSet<string> _inputs = new(StringComparer.Ordinal);
     private readonly List<string> _stockScopes = [];
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
     private int _batchNorms;
 
-    private PipelineJoiner(DataViewSchema data) => _data = data;
+    private PipelineJoiner(DataViewSchema data, int opset) => (_data, _nodes) = (data, new GraphBuilder("pipeline", opset));
 
     /// <summary>Joins steps.</summary>
     /// <param name="steps">The steps that the outputs depend on.</param>
     /// <param name="data">The schema in front of the first.</param>
     /// <param name="outputs">The columns to give, of the schema behind the last.</param>
+    /// <param name="opset">The operator set of the graph.</param>
     /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
-    public static JoinedPipeline Join(IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs)
+    public static JoinedPipeline Join(IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs, int opset)
     {
-        var joiner = new PipelineJoiner(data);
+        var joiner = new PipelineJoiner(data, opset);
         for (var i = 0; i < steps.Count; i++) joiner.Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
         foreach (var column in outputs) joiner.Give(column);
         var model = joiner._nodes.Build();
@@ -67,7 +69,7 @@ internal sealed class PipelineJoiner
 
     private void AddNetwork(PipelineStep step, NetworkTransformer network)
     {
-        var model = OperatorSetUpgrade.Upgrade(network.Model, _nodes.Opset);
+        var model = Model(step, network);
         var input = model.Graph.Input[0];
         var features = Column(step.Sources[0]);
         long[] sizes = [.. input.Type.TensorType.Shape.Dim.Skip(1).Select(size => size.DimValue)];
@@ -83,6 +85,21 @@ internal sealed class PipelineJoiner
         // What says how a tensor of features is laid out is of no use where columns are read.
         foreach (var entry in network.Model.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
             _metadata[entry.Key] = entry.Value;
+    }
+
+    // One that was just trained can be written for any operator set.
+    private ModelProto Model(PipelineStep step, NetworkTransformer network)
+    {
+        if (network is BatchNormTransformer { Export.Reduced: null } trained && network.Model.OpsetImport.First(import => import.Domain.Length == 0).Version != _nodes.Opset)
+            return BatchNormFolder.Fold(trained.Network.ToOnnx(_nodes.Opset)).Model;
+        try
+        {
+            return OperatorSetUpgrade.Upgrade(network.Model, _nodes.Opset);
+        }
+        catch (InvalidModelException exception)
+        {
+            throw step.Unsupported($"holds a network that cannot be joined with others: {exception.Message}", exception);
+        }
     }
 
     private void AddStock(PipelineStep step, string name)

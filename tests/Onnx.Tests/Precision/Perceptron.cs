@@ -32,7 +32,7 @@ internal sealed class Perceptron(int seed, int opset = 17)
     /// </summary>
     public static ModelProto Random(int seed)
     {
-        var network = new Perceptron(seed, 11 + (seed % 8));
+        var network = new Perceptron(seed, 11 + (seed % 11));
         var (random, graph) = (network._random, network.Graph);
         var width = random.Next(33, 80);
         var x = network.Input(width);
@@ -79,7 +79,9 @@ internal sealed class Perceptron(int seed, int opset = 17)
 
     public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Inputs(HostTensor x) => [new Dictionary<string, HostTensor> { ["x"] = x }];
 
-    public Value Input(int width) => Graph.Input("x", DataType.Float, Dimension.Rows, width);
+    public Value Input(int width) => Input("x", width);
+
+    public Value Input(string name, int width) => Graph.Input(name, DataType.Float, Dimension.Rows, width);
 
     /// <summary>A constant of numbers evenly from ±√(3/rows).</summary>
     public Value Weight(string name, params long[] shape) => Graph.Initializer(TensorData.Create(name, Numbers(shape), shape));

@@ -61,6 +61,39 @@ public sealed class InputFilesTests : IDisposable
     public void Read_EmptyFolder_SaysWhatWasExpected() =>
         Assert.Contains("input_0.pb", Assert.Throws<InvalidDataException>(() => InputFiles.Read(_folder, ["x"])).Message);
 
+    [Fact]
+    public void ReadLabeled_NumpyArchive_TakesTheLabelsOut()
+    {
+        var path = Archive(("x", "|u1", "2,", [1, 2]), ("churn", "|u1", "2,", [0, 1]));
+        var rows = InputFiles.ReadLabeled(path, ["x"], "churn");
+        Assert.Equal(["x"], Assert.Single(rows.Inputs).Keys);
+        Assert.Equal("churn", rows.Labels!.Name);
+        Assert.Equal([0, 1], (byte[])Assert.Single(rows.Labels.Values).Data);
+    }
+
+    [Fact]
+    public void ReadLabeled_FolderOfTensors_TakesTheFileOfThatName()
+    {
+        File.WriteAllBytes(Path.Combine(_folder, "input_0.pb"), TensorData.Create("", [0.5f], 1).ToByteArray());
+        File.WriteAllBytes(Path.Combine(_folder, "output_0.pb"), TensorData.Create("", [2.5f], 1).ToByteArray());
+        Assert.Equal([2.5f], (float[])InputFiles.ReadLabeled(_folder, ["x"], "output_0").Labels!.Values[0].Data);
+    }
+
+    [Fact]
+    public void ReadLabeled_NameThatIsNotThere_ListsThoseThatAre()
+    {
+        var path = Archive(("x", "|u1", "1,", [1]), ("churn", "|u1", "1,", [1]));
+        Assert.Contains("has no 'Churn' to take the labels from; it has x, churn", Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "Churn")).Message);
+        Assert.Contains("'x' is an input of the model", Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "x")).Message);
+    }
+
+    [Fact]
+    public void Read_ArraysWithoutRows_IsAnError()
+    {
+        var path = Archive(("x", "<f4", "0, 3", []));
+        Assert.Contains("holds no rows", Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x"])).Message);
+    }
+
     private string Archive(params (string Name, string Type, string Shape, byte[] Data)[] arrays)
     {
         var path = Path.Combine(_folder, "inputs.npz");

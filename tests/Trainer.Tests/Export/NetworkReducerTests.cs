@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
@@ -57,7 +58,7 @@ public class NetworkReducerTests
     [Fact]
     public void Losses_SharesFallAndErrorsGrow()
     {
-        var losses = NetworkReducer.Losses(
+        var losses = FigureLoss.Of(
             new Dictionary<string, double> { ["accuracy"] = 0.9, ["rmse"] = 200, ["rSquared"] = 0.8, ["mae"] = 0 },
             new Dictionary<string, double> { ["accuracy"] = 0.88, ["rmse"] = 210, ["rSquared"] = 0.81, ["mae"] = 0 });
         Assert.Equal(0.02, losses["accuracy"], 1e-12);

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Figures;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Onnx.Figures;
 
 /// <summary>Figures for classifiers.</summary>
 public static class ClassificationMetrics

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Onnx.Figures;
 
 /// <summary>Figures for predictions of numbers, over all outputs of all rows.</summary>
 public static class RegressionMetrics
