@@ -10,7 +10,7 @@ internal static class Turns
 {
     private const int MostRounds = 60;
     private const int FewestRounds = 5;
-    private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(4);
 
     /// <summary>The microseconds that one run of each contender takes.</summary>
     /// <param name="contenders">The contenders.</param>

@@ -14,10 +14,12 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <remarks>Threads may report at once and overwrite each other: that spoils a match, no more.</remarks>
 internal sealed class BatchChoice(bool sharedOperators)
 {
+    /// <summary>What takes less is not worth a choice.</summary>
+    public static readonly TimeSpan Short = TimeSpan.FromMicroseconds(100);
+
     private const int Rounds = 3;
     private const int FirstPause = 64;
     private const double WorthIt = 0.9;
-    private static readonly TimeSpan Short = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(20);
 
     // A batch may be the only one, so that the way that is likely to win comes first.

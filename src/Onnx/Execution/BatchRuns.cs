@@ -32,13 +32,10 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     /// <param name="result">Room for the results, output by output.</param>
     /// <param name="most">The most rows in one run.</param>
     /// <param name="divided">Whether other threads help.</param>
-    /// <param name="pace">Learns how long rows take; null where others share the operators.</param>
+    /// <param name="pace">Learns how long rows take on one thread; null where there is nothing to learn.</param>
     public void Score(ReadOnlySpan<float> rows, int count, Span<float> result, int most, bool divided, RowPace? pace)
     {
-        // Each worker gets the same number of chunks, if all go well, and they are of a size that a block has a run for.
-        var sharing = divided ? _workers : 1;
-        var chunks = sharing * ((count + (sharing * (long)most) - 1) / (sharing * (long)most));
-        _chunk = layout.FixedRows ?? Math.Min(ScoringBlock.RunRows((int)((count + chunks - 1) / chunks)), layout.BatchSize);
+        _chunk = !divided && count <= most && layout.FixedRows is null ? count : Chunk(count, most, divided ? _workers : 1);
         (_count, _pace) = (count, pace);
         fixed (float* source = rows, target = result)
         {
@@ -47,7 +44,7 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
             var caller = divided ? _shared : _whole;
             _inPlace = caller.TryBind(source, target, count, _chunk) ? caller : null;
             var parts = (count + _chunk - 1) / _chunk;
-            if (sharing > 1) DoAll(parts);
+            if (divided) DoAll(parts);
             else
                 for (var part = 0; part < parts; part++) Do(part, 0);
         }
@@ -67,7 +64,7 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     {
         var first = part * _chunk;
         var rows = Math.Min(_chunk, _count - first);
-        var start = Stopwatch.GetTimestamp();
+        var start = _pace is null ? 0 : Stopwatch.GetTimestamp();
         if (_inPlace is { } bound) bound.Run(part);
         else
         {
@@ -78,6 +75,13 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
         }
 
         _pace?.Report(rows, Stopwatch.GetElapsedTime(start));
+    }
+
+    // Each worker gets the same number of chunks, if all go well, and they are of a size that a block has a run for.
+    private int Chunk(int count, int most, int sharing)
+    {
+        var chunks = sharing * ((count + (sharing * (long)most) - 1) / (sharing * (long)most));
+        return layout.FixedRows ?? Math.Min(ScoringBlock.RunRows((int)((count + chunks - 1) / chunks)), layout.BatchSize);
     }
 
     private ScoringBlock Block(int worker, int rows)

@@ -13,7 +13,7 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
     private const int MostRuns = 64;
     private const int FewNumbers = 4096;
 
-    private readonly int _rowNumbers = layout.InputWidths.Sum() + layout.OutputWidths.Sum();
+    private readonly int _fewRows = FewNumbers / (layout.RowLength + layout.ResultLength);
     private BoundRun[] _runs = [];
     private (nint Rows, nint Result, int Count, int Chunk) _bound;
     private (nint Rows, nint Result, int Count, int Chunk) _last;
@@ -26,7 +26,7 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
     /// <remarks>The address is all that is kept: memory that lies at the same address later is as good as this, since it is given in full again.</remarks>
     public bool TryBind(float* rows, float* result, int count, int chunk)
     {
-        if (count <= FewNumbers / _rowNumbers) return false;
+        if (count <= _fewRows) return false;
         var memory = ((nint)rows, (nint)result, count, chunk);
         if (memory == _bound) return true;
         var repeated = memory == _last;

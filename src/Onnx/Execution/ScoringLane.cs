@@ -42,8 +42,15 @@ internal sealed class ScoringLane : IDisposable
             return;
         }
 
-        var way = choice.Next(count, pace.Predict(count));
+        var expected = pace.Predict(count);
+        var way = choice.Next(count, expected);
         var runs = _plan.IsOwn(way) ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, _plan.Workers(own: false));
+        if (expected < BatchChoice.Short)
+        {
+            runs.Score(rows, count, result, _layout.BatchSize, divided: false, pace: null);
+            return;
+        }
+
         var start = Stopwatch.GetTimestamp();
         if (way == BatchWay.SharedOperators) runs.Score(rows, count, result, _layout.BatchSize, divided: false, pace: null);
         else runs.Score(rows, count, result, pace.ChunkRows, divided: way == BatchWay.Divided, pace);
