@@ -16,7 +16,6 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     private readonly CallerBinding _whole = new(session, layout);
     private readonly CallerBinding _shared = new(session, layout);
     private readonly ScoringBlock?[] _blocks = new ScoringBlock?[workers];
-    private readonly int _workers = workers;
 
     // The batch under way.
     private float* _rows;
@@ -31,20 +30,20 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     /// <param name="count">Their number.</param>
     /// <param name="result">Room for the results, output by output.</param>
     /// <param name="most">The most rows in one run.</param>
-    /// <param name="divided">Whether other threads help.</param>
+    /// <param name="sharing">The most threads that share the rows, at most as many as there are workers.</param>
     /// <param name="pace">Learns how long rows take on one thread; null where there is nothing to learn.</param>
-    public void Score(ReadOnlySpan<float> rows, int count, Span<float> result, int most, bool divided, RowPace? pace)
+    public void Score(ReadOnlySpan<float> rows, int count, Span<float> result, int most, int sharing, RowPace? pace)
     {
-        _chunk = !divided && count <= most && layout.FixedRows is null ? count : Chunk(count, most, divided ? _workers : 1);
+        _chunk = sharing == 1 && count <= most && layout.FixedRows is null ? count : Chunk(count, most, sharing);
         (_count, _pace) = (count, pace);
         fixed (float* source = rows, target = result)
         {
             _rows = source;
             _result = target;
-            var caller = divided ? _shared : _whole;
+            var caller = sharing > 1 ? _shared : _whole;
             _inPlace = caller.TryBind(source, target, count, _chunk) ? caller : null;
             var parts = (count + _chunk - 1) / _chunk;
-            if (divided) DoAll(parts);
+            if (sharing > 1) DoAll(parts, sharing);
             else
                 for (var part = 0; part < parts; part++) Do(part, 0);
         }

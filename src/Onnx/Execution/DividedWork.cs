@@ -30,13 +30,15 @@ internal abstract class DividedWork
     protected abstract void Do(int part, int worker);
 
     /// <summary>Does all parts and returns when they are done.</summary>
+    /// <param name="parts">Their number.</param>
+    /// <param name="workers">The most threads this time.</param>
     /// <exception cref="Exception">What the first part that failed threw; parts that were not begun are then left out.</exception>
-    protected void DoAll(int parts)
+    protected void DoAll(int parts, int workers)
     {
         _failure = null;
         _parts = parts;
         Volatile.Write(ref _next, 0);
-        for (var i = 0; i < Math.Min(parts - 1, _helpers.Length); i++) _helpers[i].Call();
+        for (var i = 0; i < Math.Min(Math.Min(parts, workers) - 1, _helpers.Length); i++) _helpers[i].Call();
         DoSome(0);
         Interlocked.Exchange(ref _next, NothingLeft);
         foreach (var helper in _helpers) helper.WaitUntilIdle();

@@ -190,8 +190,7 @@ public sealed class Scorer : IDisposable
         {
             var session = Open(threads);
             var onCpu = session.ActualDevice.Kind == DeviceKind.Cpu;
-            var plan = BatchPlan.For(
-                threads, free: settings.Threads is null && onCpu && Environment.ProcessorCount > 1, twice: !model.IsLarge && settings.Sessions is not 1, pace);
+            var plan = BatchPlan.For(threads, onCpu, free: settings.Threads is null, twice: !model.IsLarge && settings.Sessions is not 1, pace);
             var sessions = new ScorerSessions(
                 session,
                 () => Open(threads),

@@ -34,11 +34,9 @@ internal sealed class ScoringLane : IDisposable
 
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
-        var pace = _plan.Pace;
-        if (_plan.Choice is not { } choice)
+        if (_plan is not { Choice: { } choice, Pace: { } pace })
         {
-            if (_plan.Threads == 1) _own.Score(rows, count, result, pace.ChunkRows, divided: false, pace);
-            else _own.Score(rows, count, result, _layout.BatchSize, divided: false, pace: null);
+            _own.Score(rows, count, result, _plan.Pace?.ChunkRows ?? _layout.BatchSize, sharing: 1, _plan.Pace);
             return;
         }
 
@@ -47,13 +45,13 @@ internal sealed class ScoringLane : IDisposable
         var runs = _plan.IsOwn(way) ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, _plan.Workers(own: false));
         if (expected < BatchChoice.Short)
         {
-            runs.Score(rows, count, result, _layout.BatchSize, divided: false, pace: null);
+            runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
             return;
         }
 
         var start = Stopwatch.GetTimestamp();
-        if (way == BatchWay.SharedOperators) runs.Score(rows, count, result, _layout.BatchSize, divided: false, pace: null);
-        else runs.Score(rows, count, result, pace.ChunkRows, divided: way == BatchWay.Divided, pace);
+        if (way == BatchWay.SharedOperators) runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
+        else runs.Score(rows, count, result, pace.ChunkRows, way == BatchWay.Divided ? BatchPlan.Sharing(expected) : 1, pace);
         choice.Report(count, way, Stopwatch.GetElapsedTime(start));
     }
 

@@ -21,7 +21,7 @@ public sealed class BatchRunsTests
 
         // Also in the caller's memory, when it comes again, and with chunks that change.
         foreach (var most in (int[])[64, 64, 64, 64, 32, 64, 4096])
-            AssertRight(count, (rows, result) => runs.Score(rows, count, result, most, divided: true, new RowPace()));
+            AssertRight(count, (rows, result) => runs.Score(rows, count, result, most, sharing: 3, new RowPace()));
     }
 
     [Theory]
@@ -34,7 +34,7 @@ public sealed class BatchRunsTests
         using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
 
         for (var call = 0; call < 4; call++)
-            AssertRight(count, (rows, result) => runs.Score(rows, count, result, 64, divided: true, new RowPace()));
+            AssertRight(count, (rows, result) => runs.Score(rows, count, result, 64, sharing: 2, new RowPace()));
     }
 
     [Fact]
@@ -43,10 +43,10 @@ public sealed class BatchRunsTests
         using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
         using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
         var (rows, result, pace) = (new float[3 * 5000], new float[5 * 5000], new RowPace());
-        for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, 512, divided: true, pace);
+        for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, 512, sharing: 2, pace);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var call = 0; call < 200; call++) runs.Score(rows, 5000, result, 512, divided: true, pace);
+        for (var call = 0; call < 200; call++) runs.Score(rows, 5000, result, 512, sharing: 2, pace);
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
