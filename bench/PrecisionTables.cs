@@ -48,10 +48,15 @@ internal static class PrecisionTables
             + $"{(reduced is null ? string.Empty : $"{worst:0.0000}")} | {(reduced is null ? string.Empty : $"{reduced.Comparison!.LargestRelative:0.0e+0}")} |"));
     }
 
+    // Not the copy beside the program, which has one of them.
     private static string Find(string name)
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (Directory.Exists(Path.Combine(folder.FullName, name))) return Path.Combine(folder.FullName, name);
-        throw new DirectoryNotFoundException($"There is no folder '{name}' above '{AppContext.BaseDirectory}'.");
+        {
+            var found = Path.Combine(folder.FullName, name);
+            if (Array.TrueForAll(Tables, table => File.Exists(Path.Combine(found, table.File)))) return found;
+        }
+
+        throw new DirectoryNotFoundException($"There is no folder '{name}' with the tables above '{AppContext.BaseDirectory}'.");
     }
 }

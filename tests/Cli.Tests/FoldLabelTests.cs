@@ -131,7 +131,7 @@ public sealed class FoldLabelTests : IDisposable
         var result = Tool.Run(
             _folder.Path, "fold", "out/model.batchnorm.onnx", "out/small.onnx", "--precision", "float16", "--inputs", "customers.csv", "--label", "churn");
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Contains("'probability' in 1,200 rows with labels", result.Output, StringComparison.Ordinal);
+        Assert.Contains("'Probability' in 1,200 rows with labels", result.Output, StringComparison.Ordinal);
         Assert.Matches("AUC: 0[.][789]", result.Output);
     }
 

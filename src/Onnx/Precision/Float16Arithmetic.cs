@@ -50,7 +50,8 @@ internal sealed class Float16Arithmetic : PrecisionScheme
         graph.Graph.Node.AddRange(nodes);
         for (var i = graph.Graph.ValueInfo.Count - 1; i >= 0; i--)
             if (gone.Contains(graph.Graph.ValueInfo[i].Name)) graph.Graph.ValueInfo.RemoveAt(i);
-        return plan.Outcomes;
+        var inner = editor.Graphs.Skip(1).SelectMany(other => other.Graph.Node).Where(node => Float16Operators.Of(node) is { IsHeavy: true });
+        return [.. plan.Outcomes, .. inner.Select(node => new PrecisionOutcome(node.Label(), false, "it stands in a subgraph"))];
 
         string Half(string value)
         {

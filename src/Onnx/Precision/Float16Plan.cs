@@ -26,9 +26,10 @@ internal sealed class Float16Plan
             .SelectMany(node => Float16Operators.Of(node)!.Inputs(node).Select(input => node.Input[input]).Concat(node.Output))
             .Where(value => _reals.Contains(value) && graph.Constant(value).Tensor is null)
             .Distinct(StringComparer.Ordinal).ToList();
+        // A NaN comes from a row that has one, in whatever precision; it says nothing about the others.
         _largest = rows.Observe(computed).ToDictionary(
             pair => pair.Key,
-            pair => pair.Value.Max(tensor => tensor.Data.Length == 0 ? 0 : double.Abs(TensorPrimitives.MaxMagnitude<float>((float[])tensor.Data))),
+            pair => pair.Value.Max(tensor => tensor.Data.Length == 0 ? 0 : double.Abs(TensorPrimitives.MaxMagnitudeNumber<float>((float[])tensor.Data))),
             StringComparer.Ordinal);
         Choose();
     }

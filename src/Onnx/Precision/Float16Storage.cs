@@ -55,6 +55,8 @@ internal sealed class Float16Storage : PrecisionScheme
             foreach (var added in behind) graph.Node.Insert(++i, added);
         }
 
+        foreach (var tensor in editor.Graphs.Skip(1).SelectMany(inner => inner.Graph.Initializer).Where(IsWeight))
+            outcomes.Add(new PrecisionOutcome(tensor.Name, false, "it stands in a subgraph"));
         return outcomes;
     }
 

@@ -58,7 +58,7 @@ public class Int8EdgeTests
         var network = new Perceptron(3);
         var y = network.Graph.Node(product, [network.Input(Width), network.Weight("w", Width, Units)]);
         var reduced = PrecisionReducer.Reduce(network.Build(y, Units), ModelPrecision.Int8).Model;
-        Assert.Empty(Perceptron.Run(reduced, HostTensor.Of(new float[0], 0, Width)));
+        Assert.Empty(Perceptron.Run(reduced, HostTensor.Of((float[])[], 0, Width)));
     }
 
     [Fact]
@@ -136,7 +136,16 @@ public class Int8EdgeTests
         var choice = new NodeProto { OpType = "If", Name = "choice", Input = { "turn" }, Output = { "chosen" } };
         foreach (var (branch, product) in new[] { ("then_branch", "MatMul"), ("else_branch", "Add") })
         {
-            var inner = new GraphProto { Name = branch, Node = { new NodeProto { OpType = product, Name = branch, Input = { "y", w.Name }, Output = { branch } } } };
+            var inner = new GraphProto
+            {
+                Name = branch,
+                Initializer = { TensorData.Create($"{branch}_w", network.Numbers(Width, Width), Width, Width) },
+                Node =
+                {
+                    new NodeProto { OpType = product, Name = branch, Input = { "y", w.Name }, Output = { $"{branch}_y" } },
+                    new NodeProto { OpType = "MatMul", Name = $"{branch}_product", Input = { $"{branch}_y", $"{branch}_w" }, Output = { branch } },
+                },
+            };
             inner.Output.Add(new ValueInfoProto { Name = branch, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
             choice.Attribute.Add(new AttributeProto { Name = branch, Type = AttributeProto.Types.AttributeType.Graph, G = inner });
         }
@@ -151,6 +160,8 @@ public class Int8EdgeTests
                 var check = PrecisionCheck.Run(model, precision, [inputs]);
                 Assert.True(check.IsWithin, check.WhyRefused);
                 Assert.Contains(check.Result.Outcomes, outcome => outcome.IsReduced);
+                // Whatever is in a branch stays, and is listed.
+                Assert.Contains(check.Result.Outcomes, outcome => !outcome.IsReduced && outcome.Detail == "it stands in a subgraph");
             }
         }
     }

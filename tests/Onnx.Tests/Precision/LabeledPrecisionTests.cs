@@ -139,7 +139,7 @@ public class LabeledPrecisionTests
     public void Run_NoRows_IsAnError()
     {
         Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Float16, []));
-        Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, Perceptron.Inputs(HostTensor.Of(new float[0], 0, Width))));
+        Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, Perceptron.Inputs(HostTensor.Of((float[])[], 0, Width))));
     }
 
     [Theory]
