@@ -34,7 +34,9 @@ internal static class TableRows
         long[] sizes = [.. input.Type.TensorType.Shape?.Dim.Skip(1).Select(size => size.DimValue) ?? []];
         if (sizes.Length == 0 || sizes.Contains(0)) sizes = [width];
         if (sizes.Aggregate(1L, (product, size) => product * size) != width)
-            throw new InvalidDataException($"The input '{input.Name}' takes [{string.Join(", ", sizes)}] for each row, but '{path}' gives {width} numbers ({string.Join(", ", names.Take(8))}{(names.Count > 8 ? ", …" : string.Empty)}).");
+            throw new InvalidDataException(
+                $"The input '{input.Name}' takes [{string.Join(", ", sizes)}] for each row, but '{path}' gives {width} numbers "
+                + $"({string.Join(", ", names.Take(8))}{(names.Count > 8 ? ", …" : string.Empty)}).");
         var inputs = new Dictionary<string, HostTensor> { [input.Name] = HostTensor.Of(features, [table.RowCount, .. sizes]) };
         return new ModelRows([inputs], label is null ? null : Labels(table, model, label));
     }
@@ -48,7 +50,9 @@ internal static class TableRows
             for (var row = 0; row < table.RowCount; row++)
             {
                 if (!float.TryParse(column[row], NumberStyles.Float, CultureInfo.InvariantCulture, out result[(row * names.Count) + i]))
-                    throw new TableException($"{table.FilePath}, line {table.LineOf(row)}, column {names[i]}: '{column[row]}' is no number, and the model does not say how its features are made from a table.");
+                    throw new TableException(
+                        $"{table.FilePath}, line {table.LineOf(row)}, column {names[i]}: '{column[row]}' is no number, and the model does not say how "
+                        + "its features are made from a table.");
             }
         }
 

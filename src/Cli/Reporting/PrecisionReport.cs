@@ -41,9 +41,17 @@ internal static class PrecisionReport
     }
 
     /// <summary>What scoring takes in both precisions: a sentence for each number of rows.</summary>
-    public static IEnumerable<string> Describe(ModelPrecision precision, IReadOnlyList<PrecisionSpeed> speed) => speed.Select(time => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{(time.Rows == 1 ? "one row" : $"{time.Rows} rows")}: {time.Reduced:0.0} µs on this CPU, {time.Ratio:0.00} times the {time.Float32:0.0} µs of float32{(time.Ratio > 1.1 ? $"; {PrecisionNames.NameOf(precision)} is slower here" : string.Empty)}"));
+    public static IEnumerable<string> Describe(ModelPrecision precision, IReadOnlyList<PrecisionSpeed> speed)
+    {
+        foreach (var time in speed)
+        {
+            var rows = time.Rows == 1 ? "one row" : $"{time.Rows} rows";
+            var warning = time.Ratio > 1.1 ? $"; {PrecisionNames.NameOf(precision)} is slower here" : string.Empty;
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{rows}: {time.Reduced:0.0} µs on this CPU, {time.Ratio:0.00} times the {time.Float32:0.0} µs of float32{warning}");
+        }
+    }
 
     /// <summary>The document; differences that were not measured are null.</summary>
     /// <param name="check">What was done and compared.</param>
