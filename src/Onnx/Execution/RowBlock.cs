@@ -9,11 +9,10 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </summary>
 public sealed class RowBlock : IDisposable
 {
-    private readonly OnnxSession _session;
     private readonly RowSlot[] _inputs;
     private readonly RowSlot[] _outputs;
-    private readonly BoundRun?[] _runs;
-    private readonly int? _fixedRows;
+    private readonly RowRuns _runs;
+    private readonly bool _hasTexts;
 
     /// <summary>Makes the buffers.</summary>
     /// <param name="session">The model.</param>
@@ -26,12 +25,13 @@ public sealed class RowBlock : IDisposable
         OnnxSession session, IReadOnlyList<RowTensor> inputs, IReadOnlyList<RowTensor> outputs, int capacity, int? fixedRows = null, bool hasRowAxis = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _session = session;
-        _fixedRows = fixedRows;
         Capacity = fixedRows ?? (int)BitOperations.RoundUpToPowerOf2((uint)capacity);
-        _inputs = [.. inputs.Select(input => RowSlot.Create(input, Capacity, hasRowAxis))];
-        _outputs = [.. outputs.Select(output => RowSlot.Create(output, Capacity, hasRowAxis))];
-        _runs = new BoundRun?[fixedRows is null ? BitOperations.Log2((uint)Capacity) + 1 : 1];
+        _inputs = [.. inputs.Select(input => RowSlot.Create(session, input, Capacity, hasRowAxis))];
+        _outputs = [.. outputs.Select(output => RowSlot.Create(session, output, Capacity, hasRowAxis))];
+        _hasTexts = _inputs.Concat(_outputs).Any(slot => slot is RowSlot.ITexts);
+
+        // Texts have native tensors of their own for each number of rows.
+        _runs = new RowRuns(session, Capacity, fixedRows, exact: !_hasTexts, Bind);
     }
 
     /// <summary>The most rows at once.</summary>
@@ -67,17 +67,19 @@ public sealed class RowBlock : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
 
-        // The rows up to the next power of two (or the model's number) are copies of the last one: values that the model can take.
-        var (rows, index) = _fixedRows is { } all ? (all, 0) : ((int)BitOperations.RoundUpToPowerOf2((uint)count), BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)count)));
-        foreach (var input in _inputs) input.Complete(count, rows);
-        (_runs[index] ??= Bind(rows)).Run();
+        // The rows past those given are copies of the last one: values that the model can take.
+        var rows = _runs.RowsFor(count);
+        if (rows != count || _hasTexts)
+            foreach (var input in _inputs) input.Complete(count, rows);
+        _runs.Of(rows).Run();
+        if (!_hasTexts) return;
         foreach (var output in _outputs) output.Collect(count, rows);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var run in _runs) run?.Dispose();
+        _runs.Dispose();
         foreach (var slot in _inputs) slot.Dispose();
         foreach (var slot in _outputs) slot.Dispose();
     }
@@ -89,11 +91,9 @@ public sealed class RowBlock : IDisposable
     private static ReadOnlyMemory<char>[] Texts(RowSlot slot) => (slot as RowSlot.ITexts)?.Texts
         ?? throw new InvalidOperationException($"The tensor {slot.Tensor} does not hold texts.");
 
-    private BoundRun Bind(int rows)
+    private void Bind(BoundRun run, int rows)
     {
-        var run = _session.CreateBoundRun();
         foreach (var input in _inputs) input.BindInput(run, rows);
         foreach (var output in _outputs) output.BindOutput(run, rows);
-        return run;
     }
 }

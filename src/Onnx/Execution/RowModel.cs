@@ -36,6 +36,9 @@ public sealed class RowModel : IDisposable
     /// <summary>The outputs that are computed, in order.</summary>
     public IReadOnlyList<RowTensor> Outputs { get; }
 
+    /// <summary>How tensors get to the model on its device.</summary>
+    public MemoryReport Memory => _session.Memory;
+
     /// <summary>The number of rows that the model always takes; null = any.</summary>
     public int? FixedRows { get; }
 
@@ -104,7 +107,7 @@ public sealed class RowModel : IDisposable
 
     private static RowModel Create(Func<SessionSettings, OnnxSession> load, RowModelSettings settings)
     {
-        var session = load(new SessionSettings { Device = settings.Device, Threads = settings.Threads });
+        var session = load(new SessionSettings { Device = settings.Device, Threads = settings.Threads, StandIn = settings.StandIn });
         try
         {
             return new RowModel(session, settings);

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Execution.Memory;
+
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="RowModel"/> is to be read and run.</summary>
@@ -23,4 +25,7 @@ public sealed record RowModelSettings
     /// is a run of its own. Default: false, the first dimension counts rows.
     /// </summary>
     public bool RowByRow { get; init; }
+
+    /// <summary>See <see cref="SessionSettings.StandIn"/>.</summary>
+    internal MemoryStandIn StandIn { get; init; }
 }

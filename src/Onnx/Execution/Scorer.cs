@@ -64,6 +64,9 @@ public sealed class Scorer : IDisposable
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport => _session.DeviceReport;
 
+    /// <summary>How tensors get to the model on its device.</summary>
+    public MemoryReport Memory => _session.Memory;
+
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
 
@@ -162,14 +165,22 @@ public sealed class Scorer : IDisposable
     /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
     /// </summary>
     /// <param name="capacity">The most rows at once.</param>
-    public RowBlock CreateBlock(int capacity) => new(
-        _session,
-        [.. Inputs.Select(OneRow)],
-        [.. Outputs.Select(OneRow)],
-        capacity,
-        _layout.FixedRows);
+    public RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_session, capacity);
 
-    private static RowTensor OneRow(TensorInfo tensor) => new(tensor.Name, tensor.Type, RowLayout.ShapeOf(tensor, 1)[1..]);
+    /// <summary>
+    /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows stay
+    /// on the device from call to call. <see cref="DeviceRun.Run"/> copies nothing and allocates nothing.
+    /// </summary>
+    /// <param name="rows">The rows of each run.</param>
+    /// <param name="tensors">
+    /// Tensors that are there already, by the name of the input or output that they are to be, such as another model's outputs on the same
+    /// device; null = none.
+    /// </param>
+    /// <exception cref="ArgumentException">A tensor is for no input or output, or has another shape or type than the model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one row, or another number than the only one that the model takes.</exception>
+    /// <exception cref="ModelRunException">The device has no room.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public DeviceRun CreateDeviceRun(int rows, IReadOnlyDictionary<string, DeviceTensor>? tensors = null) => new(_session, _layout, rows, tensors);
 
     /// <inheritdoc/>
     public void Dispose()

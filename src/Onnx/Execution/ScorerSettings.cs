@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Execution.Memory;
+
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="Scorer"/> runs its model. The defaults are for the shortest time for one row.</summary>
@@ -45,8 +47,8 @@ public sealed record ScorerSettings
     /// </summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>See <see cref="SessionSettings.CopyInputs"/>.</summary>
-    internal bool CopyInputs { get; init; }
+    /// <summary>See <see cref="SessionSettings.StandIn"/>.</summary>
+    internal MemoryStandIn StandIn { get; init; }
 
     internal SessionSettings ForSession(int threads) => new()
     {
@@ -55,6 +57,6 @@ public sealed record ScorerSettings
         Spinning = Spinning,
         Optimization = Optimization,
         MemoryArena = MemoryArena,
-        CopyInputs = CopyInputs,
+        StandIn = StandIn,
     };
 }
