@@ -24,6 +24,9 @@ internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows,
     private int _ownRows;
     private int _lastRows;
 
+    /// <summary>The rows of the run that so many rows go into at first: the number itself, or the next one up that has a run of its own.</summary>
+    public static int StepRows(int rows) => StepOf(rows).Rows;
+
     /// <summary>The rows of the run that is best for so many: these or more.</summary>
     public int RowsFor(int rows)
     {

@@ -6,6 +6,9 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <summary>Opens a model on the first device that takes it.</summary>
 internal static class SessionLoader
 {
+    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26 on.
+    private const string SpinMicroseconds = "1000";
+
     /// <param name="open">Opens the model with options.</param>
     /// <param name="settings">How it is to be run.</param>
     /// <param name="what">What to call it where the settings give it no name.</param>
@@ -82,6 +85,7 @@ internal static class SessionLoader
         }
 
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
+        options.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
         return options;
     }
 }

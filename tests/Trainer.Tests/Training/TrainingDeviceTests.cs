@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Tests.Execution;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
