@@ -74,7 +74,13 @@ internal sealed class RunChoice(bool sharedOperators, int processors)
             if (_run >= 2 * Rounds * ways.Length) End();
         }
 
-        private bool IsOut(RunWay way) => _best[(int)way] / 2 > _best.Min();
+        private bool IsOut(RunWay way)
+        {
+            var half = _best[(int)way] / 2;
+            foreach (var best in _best)
+                if (half > best) return true;
+            return false;
+        }
 
         private void End()
         {
