@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Benchmarks;
@@ -28,7 +29,7 @@ internal sealed record PrecisionSpeed(int Rows, double Float32, double Reduced)
             var one = Measure(float32, reduced, 1);
             return TimeSpan.FromMicroseconds(Batch * Math.Max(one.Float32, one.Reduced)) > LongestBatch ? [one] : [one, Measure(float32, reduced, Batch)];
         }
-        catch (Exception exception) when (exception is InvalidModelException or Onnx.Execution.ModelRunException)
+        catch (Exception exception) when (exception is InvalidModelException or ModelRunException)
         {
             return [];
         }
@@ -36,8 +37,8 @@ internal sealed record PrecisionSpeed(int Rows, double Float32, double Reduced)
 
     private static PrecisionSpeed Measure(ModelProto float32, ModelProto reduced, int rows)
     {
-        using var before = new ScorerContender(float32, rows);
-        using var after = new ScorerContender(reduced, rows);
+        using var before = new ScorerContender(float32, rows, Device.Cpu);
+        using var after = new ScorerContender(reduced, rows, Device.Cpu);
         var times = Turns.Measure([before, after], Each, CancellationToken.None);
         return new PrecisionSpeed(rows, times[0], times[1]);
     }

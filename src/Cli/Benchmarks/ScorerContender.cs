@@ -12,13 +12,20 @@ internal sealed class ScorerContender : Contender
     private readonly float[] _results;
     private readonly int _count;
 
-    public ScorerContender(ModelProto model, int count, ScorerSettings? settings = null)
+    /// <param name="model">The model.</param>
+    /// <param name="count">Rows in a call.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="threads">The threads that share an operator; null = chosen by measurement.</param>
+    public ScorerContender(ModelProto model, int count, Device device, int? threads = null)
     {
-        _scorer = Scorer.Load(model.ToByteArray(), settings);
+        _scorer = Scorer.Load(model.ToByteArray(), new ScorerSettings { Device = device, Threads = threads });
         _count = count;
         _rows = BenchmarkNetwork.RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];
     }
+
+    /// <summary>Where it runs, and how tensors get there.</summary>
+    public string Place => $"{_scorer.DeviceReport}: {_scorer.Memory}";
 
     public override void Run()
     {
