@@ -72,10 +72,11 @@ internal static class TrainCommand
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                 },
+                WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
-            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), arguments.GetValue(whole), cancellation);
+            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Cli.Reporting;
 internal static class TrainingRun
 {
     public static void Execute(
-        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, bool wholePipeline, CancellationToken cancellation)
+        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
     {
         OutputFolder.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
@@ -23,7 +23,7 @@ internal static class TrainingRun
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow);
         string[] files = [.. trained.Save(folder), metrics.Write(folder)];
         ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files);
-        if (wholePipeline) ResultLines.Show(trained.SavePipeline(folder, test));
+        if (options.WholePipeline) ResultLines.Show(trained.SavePipeline(folder, test));
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)

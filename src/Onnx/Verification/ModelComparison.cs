@@ -47,6 +47,9 @@ public static class ModelComparison
             () => OnnxSession.Load(candidate, Unoptimized with { Name = "the model with fewer bits", Optimization = GraphOptimization.All }),
             inputs);
 
+    /// <summary>A model as it is compared.</summary>
+    internal static OnnxSession Open(ModelProto model) => OnnxSession.Load(model, Unoptimized with { Name = "the original model" });
+
     private static SessionSettings On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
 
     private static ComparisonResult Compare(Func<OnnxSession> openReference, Func<OnnxSession> openCandidate, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs)

@@ -16,6 +16,7 @@ public static class TableTrainer
     /// <param name="options">What to learn.</param>
     /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
+    /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
     /// <exception cref="VerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
     public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
@@ -34,6 +35,7 @@ public static class TableTrainer
         var ml = new MLContext(options.Network.Seed ?? 0);
         var view = new TableDataView(training, schema);
         var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
+        if (options.WholePipeline) RequireConvertible(featurizer, view.Schema);
         var trained = Fit(ml, featurizer.Transform(view), schema.Label, network);
         Describe(trained.Export, schema);
         try
@@ -47,6 +49,9 @@ public static class TableTrainer
             throw;
         }
     }
+
+    private static void RequireConvertible(ITransformer featurizer, DataViewSchema table) =>
+        PipelineJoiner.RequireConvertible(PipelineSteps.Of(featurizer, table, _ => [FeaturesColumn]).Steps, table);
 
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema)
     {
