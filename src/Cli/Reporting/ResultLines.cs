@@ -46,7 +46,6 @@ internal static class ResultLines
         Line("pipeline - ML.NET", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
-        Line("written", pipeline.Path);
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics)
