@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
@@ -16,7 +15,7 @@ internal sealed class ArchitectureOptions
         "--hidden",
         "UNITS",
         "units of each hidden layer, as 128,64 [default: by the task]",
-        text => ParseSizes(text, "layer sizes", "128,64"));
+        text => CommonOptions.ParseSizes(text, "layer sizes", "128,64"));
 
     private readonly Option<Activation?> _activation = CommonOptions.Parsed(
         "--activation",
@@ -63,7 +62,7 @@ internal sealed class ArchitectureOptions
         "--input-shape",
         "SIZES",
         "with --network: the shape of a row, channels first, as 1,28,28 [default: a plain vector]",
-        text => ParseSizes(text, "sizes", "1,28,28"));
+        text => CommonOptions.ParseSizes(text, "sizes", "1,28,28"));
 
     // None, as a layer: the option has one value, and null is "not given".
     private static readonly Layer NoNormalization = new DropoutLayer(0);
@@ -138,14 +137,8 @@ internal sealed class ArchitectureOptions
     {
         ["batch"] => new BatchNormLayer(),
         ["layer"] => new LayerNormLayer(),
-        ["group", var groups] => new GroupNormLayer(ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
+        ["group", var groups] => new GroupNormLayer(CommonOptions.ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
         ["none"] => NoNormalization,
         _ => throw new FormatException($"'{text}' is not a normalization; use batch, layer, group:GROUPS or none."),
     };
-
-    private static IReadOnlyList<int> ParseSizes(string text, string what, string example) =>
-        [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
-            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var units) && units > 0
-                ? units
-                : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
 }

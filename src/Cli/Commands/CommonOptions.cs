@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -59,6 +60,14 @@ internal static class CommonOptions
             return otherwise;
         }
     }
+
+    /// <summary>Reads positive numbers with commas between them.</summary>
+    /// <exception cref="FormatException">The text is something else; the message says what was expected.</exception>
+    public static IReadOnlyList<int> ParseSizes(string text, string what, string example) =>
+        [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
+            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var units) && units > 0
+                ? units
+                : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
 
     /// <summary>
     /// The text that an option was given, or null. For validators of a whole command: they run before those of its options, and to ask for a
