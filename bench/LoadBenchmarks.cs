@@ -57,7 +57,7 @@ public class LoadBenchmarks
 
     private float FirstAnswer(string name)
     {
-        using var scorer = Scorer.Load(Path(name), new ScorerSettings { Threads = 1 });
+        using var scorer = Scorer.Load(Path(name));
         scorer.Score(_row, _result);
         return _result[0];
     }

@@ -24,6 +24,8 @@ internal sealed class BoundContender : Contender
             IntraOpNumThreads = threads,
             GraphOptimizationLevel = optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
         };
+        // Long enough for threads to be there for the next run; ONNX Runtime's default would only disturb the others.
+        options.AddSessionConfigEntry("session.intra_op.spin_duration_us", "1000");
         _session = new InferenceSession(model.ToByteArray(), options);
         var (name, shape) = (_session.InputNames[0], ShapeOf(_session.InputMetadata[_session.InputNames[0]], count));
         var output = _session.OutputNames[0];

@@ -5,50 +5,83 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Benchmarks;
 
-/// <summary>How many more single rows several threads score than one, through the same scorer.</summary>
+/// <summary>How many more single rows several threads score than one.</summary>
 /// <param name="Threads">The threads.</param>
-/// <param name="Factor">Their rows divided by those of one thread.</param>
-internal sealed record Scaling(int Threads, double Factor)
+/// <param name="Factor">Through one scorer.</param>
+/// <param name="Limit">With a session of ONNX Runtime for each thread, which share nothing: what the machine has to give.</param>
+internal sealed record Scaling(int Threads, double Factor, double Limit)
 {
-    private const int Rounds = 9;
+    private const int Rounds = 25;
 
-    /// <summary>Measures one thread and several in turn; the best round of each counts.</summary>
-    public static Scaling Measure(ModelProto model, int threads, TimeSpan round, CancellationToken cancellation)
+    /// <summary>Measures one thread and several, scorer and limit, in turn; the middle one of the rounds' factors counts.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="threads">The threads.</param>
+    /// <param name="each">About how long each of the four is timed.</param>
+    /// <param name="cancellation">Ends the measurement.</param>
+    public static Scaling Measure(ModelProto model, int threads, TimeSpan each, CancellationToken cancellation)
     {
         using var scorer = Scorer.Load(model.ToByteArray());
-        double one = 0, several = 0;
-        for (var turn = 0; turn <= Rounds; turn++)
+        var limits = Enumerable.Range(0, threads).Select(_ => new BoundContender(model, count: 1, threads: 1)).ToList();
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            var (single, all) = (RowsPerSecond(scorer, 1, round), RowsPerSecond(scorer, threads, round));
-            if (turn == 0) continue;
-            one = Math.Max(one, single);
-            several = Math.Max(several, all);
+            var ours = Enumerable.Range(0, threads).Select(_ => Calls(scorer)).ToArray();
+            var separate = limits.Select(limit => (Action)limit.Run).ToArray();
+            var (factors, most) = (new double[Rounds], new double[Rounds]);
+            for (var round = -1; round < Rounds; round++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var (factor, limit) = (Factor(ours), Factor(separate));
+                if (round >= 0) (factors[round], most[round]) = (factor, limit);
+            }
+
+            Array.Sort(factors);
+            Array.Sort(most);
+            return new Scaling(threads, factors[Rounds / 2], most[Rounds / 2]);
+        }
+        finally
+        {
+            limits.ForEach(limit => limit.Dispose());
         }
 
-        return new Scaling(threads, several / one);
+        double Factor(Action[] calls)
+        {
+            var one = CallsPerSecond(calls[..1], each / Rounds);
+            return CallsPerSecond(calls, each / Rounds) / one;
+        }
     }
 
-    private static double RowsPerSecond(Scorer scorer, int threads, TimeSpan round)
+    private static Action Calls(Scorer scorer)
     {
-        var rates = new double[threads];
-        var workers = Enumerable.Range(0, threads).Select(worker => new Thread(() => rates[worker] = Score(scorer, round))).ToList();
+        // Memory of its own for each thread, on cache lines that no other one writes to.
+        const int CacheLine = 32;
+        var row = BenchmarkNetwork.RandomRows(scorer.RowLength);
+        var result = new float[scorer.ResultLength + (2 * CacheLine)];
+        return () => scorer.Score(row, result.AsSpan(CacheLine, scorer.ResultLength));
+    }
+
+    private static double CallsPerSecond(Action[] calls, TimeSpan time)
+    {
+        var rates = new double[calls.Length];
+        using var start = new Barrier(calls.Length);
+        var workers = calls.Select((call, worker) => new Thread(() =>
+        {
+            start.SignalAndWait();
+            rates[worker] = CallsPerSecond(call, time);
+        })).ToList();
         workers.ForEach(worker => worker.Start());
         workers.ForEach(worker => worker.Join());
         return rates.Sum();
     }
 
-    private static double Score(Scorer scorer, TimeSpan round)
+    private static double CallsPerSecond(Action call, TimeSpan time)
     {
-        var row = BenchmarkNetwork.RandomRows(scorer.RowLength);
-        var result = new float[scorer.ResultLength];
-        var (start, rows) = (Stopwatch.GetTimestamp(), 0L);
-        while (Stopwatch.GetElapsedTime(start) < round)
+        var (start, calls) = (Stopwatch.GetTimestamp(), 0L);
+        while (Stopwatch.GetElapsedTime(start) < time)
         {
-            for (var i = 0; i < 100; i++) scorer.Score(row, result);
-            rows += 100;
+            for (var i = 0; i < 100; i++) call();
+            calls += 100;
         }
 
-        return rows / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return calls / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 }

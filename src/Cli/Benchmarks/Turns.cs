@@ -12,9 +12,6 @@ internal static class Turns
     private const int FewestRounds = 5;
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(4);
 
-    // Threads of a session go on looking for work for a while after a run; they must not take the next one's time.
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(3);
-
     /// <summary>The microseconds that one run of each contender takes.</summary>
     /// <param name="contenders">The contenders.</param>
     /// <param name="each">About how long each is timed; a few rounds at least.</param>
@@ -29,7 +26,7 @@ internal static class Turns
             for (var i = 0; i < contenders.Count; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                Thread.Sleep(Pause);
+                Thread.Sleep(contenders[i == 0 ? ^1 : i - 1].Spinning);
                 contenders[i].Run();
                 best[i] = Math.Min(best[i], Time(contenders[i], calls[i]).TotalMicroseconds / calls[i]);
             }

@@ -51,15 +51,15 @@ internal static class BenchScoreCommand
                 foreach (var count in arguments.GetValue(counts)!) rows.Add(Measure(network.Name, unfolded, folded, count, peers[network.Name, count], each, cancellation));
             }
 
-            var scaling = Scaling.Measure(BenchmarkNetwork.All[0].Train().Folded, Math.Min(2, Environment.ProcessorCount), each / 5, cancellation);
+            var scaling = Scaling.Measure(BenchmarkNetwork.All[0].Train().Folded, Math.Min(2, Environment.ProcessorCount), each, cancellation);
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{scaling.Threads} threads score {scaling.Factor:0.00} times the single rows of one ({BenchmarkNetwork.All[0].Name})"));
+                CultureInfo.InvariantCulture, $"{scaling.Threads} threads score {scaling.Factor:0.00} times the single rows of one ({BenchmarkNetwork.All[0].Name}); with nothing shared, ONNX Runtime itself {scaling.Limit:0.00} times"));
             if (arguments.GetValue(json) is { } path)
             {
                 var document = new JsonObject
                 {
                     ["score"] = rows,
-                    ["scaling"] = new JsonObject { ["threads"] = scaling.Threads, ["factor"] = scaling.Factor },
+                    ["scaling"] = new JsonObject { ["threads"] = scaling.Threads, ["factor"] = scaling.Factor, ["limit"] = scaling.Limit },
                 };
                 AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
             }

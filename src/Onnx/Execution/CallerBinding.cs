@@ -13,29 +13,32 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
     private const int MostRuns = 64;
     private const int FewNumbers = 4096;
 
-    private readonly int _rowNumbers = layout.InputWidths.Sum() + layout.OutputWidths.Sum();
+    private readonly int _fewRows = FewNumbers / (layout.RowLength + layout.ResultLength);
     private BoundRun[] _runs = [];
-    private (nint Rows, nint Result, int Count) _bound;
-    private (nint Rows, nint Result, int Count) _last;
+    private (nint Rows, nint Result, int Count, int Chunk) _bound;
+    private (nint Rows, nint Result, int Count, int Chunk) _last;
 
-    // The caller holds the memory in place until this returns. The address is all that is kept: memory that lies at the same address later is
-    // as good as this, since it is given in full again.
-    public bool TryRun(float* rows, float* result, int count)
+    /// <summary>Whether the batch is bound: then its chunks can be run in place, by whom and in which order the caller likes.</summary>
+    /// <param name="rows">The rows; the caller holds them in place until the last chunk is done.</param>
+    /// <param name="result">Room for the results, held in place as well.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="chunk">The most rows in one run.</param>
+    /// <remarks>The address is all that is kept: memory that lies at the same address later is as good as this, since it is given in full again.</remarks>
+    public bool TryBind(float* rows, float* result, int count, int chunk)
     {
-        if (count <= FewNumbers / _rowNumbers) return false;
-        var memory = ((nint)rows, (nint)result, count);
-        if (memory != _bound)
-        {
-            var repeated = memory == _last;
-            _last = memory;
-            if (!repeated || !CanBind(count)) return false;
-            Bind(rows, result, count);
-            _bound = memory;
-        }
-
-        foreach (var run in _runs) run.Run();
+        if (count <= _fewRows) return false;
+        var memory = ((nint)rows, (nint)result, count, chunk);
+        if (memory == _bound) return true;
+        var repeated = memory == _last;
+        _last = memory;
+        if (!repeated || !CanBind(count, chunk)) return false;
+        Bind(rows, result, count, chunk);
+        _bound = memory;
         return true;
     }
+
+    /// <summary>Runs a chunk of the batch that is bound.</summary>
+    public void Run(int part) => _runs[part].Run();
 
     public void Dispose()
     {
@@ -44,20 +47,20 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
         _bound = default;
     }
 
-    private bool CanBind(int count) =>
-        session.ReadsHostMemory && (count - 1) / layout.BatchSize < MostRuns && (layout.FixedRows is not { } only || count % only == 0);
+    private bool CanBind(int count, int chunk) =>
+        session.ReadsHostMemory && (count - 1) / chunk < MostRuns && (layout.FixedRows is not { } only || count % only == 0);
 
-    private void Bind(float* rows, float* result, int count)
+    private void Bind(float* rows, float* result, int count, int chunk)
     {
         Dispose();
         var runs = new List<BoundRun>();
         try
         {
-            for (var first = 0; first < count; first += layout.BatchSize)
+            for (var first = 0; first < count; first += chunk)
             {
                 var run = session.CreateBoundRun();
                 runs.Add(run);
-                var part = Math.Min(layout.BatchSize, count - first);
+                var part = Math.Min(chunk, count - first);
                 long start = 0;
                 for (var i = 0; i < layout.Inputs.Count; start += (long)count * layout.InputWidths[i++])
                 {

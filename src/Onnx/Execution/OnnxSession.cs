@@ -13,6 +13,9 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </summary>
 public sealed class OnnxSession : IDisposable
 {
+    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26 on.
+    private const string SpinMicroseconds = "1000";
+
     private readonly string _name;
 
     // The owner, each bound run, and each run under way.
@@ -266,6 +269,7 @@ public sealed class OnnxSession : IDisposable
         }
 
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
+        options.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
         return options;
     }
 

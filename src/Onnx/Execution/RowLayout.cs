@@ -19,6 +19,8 @@ internal sealed class RowLayout
         Outputs = [.. (settings.Outputs ?? [.. session.Outputs.Select(output => output.Name)]).Select(name => Output(session, name))];
         InputWidths = [.. Inputs.Select(Width)];
         OutputWidths = [.. Outputs.Select(Width)];
+        RowLength = InputWidths.Sum();
+        ResultLength = OutputWidths.Sum();
         FixedRows = (int?)Inputs[0].Shape[0].Size;
         var widest = InputWidths.Concat(OutputWidths).Max();
         BatchSize = FixedRows ?? Math.Min(RoundUp(settings.BatchSize ?? CachedRows(widest)), RoundDown(LargestBuffer / sizeof(float) / widest));
@@ -34,6 +36,12 @@ internal sealed class RowLayout
 
     /// <summary>The numbers of one row in each output.</summary>
     public int[] OutputWidths { get; }
+
+    /// <summary>The numbers of one row: all inputs.</summary>
+    public int RowLength { get; }
+
+    /// <summary>The numbers of one row's result: all outputs.</summary>
+    public int ResultLength { get; }
 
     /// <summary>The only number of rows that the model takes; null where it takes any.</summary>
     public int? FixedRows { get; }

@@ -19,16 +19,14 @@ public sealed class Scorer : IDisposable
     private readonly RowLayout _layout;
     private readonly ScoringLanePool _lanes;
 
-    private Scorer(OnnxSession session, ScorerSessions sessions, ScorerSettings settings, int threads)
+    private Scorer(OnnxSession session, ScorerSessions sessions, RowLayout layout, BatchPlan plan)
     {
         _session = session;
         _sessions = sessions;
-        _layout = new RowLayout(session, settings);
-        Threads = threads;
-        RowLength = _layout.InputWidths.Sum();
-        ResultLength = _layout.OutputWidths.Sum();
+        _layout = layout;
+        Threads = plan.Threads;
         RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
-        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, _layout));
+        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, layout, plan));
 
         // The first run of a session plans its memory; better now than with the first customer waiting.
         Score(new float[RowLength], new float[ResultLength]);
@@ -38,7 +36,7 @@ public sealed class Scorer : IDisposable
     public IReadOnlyList<long> RowShape { get; }
 
     /// <summary>The numbers in one row: all inputs one behind the other.</summary>
-    public int RowLength { get; }
+    public int RowLength => _layout.RowLength;
 
     /// <summary>The inputs, in the model's order.</summary>
     public IReadOnlyList<TensorInfo> Inputs => _layout.Inputs;
@@ -47,14 +45,14 @@ public sealed class Scorer : IDisposable
     public IReadOnlyList<TensorInfo> Outputs => _layout.Outputs;
 
     /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
-    public int ResultLength { get; }
+    public int ResultLength => _layout.ResultLength;
 
     /// <summary>The most rows that go through the model at once.</summary>
     public int BatchSize => _layout.BatchSize;
 
     /// <summary>
-    /// The threads that share one operator, given or chosen; 0 = one for each processor that the process may use. Where 1 was chosen, batches that take all cores
-    /// less time run on them.
+    /// The threads that share one operator of a single row, given or chosen; 0 = one for each processor that the process may use. Where it was
+    /// chosen, batches that take several cores less time run on them.
     /// </summary>
     public int Threads { get; }
 
@@ -183,22 +181,24 @@ public sealed class Scorer : IDisposable
     private static Scorer Load(ScorerModel model, ScorerSettings settings)
     {
         if (settings.Sessions is <= 0) throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
-        return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings);
+        var pace = new RowPace();
+        return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
+
+        OnnxSession Open(int threads) => model.Open(settings.ForSession(threads));
 
         Scorer Create(int threads)
         {
-            var session = model.Open(settings.ForSession(threads));
-            var alone = session.ActualDevice.Kind != DeviceKind.Cpu || threads != 1;
-            var most = settings.Sessions ?? (alone ? 1 : model.SessionsThatPay);
-            var chooses = settings.Threads is null && !alone && Environment.ProcessorCount > 1;
+            var session = Open(threads);
+            var onCpu = session.ActualDevice.Kind == DeviceKind.Cpu;
+            var plan = BatchPlan.For(threads, onCpu, free: settings.Threads is null, twice: !model.IsLarge && settings.Sessions is not 1, pace);
             var sessions = new ScorerSessions(
                 session,
-                most > 1 ? () => model.Open(settings.ForSession(threads)) : null,
-                most,
-                chooses ? () => model.Open(settings.ForSession(ThreadChoice.AllCores)) : null);
+                () => Open(threads),
+                settings.Sessions ?? (onCpu && threads == 1 ? model.SessionsThatPay : 1),
+                () => Open(threads == 1 ? ThreadChoice.AllCores : 1));
             try
             {
-                return new Scorer(session, sessions, settings, threads);
+                return new Scorer(session, sessions, new RowLayout(session, settings), plan);
             }
             catch (ModelRunException exception)
             {

@@ -5,29 +5,28 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// threads on one session get no more done than one. So a small model is loaded again for the lanes of other threads, as they appear.
 /// </summary>
 /// <param name="first">The session that is there.</param>
-/// <param name="openAnother">Loads the model once more; null where one session is all.</param>
-/// <param name="most">The most sessions.</param>
-/// <param name="openAllCores">Loads the model for batches that all cores share; null where they run as single rows do.</param>
-internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openAnother, int most, Func<OnnxSession>? openAllCores) : IDisposable
+/// <param name="openAnother">Loads the model once more, for another lane.</param>
+/// <param name="most">The most sessions for lanes.</param>
+/// <param name="openOther">
+/// Loads the model for batches that run in the other way: with operators that all cores share where a lane's run on one thread, and the reverse.
+/// </param>
+internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession> openAnother, int most, Func<OnnxSession> openOther) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<OnnxSession> _all = [first];
-    private OnnxSession? _allCores;
+    private OnnxSession? _other;
     private int _lanes;
     private bool _disposed;
 
-    /// <summary>What batches learn about the cores; null where there is nothing to choose.</summary>
-    public BatchThreadChoice? BatchChoice { get; } = openAllCores is null ? null : new();
-
-    /// <summary>The session whose operators all cores share, loaded when first needed.</summary>
-    public OnnxSession AllCores
+    /// <summary>The session for batches that run in the other way, loaded when first needed.</summary>
+    public OnnxSession Other
     {
         get
         {
             lock (_gate)
             {
                 ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
-                return _allCores ??= openAllCores!();
+                return _other ??= openOther();
             }
         }
     }
@@ -39,7 +38,7 @@ internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openA
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
             var index = _lanes % most;
-            if (index == _all.Count) _all.Add(openAnother!());
+            if (index == _all.Count) _all.Add(openAnother());
             _lanes++;
             return _all[index];
         }
@@ -51,7 +50,7 @@ internal sealed class ScorerSessions(OnnxSession first, Func<OnnxSession>? openA
         {
             _disposed = true;
             foreach (var session in _all) session.Dispose();
-            _allCores?.Dispose();
+            _other?.Dispose();
         }
     }
 }

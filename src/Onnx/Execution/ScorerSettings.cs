@@ -13,20 +13,23 @@ public sealed record ScorerSettings
 
     /// <summary>
     /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen while loading: one thread is the fastest where a
-    /// row takes less than 100 µs on it, and is kept without further ado; else all cores are tried as well, and kept if they take at least a
-    /// fifth off. <see cref="Scorer.Threads"/> says what was chosen, and the process remembers it for the same model and settings. A batch of
-    /// more than 100 µs then still gets all cores, if the first few of its size went faster that way; for them the model is loaded once more.
+    /// row takes less than 50 µs on it, and is kept without further ado; else all cores are tried as well, and kept if they take at least a
+    /// fifth off. <see cref="Scorer.Threads"/> says what was chosen, and the process remembers it for the same model and settings. Batches that
+    /// would keep one thread busy for more than 100 µs then still get all cores: each takes part of the rows, or they share the operators, or not,
+    /// whatever went fastest with the first few of that size. For that a model of at most 64 MiB is loaded once more.
     /// </summary>
     public int? Threads { get; init; }
 
     /// <summary>
     /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the CPU
-    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise.
+    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise. 1 also keeps
+    /// batches from loading it once more.
     /// </summary>
     public int? Sessions { get; init; }
 
     /// <summary>
-    /// Whether idle threads wait for work by spinning: quicker, at the price of busy cores. Default: true. Without effect on one thread.
+    /// Whether idle threads wait for work by spinning, for a millisecond after a run: quicker, at the price of busy cores. Default: true. Without
+    /// effect on one thread.
     /// </summary>
     public bool Spinning { get; init; } = true;
 

@@ -33,6 +33,9 @@ internal sealed class ScoringBlock : IDisposable
 
     public int Capacity { get; }
 
+    /// <summary>The rows of the run that so many rows go into: the number itself, or the next one up that has a run of its own.</summary>
+    public static int RunRows(int rows) => StepOf(rows).Rows;
+
     public Span<float> Input(int input, int rows) => _inputs[input].Span[..(rows * _layout.InputWidths[input])];
 
     public ReadOnlySpan<float> Output(int output, int rows) => _outputs[output].Span[..(rows * _layout.OutputWidths[output])];

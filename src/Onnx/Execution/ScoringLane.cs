@@ -7,17 +7,19 @@ internal sealed class ScoringLane : IDisposable
 {
     private readonly ScorerSessions _sessions;
     private readonly RowLayout _layout;
+    private readonly BatchPlan _plan;
     private readonly ScoringBlock _single;
-    private readonly BatchRuns _batch;
-    private BatchRuns? _allCores;
+    private readonly BatchRuns _own;
+    private BatchRuns? _other;
 
-    public ScoringLane(ScorerSessions sessions, RowLayout layout)
+    public ScoringLane(ScorerSessions sessions, RowLayout layout, BatchPlan plan)
     {
         var session = sessions.Next();
         _sessions = sessions;
         _layout = layout;
+        _plan = plan;
         _single = new ScoringBlock(session, layout, layout.FixedRows ?? 1);
-        _batch = new BatchRuns(session, layout);
+        _own = new BatchRuns(session, layout, plan.Workers(own: true));
     }
 
     /// <summary>Counts the lane's users, so that one who has given it back is known as such.</summary>
@@ -32,26 +34,34 @@ internal sealed class ScoringLane : IDisposable
 
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
-        if (_sessions.BatchChoice is not { } choice)
+        if (_plan is not { Choice: { } choice, Pace: { } pace })
         {
-            _batch.Score(rows, count, result);
+            _own.Score(rows, count, result, _plan.Pace?.ChunkRows ?? _layout.BatchSize, sharing: 1, _plan.Pace);
             return;
         }
 
-        var allCores = choice.PrefersAllCores(count);
-        var runs = allCores ? _allCores ??= new BatchRuns(_sessions.AllCores, _layout) : _batch;
+        var expected = pace.Predict(count);
+        var way = choice.Next(count, expected);
+        var runs = _plan.IsOwn(way) ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, _plan.Workers(own: false));
+        if (expected < BatchChoice.Short)
+        {
+            runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
+            return;
+        }
+
         var start = Stopwatch.GetTimestamp();
-        runs.Score(rows, count, result);
-        choice.Report(count, allCores, Stopwatch.GetElapsedTime(start));
+        if (way == BatchWay.SharedOperators) runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
+        else runs.Score(rows, count, result, pace.ChunkRows, way == BatchWay.Divided ? BatchPlan.Sharing(expected) : 1, pace);
+        choice.Report(count, way, Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>The buffers for so many rows.</summary>
-    public ScoringBlock Block(int rows) => rows <= _single.Capacity ? _single : _batch.Block(rows);
+    public ScoringBlock Block(int rows) => rows <= _single.Capacity ? _single : _own.Block(rows);
 
     public void Dispose()
     {
         _single.Dispose();
-        _batch.Dispose();
-        _allCores?.Dispose();
+        _own.Dispose();
+        _other?.Dispose();
     }
 }

@@ -13,8 +13,8 @@ public sealed record SessionSettings
     public GraphOptimization Optimization { get; init; } = GraphOptimization.All;
 
     /// <summary>
-    /// Whether idle threads wait for work by spinning: quicker, at the price of a busy core. Default: true. Without effect when
-    /// <see cref="Threads"/> is 1.
+    /// Whether idle threads wait for work by spinning, for a millisecond after a run: quicker, at the price of busy cores. Default: true. Without
+    /// effect when <see cref="Threads"/> is 1.
     /// </summary>
     public bool Spinning { get; init; } = true;
 
