@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
-
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
 /// <summary>A training that is stopped and goes on ends, bit for bit, where an uninterrupted one ends.</summary>
@@ -213,7 +211,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(whole.ToOnnx(), resumed.ToOnnx());
     }
 
-    private void Refuses(TrainingOptions options, string expected, LabeledRows? rows = null, Network? network = null)
+    private static void Refuses(TrainingOptions options, string expected, LabeledRows? rows = null, Network? network = null)
     {
         var message = Assert.Throws<InvalidDataException>(
             () => NetworkTrainer.Train(network ?? Architecture(), Loss.SigmoidCrossEntropy, rows ?? Rings(90), options)).Message;
