@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Bench;
 
@@ -27,7 +28,7 @@ public class ScorerBenchmarks
     public void LoadRawAllCores() => _contender = new BoundContender(Train().Folded, Rows, Environment.ProcessorCount);
 
     [GlobalSetup(Target = nameof(Scorer))]
-    public void LoadScorer() => _contender = new ScorerContender(Train().Folded, Rows);
+    public void LoadScorer() => _contender = new ScorerContender(Train().Folded, Rows, Device.Cpu);
 
     [GlobalSetup(Target = nameof(NamedValues))]
     public void LoadNamedValues() => _contender = new NamedValueContender(Train().Folded, Rows);

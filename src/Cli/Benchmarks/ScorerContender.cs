@@ -12,13 +12,19 @@ internal sealed class ScorerContender : Contender
     private readonly float[] _results;
     private readonly int _count;
 
-    public ScorerContender(ModelProto model, int count)
+    /// <param name="model">The model.</param>
+    /// <param name="count">Rows in a call.</param>
+    /// <param name="device">Where it runs.</param>
+    public ScorerContender(ModelProto model, int count, Device device)
     {
-        _scorer = Scorer.Load(model.ToByteArray());
+        _scorer = Scorer.Load(model.ToByteArray(), new ScorerSettings { Device = device });
         _count = count;
         _rows = BenchmarkNetwork.RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];
     }
+
+    /// <summary>Where it runs, and how tensors get there.</summary>
+    public string Place => $"{_scorer.DeviceReport}: {_scorer.Memory}";
 
     public override void Run()
     {

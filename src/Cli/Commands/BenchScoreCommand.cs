@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Commands;
@@ -34,9 +35,11 @@ internal static class BenchScoreCommand
         });
         var seconds = new Option<double>("--seconds") { Description = "how long each way of scoring is timed", DefaultValueFactory = _ => 1 };
         seconds.RequireRange(0.001, 1000);
+        var device = CommonOptions.Device(Device.Cpu);
+        device.Description += "; for our scorer: what it is compared with stays on the CPU";
         var command = new Command("score", "Time scoring of 1 to 4096 rows by three networks, in turn with ONNX Runtime itself and PyTorch.")
         {
-            json, peer, counts, seconds,
+            json, peer, counts, seconds, device,
         };
         command.SetAction(async (arguments, cancellation) =>
         {
@@ -45,10 +48,16 @@ internal static class BenchScoreCommand
             var each = TimeSpan.FromSeconds(arguments.GetValue(seconds));
             var rows = new JsonArray();
             Console.WriteLine($"{"µs a call",-20} {"rows",5} {"ours",10} {"raw",10} {"naive",10} {"unfolded",10} {"PyTorch",10} {"bytes",6}");
+            if (arguments.GetValue(device) != Device.Cpu)
+            {
+                using var there = new ScorerContender(BenchmarkNetwork.All[0].Train().Folded, 1, arguments.GetValue(device)!);
+                Console.WriteLine($"ours {there.Place}; the others on cpu");
+            }
+
             foreach (var network in BenchmarkNetwork.All)
             {
                 var (unfolded, folded) = network.Train();
-                foreach (var count in arguments.GetValue(counts)!) rows.Add(Measure(network.Name, unfolded, folded, count, peers[network.Name, count], each, cancellation));
+                foreach (var count in arguments.GetValue(counts)!) rows.Add(Measure(network.Name, unfolded, folded, count, peers[network.Name, count], arguments.GetValue(device)!, each, cancellation));
             }
 
             var scaling = Scaling.Measure(BenchmarkNetwork.All[0].Train().Folded, Math.Min(2, Environment.ProcessorCount), each, cancellation);
@@ -70,12 +79,12 @@ internal static class BenchScoreCommand
     }
 
     private static JsonObject Measure(
-        string network, ModelProto unfolded, ModelProto folded, int count, double? peer, TimeSpan each, CancellationToken cancellation)
+        string network, ModelProto unfolded, ModelProto folded, int count, double? peer, Device device, TimeSpan each, CancellationToken cancellation)
     {
         var cores = Environment.ProcessorCount;
 
         // The limit is what the better of one thread and all of them reaches; our scorer has to find that out by itself.
-        using var ours = new ScorerContender(folded, count);
+        using var ours = new ScorerContender(folded, count, device);
         using var rawOne = new BoundContender(folded, count, threads: 1);
         using var rawAll = new BoundContender(folded, count, threads: cores);
         using var naive = new NamedValueContender(folded, count);
@@ -90,6 +99,7 @@ internal static class BenchScoreCommand
         {
             ["network"] = network,
             ["rows"] = count,
+            ["device"] = device.ToString(),
             ["oursMicroseconds"] = times[0],
             ["rawMicroseconds"] = raw,
             ["naiveMicroseconds"] = times[3],

@@ -17,18 +17,20 @@ internal static class BenchSoakCommand
     {
         var minutes = new Option<double>("--minutes") { Description = "how long", DefaultValueFactory = _ => 10 };
         var threads = new Option<int>("--threads") { Description = "threads that score at once", DefaultValueFactory = _ => 2 };
+        var device = CommonOptions.Device(Device.Cpu);
         minutes.RequireRange(0.01, 10_000);
         threads.RequireRange(1, 1024);
-        var command = new Command("soak", "Score single rows for minutes: latency percentiles, memory, and whether every answer is right.") { minutes, threads };
+        var command = new Command("soak", "Score single rows for minutes: latency percentiles, memory, and whether every answer is right.") { minutes, threads, device };
         command.SetAction((arguments, cancellation) =>
-            Task.FromResult(Run(TimeSpan.FromMinutes(arguments.GetValue(minutes)), arguments.GetValue(threads), cancellation)));
+            Task.FromResult(Run(TimeSpan.FromMinutes(arguments.GetValue(minutes)), arguments.GetValue(threads), arguments.GetValue(device)!, cancellation)));
         return command;
     }
 
-    private static int Run(TimeSpan duration, int threads, CancellationToken cancellation)
+    private static int Run(TimeSpan duration, int threads, Device device, CancellationToken cancellation)
     {
         var network = BenchmarkNetwork.All[0];
-        using var scorer = Scorer.Load(network.Train().Folded.ToByteArray());
+        using var scorer = Scorer.Load(network.Train().Folded.ToByteArray(), new ScorerSettings { Device = device });
+        CommonOptions.ReportDevice(scorer.DeviceReport);
         var rows = BenchmarkNetwork.RandomRows(DistinctRows * scorer.RowLength);
         var expected = new float[DistinctRows];
         for (var row = 0; row < DistinctRows; row++) scorer.Score(rows.AsSpan(row * scorer.RowLength, scorer.RowLength), expected.AsSpan(row, 1));

@@ -32,6 +32,7 @@ internal static class DevicesCommand
         foreach (var status in survey.Devices)
         {
             Console.WriteLine($"{status.Device,-14} {(status.IsAvailable ? "ready: a small model ran and gave the right numbers" : "not available")}");
+            if (status is { IsAvailable: true, Memory: { } memory }) Console.WriteLine($"{string.Empty,-14} {memory}");
             if (status.IsAvailable) continue;
             foreach (var attempt in status.Attempts) Console.WriteLine($"{string.Empty,-14} tried {attempt}");
             Console.WriteLine($"{string.Empty,-14} needs {status.Install}");
@@ -54,6 +55,7 @@ internal static class DevicesCommand
                 ["found"] = attempt.Found,
             })]),
             ["needs"] = status.Install,
+            ["tensors"] = status.Memory?.ToString(),
         })]),
     };
 }

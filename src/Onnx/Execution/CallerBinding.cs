@@ -72,7 +72,7 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
                 for (var i = 0; i < layout.Outputs.Count; start += (long)count * layout.OutputWidths[i++])
                 {
                     var shape = RowLayout.ShapeOf(layout.Outputs[i], part);
-                    run.BindOutput(layout.Outputs[i].Name, Value(result + start + ((long)first * layout.OutputWidths[i]), shape, part * layout.OutputWidths[i]));
+                    run.BindOutput(layout.Outputs[i].Name, Value(result + start + ((long)first * layout.OutputWidths[i]), shape, part * layout.OutputWidths[i]), shape);
                 }
             }
 

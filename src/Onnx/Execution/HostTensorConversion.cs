@@ -7,6 +7,34 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <summary>Managed arrays to ONNX Runtime's tensors and back.</summary>
 internal static class HostTensorConversion
 {
+    /// <summary>A tensor on the host and the buffer that it lies in.</summary>
+    /// <exception cref="ArgumentException">It holds no numbers.</exception>
+    public static (IDisposable Memory, OrtValue Value) Allocate(OnnxSession session, TensorInfo tensor, long[] shape)
+    {
+        return tensor.Type switch
+        {
+            DataType.Float => Make<float>(),
+            DataType.Double => Make<double>(),
+            DataType.Bool => Make<bool>(),
+            DataType.Int8 => Make<sbyte>(),
+            DataType.Int16 => Make<short>(),
+            DataType.Int32 => Make<int>(),
+            DataType.Int64 => Make<long>(),
+            DataType.Uint8 => Make<byte>(),
+            DataType.Uint16 => Make<ushort>(),
+            DataType.Uint32 => Make<uint>(),
+            DataType.Uint64 => Make<ulong>(),
+            _ => throw new ArgumentException($"'{tensor}' is no tensor of numbers, which alone can be kept on a device."),
+        };
+
+        (IDisposable Memory, OrtValue Value) Make<T>()
+            where T : unmanaged
+        {
+            var buffer = session.CreateBuffer<T>(shape);
+            return (buffer, buffer.ToOrtValue(buffer.Whole));
+        }
+    }
+
     public static OrtValue ToOrtValue(HostTensor tensor) => (tensor.Type, tensor.Data) switch
     {
         (DataType.Float16, ushort[] bits) => OrtValue.CreateTensorValueFromMemory(Array.ConvertAll(bits, b => new Float16(b)), tensor.Shape),

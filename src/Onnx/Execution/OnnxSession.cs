@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using MlNetBatchNorm.Onnx.Execution.Devices;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -13,24 +14,25 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </summary>
 public sealed class OnnxSession : IDisposable
 {
-    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26 on.
-    private const string SpinMicroseconds = "1000";
-
     private readonly string _name;
+    private readonly DeviceMemory? _memory;
+    private readonly bool _recordsGraphs;
 
     // The owner, each bound run, and each run under way.
     private int _users = 1;
     private int _disposed;
 
-    private OnnxSession(InferenceSession native, string name, DeviceReport device, SessionSettings settings)
+    internal OnnxSession(InferenceSession native, string name, DeviceReport device, SessionSettings settings)
     {
         Native = native;
         _name = name;
         DeviceReport = device;
+        _memory = DeviceMemory.Of(native, device.Actual, settings.StandIn);
+        Memory = _memory?.Report ?? new MemoryReport(TensorRoute.InPlace);
+        _recordsGraphs = device.Actual.RecordsGraphs;
         Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
         Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
         Metadata = native.ModelMetadata.CustomMetadataMap;
-        ReadsHostMemory = !settings.CopyInputs && (ActualDevice.Kind == DeviceKind.Cpu || InputsLieOnTheHost(native));
     }
 
     /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
@@ -38,6 +40,9 @@ public sealed class OnnxSession : IDisposable
 
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport { get; }
+
+    /// <summary>How tensors get to the model on its device.</summary>
+    public MemoryReport Memory { get; }
 
     /// <summary>The inputs, in the model's order.</summary>
     public IReadOnlyList<TensorInfo> Inputs { get; }
@@ -54,7 +59,10 @@ public sealed class OnnxSession : IDisposable
     /// Whether a bound input is read from the host's memory at every run. Where the device has a memory of its own, binding an input copies
     /// it there once, and what is written to the buffer later is never seen.
     /// </summary>
-    internal bool ReadsHostMemory { get; }
+    internal bool ReadsHostMemory => Memory.Route == TensorRoute.InPlace;
+
+    /// <summary>Where runs of this session wait for all others; null = nowhere.</summary>
+    internal Lock? Gate => _recordsGraphs ? GraphReplay.Gate : null;
 
     /// <summary>Loads a model from a file; external data is found beside it.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -63,14 +71,14 @@ public sealed class OnnxSession : IDisposable
     public static OnnxSession Load(string path, SessionSettings? settings = null)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
-        return Load(options => new InferenceSession(path, options), settings ?? new(), $"'{path}'");
+        return SessionLoader.Load(options => new InferenceSession(path, options), settings ?? new(), $"'{path}'");
     }
 
     /// <summary>Loads a model from memory.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static OnnxSession Load(byte[] model, SessionSettings? settings = null) =>
-        Load(options => new InferenceSession(model, options), settings ?? new(), "the model");
+        SessionLoader.Load(options => new InferenceSession(model, options), settings ?? new(), "the model");
 
     /// <summary>Loads a model that was just built.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
@@ -93,6 +101,26 @@ public sealed class OnnxSession : IDisposable
         }
     }
 
+    /// <summary>Makes a buffer on the host, page-locked where the device copies faster from such memory.</summary>
+    /// <typeparam name="T">The element type, as in <see cref="TensorBuffer{T}"/>.</typeparam>
+    /// <param name="shape">The shape; empty for a scalar.</param>
+    public TensorBuffer<T> CreateBuffer<T>(params long[] shape)
+        where T : unmanaged => new(_memory?.Pinned, shape);
+
+    /// <summary>Makes a tensor where the model reads an input: in the device's memory, if it has one of its own.</summary>
+    /// <param name="name">The input's name.</param>
+    /// <param name="shape">The shape, with a number for each dimension.</param>
+    /// <exception cref="ArgumentException">The model has no such input, or it is no tensor of numbers.</exception>
+    /// <exception cref="ModelRunException">The device has no room for it.</exception>
+    public DeviceTensor AllocateInput(string name, params long[] shape) => Allocate(RequireInput(name), shape);
+
+    /// <summary>Makes a tensor where the model writes an output.</summary>
+    /// <param name="name">The output's name.</param>
+    /// <param name="shape">The shape, with a number for each dimension.</param>
+    /// <exception cref="ArgumentException">The model has no such output, or it is no tensor of numbers.</exception>
+    /// <exception cref="ModelRunException">The device has no room for it.</exception>
+    public DeviceTensor AllocateOutput(string name, params long[] shape) => Allocate(RequireOutput(name), shape);
+
     /// <summary>Runs the model on tensors in managed memory and returns all outputs. Convenient, not fast.</summary>
     /// <param name="inputs">A tensor for each input, by name.</param>
     /// <exception cref="ArgumentException">An input that the model does not have.</exception>
@@ -111,8 +139,8 @@ public sealed class OnnxSession : IDisposable
                 values.Add(input, HostTensorConversion.ToOrtValue(tensor));
             }
 
-            using var options = new RunOptions();
-            using var results = Native.Run(options, values, Native.OutputNames);
+            using var options = NewRunOptions();
+            using var results = Alone(() => Native.Run(options, values, Native.OutputNames));
             return results
                 .Select((result, index) => (Name: Native.OutputNames[index], Tensor: HostTensorConversion.FromOrtValue(result)))
                 .ToDictionary(output => output.Name, output => output.Tensor, StringComparer.Ordinal);
@@ -144,7 +172,7 @@ public sealed class OnnxSession : IDisposable
         try
         {
             using var binding = Native.CreateIoBinding();
-            using var options = new RunOptions();
+            using var options = NewRunOptions();
             foreach (var (input, value) in inputs)
             {
                 RequireInput(input);
@@ -153,7 +181,7 @@ public sealed class OnnxSession : IDisposable
 
             using var places = Native.GetMemoryInfosForOutputs();
             foreach (var (output, place) in Outputs.Zip(places)) binding.BindOutputToDevice(output.Name, place);
-            return new DeviceTensors(binding.GetOutputNames(), Native.RunWithBoundResults(options, binding));
+            return new DeviceTensors(this, binding.GetOutputNames(), Alone(() => Native.RunWithBoundResults(options, binding)));
         }
         catch (OnnxRuntimeException exception)
         {
@@ -183,108 +211,37 @@ public sealed class OnnxSession : IDisposable
 
     internal void RemoveUser()
     {
-        if (Interlocked.Decrement(ref _users) == 0) Native.Dispose();
+        if (Interlocked.Decrement(ref _users) != 0) return;
+        _memory?.Dispose();
+        Native.Dispose();
     }
 
     /// <summary>Ends what <see cref="SessionSettings.ProfilePrefix"/> began and returns the file.</summary>
     internal string EndProfiling() => Native.EndProfiling();
 
-    internal void RequireInput(string name) => Require(name, Inputs, "input");
+    internal TensorInfo RequireInput(string name) => Require(name, Inputs, "input");
 
-    internal void RequireOutput(string name) => Require(name, Outputs, "output");
+    internal TensorInfo RequireOutput(string name) => Require(name, Outputs, "output");
+
+    /// <summary>Options of a run that is never recorded as a CUDA graph.</summary>
+    internal RunOptions NewRunOptions() => _recordsGraphs ? GraphReplay.Unrecorded() : new RunOptions();
+
+    /// <summary>Does something on the device while no run is recorded.</summary>
+    internal T Alone<T>(Func<T> action)
+    {
+        if (Gate is not { } gate) return action();
+        lock (gate) return action();
+    }
+
+    /// <summary>What keeps a bound run's tensors on the device; null where they are not kept there.</summary>
+    internal KeptTensors? KeepTensors() => Memory.Route == TensorRoute.Kept ? new KeptTensors(_memory!) : null;
+
+    /// <summary>A tensor in the device's memory for an input or output; null where that lies on the host.</summary>
+    internal OrtValue? AllocateOnDevice(string name, OrtValue like, long[] shape) =>
+        _memory is null ? null : Alone(() => _memory.Allocate(name, like.GetTensorTypeAndShape().ElementDataType, shape));
 
     internal ModelRunException Failure(OnnxRuntimeException exception, IEnumerable<string> inputs) =>
         new($"Running {_name} failed on the inputs {string.Join("; ", inputs)}: {RuntimeMessage.OneLine(exception)}", exception);
-
-    private static OnnxSession Load(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string what)
-    {
-        var name = settings.Name ?? what;
-        var search = new DeviceSearch(settings.Device);
-        OnnxRuntimeException? failure = null;
-        foreach (var device in search.Candidates())
-        {
-            using var options = NewOptions(settings);
-            if (!search.TryAppend(options, device)) continue;
-            try
-            {
-                return new OnnxSession(open(options), name, search.Report(device), settings);
-            }
-            catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
-            {
-                // The provider is there but its device does not answer (a driver that is too old, say), or it is the model that is at fault.
-                search.Refused(device, exception);
-                failure = exception;
-            }
-            catch (OnnxRuntimeException exception)
-            {
-                throw Invalid(name, exception);
-            }
-        }
-
-        if (failure is not null) RequireLoadsOnCpu(open, settings, name);
-        throw search.Failure(failure);
-    }
-
-    // Tells a device that fails from a model that nothing can load.
-    private static void RequireLoadsOnCpu(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string name)
-    {
-        using var options = NewOptions(settings);
-        try
-        {
-            open(options).Dispose();
-        }
-        catch (OnnxRuntimeException exception)
-        {
-            throw Invalid(name, exception);
-        }
-    }
-
-    private static InvalidModelException Invalid(string name, OnnxRuntimeException exception) =>
-        new($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
-
-    private static SessionOptions NewOptions(SessionSettings settings)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(settings.Threads, nameof(settings));
-        var options = new SessionOptions
-        {
-            // Not ONNX Runtime's own 0: that pins its threads to cores, where they wait whenever anything else runs there, and sees no container's limit.
-            IntraOpNumThreads = settings.Threads == 0 ? Environment.ProcessorCount : settings.Threads,
-            InterOpNumThreads = 1,
-            EnableCpuMemArena = settings.MemoryArena,
-            GraphOptimizationLevel = settings.Optimization switch
-            {
-                GraphOptimization.None => GraphOptimizationLevel.ORT_DISABLE_ALL,
-                GraphOptimization.Basic => GraphOptimizationLevel.ORT_ENABLE_BASIC,
-                GraphOptimization.Extended => GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-                GraphOptimization.All => GraphOptimizationLevel.ORT_ENABLE_ALL,
-                _ => throw new ArgumentOutOfRangeException(nameof(settings), settings.Optimization, "Unknown optimization level."),
-            },
-            // Errors reach the caller as exceptions; without this ONNX Runtime also prints them to stderr.
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
-        };
-        if (settings.ProfilePrefix is { } prefix)
-        {
-            options.ProfileOutputPathPrefix = prefix;
-            options.EnableProfiling = true;
-        }
-
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", settings.Spinning ? "1" : "0");
-        options.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
-        return options;
-    }
-
-    private static bool InputsLieOnTheHost(InferenceSession native)
-    {
-        try
-        {
-            using var places = native.GetMemoryInfosForInputs();
-            return places.All(place => place.Name == OrtMemoryInfo.DefaultInstance.Name);
-        }
-        catch (OnnxRuntimeException)
-        {
-            return false;
-        }
-    }
 
     private static TensorInfo Describe(string name, NodeMetadata metadata)
     {
@@ -296,10 +253,58 @@ public sealed class OnnxSession : IDisposable
         return new TensorInfo(name, (DataType)(int)metadata.ElementDataType, [.. shape]);
     }
 
-    private void Require(string name, IReadOnlyList<TensorInfo> declared, string kind)
+    /// <summary>Copies tensors between the host and the device.</summary>
+    internal void CopyTensors(object what, OrtValue[] from, OrtValue[] to)
+    {
+        try
+        {
+            if (Gate is not { } gate) _memory!.Copy(from, to);
+            else
+            {
+                lock (gate) _memory!.Copy(from, to);
+            }
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw new ModelRunException($"Copying {what} failed: {RuntimeMessage.OneLine(exception)}", exception);
+        }
+    }
+
+    /// <summary>A tensor's values, wherever it lies.</summary>
+    internal HostTensor ToHost(string name, OrtValue value)
+    {
+        if (value.GetTensorMemoryInfo().Name == OrtMemoryInfo.DefaultInstance.Name) return HostTensorConversion.FromOrtValue(value);
+        var tensor = value.GetTensorTypeAndShape();
+        using var host = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, tensor.ElementDataType, tensor.Shape);
+        CopyTensors($"the output '{name}' to the host", [value], [host]);
+        return HostTensorConversion.FromOrtValue(host);
+    }
+
+    private DeviceTensor Allocate(TensorInfo tensor, long[] shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        AddUser();
+        try
+        {
+            var value = _memory is null ? null : Alone(() => _memory.Allocate(tensor.Name, (TensorElementType)(int)tensor.Type, shape));
+            if (value is not null) return new DeviceTensor(this, tensor.Name, tensor.Type, shape, value, null);
+            var (memory, onHost) = HostTensorConversion.Allocate(this, tensor, shape);
+            return new DeviceTensor(this, tensor.Name, tensor.Type, shape, onHost, memory);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw Failure(exception, [$"{tensor.Name} [{string.Join(", ", shape)}]"]);
+        }
+        finally
+        {
+            RemoveUser();
+        }
+    }
+
+    private TensorInfo Require(string name, IReadOnlyList<TensorInfo> declared, string kind)
     {
         foreach (var tensor in declared)
-            if (tensor.Name == name) return;
+            if (tensor.Name == name) return tensor;
         throw new ArgumentException(
             $"{_name} has no {kind} '{name}'; its {kind}s are {string.Join(", ", declared.Select(tensor => tensor.Name))}.", nameof(name));
     }

@@ -18,28 +18,28 @@ internal abstract class RowSlot : IDisposable
     public static bool Supports(DataType type) => type is DataType.Float or DataType.Double or DataType.Bool or DataType.String
         or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64 or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
 
-    public static RowSlot Create(RowTensor tensor, int capacity, bool hasRowAxis) => tensor.Type switch
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) => tensor.Type switch
     {
-        DataType.Float => new NumberSlot<float>(tensor, capacity, hasRowAxis),
-        DataType.Double => new NumberSlot<double>(tensor, capacity, hasRowAxis),
-        DataType.Bool => new NumberSlot<bool>(tensor, capacity, hasRowAxis),
-        DataType.Int8 => new NumberSlot<sbyte>(tensor, capacity, hasRowAxis),
-        DataType.Int16 => new NumberSlot<short>(tensor, capacity, hasRowAxis),
-        DataType.Int32 => new NumberSlot<int>(tensor, capacity, hasRowAxis),
-        DataType.Int64 => new NumberSlot<long>(tensor, capacity, hasRowAxis),
-        DataType.Uint8 => new NumberSlot<byte>(tensor, capacity, hasRowAxis),
-        DataType.Uint16 => new NumberSlot<ushort>(tensor, capacity, hasRowAxis),
-        DataType.Uint32 => new NumberSlot<uint>(tensor, capacity, hasRowAxis),
-        DataType.Uint64 => new NumberSlot<ulong>(tensor, capacity, hasRowAxis),
+        DataType.Float => new NumberSlot<float>(session, tensor, capacity, hasRowAxis),
+        DataType.Double => new NumberSlot<double>(session, tensor, capacity, hasRowAxis),
+        DataType.Bool => new NumberSlot<bool>(session, tensor, capacity, hasRowAxis),
+        DataType.Int8 => new NumberSlot<sbyte>(session, tensor, capacity, hasRowAxis),
+        DataType.Int16 => new NumberSlot<short>(session, tensor, capacity, hasRowAxis),
+        DataType.Int32 => new NumberSlot<int>(session, tensor, capacity, hasRowAxis),
+        DataType.Int64 => new NumberSlot<long>(session, tensor, capacity, hasRowAxis),
+        DataType.Uint8 => new NumberSlot<byte>(session, tensor, capacity, hasRowAxis),
+        DataType.Uint16 => new NumberSlot<ushort>(session, tensor, capacity, hasRowAxis),
+        DataType.Uint32 => new NumberSlot<uint>(session, tensor, capacity, hasRowAxis),
+        DataType.Uint64 => new NumberSlot<ulong>(session, tensor, capacity, hasRowAxis),
         DataType.String => new TextSlot(tensor, capacity, hasRowAxis),
         _ => throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row."),
     };
 
-    /// <summary>Ties the first rows to an input of a run.</summary>
-    public abstract void BindInput(BoundRun run, int rows);
+    /// <summary>Ties rows to an input of a run.</summary>
+    public abstract void BindInput(BoundRun run, int first, int rows);
 
-    /// <summary>Ties the first rows to an output of a run.</summary>
-    public abstract void BindOutput(BoundRun run, int rows);
+    /// <summary>Ties rows to an output of a run.</summary>
+    public abstract void BindOutput(BoundRun run, int first, int rows);
 
     /// <summary>
     /// Fills the rows from <paramref name="count"/> on with copies of the last one, and hands over what is not in native memory yet.
@@ -54,14 +54,14 @@ internal abstract class RowSlot : IDisposable
     /// <summary>The shape of the tensor that the model sees.</summary>
     protected long[] ShapeOf(int rows) => _hasRowAxis ? [rows, .. Tensor.Shape] : [.. Tensor.Shape];
 
-    private sealed class NumberSlot<T>(RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), INumbers<T>
+    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), INumbers<T>
         where T : unmanaged
     {
-        public TensorBuffer<T> Buffer { get; } = new(checked((long)capacity * tensor.Count));
+        public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
 
-        public override void BindInput(BoundRun run, int rows) => run.BindInput(Tensor.Name, Buffer.At(0, ShapeOf(rows)));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
 
-        public override void BindOutput(BoundRun run, int rows) => run.BindOutput(Tensor.Name, Buffer.At(0, ShapeOf(rows)));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
 
         public override void Complete(int count, int rows)
         {
@@ -85,9 +85,9 @@ internal abstract class RowSlot : IDisposable
 
         public ReadOnlyMemory<char>[] Texts { get; } = new ReadOnlyMemory<char>[capacity * tensor.Count];
 
-        public override void BindInput(BoundRun run, int rows) => run.BindTextInput(Tensor.Name, Native(rows));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindTextInput(Tensor.Name, Native(rows));
 
-        public override void BindOutput(BoundRun run, int rows) => run.BindTextOutput(Tensor.Name, Native(rows));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindTextOutput(Tensor.Name, Native(rows));
 
         public override void Complete(int count, int rows)
         {

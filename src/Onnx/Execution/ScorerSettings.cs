@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Execution.Memory;
+
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="Scorer"/> runs its model. The defaults are for the shortest time for one row.</summary>
@@ -22,8 +24,7 @@ public sealed record ScorerSettings
 
     /// <summary>
     /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the CPU
-    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise. 1 also keeps
-    /// batches from loading it once more.
+    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise.
     /// </summary>
     public int? Sessions { get; init; }
 
@@ -48,8 +49,8 @@ public sealed record ScorerSettings
     /// </summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>See <see cref="SessionSettings.CopyInputs"/>.</summary>
-    internal bool CopyInputs { get; init; }
+    /// <summary>See <see cref="SessionSettings.StandIn"/>.</summary>
+    internal MemoryStandIn StandIn { get; init; }
 
     internal SessionSettings ForSession(int threads) => new()
     {
@@ -58,6 +59,6 @@ public sealed record ScorerSettings
         Spinning = Spinning,
         Optimization = Optimization,
         MemoryArena = MemoryArena,
-        CopyInputs = CopyInputs,
+        StandIn = StandIn,
     };
 }

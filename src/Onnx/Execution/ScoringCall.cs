@@ -27,7 +27,7 @@ public readonly ref struct ScoringCall
     /// <param name="name">The input's name.</param>
     /// <exception cref="ArgumentException">The model has no such input.</exception>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
-    public Span<float> Input(string name) => Input(IndexOf(_scorer.Inputs, name, "input"));
+    public Span<float> Input(string name) => Input(RowLayout.IndexOf(_scorer.Inputs, name, "input"));
 
     /// <summary>The place for an input's rows.</summary>
     /// <param name="index">Its place in <see cref="Scorer.Inputs"/>.</param>
@@ -43,7 +43,7 @@ public readonly ref struct ScoringCall
     /// <param name="name">The output's name.</param>
     /// <exception cref="ArgumentException">The scorer computes no such output.</exception>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
-    public ReadOnlySpan<float> Output(string name) => Output(IndexOf(_scorer.Outputs, name, "output"));
+    public ReadOnlySpan<float> Output(string name) => Output(RowLayout.IndexOf(_scorer.Outputs, name, "output"));
 
     /// <summary>An output's rows, as of the last <see cref="Run"/>.</summary>
     /// <param name="index">Its place in <see cref="Scorer.Outputs"/>.</param>
@@ -63,12 +63,5 @@ public readonly ref struct ScoringCall
             ObjectDisposedException.ThrowIf(_lane is null || _lane.Lease != _lease, typeof(ScoringCall));
             return _block;
         }
-    }
-
-    private static int IndexOf(IReadOnlyList<TensorInfo> tensors, string name, string kind)
-    {
-        for (var i = 0; i < tensors.Count; i++)
-            if (tensors[i].Name == name) return i;
-        throw new ArgumentException($"There is no {kind} '{name}'; the {kind}s are {string.Join(", ", tensors.Select(tensor => tensor.Name))}.", nameof(name));
     }
 }

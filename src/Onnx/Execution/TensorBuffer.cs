@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
@@ -18,12 +19,20 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
 
     private readonly long[] _shape;
     private readonly long _bytes;
+    private readonly OrtMemoryInfo _place = OrtMemoryInfo.DefaultInstance;
+    private readonly OrtMemoryAllocation? _pinned;
     private T* _data;
 
     /// <summary>Allocates a block, filled with zeros.</summary>
     /// <param name="shape">The shape of the whole block; empty for a scalar.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative dimension, or more than 2^31 elements.</exception>
     public TensorBuffer(params long[] shape)
+        : this(null, shape)
+    {
+    }
+
+    // In memory that a device reads and writes by itself, if there is some.
+    internal TensorBuffer(PinnedMemory? pinned, long[] shape)
     {
         long length = 1;
         foreach (var size in shape)
@@ -39,7 +48,9 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         // Whole cache lines: two buffers that two threads write to never share one.
         var bytes = (nuint)Math.Max((length * sizeof(T) + Alignment - 1) / Alignment * Alignment, Alignment);
         _bytes = (long)bytes;
-        _data = (T*)NativeMemory.AlignedAlloc(bytes, Alignment);
+        _pinned = pinned?.TryAllocate(_bytes);
+        if (_pinned is not null) _place = pinned!.Info;
+        _data = _pinned is null ? (T*)NativeMemory.AlignedAlloc(bytes, Alignment) : (T*)_pinned.DangerousGetHandle();
         NativeMemory.Clear(_data, bytes);
         GC.AddMemoryPressure(_bytes);
     }
@@ -80,15 +91,20 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
     /// <summary>A tensor of another shape that starts at element <paramref name="offset"/>.</summary>
     public TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
 
+    /// <summary>Whether it lies in page-locked memory, from which a device copies without a detour.</summary>
+    public bool IsPinned => _pinned is not null;
+
     /// <summary>A view as ONNX Runtime sees it; the caller disposes it.</summary>
-    internal OrtValue ToOrtValue(TensorView<T> view)
+    internal OrtValue ToOrtValue(TensorView<T> view) => ToOrtValue(ElementType, view.Shape, view.Offset, (long)view.Length * sizeof(T));
+
+    /// <summary>The beginning of the block as a tensor of any element type; the caller disposes it.</summary>
+    internal OrtValue ToOrtValue(TensorElementType type, long[] shape, int offset = 0, long? bytes = null)
     {
         ObjectDisposedException.ThrowIf(_data is null, this);
-        return OrtValue.CreateTensorValueWithData(
-            OrtMemoryInfo.DefaultInstance, ElementType, view.Shape, (nint)(_data + view.Offset), (long)view.Length * sizeof(T));
+        return OrtValue.CreateTensorValueWithData(_place, type, shape, (nint)(_data + offset), bytes ?? _bytes);
     }
 
-    private static TensorElementType ElementType =>
+    internal static TensorElementType ElementType =>
         typeof(T) == typeof(float) ? TensorElementType.Float :
         typeof(T) == typeof(double) ? TensorElementType.Double :
         typeof(T) == typeof(long) ? TensorElementType.Int64 :
@@ -105,7 +121,8 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
     private void Free()
     {
         if (_data is null) return;
-        NativeMemory.AlignedFree(_data);
+        if (_pinned is null) NativeMemory.AlignedFree(_data);
+        else _pinned.Dispose();
         _data = null;
         GC.RemoveMemoryPressure(_bytes);
     }

@@ -47,10 +47,10 @@ internal sealed class EvaluationStep : IDisposable
         _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });
 
         var batch = Math.Min(BatchSize, rows.Count);
-        _features = new TensorBuffer<float>([batch, .. network.InputShape.Sizes]);
-        _targets = new TensorBuffer<float>(batch, rows.Outputs);
-        _predictions = new TensorBuffer<float>(batch, rows.Outputs);
-        _rowLosses = new TensorBuffer<float>(batch, 1);
+        _features = _session.CreateBuffer<float>([batch, .. network.InputShape.Sizes]);
+        _targets = _session.CreateBuffer<float>(batch, rows.Outputs);
+        _predictions = _session.CreateBuffer<float>(batch, rows.Outputs);
+        _rowLosses = _session.CreateBuffer<float>(batch, 1);
         _allPredictions = new float[rows.Targets.Length];
     }
 

@@ -8,17 +8,17 @@ internal sealed class ParameterStore : IDisposable
     private readonly Dictionary<string, TensorBuffer<float>> _vectors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorView<float>> _parameters = new(StringComparer.Ordinal);
 
-    public ParameterStore(IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots)
+    public ParameterStore(OnnxSession session, IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots)
     {
         foreach (var group in groups)
         {
-            var vector = new TensorBuffer<float>(group.Count);
+            var vector = session.CreateBuffer<float>(group.Count);
             _vectors.Add(group.Name, vector);
             foreach (var parameter in group.Parameters)
                 _parameters.Add(parameter.Name, vector.At(group.OffsetOf(parameter.Name), [.. parameter.Shape]));
         }
 
-        foreach (var (name, count) in slots) _vectors.Add(name, new TensorBuffer<float>(count));
+        foreach (var (name, count) in slots) _vectors.Add(name, session.CreateBuffer<float>(count));
     }
 
     /// <summary>A parameter, or a whole vector.</summary>

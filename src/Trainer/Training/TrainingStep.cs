@@ -21,7 +21,7 @@ public sealed class TrainingStep : IDisposable
     private readonly ParameterStore[] _stores;
     private readonly TensorBuffer<float> _ones;
     private readonly TensorBuffer<float> _rowWeights;
-    private readonly TensorBuffer<float> _loss = new(1);
+    private readonly TensorBuffer<float> _loss;
     private readonly (string Name, Func<StepContext, float> Compute, TensorBuffer<float> Buffer)[] _scalars;
     private readonly Dictionary<int, BoundRun[]> _runs = [];
     private readonly string[] _stateInputs;
@@ -85,18 +85,19 @@ public sealed class TrainingStep : IDisposable
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
         _stores[0].CopyTo(_stores[1]);
 
-        Features = new TensorBuffer<float>([batchSize, .. network.InputShape.Sizes]);
-        Targets = new TensorBuffer<float>(batchSize, _outputs);
-        _rowWeights = new TensorBuffer<float>(batchSize, 1);
-        _ones = new TensorBuffer<float>(batchSize);
+        Features = _session.CreateBuffer<float>([batchSize, .. network.InputShape.Sizes]);
+        Targets = _session.CreateBuffer<float>(batchSize, _outputs);
+        _rowWeights = _session.CreateBuffer<float>(batchSize, 1);
+        _ones = _session.CreateBuffer<float>(batchSize);
+        _loss = _session.CreateBuffer<float>(1);
         _ones.Span.Fill(1);
         _rowWeights.Span.Fill(1);
-        _scalars = [.. graph.HostScalars.Select(scalar => (scalar.Name, scalar.Compute, new TensorBuffer<float>()))];
+        _scalars = [.. graph.HostScalars.Select(scalar => (scalar.Name, scalar.Compute, _session.CreateBuffer<float>()))];
         _needsOnes = graph.NeedsOnes;
         _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads), .. update.Inputs];
         _stateOutputs = [.. update.Outputs];
 
-        ParameterStore NewStore() => new(groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
+        ParameterStore NewStore() => new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
     }
 
     /// <summary>The most rows in a mini-batch.</summary>

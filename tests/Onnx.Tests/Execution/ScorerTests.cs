@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -57,10 +58,14 @@ public sealed class ScorerTests
         Assert.Equal([2f, 4f, 6f], result);
     }
 
-    [Fact]
-    public void Score_DeviceWithAMemoryOfItsOwn_SeesEveryRow()
+    [Theory]
+    [InlineData(TensorRoute.Kept)]
+    [InlineData(TensorRoute.HandedOver)]
+    public void Score_DeviceWithAMemoryOfItsOwn_SeesEveryRow(TensorRoute route)
     {
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { CopyInputs = true, BatchSize = 4, Threads = 1 });
+        var standIn = route == TensorRoute.Kept ? MemoryStandIn.Kept : MemoryStandIn.HandedOver;
+        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { StandIn = standIn, BatchSize = 4, Threads = 1 });
+        Assert.Equal(route, scorer.Memory.Route);
         var result = new float[4];
         for (var i = 0; i < 3; i++)
         {

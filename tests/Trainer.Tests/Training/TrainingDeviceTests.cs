@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Tests.Execution;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
@@ -6,9 +7,12 @@ namespace MlNetBatchNorm.Trainer.Tests.Training;
 public sealed class TrainingDeviceTests
 {
     // A binding copies an input to such a device once; every step must bring the mini-batch and the parameters anew.
-    [Fact]
-    public void Run_DeviceWithAMemoryOfItsOwn_TrainsAsOnTheCpu() =>
-        Assert.Equal(Train(new SessionSettings()), Train(new SessionSettings { CopyInputs = true }));
+    [Theory]
+    [InlineData(TensorRoute.Kept)]
+    [InlineData(TensorRoute.HandedOver)]
+    public void Run_DeviceWithAMemoryOfItsOwn_TrainsAsOnTheCpu(TensorRoute route) => Assert.Equal(
+        Train(new SessionSettings()),
+        Train(new SessionSettings { StandIn = route == TensorRoute.Kept ? MemoryStandIn.Kept : MemoryStandIn.HandedOver }));
 
     [GpuFact]
     [Trait("Category", "Gpu")]

@@ -5,6 +5,8 @@ namespace MlNetBatchNorm.Onnx.Execution.Devices;
 /// <summary>NVIDIA GPUs through CUDA and cuDNN. Options: ONNX Runtime's page "CUDA Execution Provider".</summary>
 internal sealed class CudaProvider : ExecutionProvider
 {
+    private const string Graph = "enable_cuda_graph";
+
     public override DeviceKind Kind => DeviceKind.Cuda;
 
     public override string Name => "cuda";
@@ -32,11 +34,14 @@ internal sealed class CudaProvider : ExecutionProvider
             ["use_tf32"] = tensorFloat32 ? "1" : "0",
         };
         if (memoryLimit is { } limit) options["gpu_mem_limit"] = Text(limit);
-        if (graph) options["enable_cuda_graph"] = "1";
+        if (graph) options[Graph] = "1";
         return Merge(options, more);
     }
 
     public override Device? Parse(string? text) => Number(text) is { } index ? Device.Cuda(index) : null;
+
+    public override bool RecordsGraphs(Device device) =>
+        device.Options.TryGetValue(Graph, out var value) && (value == "1" || value.Equals("true", StringComparison.OrdinalIgnoreCase));
 
     public override void AppendBuiltIn(SessionOptions options, Device device)
     {

@@ -41,14 +41,17 @@ public sealed record Device
     /// <summary>Whether the CPU is taken if this device cannot be had.</summary>
     public bool FallsBack { get; private init; }
 
+    /// <summary>Whether runs are recorded as CUDA graphs and replayed.</summary>
+    public bool RecordsGraphs => Kind is not (DeviceKind.Auto or DeviceKind.Cpu or DeviceKind.Custom) && ExecutionProvider.Of(Kind).RecordsGraphs(this);
+
     internal Action<SessionOptions>? Configure { get; private init; }
 
     /// <summary>An NVIDIA GPU, through CUDA.</summary>
     /// <param name="index">Which GPU, from 0.</param>
     /// <param name="memoryLimit">The most memory, in bytes, for the arena of one session; null = all that there is.</param>
     /// <param name="graph">
-    /// Records the first run of a session as a CUDA graph and replays it: for fixed shapes, with inputs and outputs that stay at their place
-    /// on the device.
+    /// Records a run as a CUDA graph when its shapes come for the second time, and replays it from then on: one launch instead of one for each
+    /// operator. Runs on such a device wait for each other. A model with an operator that CUDA does not have cannot be loaded this way.
     /// </param>
     /// <param name="tensorFloat32">
     /// Lets matrix products drop 13 bits of each factor, for speed. Default: false (ONNX Runtime's own is true), so that results are the CPU's.

@@ -81,13 +81,14 @@ internal sealed class DeviceSearch(Device requested)
 
     private static void Append(SessionOptions options, Device device, IReadOnlyList<OrtEpDevice> devices)
     {
-        if (device.Index >= devices.Count)
-            throw new NotSupportedException(devices.Count == 0
-                ? "it loads, but finds no device that it can use"
-                : $"it finds {devices.Count} device(s), counted from 0; number {device.Index} is not among them");
-        // Here the device is chosen by itself, not by its number.
+        if (devices.Count == 0) throw new NotSupportedException("it loads, but finds no device that it can use");
+        if (ProviderLibrary.Numbered(devices, device.Index) is not { } chosen)
+            throw new NotSupportedException(
+                $"it finds {devices.Count} device(s), with the number(s) {string.Join(", ", ProviderLibrary.Numbers(devices))}; {device.Index} is not among them");
+
+        // The device says its number to the provider itself.
         var providerOptions = device.Options.Where(option => option.Key != "device_id").ToDictionary();
-        options.AppendExecutionProvider(OrtEnv.Instance(), [devices[device.Index]], providerOptions);
+        options.AppendExecutionProvider(OrtEnv.Instance(), [chosen], providerOptions);
     }
 
     // A native library without a provider may lack the very symbol, so not everything is an OnnxRuntimeException.

@@ -49,6 +49,9 @@ internal abstract class ExecutionProvider
     /// <summary>Adds the provider that is part of the native library.</summary>
     public abstract void AppendBuiltIn(SessionOptions options, Device device);
 
+    /// <summary>Whether runs are recorded as CUDA graphs with the device's options.</summary>
+    public virtual bool RecordsGraphs(Device device) => false;
+
     /// <summary>Sets what the provider needs in the session's own options.</summary>
     public virtual void Configure(SessionOptions options)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
@@ -25,6 +26,43 @@ internal static class ProviderLibrary
         return folders.Concat(searched).Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
     }
 
+    /// <summary>Registers the library of a provider that is part of the native library, where it lies in one of the usual folders.</summary>
+    public static bool TryRegister(ExecutionProvider provider)
+    {
+        if (provider.LibraryName is not { } name) return false;
+        foreach (var path in Folders().Select(folder => Path.Combine(folder, FileName(name))).Where(File.Exists))
+        {
+            try
+            {
+                if (Devices(path).Count > 0) return true;
+            }
+            catch (OnnxRuntimeException)
+            {
+                // Not one that can be registered.
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// The device with a number, as the provider itself counts (its option <c>device_id</c>); by place in the list where it does not say.
+    /// Null where there is none.
+    /// </summary>
+    public static OrtEpDevice? Numbered(IReadOnlyList<OrtEpDevice> devices, int number)
+    {
+        var numbers = Numbers(devices);
+        var place = numbers.IndexOf(number);
+        return place >= 0 ? devices[place] : null;
+    }
+
+    /// <summary>The numbers of devices.</summary>
+    public static List<int> Numbers(IReadOnlyList<OrtEpDevice> devices)
+    {
+        var given = devices.Select(device => NumberOf(device.EpOptions.Entries) ?? NumberOf(device.EpMetadata.Entries)).ToList();
+        return given.Contains(null) ? [.. Enumerable.Range(0, devices.Count)] : [.. given.Select(number => number!.Value)];
+    }
+
     /// <summary>Registers a library, unless it is already, and returns the devices that it brings.</summary>
     /// <exception cref="OnnxRuntimeException">It cannot be loaded, or is no provider library.</exception>
     public static IReadOnlyList<OrtEpDevice> Devices(string path)
@@ -43,4 +81,7 @@ internal static class ProviderLibrary
             return [.. environment.GetEpDevices().Where(device => names.Contains(device.EpName))];
         }
     }
+
+    private static int? NumberOf(IReadOnlyDictionary<string, string> entries) =>
+        entries.TryGetValue("device_id", out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -31,15 +32,120 @@ public sealed class GpuTests
         using var cpu = Scorer.Load(Network());
         using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda() });
         Assert.Equal(DeviceKind.Cuda, gpu.ActualDevice.Kind);
-        var random = new Random(2);
-        foreach (var count in (int[])[1, 7, 300, 300, 300, 5000])
+        foreach (var count in (int[])[1, 7, 300, 300, 300, 5000]) RequireTheSame(cpu, gpu, count, count);
+    }
+
+    private static float[] Rows(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count * 32).Select(_ => random.NextSingle())];
+    }
+
+    private static void RequireTheSame(Scorer cpu, Scorer gpu, int count, int seed)
+    {
+        var rows = Rows(count, seed);
+        var expected = new float[count * 4];
+        var actual = new float[count * 4];
+        cpu.ScoreBatch(rows, count, expected);
+        gpu.ScoreBatch(rows, count, actual);
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
+    }
+
+    [GpuFact]
+    public void Load_OnTheGpu_KeepsTensorsThereAndPinsTheHostsBuffers()
+    {
+        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda() });
+        Assert.Equal(new MemoryReport(TensorRoute.Kept, IsPinned: true), gpu.Memory);
+        using var block = gpu.CreateBlock(16);
+        Assert.True(block.Input<float>(0).IsPinned);
+    }
+
+    [GpuFact]
+    public void Score_RecordedAsGraphs_GivesTheNumbersOfTheCpu()
+    {
+        using var cpu = Scorer.Load(Network());
+        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: true) });
+        Assert.True(gpu.Memory.ReplaysGraphs, gpu.Memory.ToString());
+        var seed = 0;
+        foreach (var count in (int[])[1, 1, 1, 1, 256, 256, 256, 256, 7, 300, 300, 300, 1, 256, 5000, 5000, 1]) RequireTheSame(cpu, gpu, count, seed++);
+        Parallel.For(0, 4, thread =>
         {
-            var rows = Enumerable.Range(0, count * 32).Select(_ => random.NextSingle()).ToArray();
-            var expected = new float[count * 4];
-            var actual = new float[count * 4];
-            cpu.ScoreBatch(rows, count, expected);
-            gpu.ScoreBatch(rows, count, actual);
-            for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
+            for (var i = 0; i < 50; i++) RequireTheSame(cpu, gpu, 1 + (i % 3), (1000 * thread) + i);
+        });
+    }
+
+    [GpuTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void DeviceRun_TensorsOnTheGpu_GiveTheNumbersOfTheCpuAndAllocateNothing(bool graph)
+    {
+        using var cpu = Scorer.Load(Network());
+        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: graph) });
+        using var run = gpu.CreateDeviceRun(64);
+        Assert.True(run.Input("x").IsOnDevice);
+        var expected = new float[64 * 4];
+        var actual = new float[64 * 4];
+        for (var i = 0; i < 5; i++)
+        {
+            var rows = Rows(64, i);
+            cpu.ScoreBatch(rows, 64, expected);
+            run.Upload(rows);
+            run.Run();
+            run.Download(actual);
+            for (var at = 0; at < expected.Length; at++) Assert.Equal(expected[at], actual[at], 1e-4f);
         }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) run.Run();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    // Another run records and replays in between; what lies on the device must stay as it is.
+    [GpuFact]
+    public void DeviceRun_OtherGraphsReplayedMeanwhile_KeepsItsTensors()
+    {
+        using var cpu = Scorer.Load(Network());
+        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: true) });
+        for (var i = 0; i < 3; i++) RequireTheSame(cpu, gpu, 256, i);
+        using var run = gpu.CreateDeviceRun(64);
+        var rows = Rows(64, 1);
+        var expected = new float[64 * 4];
+        var actual = new float[64 * 4];
+        cpu.ScoreBatch(rows, 64, expected);
+        run.Upload(rows);
+        for (var i = 0; i < 3; i++)
+        {
+            for (var other = 0; other < 3; other++) RequireTheSame(cpu, gpu, 256, other);
+            run.Run();
+        }
+
+        run.Download(actual);
+        for (var at = 0; at < expected.Length; at++) Assert.Equal(expected[at], actual[at], 1e-4f);
+    }
+
+    [GpuFact]
+    public void RunOnDevice_OnTheGpu_LeavesItsOutputsThere()
+    {
+        using var cpu = OnnxSession.Load(Network());
+        using var gpu = OnnxSession.Load(Network(), new SessionSettings { Device = Device.Cuda() });
+        var rows = Rows(3, 1);
+        using var host = OrtValue.CreateTensorValueFromMemory(rows, [3, 32]);
+        using var outputs = gpu.RunOnDevice(new Dictionary<string, OrtValue> { ["x"] = host });
+        var expected = (float[])cpu.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of(rows, 3, 32) })["y"].Data;
+        var actual = (float[])outputs.ToHost("y").Data;
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
+    }
+
+    [GpuFact]
+    public void Load_ModelThatCannotBeRecorded_SaysSoInOneLine()
+    {
+        var nodes = new GraphBuilder("places of what is not zero");
+        var places = nodes.Node("NonZero", [nodes.Input("x", DataType.Float, "N", 2)]);
+        var text = nodes.Node("Cast", [places], ("to", (long)DataType.String));
+        nodes.Output("y", text, DataType.String, 2, "M");
+        var exception = Assert.Throws<DeviceNotAvailableException>(
+            () => OnnxSession.Load(nodes.Build(), new SessionSettings { Device = Device.Cuda(graph: true) }));
+        Assert.Contains("cannot use the graph capture feature", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
     }
 }

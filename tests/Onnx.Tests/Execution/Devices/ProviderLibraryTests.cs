@@ -5,7 +5,7 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
-/// <summary>Registration of a provider library that loads: TestProvider.c, which has one device and takes no node.</summary>
+/// <summary>Registration of a provider library that loads: TestProvider.c, which has two devices.</summary>
 public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
 {
     private readonly TestProvider _provider;
@@ -38,7 +38,19 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
     {
         var exception = Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(8, library: _provider.Path) }));
-        Assert.Contains("it finds 1 device(s), counted from 0; number 8 is not among them", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("it finds 2 device(s), with the number(s) 1, 0; 8 is not among them", exception.Message, StringComparison.Ordinal);
+    }
+
+    // The library lists its devices as 1, 0.
+    [ProviderLibraryTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Load_OneOfSeveralDevices_TakesTheOneWithThatNumber(int number)
+    {
+        using var session = OnnxSession.Load(Negation(), new SessionSettings { Device = Device.Cuda(number, library: _provider.Path) });
+        using var tensor = session.AllocateInput("x", 1, 2);
+        Assert.True(tensor.IsOnDevice);
+        Assert.Equal(number, tensor.Value.GetTensorMemoryInfo().Id);
     }
 
     // The options reach the provider, and it fails when the session is made, as CUDA does without a GPU.

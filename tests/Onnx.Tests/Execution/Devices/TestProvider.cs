@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
@@ -6,13 +7,19 @@ namespace MlNetBatchNorm.Onnx.Tests.Execution;
 /// <summary>TestProvider.c, compiled. ONNX Runtime keeps the library until the process ends, so it is never deleted.</summary>
 public sealed class TestProvider
 {
+    private static int _last;
+    private readonly Lazy<TestCounterFunction> _counter;
+
     public TestProvider()
     {
+        _counter = new(() => Marshal.GetDelegateForFunctionPointer<TestCounterFunction>(NativeLibrary.GetExport(NativeLibrary.Load(Path), "TestCounter")));
         if (Compiler is null || Headers is null) return;
+        var number = Interlocked.Increment(ref _last);
+        Name = $"Test{number}ExecutionProvider";
         var folder = Directory.CreateTempSubdirectory("mlnetbn-provider-").FullName;
         Path = System.IO.Path.Combine(folder, ProviderLibrary.FileName("testprovider"));
         var source = System.IO.Path.Combine(AppContext.BaseDirectory, "TestProvider.c");
-        using var process = Process.Start(new ProcessStartInfo(Compiler, ["-shared", "-fPIC", "-I", Headers, source, "-o", Path]) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(Compiler, ["-O1", "-shared", "-fPIC", $"-DPROVIDER=\"{Name}\"", $"-DVENDOR={0x7e57 + number}", "-I", Headers, source, "-o", Path]) { RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, errors);
@@ -25,7 +32,22 @@ public sealed class TestProvider
     /// <summary>The folder with onnxruntime_c_api.h, of the version that runs.</summary>
     public static string? Headers { get; } = FindHeaders();
 
+    /// <summary>What is missing to compile it; null = nothing.</summary>
+    public static string? Missing =>
+        Compiler is null ? "there is no gcc"
+        : Headers is null ? "ONNX Runtime's C headers are not here (they come with the npm package in standins/OnnxRuntime)"
+        : null;
+
     public string Path { get; } = string.Empty;
+
+    /// <summary>A name of its own for each: ONNX Runtime tells registered providers apart by it.</summary>
+    public string Name { get; } = string.Empty;
+
+    /// <summary>How often something has happened so far.</summary>
+    public int this[TestCount what] => _counter.Value((int)what);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int TestCounterFunction(int which);
 
     private static string? FindHeaders()
     {

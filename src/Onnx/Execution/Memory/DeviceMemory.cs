@@ -1,0 +1,168 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Onnx.Execution.Devices;
+
+namespace MlNetBatchNorm.Onnx.Execution.Memory;
+
+/// <summary>
+/// Where a session's tensors lie on a device with a memory of its own, and how they get there. ONNX Runtime copies an input to such a device
+/// once, when it is bound, and never looks at it again; so a bound run keeps tensors there and copies into them itself, through ONNX Runtime's
+/// environment. The environment can do that for providers that are registered with it; for one inside the native library, its own file is
+/// registered as well, if it is found. Where that fails too, the tensors are handed over at each run.
+/// </summary>
+internal sealed class DeviceMemory : IDisposable
+{
+    private readonly InferenceSession _native;
+    private readonly Dictionary<string, OrtMemoryInfo> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OrtAllocator> _allocators = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+
+    private readonly MemoryStandIn _standIn;
+
+    // A recorded run writes again to the places in the session's arena that it wrote to then, whoever has got them since. So tensors of such
+    // a device lie in memory apart from it. It belongs to the environment; null = there is none, or no need.
+    private OrtAllocator? _apart;
+
+    private DeviceMemory(InferenceSession native, MemoryStandIn standIn)
+    {
+        _native = native;
+        _standIn = standIn;
+    }
+
+    public MemoryReport Report { get; private set; } = new(TensorRoute.InPlace);
+
+    public TensorRoute Route => Report.Route;
+
+    /// <summary>Where the host's buffers are best made; null = in ordinary memory.</summary>
+    public PinnedMemory? Pinned { get; private set; }
+
+    /// <summary>The memory of a session's device; null where it is the host's.</summary>
+    public static DeviceMemory? Of(InferenceSession native, Device device, MemoryStandIn standIn)
+    {
+        if (device.Kind == DeviceKind.Cpu && standIn == MemoryStandIn.None) return null;
+        var memory = new DeviceMemory(native, standIn);
+        try
+        {
+            memory.Find(device);
+            return memory.Report is { Route: TensorRoute.InPlace, Obstacle: null } ? null : memory;
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            memory.Report = new(TensorRoute.HandedOver, Obstacle: RuntimeMessage.OneLine(exception));
+            return memory;
+        }
+    }
+
+    /// <summary>Makes a tensor where the model wants its input or leaves its output; null where that is the host's memory.</summary>
+    /// <param name="tensor">The name of the input or output.</param>
+    /// <param name="type">The element type.</param>
+    /// <param name="shape">The shape.</param>
+    public OrtValue? Allocate(string tensor, TensorElementType type, long[] shape)
+    {
+        if (Route != TensorRoute.Kept || !_places.ContainsKey(tensor)) return null;
+        return OrtValue.CreateAllocatedTensorValue(_apart ?? Allocator(tensor), type, shape);
+    }
+
+    /// <summary>Copies tensors between the host and the device; on return they are there.</summary>
+    public void Copy(OrtValue[] from, OrtValue[] to)
+    {
+        if (_standIn == MemoryStandIn.None) OrtEnv.Instance().CopyTensors(from, to, null);
+        else
+        {
+            // The environment does not copy within the host's memory.
+            for (var i = 0; i < from.Length; i++) from[i].GetTensorMutableRawData().CopyTo(to[i].GetTensorMutableRawData());
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var allocator in _allocators.Values) allocator.Dispose();
+        _allocators.Clear();
+    }
+
+    private void Find(Device device)
+    {
+        // These belong to the session, and are of no more use once the lists are disposed.
+        var inputs = _native.GetMemoryInfosForInputs();
+        var outputs = _native.GetMemoryInfosForOutputs();
+        var handsOver = false;
+        foreach (var (name, place) in _native.InputNames.Zip(inputs))
+        {
+            if (!IsElsewhere(place, _native.InputMetadata[name])) continue;
+            _places.Add(name, place);
+            handsOver = true;
+        }
+
+        foreach (var (name, place) in _native.OutputNames.Zip(outputs))
+            if (IsElsewhere(place, _native.OutputMetadata[name])) _places.TryAdd(name, place);
+        if (_places.Count == 0) return;
+
+        var provider = device.Kind is DeviceKind.Cpu or DeviceKind.Custom or DeviceKind.Auto ? null : ExecutionProvider.Of(device.Kind);
+        var obstacle = _standIn == MemoryStandIn.HandedOver ? "a stand-in for a device that only ONNX Runtime copies to" : CopyThereAndBack();
+        if (obstacle is not null && _standIn == MemoryStandIn.None && provider is not null && ProviderLibrary.TryRegister(provider)) obstacle = CopyThereAndBack();
+        if (obstacle is not null)
+        {
+            // Outputs need no more than a bound buffer: ONNX Runtime copies them there at the end of each run.
+            Report = new(handsOver ? TensorRoute.HandedOver : TensorRoute.InPlace, Obstacle: obstacle);
+            return;
+        }
+
+        if (_standIn != MemoryStandIn.None) Pinned = new PinnedMemory(OrtEnv.Instance().GetSharedAllocator(OrtMemoryInfo.DefaultInstance));
+        else if (EpDevice(_places.Values.First()) is { } found)
+        {
+            Pinned = PinnedMemory.Of(found);
+            if (device.RecordsGraphs) _apart = Shared(found);
+        }
+
+        Report = new(TensorRoute.Kept, Pinned is not null, device.RecordsGraphs);
+    }
+
+    private static OrtAllocator? Shared(OrtEpDevice device)
+    {
+        var place = device.GetMemoryInfo(OrtDeviceMemoryType.DEFAULT);
+        return place.IsInvalid ? null : OrtEnv.Instance().GetSharedAllocator(place);
+    }
+
+    // Texts and sequences never leave the host.
+    private bool IsElsewhere(OrtMemoryInfo place, NodeMetadata tensor) =>
+        tensor is { IsTensor: true, IsString: false } && (_standIn != MemoryStandIn.None || place.Name != OrtMemoryInfo.DefaultInstance.Name);
+
+    // Null if that went well, otherwise what was in the way.
+    private string? CopyThereAndBack()
+    {
+        try
+        {
+            byte[] numbers = [1, 2, 3, 4];
+            var returned = new byte[4];
+            using var host = OrtValue.CreateTensorValueFromMemory(numbers, [4]);
+            using var there = OrtValue.CreateAllocatedTensorValue(Allocator(_places.Keys.First()), TensorElementType.UInt8, [4]);
+            using var back = OrtValue.CreateTensorValueFromMemory(returned, [4]);
+            Copy([host], [there]);
+            Copy([there], [back]);
+            return returned.AsSpan().SequenceEqual(numbers) ? null : "four bytes came back from the device as others";
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            return RuntimeMessage.OneLine(exception);
+        }
+        catch (EntryPointNotFoundException exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    // The session itself names the first device of its provider, whichever it runs on; so this goes by the memory.
+    private static OrtEpDevice? EpDevice(OrtMemoryInfo place) => OrtEnv.Instance().GetEpDevices().FirstOrDefault(device =>
+        device.GetMemoryInfo(OrtDeviceMemoryType.DEFAULT) is { IsInvalid: false } memory && memory.Id == place.Id && memory.GetVendorId() == place.GetVendorId());
+
+    private OrtAllocator Allocator(string tensor)
+    {
+        var place = _places[tensor];
+        var key = $"{place.Name} {place.Id}";
+        lock (_gate)
+        {
+            if (!_allocators.TryGetValue(key, out var allocator)) _allocators.Add(key, allocator = new OrtAllocator(_native, place));
+            return allocator;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>How tensors get to a model on its device.</summary>
+/// <param name="Route">The way they take.</param>
+/// <param name="IsPinned">Whether the host's buffers lie in page-locked memory, which the device reads and writes by itself.</param>
+/// <param name="ReplaysGraphs">Whether a run of the same shape is recorded and replayed as one CUDA graph.</param>
+/// <param name="Obstacle">Why it is not <see cref="TensorRoute.Kept"/> on a device with a memory of its own; null = nothing is in the way.</param>
+public sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
+{
+    /// <summary>One line.</summary>
+    public override string ToString()
+    {
+        var way = Route switch
+        {
+            TensorRoute.InPlace => "tensors are read and written in the host's memory",
+            TensorRoute.Kept => $"tensors stay on the device, copied from and to {(IsPinned ? "page-locked" : "ordinary")} memory of the host",
+            _ => "tensors are made on the device at each run",
+        };
+        return $"{way}{(ReplaysGraphs ? "; runs are replayed as CUDA graphs" : string.Empty)}{(Obstacle is null ? string.Empty : $" ({Obstacle})")}";
+    }
+}
