@@ -15,6 +15,10 @@ internal static class Failure
         {
             return await run();
         }
+        catch (StoppedException exception)
+        {
+            return Report(exception.Message, ExitCode.Failed);
+        }
         catch (OperationCanceledException)
         {
             return Report("stopped; nothing was written.", ExitCode.Failed);

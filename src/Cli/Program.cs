@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Commands;
 
@@ -29,4 +30,11 @@ Console.CancelKeyPress += (_, press) =>
     press.Cancel = true;
     interrupt.Cancel();
 };
+
+// What a container is stopped by counts as Ctrl+C.
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    interrupt.Cancel();
+});
 return await Failure.Guard(() => result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token));

@@ -152,6 +152,13 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public double PrecisionLoss { get; init; } = FigureLoss.Default;
 
+    /// <summary>
+    /// Where <c>Fit</c> keeps the state of the training, so that the same <c>Fit</c> goes on after it was stopped; null (the default) = nowhere. A
+    /// checkpoint of other data or options is refused with an <see cref="InvalidDataException"/> that names what differs. With a <see cref="Context"/>
+    /// say the <see cref="Seed"/>, too: a drawn one would be another one.
+    /// </summary>
+    public CheckpointOptions? Checkpoint { get; init; }
+
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
@@ -212,6 +219,7 @@ public sealed record BatchNormNetworkOptions
         GradientNorm = GradientNorm,
         Seed = seed,
         Device = Device,
+        Checkpoint = Checkpoint,
         Progress = Progress,
         Warning = Warning,
     };

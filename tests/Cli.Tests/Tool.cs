@@ -5,8 +5,8 @@ namespace MlNetBatchNorm.Cli.Tests;
 /// <summary>The built tool, run as a process of its own, as a user runs it.</summary>
 internal static class Tool
 {
-    /// <summary>Runs the tool and waits for it.</summary>
-    public static ToolResult Run(string workingFolder, params string[] arguments)
+    /// <summary>Starts the tool.</summary>
+    public static Process Start(string workingFolder, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -16,7 +16,13 @@ internal static class Tool
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll"));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
-        using var process = Process.Start(start)!;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs the tool and waits for it.</summary>
+    public static ToolResult Run(string workingFolder, params string[] arguments)
+    {
+        using var process = Start(workingFolder, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(TimeSpan.FromMinutes(4)))

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests;
@@ -131,6 +132,41 @@ public sealed class BatchNormNetworkOptionsTests
         Assert.Equal(expected["batchnorm1.variance"], recomputed.Network.Parameters["batchnorm1.variance"]);
         Assert.Equal(model.Scorer.Metadata["mlnetbn.task"], recomputed.Scorer.Metadata["mlnetbn.task"]);
         Assert.Contains("population", recomputed.Scorer.Metadata["mlnetbn.statistics"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RecomputeStatistics_NetworkOfFewerBits_SaysWhatToDoInstead()
+    {
+        using var model = FitMoons(Quick with { HiddenLayers = [64, 64], Precision = ModelPrecision.Float16, PrecisionLoss = 0.1 });
+        var error = Assert.Throws<NotSupportedException>(() => model.RecomputeStatistics(_ml.Data.LoadFromEnumerable(Moons.Create(50))));
+        Assert.Contains("in float16 cannot be recomputed", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Train it in float32, recompute, and reduce", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Fit_StoppedWithACheckpoint_GoesOnAndGivesTheSameNetwork()
+    {
+        var folder = Directory.CreateTempSubdirectory("fit-");
+        try
+        {
+            using var stop = new CancellationTokenSource();
+            var options = Quick with { Epochs = 5, Seed = 3 };
+            var kept = options with { Checkpoint = new CheckpointOptions(Path.Combine(folder.FullName, "moons.checkpoint")) };
+            Assert.Throws<OperationCanceledException>(() => FitMoons(kept with { CancellationToken = stop.Token, Progress = report => { if (report.Epoch == 2) stop.Cancel(); } }));
+            Assert.Contains("seed: 3 then, 4 now", Assert.Throws<InvalidDataException>(() => FitMoons(kept with { Seed = 4 })).Message, StringComparison.Ordinal);
+
+            var epochs = new List<int>();
+            using var resumed = FitMoons(kept with { Progress = report => epochs.Add(report.Epoch) });
+            using var whole = FitMoons(options);
+
+            Assert.Equal([3, 4, 5], epochs);
+            Assert.Equal(whole.Export.Folded, resumed.Export.Folded);
+            Assert.Empty(folder.GetFiles());
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     // Rows that are left out are no matter of the network; they have tests of their own.

@@ -13,4 +13,11 @@ internal static class Models
         stream.Position = 0;
         return new MLContext().Model.Load(stream, out loadedSchema);
     }
+
+    /// <summary>Saves a model and loads it, as ML.NET alone runs it or made fast again.</summary>
+    public static ITransformer SaveAndLoad(MLContext ml, ITransformer model, DataViewSchema schema, bool batched)
+    {
+        var loaded = SaveAndLoad(ml, model, schema, out _);
+        return batched ? ml.Model.ForBatchedScoring(loaded) : loaded;
+    }
 }

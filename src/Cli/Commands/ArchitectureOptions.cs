@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
@@ -12,26 +11,23 @@ internal sealed class ArchitectureOptions
 {
     private static readonly BatchNormOptions Defaults = new();
 
-    private readonly Option<IReadOnlyList<int>?> _hidden = new("--hidden")
-    {
-        Description = "units of each hidden layer, as 128,64 [default: by the task]",
-        HelpName = "UNITS",
-        CustomParser = result => CommonOptions.Parse<IReadOnlyList<int>?>(result, text => ParseSizes(text, "layer sizes", "128,64"), null),
-    };
+    private readonly Option<IReadOnlyList<int>?> _hidden = CommonOptions.Parsed<IReadOnlyList<int>>(
+        "--hidden",
+        "UNITS",
+        "units of each hidden layer, as 128,64 [default: by the task]",
+        text => CommonOptions.ParseSizes(text, "layer sizes", "128,64"));
 
-    private readonly Option<Activation?> _activation = new("--activation")
-    {
-        Description = "relu, leakyrelu[:SLOPE], gelu, silu, softplus, sigmoid, tanh or identity [default: by the task]",
-        HelpName = "NAME",
-        CustomParser = result => CommonOptions.Parse<Activation?>(result, Activation.Parse, null),
-    };
+    private readonly Option<Activation?> _activation = CommonOptions.Parsed(
+        "--activation",
+        "NAME",
+        "relu, leakyrelu[:SLOPE], gelu, silu, softplus, sigmoid, tanh or identity [default: by the task]",
+        Activation.Parse);
 
-    private readonly Option<Layer?> _normalization = new("--normalization")
-    {
-        Description = "what normalizes the hidden layers: batch, layer, group:GROUPS or none [default: batch]",
-        HelpName = "NAME",
-        CustomParser = result => CommonOptions.Parse(result, ParseNormalization, null),
-    };
+    private readonly Option<Layer?> _normalization = CommonOptions.Parsed(
+        "--normalization",
+        "NAME",
+        "what normalizes the hidden layers: batch, layer, group:GROUPS or none [default: batch]",
+        ParseNormalization);
 
     private readonly Option<string> _placement = new("--placement")
     {
@@ -50,12 +46,11 @@ internal sealed class ArchitectureOptions
     private readonly Option<int?> _ghost = new("--ghost") { Description = "normalize slices of so many rows instead of whole mini-batches", HelpName = "ROWS" };
     private readonly Option<float?> _dropout = new("--dropout") { Description = "the rate of a dropout in front of the last layer [default: by the task]", HelpName = "RATE" };
 
-    private readonly Option<Initializer?> _initializer = new("--init")
-    {
-        Description = "first weights: he, heuniform, glorot, glorotnormal, gaussian:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
-        HelpName = "NAME",
-        CustomParser = result => CommonOptions.Parse<Initializer?>(result, Initializer.Parse, null),
-    };
+    private readonly Option<Initializer?> _initializer = CommonOptions.Parsed(
+        "--init",
+        "NAME",
+        "first weights: he, heuniform, glorot, glorotnormal, gaussian:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
+        Initializer.Parse);
 
     private readonly Option<string?> _network = new("--network")
     {
@@ -63,12 +58,11 @@ internal sealed class ArchitectureOptions
         HelpName = "TEXT|FILE",
     };
 
-    private readonly Option<IReadOnlyList<int>?> _inputShape = new("--input-shape")
-    {
-        Description = "with --network: the shape of a row, channels first, as 1,28,28 [default: a plain vector]",
-        HelpName = "SIZES",
-        CustomParser = result => CommonOptions.Parse<IReadOnlyList<int>?>(result, text => ParseSizes(text, "sizes", "1,28,28"), null),
-    };
+    private readonly Option<IReadOnlyList<int>?> _inputShape = CommonOptions.Parsed<IReadOnlyList<int>>(
+        "--input-shape",
+        "SIZES",
+        "with --network: the shape of a row, channels first, as 1,28,28 [default: a plain vector]",
+        text => CommonOptions.ParseSizes(text, "sizes", "1,28,28"));
 
     // None, as a layer: the option has one value, and null is "not given".
     private static readonly Layer NoNormalization = new DropoutLayer(0);
@@ -139,18 +133,12 @@ internal sealed class ArchitectureOptions
             : given;
     }
 
-    private static Layer? ParseNormalization(string text) => text.ToLowerInvariant().Split(':') switch
+    private static Layer ParseNormalization(string text) => text.ToLowerInvariant().Split(':') switch
     {
         ["batch"] => new BatchNormLayer(),
         ["layer"] => new LayerNormLayer(),
-        ["group", var groups] => new GroupNormLayer(ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
+        ["group", var groups] => new GroupNormLayer(CommonOptions.ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
         ["none"] => NoNormalization,
         _ => throw new FormatException($"'{text}' is not a normalization; use batch, layer, group:GROUPS or none."),
     };
-
-    private static IReadOnlyList<int> ParseSizes(string text, string what, string example) =>
-        [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
-            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var units) && units > 0
-                ? units
-                : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
 }

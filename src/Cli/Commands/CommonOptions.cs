@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -27,12 +28,18 @@ internal static class CommonOptions
     };
 
     /// <summary>Where a model runs, for a command that otherwise runs none.</summary>
-    public static Option<Device?> OptionalDevice(string description) => new("--device")
+    public static Option<Device?> OptionalDevice(string description) => Parsed("--device", "DEVICE", description, Onnx.Execution.Device.Parse);
+
+    /// <summary>An option whose text the library reads; null = not given.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="helpName">What stands for its value in the help.</param>
+    /// <param name="description">What it is.</param>
+    /// <param name="parse">Reads the text; its <see cref="FormatException"/> or <see cref="ArgumentException"/> is a usage error.</param>
+    public static Option<T?> Parsed<T>(string name, string helpName, string description, Func<string, T> parse)
+        where T : class
     {
-        Description = description,
-        HelpName = "DEVICE",
-        CustomParser = result => Parse<Device?>(result, Onnx.Execution.Device.Parse, null),
-    };
+        return new Option<T?>(name) { Description = description, HelpName = helpName, CustomParser = result => Parse<T?>(result, parse, null) };
+    }
 
     /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
     public static void ReportDevice(DeviceReport? report)
@@ -53,6 +60,14 @@ internal static class CommonOptions
             return otherwise;
         }
     }
+
+    /// <summary>Reads positive numbers with commas between them.</summary>
+    /// <exception cref="FormatException">The text is something else; the message says what was expected.</exception>
+    public static IReadOnlyList<int> ParseSizes(string text, string what, string example) =>
+        [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
+            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var units) && units > 0
+                ? units
+                : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
 
     /// <summary>
     /// The text that an option was given, or null. For validators of a whole command: they run before those of its options, and to ask for a

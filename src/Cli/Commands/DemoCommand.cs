@@ -18,7 +18,7 @@ internal static class DemoCommand
             var path = Path.Combine(AppContext.BaseDirectory, "sample-data", "churn.csv");
             var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
             var options = new TableTrainingOptions { Label = "churn", Network = new BatchNormNetworkOptions { Device = arguments.GetValue(device)! } };
-            TrainingRun.Execute(training, test, options, arguments.GetRequiredValue(output), wholePipeline: false, cancellation);
+            TrainingRun.Execute(training, test, options, arguments.GetRequiredValue(output), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

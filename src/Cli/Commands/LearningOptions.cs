@@ -12,19 +12,17 @@ internal sealed class LearningOptions
 {
     private static readonly BatchNormNetworkOptions Defaults = new();
 
-    private readonly Option<Loss?> _loss = new("--loss")
-    {
-        Description = "for regression: squared, absolute or huber[:DELTA], in standard deviations of the label [default: squared]",
-        HelpName = "NAME",
-        CustomParser = result => CommonOptions.Parse<Loss?>(result, Loss.ParseRegression, null),
-    };
+    private readonly Option<Loss?> _loss = CommonOptions.Parsed(
+        "--loss",
+        "NAME",
+        "for regression: squared, absolute or huber[:DELTA], in standard deviations of the label [default: squared]",
+        Loss.ParseRegression);
 
-    private readonly Option<ClassWeights?> _classWeights = new("--class-weights")
-    {
-        Description = "how much each class counts: balanced, or weights as Yes=3,No=1 [default: every row the same]",
-        HelpName = "WEIGHTS",
-        CustomParser = result => CommonOptions.Parse<ClassWeights?>(result, ClassWeights.Parse, null),
-    };
+    private readonly Option<ClassWeights?> _classWeights = CommonOptions.Parsed(
+        "--class-weights",
+        "WEIGHTS",
+        "how much each class counts: balanced, or weights as Yes=3,No=1 [default: every row the same]",
+        ClassWeights.Parse);
 
     private readonly Option<float> _smoothing = new("--label-smoothing") { Description = "for several classes: the share of the target that goes to all classes alike", HelpName = "SHARE" };
     private readonly Option<int?> _epochs = new("--epochs") { Description = "the most passes over the rows [default: by the task]", HelpName = "N" };
@@ -53,21 +51,19 @@ internal sealed class LearningOptions
     private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate [default: by the task for adam and adamw, otherwise 0.1]", HelpName = "RATE" };
     private readonly Option<float?> _decay = new("--weight-decay") { Description = "shrinks weights, not gamma, beta and biases [default: 0.01 for adamw, otherwise 0]", HelpName = "DECAY" };
 
-    private readonly Option<Schedule?> _schedule = new("--schedule")
-    {
-        Description = "how the learning rate changes: constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…] [default: by the task]",
-        HelpName = "NAME",
-        CustomParser = result => CommonOptions.Parse<Schedule?>(result, Schedule.Parse, null),
-    };
+    private readonly Option<Schedule?> _schedule = CommonOptions.Parsed(
+        "--schedule",
+        "NAME",
+        "how the learning rate changes: constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…] [default: by the task]",
+        Schedule.Parse);
 
     private readonly Option<float?> _clip = new("--clip") { Description = "the largest norm of all gradients together [default: none]", HelpName = "NORM" };
 
-    private readonly Option<RunningStatistics> _statistics = new("--statistics")
-    {
-        Description = "mean and variance for inference: pytorch[:MOMENTUM of the new value], keras[:MOMENTUM of the old value], debiased[:MOMENTUM], cumulative or population [default: pytorch:0.1]",
-        HelpName = "RULE",
-        CustomParser = result => CommonOptions.Parse(result, RunningStatistics.Parse, Defaults.BatchNorm.Statistics),
-    };
+    private readonly Option<RunningStatistics?> _statistics = CommonOptions.Parsed(
+        "--statistics",
+        "RULE",
+        "mean and variance for inference: pytorch[:MOMENTUM of the new value], keras[:MOMENTUM of the old value], debiased[:MOMENTUM], cumulative or population [default: pytorch:0.1]",
+        RunningStatistics.Parse);
 
     private readonly Option<bool> _raw = new("--no-standardize") { Description = "take the features as they are, without bringing each to mean 0 and variance 1" };
     private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed ?? 0 };

@@ -9,7 +9,7 @@ internal static class ReproduceCommand
     // Where scripts/mnist.sh puts them.
     private const string DefaultFolder = "data/mnist";
 
-    public static Command Create() => new("reproduce", "Train on a well-known data set, to be compared with what others report.") { CreateMnist() };
+    public static Command Create() => new("reproduce", "Train on a well-known data set, to be compared with what others report.") { CreateMnist(), CreateDepth() };
 
     private static Command CreateMnist()
     {
@@ -33,6 +33,41 @@ internal static class ReproduceCommand
             if (!Directory.Exists(folder))
                 throw new DirectoryNotFoundException($"There is no folder '{folder}' with the MNIST digits: run scripts/mnist.sh, which fetches them to {DefaultFolder}, or give --data.");
             MnistRun.Execute(folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed), cancellation);
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static Command CreateDepth()
+    {
+        var data = new Option<string>("--data")
+        {
+            Description = "the table of letters, which comes with the repository",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => "sample-data/letters.csv",
+        };
+        var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
+        var depths = CommonOptions.Parsed<IReadOnlyList<int>>(
+            "--depths",
+            "LAYERS",
+            $"hidden layers of the networks, as 5,10 [default: {string.Join(',', DepthRecipe.Depths)}]",
+            text => CommonOptions.ParseSizes(text, "numbers of layers", "5,10"));
+        var epochs = new Option<int>("--epochs") { Description = "passes over the training rows", DefaultValueFactory = _ => DepthRecipe.Epochs };
+        epochs.RequireRange(1, 1000);
+        var seed = new Option<int>("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => 0 };
+        var command = new Command("depth", "Train networks of growing depth on a table of letters, with batch normalization and without, at a low and a high rate.")
+        {
+            data, output, depths, epochs, seed,
+        };
+        command.SetAction((arguments, cancellation) =>
+        {
+            DepthRun.Execute(
+                arguments.GetRequiredValue(data),
+                arguments.GetRequiredValue(output),
+                arguments.GetValue(depths) ?? DepthRecipe.Depths,
+                arguments.GetValue(epochs),
+                arguments.GetValue(seed),
+                cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

@@ -35,6 +35,10 @@ internal static class TrainCommand
         {
             Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
         };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "keep the state after each epoch in DIR, and go on from there if training was stopped: by the same command again",
+        };
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
@@ -44,7 +48,7 @@ internal static class TrainCommand
             ("What to learn", [label, task, positive, categorical, ignore, weight, test, fraction]),
             ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
-            ("Training", learning.All));
+            ("Training", [.. learning.All, resume]));
         command.Validators.Add(result =>
         {
             if (result.GetResult(test) is not null && result.GetResult(fraction) is { Implicit: false })
@@ -72,10 +76,13 @@ internal static class TrainCommand
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                 },
+                WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
-            TrainingRun.Execute(training, testing, options, arguments.GetRequiredValue(output), arguments.GetValue(whole), cancellation);
+            var folder = arguments.GetRequiredValue(output);
+            if (arguments.GetValue(resume)) options = options with { Network = options.Network with { Checkpoint = OutputFolder.Checkpoint(folder) } };
+            TrainingRun.Execute(training, testing, options, folder, cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

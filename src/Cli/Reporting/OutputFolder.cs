@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer;
+
 namespace MlNetBatchNorm.Cli.Reporting;
 
 /// <summary>The folder of <c>--out</c>.</summary>
@@ -9,4 +11,7 @@ internal static class OutputFolder
     {
         if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
     }
+
+    /// <summary>Where a training that is to be resumed keeps its state.</summary>
+    public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint"));
 }

@@ -33,6 +33,8 @@ internal static class ResultLines
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
+        if (export.RoundingNoise is { } noise)
+            Line("steep network", string.Create(CultureInfo.InvariantCulture, $"the last digit of its inputs moves it by {noise:0.0e+0} of the output's scale"));
         if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics, speed ?? []);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         Line("written", string.Join(", ", files));
@@ -47,7 +49,6 @@ internal static class ResultLines
         Line("pipeline - ML.NET", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
-        Line("written", pipeline.Path);
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics, IReadOnlyList<PrecisionSpeed> speed)

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Commands;
+using MlNetBatchNorm.Cli.Reporting.Html;
+using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -10,22 +12,47 @@ namespace MlNetBatchNorm.Cli.Reporting;
 internal static class TrainingRun
 {
     public static void Execute(
-        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, bool wholePipeline, CancellationToken cancellation)
+        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
     {
         OutputFolder.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
-        using var trained = TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
+        using var trained = Train(training, test, options);
         progress.Dispose();
         CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded, reduced.Model) : [];
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
-        string[] files = [.. trained.Save(folder), metrics.Write(folder)];
-        ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
-        if (wholePipeline) ResultLines.Show(trained.SavePipeline(folder, test));
+        List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
+        PipelineExport? pipeline = null;
+        try
+        {
+            if (options.WholePipeline) files.Add((pipeline = trained.SavePipeline(folder, test)).Path);
+        }
+        finally
+        {
+            // What was written stays and is reported, also where the pipeline would not give the same predictions.
+            files.Add(HtmlReport.Write(trained, Path.GetFileName(training.FilePath), singleRow, folder, files));
+            ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
+        }
+
+        if (pipeline is not null) ResultLines.Show(pipeline);
+    }
+
+    private static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options)
+    {
+        var checkpoint = options.Network.Checkpoint?.Path;
+        if (checkpoint is not null && File.Exists(checkpoint)) Console.Error.WriteLine($"going on from {checkpoint}");
+        try
+        {
+            return TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
+        }
+        catch (OperationCanceledException exception) when (checkpoint is not null && File.Exists(checkpoint))
+        {
+            throw new StoppedException($"stopped; the same command goes on from {checkpoint}.", exception);
+        }
     }
 
     private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)

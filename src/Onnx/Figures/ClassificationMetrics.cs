@@ -99,7 +99,7 @@ public static class ClassificationMetrics
         return sum / total;
     }
 
-    private static int Class(ReadOnlySpan<float> values) => values.Length == 1
+    internal static int Class(ReadOnlySpan<float> values) => values.Length == 1
         ? values[0] > 0.5f ? 1 : 0
         : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
 }

@@ -13,10 +13,7 @@ internal sealed class GraphEditor
     private readonly GraphEditor? _outer;
     private readonly ModelEditor _model;
     private readonly GraphScope _scope;
-    private readonly HashSet<string> _inputs;
-    private readonly HashSet<string> _outputs;
-    private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
+    private readonly ValueIndex _values;
     private readonly Dictionary<string, RealTensor> _fresh = new(StringComparer.Ordinal);
     private readonly List<TensorProto> _added = [];
     private readonly HashSet<NodeProto> _removed = new(ReferenceEqualityComparer.Instance);
@@ -26,9 +23,7 @@ internal sealed class GraphEditor
     public GraphEditor(GraphProto graph, GraphEditor? outer, ModelEditor model, GraphScope scope)
     {
         (Graph, _outer, _model, _scope) = (graph, outer, model, scope);
-        _inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
-        _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var node in graph.Node) Index(node);
+        _values = new ValueIndex(graph);
     }
 
     public GraphProto Graph { get; }
@@ -39,29 +34,19 @@ internal sealed class GraphEditor
     public bool Contains(NodeProto node) => !_removed.Contains(node);
 
     /// <summary>The node that makes a value in this very graph, or null.</summary>
-    public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
+    public NodeProto? Producer(string value) => _values.Producer(value);
 
-    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : [];
+    public IReadOnlyList<Use> Readers(string value) => _values.Readers(value);
 
-    public bool IsOutput(string value) => _outputs.Contains(value);
+    public bool IsOutput(string value) => _values.IsOutput(value);
 
     public TensorShape? Shape(string value) => _scope.Shape(value);
 
     /// <summary>An integer constant of at most one dimension, or null.</summary>
     public long[]? Integers(string value) => _scope.Numbers(value);
 
-    /// <summary>Why nothing but one given input of one node reads a value, as far as that is not so; null when it is.</summary>
-    public string? WhyOthersRead(string value, NodeProto reader, int input)
-    {
-        if (IsOutput(value)) return $"'{value}' is also an output of the graph";
-        foreach (var use in Readers(value))
-        {
-            if (!use.Is(reader, input) && !use.IsShapeOnly)
-                return use.IsCapture ? $"'{value}' is also read inside {use.Node.Describe()}" : $"'{value}' is also read by {use.Node.Describe()}";
-        }
-
-        return null;
-    }
+    /// <inheritdoc cref="ValueIndex.WhyOthersRead"/>
+    public string? WhyOthersRead(string value, NodeProto reader, int input) => _values.WhyOthersRead(value, reader, input);
 
     /// <summary>A constant that this graph can see, or why a value is none.</summary>
     public ConstantLookup Constant(string value)
@@ -71,15 +56,15 @@ internal sealed class GraphEditor
         if (_scope.Initializers.TryGetValue(value, out var stored))
         {
             if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
-            if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.Options.FoldOverridable)
+            if (_values.IsInput(value) && !_model.InitializersAreInputs && !_model.Options.FoldOverridable)
                 return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
             return RealTensor.From(stored) is { } real
                 ? ConstantLookup.Found(real)
                 : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
         }
 
-        if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
-        if (_producers.TryGetValue(value, out var producer)) return ConstantReader.Read(producer, this);
+        if (_values.IsInput(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
+        if (Producer(value) is { } producer) return ConstantReader.Read(producer, this);
         return _outer?.Constant(value) ?? ConstantLookup.None($"'{value}' is not a constant");
     }
 
@@ -125,11 +110,11 @@ internal sealed class GraphEditor
         var inner = _model.Fresh($"{output}_{opType.ToLowerInvariant()}_in");
         _scope.SetShape(inner, _scope.Shape(output));
         node.Output[0] = inner;
-        _producers.Remove(output);
-        _producers[inner] = node;
+        _values.SetProducer(output, null);
+        _values.SetProducer(inner, node);
         var added = new NodeProto { OpType = opType, Name = _model.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inner }, Output = { output } };
         added.Attribute.AddRange(attributes);
-        Index(added);
+        _values.Add(added);
         SetConstant(added, 1, operand, $"{node.Label()}_shift");
         if (!_inserted.TryGetValue(node, out var list)) _inserted.Add(node, list = []);
         list.Insert(0, added);
@@ -140,11 +125,11 @@ internal sealed class GraphEditor
     public void RemoveKeepingOutput(NodeProto node, int input)
     {
         var (from, to) = (node.Input[input], node.Output[0]);
-        var producer = _producers[from];
+        var producer = Producer(from)!;
         Remove(node);
         producer.Output[producer.Output.IndexOf(from)] = to;
-        _producers.Remove(from);
-        _producers[to] = producer;
+        _values.SetProducer(from, null);
+        _values.SetProducer(to, producer);
         _gone.Add(from);
         foreach (var use in Readers(from).ToList()) SetInput(use.Node, use.Input, to);
     }
@@ -154,7 +139,7 @@ internal sealed class GraphEditor
     {
         var (from, to) = (node.Input[input], node.Output[0]);
         Remove(node);
-        _producers.Remove(to);
+        _values.SetProducer(to, null);
         _gone.Add(to);
         foreach (var use in Readers(to).ToList()) SetInput(use.Node, use.Input, from);
     }
@@ -205,7 +190,7 @@ internal sealed class GraphEditor
                 added.Output[i] = name;
             }
 
-            Index(added);
+            _values.Add(added);
         }
 
         _inserted.Add(node, nodes);
@@ -231,7 +216,7 @@ internal sealed class GraphEditor
     public IReadOnlyList<string> Drop(string value)
     {
         // A graph input stays, with its default: the interface must not change. Before IR version 4 it is only there for the initializer's sake.
-        if (_scope.Initializers.TryGetValue(value, out var tensor) && (!_inputs.Contains(value) || _model.InitializersAreInputs))
+        if (_scope.Initializers.TryGetValue(value, out var tensor) && (!_values.IsInput(value) || _model.InitializersAreInputs))
         {
             RemoveAll(Graph.Initializer, other => ReferenceEquals(other, tensor));
             _scope.Initializers.Remove(value);
@@ -240,9 +225,9 @@ internal sealed class GraphEditor
             return [];
         }
 
-        if (!_producers.TryGetValue(value, out var producer) || producer.Output.Count != 1) return [];
+        if (Producer(value) is not { Output.Count: 1 } producer) return [];
         RemoveAll(Graph.Node, other => ReferenceEquals(other, producer));
-        _producers.Remove(value);
+        _values.SetProducer(value, null);
         _gone.Add(value);
         return producer.Input;
     }
@@ -261,8 +246,8 @@ internal sealed class GraphEditor
         }
 
         if (_gone.Count == 0) return;
-        RemoveAll(Graph.ValueInfo, value => _gone.Contains(value.Name) && !_producers.ContainsKey(value.Name));
-        RemoveAll(Graph.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && !_producers.ContainsKey(annotation.TensorName));
+        RemoveAll(Graph.ValueInfo, value => _gone.Contains(value.Name) && Producer(value.Name) is null);
+        RemoveAll(Graph.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && Producer(annotation.TensorName) is null);
     }
 
     // Not Remove: messages are compared by content, which for a constant means all of its elements.
@@ -274,27 +259,10 @@ internal sealed class GraphEditor
         }
     }
 
-    private void Index(NodeProto node)
-    {
-        foreach (var output in node.Output) _producers[output] = node;
-        for (var i = 0; i < node.Input.Count; i++) AddReader(node.Input[i], new Use(node, i));
-        foreach (var captured in Captures.Of(node)) AddReader(captured, new Use(node, -1));
-    }
-
-    private void AddReader(string value, Use use)
-    {
-        if (value.Length == 0) return;
-        if (!_readers.TryGetValue(value, out var uses)) _readers.Add(value, uses = []);
-        uses.Add(use);
-    }
-
     private void SetInput(NodeProto node, int input, string name)
     {
-        var old = node.Input[input];
-        if (_readers.TryGetValue(old, out var uses)) uses.RemoveAll(use => use.Is(node, input));
-        _model.Abandon(old);
-        node.Input[input] = name;
-        AddReader(name, new Use(node, input));
+        _model.Abandon(node.Input[input]);
+        _values.SetInput(node, input, name);
     }
 
     private void Remove(NodeProto node)

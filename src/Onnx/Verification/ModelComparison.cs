@@ -65,6 +65,9 @@ public static class ModelComparison
             info => TensorData.IsReal((int)info.Type));
     }
 
+    /// <summary>A model as it is compared.</summary>
+    internal static OnnxSession Open(ModelProto model) => OnnxSession.Load(model, Unoptimized with { Name = "the original model" });
+
     private static SessionSettings On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
 
     private static ComparisonResult Compare(

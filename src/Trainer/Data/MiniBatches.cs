@@ -43,6 +43,19 @@ internal sealed class MiniBatches
         _next = 0;
     }
 
+    /// <summary>Passes over an epoch: draws what it would have drawn, so that the next one is as if it had been dealt out.</summary>
+    public void Skip()
+    {
+        Restart();
+        if (_augmentation is null) return;
+        var unused = new float[_rows.Shape.Count];
+        while (Count() is > 0 and var count)
+        {
+            for (var i = 0; i < count; i++) _augmentation.Apply(_rows.Row(_order[_next + i]), unused, _rows.Shape, _chance);
+            _next += count;
+        }
+    }
+
     /// <summary>
     /// Copies the next mini-batch into a step's buffers. The last one of an epoch may be smaller; if it is smaller than the network's
     /// <see cref="Network.MinimumBatchRows"/> it is passed over, since a batch of one has no variance to normalize by.
@@ -50,8 +63,8 @@ internal sealed class MiniBatches
     /// <returns>The rows copied; 0 at the end of the epoch.</returns>
     public int Fill(TrainingStep step)
     {
-        var count = Math.Min(_batchSize, _rows.Count - _next);
-        if (count < Math.Max(1, _minimumRows)) return 0;
+        var count = Count();
+        if (count == 0) return 0;
         var features = step.Features.Span;
         var targets = step.Targets.Span;
         var width = (int)_rows.Shape.Count;
@@ -67,5 +80,12 @@ internal sealed class MiniBatches
 
         _next += count;
         return count;
+    }
+
+    // The rows of the next mini-batch.
+    private int Count()
+    {
+        var count = Math.Min(_batchSize, _rows.Count - _next);
+        return count < Math.Max(1, _minimumRows) ? 0 : count;
     }
 }

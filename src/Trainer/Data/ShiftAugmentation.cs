@@ -3,27 +3,27 @@ namespace MlNetBatchNorm.Trainer;
 /// <summary>Moves rows by whole positions.</summary>
 internal sealed record ShiftAugmentation : Augmentation
 {
-    private readonly int _positions;
-
     public ShiftAugmentation(int positions)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(positions, 1);
-        _positions = positions;
+        Positions = positions;
     }
+
+    public int Positions { get; }
 
     public override void RequireFit(SampleShape shape)
     {
         if (shape.IsVector) throw new ArgumentException($"Rows are shifted along their positions, [C, L] or [C, H, W], but have shape {shape}.");
-        if (shape.Sizes.Skip(1).Min() is var smallest && smallest <= _positions)
-            throw new ArgumentException($"Rows of shape {shape} have an axis of {smallest}, too short to be shifted by {_positions} positions.");
+        if (shape.Sizes.Skip(1).Min() is var smallest && smallest <= Positions)
+            throw new ArgumentException($"Rows of shape {shape} have an axis of {smallest}, too short to be shifted by {Positions} positions.");
     }
 
     public override void Apply(ReadOnlySpan<float> row, Span<float> result, SampleShape shape, Random random)
     {
         var width = (int)shape.Sizes[^1];
         var height = shape.Sizes.Count == 3 ? (int)shape.Sizes[1] : 1;
-        var down = height > 1 ? random.Next(-_positions, _positions + 1) : 0;
-        var across = random.Next(-_positions, _positions + 1);
+        var down = height > 1 ? random.Next(-Positions, Positions + 1) : 0;
+        var across = random.Next(-Positions, Positions + 1);
         for (var channel = 0; channel < shape.Channels; channel++)
         {
             var offset = channel * height * width;

@@ -58,18 +58,23 @@ internal static class BatchNormDiagnosis
         return Math.Sqrt(sum / mean.Length);
     }
 
+    /// <summary>How far the statistics of each batch normalization are from those of the training rows, by name; see <see cref="Distance"/>.</summary>
+    public static Dictionary<string, double> Distances(
+        Network network, IReadOnlyDictionary<string, float[]> exported, IReadOnlyDictionary<string, float[]> population) =>
+        network.AllSites.Where(site => site.Layer is BatchNormLayer { Frozen: false }).ToDictionary(
+            site => site.Name, site => Distance(site, (BatchNormLayer)site.Layer, exported, population), StringComparer.Ordinal);
+
     /// <summary>What can be said of the statistics once the weights are final.</summary>
-    public static IEnumerable<TrainingWarning> AfterTraining(
-        Network network, IReadOnlyDictionary<string, float[]> exported, IReadOnlyDictionary<string, float[]> population, double tolerance)
+    /// <param name="distances">What <see cref="Distances"/> gives.</param>
+    /// <param name="tolerance">The largest that is as meant.</param>
+    public static IEnumerable<TrainingWarning> AfterTraining(IReadOnlyDictionary<string, double> distances, double tolerance)
     {
-        foreach (var site in network.AllSites)
+        foreach (var (name, distance) in distances)
         {
-            if (site.Layer is not BatchNormLayer { Frozen: false } layer) continue;
-            var distance = Distance(site, layer, exported, population);
             if (distance > tolerance)
-                yield return new TrainingWarning(TrainingWarningKind.StatisticsFarFromPopulation, site.Name, string.Create(
+                yield return new TrainingWarning(TrainingWarningKind.StatisticsFarFromPopulation, name, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The running statistics of '{site.Name}' are {distance:0.00} standard deviations from those of the training rows (more than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Use population statistics (RunningStatistics.Population(), --statistics population, or RecomputeStatistics afterwards), or train longer."));
+                    $"The running statistics of '{name}' are {distance:0.00} standard deviations from those of the training rows (more than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Use population statistics (RunningStatistics.Population(), --statistics population, or RecomputeStatistics afterwards), or train longer."));
         }
     }
 }

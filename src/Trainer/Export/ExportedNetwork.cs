@@ -13,6 +13,12 @@ namespace MlNetBatchNorm.Trainer;
 public sealed record ExportedNetwork(
     ModelProto Unfolded, ModelProto Folded, FoldResult Folding, ComparisonResult Verification, ReducedNetwork? Reduced = null)
 {
+    /// <summary>
+    /// What a change of the last digit in the rows does to an output, in relation to its scale, where folding did more than the tolerance and that
+    /// is why; null = folding stayed within the tolerance. See <see cref="ExportOptions.Tolerance"/>.
+    /// </summary>
+    public double? RoundingNoise { get; init; }
+
     /// <summary>The model to deploy: folded, in the precision that was asked for.</summary>
     public ModelProto Deployed => Reduced?.Model ?? Folded;
 }

@@ -4,28 +4,17 @@ namespace MlNetBatchNorm.Trainer;
 
 /// <summary>The mean of each window, zeros of the padding included (as PyTorch's default); takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.</summary>
 /// <param name="Size">The window's size along each axis.</param>
-public sealed record AveragePoolLayer(int Size) : Layer
+public sealed record AveragePoolLayer(int Size) : PoolingLayer(Size)
 {
-    /// <summary>Positions from one window to the next. Default: the window's size.</summary>
-    public int Stride { get; init; } = Size;
-
-    /// <summary>Zeros added at both ends of every axis, less than the window's size. Default: 0.</summary>
-    public int Padding { get; init; }
-
     /// <inheritdoc/>
     public override string Kind => "averagepool";
-
-    /// <inheritdoc/>
-    public override SampleShape OutputShape(SampleShape input) => Padding < Size
-        ? SlidingWindow.OutputShape(input, input.Channels, Kernel(input), Stride, Padding)
-        : throw new ArgumentException($"The padding of a pooling is less than its size, {Size}, but is {Padding}.");
 
     /// <inheritdoc/>
     /// <remarks>y = Σx/K over a window of K positions; backward each dy goes to its K positions as dy/K: a transposed convolution of every channel by itself.</remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         var nodes = graph.Nodes;
-        return new Differentiable(Infer(nodes, site, x), (dy, inputNeeded) =>
+        return new Differentiable(Pool(nodes, site, x), (dy, inputNeeded) =>
         {
             if (!inputNeeded) return Value.None;
             var kernel = Kernel(site.Input);
@@ -35,16 +24,11 @@ public sealed record AveragePoolLayer(int Size) : Layer
             var weight = nodes.Initializer(TensorData.Create("shares", shares, [1, 1, .. kernel.Select(size => (long)size)]));
             var rest = site.Input.Sizes.Skip(1).Select(size => (size + (2L * Padding) - Size) % Stride).ToArray();
             var slopes = nodes.Node("Reshape", [dy, nodes.Integers([-1, 1, .. site.Output.Sizes.Skip(1)])]);
-            var dx = nodes.Node("ConvTranspose", [slopes, weight], [.. SlidingWindow.Attributes(kernel, Stride, Padding), ("output_padding", rest)]);
+            var dx = nodes.Node("ConvTranspose", [slopes, weight], [.. Window(site), ("output_padding", rest)]);
             return nodes.Named("dx", "Reshape", [dx, nodes.Integers([-1, .. site.Input.Sizes])]);
         });
     }
 
-    /// <inheritdoc/>
-    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => Infer(graph.Nodes, site, x);
-
-    private Value Infer(GraphBuilder nodes, LayerSite site, Value x) =>
-        nodes.Named("y", "AveragePool", [x], [.. SlidingWindow.Attributes(Kernel(site.Input), Stride, Padding), ("count_include_pad", 1)]);
-
-    private int[] Kernel(SampleShape input) => [.. Enumerable.Repeat(Size, Math.Max(1, input.Sizes.Count - 1))];
+    private protected override Value Pool(GraphBuilder nodes, LayerSite site, Value x) =>
+        nodes.Named("y", "AveragePool", [x], [.. Window(site), ("count_include_pad", 1)]);
 }

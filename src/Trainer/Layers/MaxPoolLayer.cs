@@ -4,21 +4,10 @@ namespace MlNetBatchNorm.Trainer;
 
 /// <summary>The largest value of each window; takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.</summary>
 /// <param name="Size">The window's size along each axis.</param>
-public sealed record MaxPoolLayer(int Size) : Layer
+public sealed record MaxPoolLayer(int Size) : PoolingLayer(Size)
 {
-    /// <summary>Positions from one window to the next. Default: the window's size.</summary>
-    public int Stride { get; init; } = Size;
-
-    /// <summary>Positions added at both ends of every axis, which never win; less than the window's size. Default: 0.</summary>
-    public int Padding { get; init; }
-
     /// <inheritdoc/>
     public override string Kind => "maxpool";
-
-    /// <inheritdoc/>
-    public override SampleShape OutputShape(SampleShape input) => Padding < Size
-        ? SlidingWindow.OutputShape(input, input.Channels, Kernel(input), Stride, Padding)
-        : throw new ArgumentException($"The padding of a pooling is less than its size, {Size}, but is {Padding}.");
 
     /// <inheritdoc/>
     /// <remarks>
@@ -32,7 +21,7 @@ public sealed record MaxPoolLayer(int Size) : Layer
         var nodes = graph.Nodes;
         if (Tiles(site.Input))
         {
-            var y = Infer(nodes, site, x);
+            var y = Pool(nodes, site, x);
             return new Differentiable(y, (dy, inputNeeded) => inputNeeded ? DivideAmongWinners(nodes, site, x, y, dy) : Value.None);
         }
 
@@ -50,10 +39,7 @@ public sealed record MaxPoolLayer(int Size) : Layer
         });
     }
 
-    /// <inheritdoc/>
-    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => Infer(graph.Nodes, site, x);
-
-    private Value Infer(GraphBuilder nodes, LayerSite site, Value x) => nodes.Named("y", "MaxPool", [x], Window(site));
+    private protected override Value Pool(GraphBuilder nodes, LayerSite site, Value x) => nodes.Named("y", "MaxPool", [x], Window(site));
 
     // Every position is in exactly one window.
     private bool Tiles(SampleShape input) => Stride == Size && Padding == 0 && input.Sizes.Skip(1).All(size => size % Size == 0);
@@ -68,8 +54,4 @@ public sealed record MaxPoolLayer(int Size) : Layer
         var slopes = nodes.Node("Div", [nodes.Node("Mul", [dy, nodes.Constant((float)(1 / count))]), share]);
         return nodes.Named("dx", "Mul", [won, SlidingWindow.Spread(nodes, slopes, site, Size)]);
     }
-
-    private NodeArgument[] Window(LayerSite site) => SlidingWindow.Attributes(Kernel(site.Input), Stride, Padding);
-
-    private int[] Kernel(SampleShape input) => [.. Enumerable.Repeat(Size, Math.Max(1, input.Sizes.Count - 1))];
 }

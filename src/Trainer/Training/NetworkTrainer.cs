@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Trainer;
@@ -19,6 +18,7 @@ public static class NetworkTrainer
     /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
     /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint of the options is damaged, or of another training; the message names what differs.</exception>
     /// <exception cref="DivergenceException">The loss became infinite or NaN.</exception>
     public static TrainedNetwork Train(
         Network network,
@@ -43,6 +43,9 @@ public static class NetworkTrainer
         if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
         if (validation is not null) RequireFit(network, validation);
 
+        var (givenRows, givenValidation) = (rows, validation);
+        var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
+
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
         var (initial, split, shuffle, chance) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
@@ -62,7 +65,14 @@ public static class NetworkTrainer
         var batchSize = Math.Min(options.BatchSize, rows.Count);
         var settings = new SessionSettings { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
         using var step = new TrainingStep(
-            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm);
+            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm, checkpoint?.Steps ?? 0);
+        var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(network, options, givenRows, givenValidation, step);
+        if (checkpoint is not null)
+        {
+            TrainingFingerprint.RequireSame(checkpoint.Fingerprint, fingerprint!, options.Checkpoint!.Path);
+            step.Restore(checkpoint.State);
+        }
+
         using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
         var warnings = new List<TrainingWarning>();
         Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
@@ -70,15 +80,22 @@ public static class NetworkTrainer
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
             : null;
         var batches = new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance);
-        var history = Run(step, evaluation, population, batches, network, options, cancellation, out var best);
+        var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
+        if (checkpoint is not null) loop.Resume(checkpoint);
+        loop.Run(
+            epochs => new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best).Write(options.Checkpoint!.Path), cancellation);
+        var best = loop.Best;
+        Dictionary<string, double> distances = [];
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
         {
             using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample);
-            Warn(BatchNormDiagnosis.AfterTraining(network, best, sample.Measure(name => best[name]), options.StatisticsTolerance));
+            distances = BatchNormDiagnosis.Distances(network, best, sample.Measure(name => best[name]));
+            Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
 
+        options.Checkpoint?.Remove();
         if (targets is not null) best = targets.Restore(network, best);
-        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, history, step.ActualDevice) { Warnings = warnings };
+        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, loop.History, step.ActualDevice) { Warnings = warnings, StatisticsDistances = distances };
 
         void Warn(IEnumerable<TrainingWarning> found)
         {
@@ -88,62 +105,6 @@ public static class NetworkTrainer
                 options.Warning?.Invoke(warning);
             }
         }
-    }
-
-    private static List<EpochReport> Run(
-        TrainingStep step,
-        EvaluationStep? evaluation,
-        PopulationStatistics? population,
-        MiniBatches batches,
-        Network network,
-        TrainingOptions options,
-        CancellationToken cancellation,
-        out IReadOnlyDictionary<string, float[]> best)
-    {
-        var watch = Stopwatch.StartNew();
-        var history = new List<EpochReport>();
-        var stopping = new EarlyStopping(options.Patience);
-        best = Snapshot(step, network);
-        for (var epoch = 1; epoch <= options.Epochs; epoch++)
-        {
-            var loss = RunEpoch(step, batches, options, epoch, cancellation);
-            if (evaluation is not null || epoch == options.Epochs) SetStatistics(step, population);
-            var measured = evaluation?.Run(step.Current);
-            if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
-            var isBest = measured is null || stopping.IsBest(measured.Loss);
-            if (isBest) best = Snapshot(step, network);
-            var report = new EpochReport(epoch, options.Epochs, loss, measured, isBest, watch.Elapsed);
-            history.Add(report);
-            options.Progress?.Invoke(report);
-            if (measured is not null && stopping.ShouldStop) break;
-        }
-
-        return history;
-    }
-
-    // Validation runs on the statistics that would be exported, so these are set before it.
-    private static void SetStatistics(TrainingStep step, PopulationStatistics? population)
-    {
-        if (population is null) return;
-        foreach (var (name, values) in population.Measure(name => step.Parameter(name).ToArray())) values.CopyTo(step.Parameter(name));
-    }
-
-    private static double RunEpoch(TrainingStep step, MiniBatches batches, TrainingOptions options, int epoch, CancellationToken cancellation)
-    {
-        batches.Restart();
-        var steps = (long)options.Epochs * batches.PerEpoch;
-        double sum = 0;
-        long seen = 0;
-        while (batches.Fill(step) is > 0 and var count)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var loss = step.Run(count, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
-            if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
-            sum += (double)loss * count;
-            seen += count;
-        }
-
-        return sum / seen;
     }
 
     private static (LabeledRows Training, LabeledRows? Validation) HoldOut(LabeledRows rows, double fraction, Random random)
@@ -156,9 +117,6 @@ public static class NetworkTrainer
         random.Shuffle(order);
         return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
     }
-
-    private static Dictionary<string, float[]> Snapshot(TrainingStep step, Network network) =>
-        network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
 
     private static void RequireFit(Network network, LabeledRows rows)
     {

@@ -25,6 +25,16 @@ internal sealed class ParameterStore : IDisposable
     public TensorView<float> this[string name] =>
         _parameters.TryGetValue(name, out var view) ? view : _vectors[name].Whole;
 
+    /// <summary>All vectors by name, copied.</summary>
+    public Dictionary<string, float[]> ToArrays() =>
+        _vectors.ToDictionary(vector => vector.Key, vector => vector.Value.Span.ToArray(), StringComparer.Ordinal);
+
+    /// <summary>Sets all vectors.</summary>
+    public void Set(IReadOnlyDictionary<string, float[]> values)
+    {
+        foreach (var (name, vector) in _vectors) values[name].CopyTo(vector.Span);
+    }
+
     public void CopyTo(ParameterStore other)
     {
         foreach (var (name, vector) in _vectors) vector.Span.CopyTo(other._vectors[name].Span);

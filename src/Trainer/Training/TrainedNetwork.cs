@@ -62,6 +62,9 @@ public sealed class TrainedNetwork
     /// <summary>What is probably not as meant; empty when nothing was found.</summary>
     public IReadOnlyList<TrainingWarning> Warnings { get; internal init; } = [];
 
+    /// <summary>How far running statistics are from those of the training rows, by layer; see <see cref="BatchNormHealth"/>.</summary>
+    internal IReadOnlyDictionary<string, double> StatisticsDistances { get; init; } = new Dictionary<string, double>();
+
     /// <summary>
     /// The same network with the running statistics of its batch normalizations replaced by those of given rows, measured with frozen weights
     /// and without dropout: E = mean of μ over mini-batches, Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10).

@@ -15,14 +15,16 @@ public sealed class TrainingGraph
     private readonly Dictionary<string, (Value Input, Func<StepContext, float> Compute)> _scalars = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _shared = new(StringComparer.Ordinal);
     private readonly Random _random;
+    private readonly long _stepsBefore;
     private Value _ones;
 
-    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random, bool isNoisy = true)
+    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random, bool isNoisy = true, long stepsBefore = 0)
     {
         Nodes = nodes;
         UnbiasedVariance = unbiasedVariance;
         IsNoisy = isNoisy;
         _random = random;
+        _stepsBefore = stepsBefore;
     }
 
     /// <summary>The graph that nodes are added to.</summary>
@@ -110,8 +112,11 @@ public sealed class TrainingGraph
         return scalar.Input;
     }
 
-    /// <summary>A seed for an operator that draws random numbers; it follows from the seed of the training.</summary>
-    public long NextSeed() => _random.Next(1 << 24);
+    /// <summary>
+    /// A seed for an operator that draws random numbers; it follows from the seed of the training. ONNX Runtime's operators on the CPU draw each
+    /// time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step.
+    /// </summary>
+    public long NextSeed() => _random.Next(1 << 24) + _stepsBefore;
 
     /// <summary>As many ones as there are rows, <c>[N]</c>.</summary>
     public Value Ones

@@ -60,6 +60,12 @@ public sealed record TrainingOptions
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
+    /// <summary>
+    /// Where training keeps its state, to go on after it was stopped. Default: null, nowhere. A checkpoint of other rows or options is refused with
+    /// an <see cref="InvalidDataException"/> that names what differs.
+    /// </summary>
+    public CheckpointOptions? Checkpoint { get; init; }
+
     /// <summary>Called after each epoch, on the training thread.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
@@ -86,6 +92,7 @@ public sealed record TrainingOptions
             throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
         if (!(ClipStandardDeviations > 0))
             throw new ArgumentOutOfRangeException(nameof(ClipStandardDeviations), ClipStandardDeviations, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        Checkpoint?.Validate();
         if (GradientNorm is { } norm) RequireGradientNorm(norm);
     }
 

@@ -42,6 +42,7 @@ public sealed class TrainingStep : IDisposable
     /// <param name="weighted">Whether rows have weights (<see cref="RowWeights"/>).</param>
     /// <param name="settings">Device and threads; null = the CPU, with as many threads as the network's size is worth.</param>
     /// <param name="gradientNorm">The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.</param>
+    /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
         Network network,
@@ -52,7 +53,8 @@ public sealed class TrainingStep : IDisposable
         Random random,
         bool weighted = false,
         SessionSettings? settings = null,
-        float? gradientNorm = null)
+        float? gradientNorm = null,
+        long stepsBefore = 0)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -66,10 +68,11 @@ public sealed class TrainingStep : IDisposable
         _outputs = (int)network.OutputShape.Count;
         _minimumRows = network.MinimumBatchRows;
         BatchSize = batchSize;
+        Steps = stepsBefore;
 
         var groups = ParameterGroup.Of(network);
         var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random);
+        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore);
         EmitForwardAndBackward(graph, network, loss);
         var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], gradientNorm);
         optimizer.Emit(update);
@@ -120,6 +123,18 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>The parameters after the last step.</summary>
     internal ParameterStore Current => _stores[_current];
+
+    /// <summary>Parameters, running statistics and the optimizer's vectors after the last step, copied.</summary>
+    internal Dictionary<string, float[]> State() => Current.ToArrays();
+
+    /// <summary>Sets what <see cref="State"/> gave.</summary>
+    internal void Restore(IReadOnlyDictionary<string, float[]> state)
+    {
+        foreach (var store in _stores) store.Set(state);
+    }
+
+    /// <summary>The scalars that the host computes before a step.</summary>
+    internal float[] HostScalars(StepContext context) => Array.ConvertAll(_scalars, scalar => scalar.Compute(context));
 
     /// <summary>A parameter's values after the last step; valid until the next one.</summary>
     /// <param name="name">The full name, as <c>dense1.weight</c>.</param>

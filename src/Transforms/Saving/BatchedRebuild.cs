@@ -70,6 +70,8 @@ internal sealed class BatchedRebuild(ModelOperationsCatalog catalog, BatchedScor
     private LoadedNetworkTransformer RebuildNetwork(StockOnnxModel stock, ITransformer[] group)
     {
         var input = stock.Model.Graph.Input[0];
+        // The network's own input has another name again, from here on.
+        var column = input.Name;
         var task = TaskNames.Find(stock.Metadata(ModelMetadata.Task)) switch
         {
             TaskKind.Binary => NetworkTask.Binary,
@@ -79,14 +81,14 @@ internal sealed class BatchedRebuild(ModelOperationsCatalog catalog, BatchedScor
         var model = SavedForms.Restore(stock.Model, task.Kind, task.Classes.Count);
         var scorer = Scorer.Load(
             model, new ScorerSettings { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize, Outputs = task.Outputs });
-        return new LoadedNetworkTransformer(task, scorer, model, input.Name, options.BatchSize);
+        return new LoadedNetworkTransformer(task, scorer, model, column, options.BatchSize);
 
         // The keys of the classes are with ML.NET's transformers behind the model.
         ClassLabels Labels()
         {
             var features = new DataViewSchema.Builder();
             var count = input.Type.TensorType.Shape.Dim.Skip(1).Aggregate(1L, (product, size) => product * size.DimValue);
-            features.AddColumn(input.Name, new VectorDataViewType(NumberDataViewType.Single, (int)count));
+            features.AddColumn(column, new VectorDataViewType(NumberDataViewType.Single, (int)count));
             return ClassLabels.Read(new TransformerChain<ITransformer>(group).GetOutputSchema(features.ToSchema())[MulticlassColumns.PredictedLabel]);
         }
     }

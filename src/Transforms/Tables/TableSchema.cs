@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer;
+
 namespace MlNetBatchNorm.Transforms.Tables;
 
 /// <summary>What a training table means: its label, the features made from its other columns, and what was found on the way.</summary>
@@ -74,6 +76,22 @@ public sealed class TableSchema
         }
 
         return new(labelMap, new(features), reports, options.Weight);
+    }
+
+    /// <summary>The rows of a table as features and targets, for training or testing without ML.NET.</summary>
+    /// <param name="table">A table with the columns of the training table, the label among them.</param>
+    /// <exception cref="TableException">A column is missing, or a cell cannot be used; the message names file, row and column.</exception>
+    public LabeledRows ToRows(CsvTable table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        if (table.Find(Label.Column) is null)
+            throw new TableException($"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
+        var labels = Label.Encode(table);
+        var outputs = Label.Task == TaskKind.Multiclass ? Label.Classes.Count : 1;
+        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
+        if (outputs > 1)
+            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
+        return new LabeledRows(new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

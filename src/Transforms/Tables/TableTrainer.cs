@@ -16,6 +16,7 @@ public static class TableTrainer
     /// <param name="options">What to learn.</param>
     /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
+    /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
     /// <exception cref="VerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
     public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
@@ -26,7 +27,7 @@ public static class TableTrainer
             training, options.Label, options.Task, options.InputShape is null ? options.Schema : options.Schema with { KeepConstants = true });
 
         // Before training, not after it: a test table that does not fit and a row without a weight are known at once.
-        var testRows = ToRows(test, schema);
+        var testRows = schema.ToRows(test);
         if (schema.WeightColumn is { } weight) RowWeights.ReadTexts(training, weight);
         var network = CreateOptions(options, schema);
         schemaKnown?.Invoke(schema);
@@ -34,12 +35,14 @@ public static class TableTrainer
         var ml = new MLContext(options.Network.Seed ?? 0);
         var view = new TableDataView(training, schema);
         var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
+        if (options.WholePipeline) RequireConvertible(featurizer, view.Schema);
         var trained = Fit(ml, featurizer.Transform(view), schema.Label, network);
         Describe(trained.Export, schema);
         try
         {
-            var (metrics, float32Metrics) = Test(trained, testRows, options.Network.PrecisionLoss);
-            return new TrainedTable(schema, featurizer, trained, metrics, float32Metrics, training.RowCount, test.RowCount);
+            var tested = new TestedRows(testRows, Predict(trained.Scorer, testRows));
+            var (metrics, float32Metrics) = Measure(trained, tested, options.Network.PrecisionLoss);
+            return new TrainedTable(schema, featurizer, trained, metrics, float32Metrics, training.RowCount, tested);
         }
         catch
         {
@@ -47,6 +50,9 @@ public static class TableTrainer
             throw;
         }
     }
+
+    private static void RequireConvertible(ITransformer featurizer, DataViewSchema table) =>
+        PipelineJoiner.RequireConvertible(PipelineSteps.Of(featurizer, table, _ => [FeaturesColumn]).Steps, table);
 
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema)
     {
@@ -74,13 +80,14 @@ public static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Test(
-        BatchNormTransformer network, LabeledRows rows, double allowedLoss)
+    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Measure(
+        BatchNormTransformer network, TestedRows tested, double allowedLoss)
     {
-        var metrics = network.Network.Loss.Metrics(Predict(network.Scorer, rows), rows);
+        var (rows, loss) = (tested.Rows, network.Network.Loss);
+        var metrics = loss.Metrics(tested.Predictions, rows);
         if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
         using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = [.. network.Scorer.Outputs.Select(output => output.Name)] });
-        var float32 = network.Network.Loss.Metrics(Predict(scorer, rows), rows);
+        var float32 = loss.Metrics(Predict(scorer, rows), rows);
         NetworkReducer.RequireWithin(reduced.Precision, float32, metrics, allowedLoss);
         return (metrics, float32);
     }
@@ -99,18 +106,6 @@ public static class TableTrainer
             default:
                 return ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
         }
-    }
-
-    private static LabeledRows ToRows(CsvTable table, TableSchema schema)
-    {
-        if (table.Find(schema.Label.Column) is null)
-            throw new TableException($"{table.FilePath}: there is no label column '{schema.Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
-        var labels = schema.Label.Encode(table);
-        var outputs = schema.Label.Task == TaskKind.Multiclass ? schema.Label.Classes.Count : 1;
-        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
-        if (outputs > 1)
-            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
-        return new LabeledRows(new SampleShape(schema.Features.FeatureCount), outputs, schema.Features.EncodeAll(table), targets, RowWeights.Read(table, schema.WeightColumn));
     }
 
     // The last output is the prediction that goes with the loss: the probabilities, or the number itself.

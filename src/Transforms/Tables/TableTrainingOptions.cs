@@ -24,6 +24,12 @@ public sealed record TableTrainingOptions
     /// </summary>
     public IReadOnlyList<long>? InputShape { get; init; }
 
+    /// <summary>
+    /// Whether the whole pipeline is to be exported afterwards (<see cref="TrainedTable.SavePipeline"/>): what stands in the way of that is then
+    /// said before training. Default: false.
+    /// </summary>
+    public bool WholePipeline { get; init; }
+
     /// <summary>The network and its training; the column names in it, and those of the classes that have weights, are set by the table.</summary>
     public BatchNormNetworkOptions Network { get; init; } = new();
 }

@@ -14,14 +14,14 @@ public sealed class TrainedTable : IDisposable
         IReadOnlyDictionary<string, double> testMetrics,
         IReadOnlyDictionary<string, double> float32TestMetrics,
         int trainingRows,
-        int testRows)
+        TestedRows tested)
     {
         Schema = schema;
         Network = network;
         TestMetrics = testMetrics;
         Float32TestMetrics = float32TestMetrics;
         TrainingRows = trainingRows;
-        TestRows = testRows;
+        Tested = tested;
         Pipeline = new TransformerChain<ITransformer>(featurizer, network);
     }
 
@@ -47,7 +47,10 @@ public sealed class TrainedTable : IDisposable
     public int TrainingRows { get; }
 
     /// <summary>The rows that were tested on.</summary>
-    public int TestRows { get; }
+    public int TestRows => Tested.Rows.Count;
+
+    /// <summary>The test rows with what the network predicts for them, for figures and curves of one's own.</summary>
+    public TestedRows Tested { get; }
 
     /// <summary>
     /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and <c>model.batchnorm.onnx</c> (the network with its batch

@@ -45,7 +45,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <param name="input">Data with the columns that the options name.</param>
     /// <exception cref="ArgumentException">A column is missing or has another type, or an option is out of its range.</exception>
     /// <exception cref="InvalidDataException">
-    /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named.
+    /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named. Or the checkpoint of
+    /// the options is damaged or of another training.
     /// </exception>
     /// <exception cref="VerificationException">In the precision of the options the network is worse than they allow.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>

@@ -30,12 +30,23 @@ internal sealed class PipelineJoiner
     public static JoinedPipeline Join(IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs, int opset)
     {
         var joiner = new PipelineJoiner(data, opset);
-        for (var i = 0; i < steps.Count; i++) joiner.Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
+        joiner.AddAll(steps);
         foreach (var column in outputs) joiner.Give(column);
         var model = joiner._nodes.Build();
         GraphPruner.Prune(model);
         foreach (var (key, value) in joiner._metadata) ModelFile.SetMetadata(model, key, value);
         return new JoinedPipeline(model, joiner._batchNorms, joiner._stockScopes);
+    }
+
+    /// <summary>Converts steps that a network will stand behind, and throws the result away: for the errors, before the network is trained.</summary>
+    /// <param name="steps">The steps.</param>
+    /// <param name="data">The schema in front of the first.</param>
+    /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
+    public static void RequireConvertible(IReadOnlyList<PipelineStep> steps, DataViewSchema data) => new PipelineJoiner(data).AddAll(steps);
+
+    private void AddAll(IReadOnlyList<PipelineStep> steps)
+    {
+        for (var i = 0; i < steps.Count; i++) Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
     }
 
     private void Add(PipelineStep step, string name)

@@ -50,6 +50,18 @@ public sealed class ForBatchedScoringTests
     }
 
     [Fact]
+    public void Network_ThatReadsAColumnOfAnotherName_GoesOnReadingIt()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Stripes.Create(120));
+        using var trained = _ml.BinaryClassification.Trainers.BatchNormNetwork(
+            new BatchNormNetworkOptions { FeatureColumnName = nameof(Stripes.Row.Pixels), HiddenLayers = [8], Epochs = 2 }).Fit(data);
+        var fast = Assert.IsType<LoadedNetworkTransformer>(Models.SaveAndLoad(_ml, trained, data.Schema, batched: true));
+        Assert.Equal(nameof(Stripes.Row.Pixels), fast.FeatureColumnName);
+        var expected = trained.Transform(data).GetColumn<float>("Score");
+        Assert.All(expected.Zip(fast.Transform(data).GetColumn<float>("Score")), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+    }
+
+    [Fact]
     public void Multiclass_LoadedAndMadeFast_HasTheNamesOfTheSlotsAgain()
     {
         var data = GoldenModels.Rows(_ml, TaskKind.Multiclass);

@@ -67,6 +67,33 @@ public class PipelineExportTests
         Assert.Equal(type == DataType.String ? (object)"blue" : 5f, predicted.GetValue(0));
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void Export_NetworkForImages_ReadsTheColumnInItsOwnShape(bool columnHasShape, bool loaded)
+    {
+        var schema = SchemaDefinition.Create(typeof(Stripes.Row));
+        int[] sizes = columnHasShape ? [1, Stripes.Size, Stripes.Size] : [Stripes.Size * Stripes.Size];
+        schema[nameof(Stripes.Row.Pixels)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, sizes);
+        var data = Ml.Data.LoadFromEnumerable(Stripes.Create(120), schema);
+        var network = Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Activation(Activation.Relu).GlobalAveragePool().Dense(1);
+        var options = Small with { HiddenLayers = null, Network = network, FeatureColumnName = nameof(Stripes.Row.Pixels) };
+        ITransformer model = Ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
+        var expected = model.Transform(data).GetColumn<float>("Score").ToArray();
+        if (loaded) model = Models.SaveAndLoad(Ml, model, data.Schema, out _);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.Equal(0, file.Count("BatchNormalization"));
+        Assert.Equal(120, file.Result.RowsCompared);
+        Assert.True(file.Result.TakesBatches);
+        long[] shape = [120, .. sizes];
+        var results = file.Run(("Pixels", HostTensor.Of([.. Stripes.Create(120).SelectMany(row => row.Pixels)], shape)));
+        Assert.All(expected.Zip((float[])results["Score"].Data), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
     [Fact]
     public void Export_Regression_GivesTheScoreAndCarriesMetadata()
     {

@@ -1,0 +1,55 @@
+using System.Xml.Linq;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>Two classes: how well they are told apart, and whether the probabilities are what they say.</summary>
+internal static class BinarySection
+{
+    private static readonly (double X, double Y)[] Diagonal = [(0, 0), (1, 1)];
+
+    public static IEnumerable<XElement> Create(TrainedTable trained)
+    {
+        var (predictions, rows) = (trained.Tested.Predictions, trained.Tested.Rows);
+        var positive = trained.Schema.Label.PositiveClass!;
+        var curve = RocCurve.Of(predictions, rows.Targets, rows.Weights);
+        var bins = ReliabilityCurve.Of(predictions, rows.Targets, weights: rows.Weights);
+
+        yield return Html.H2("Where it is right and wrong");
+        yield return Html.P($"Predicted is {positive} where its probability is above 50 %.");
+        yield return ConfusionTable.Create(ConfusionMatrix.Of(predictions, rows.Targets, 1, rows.Weights), trained.Schema.Label.Classes);
+        yield return Html.P(
+            $"Another threshold may suit better: a lower one finds more of {positive} and raises more false alarms. The first curve shows every choice; the closer it comes to the upper left corner, the better.");
+        var charts = new XElement("div", new XAttribute("class", "charts"));
+        if (curve.Count > 0) charts.Add(Html.Figure(
+            new Chart("ROC curve", new Axis("false alarms: share of the others called so", 0, 1), new Axis("share found", 0, 1))
+                .Line(Diagonal, "guide").Line(Thin(curve), "a").ToSvg(),
+            Html.Swatch("a"),
+            "this network",
+            Html.Swatch("guide"),
+            "guessing"));
+        charts.Add(Html.Figure(
+            new Chart("Reliability curve", new Axis($"predicted probability of {positive}", 0, 1), new Axis("share that came about", 0, 1))
+                .Line(Diagonal, "guide").Line(bins.Select(bin => (bin.MeanProbability, bin.PositiveShare)), "a")
+                .Dots(bins.Select(bin => (bin.MeanProbability, bin.PositiveShare)), "a").ToSvg(),
+            Html.Swatch("a"),
+            "this network",
+            Html.Swatch("guide"),
+            "probabilities that are what they say"));
+        yield return charts;
+        yield return Html.Table(
+            ["predicted probability", "test rows", "mean of the predictions", "came about"],
+            bins.Select(bin => new object[]
+            {
+                $"{Html.Percent(bin.From)} to {Html.Percent(bin.To)}", Html.Number(Html.Count(bin.Weight)), Html.Number(Html.Percent(bin.MeanProbability)), Html.Number(Html.Percent(bin.PositiveShare)),
+            }));
+    }
+
+    // A point for each test row is more than a chart can show.
+    private static IEnumerable<(double X, double Y)> Thin(IReadOnlyList<RocPoint> curve)
+    {
+        var every = Math.Max(1, curve.Count / 500);
+        return curve.Where((_, i) => i % every == 0 || i == curve.Count - 1).Select(point => (point.FalsePositiveRate, point.TruePositiveRate));
+    }
+}

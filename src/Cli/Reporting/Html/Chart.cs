@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Xml.Linq;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>A small chart as SVG. Its colours are classes of the page's style sheet, so that it follows light, dark and print.</summary>
+/// <param name="title">What it shows, for who cannot see it.</param>
+/// <param name="x">The axis across.</param>
+/// <param name="y">The axis up.</param>
+internal sealed class Chart(string title, Axis x, Axis y)
+{
+    private const double Width = 480;
+    private const double Height = 320;
+    private const double Left = 84;
+    private const double Right = 12;
+    private const double Top = 12;
+    private const double Bottom = 44;
+
+    private readonly List<XElement> _marks = [];
+
+    /// <summary>Adds a line through points.</summary>
+    public Chart Line(IEnumerable<(double X, double Y)> points, string style)
+    {
+        _marks.Add(Element("polyline", ("class", style), ("points", string.Join(' ', points.Select(point => $"{Number(X(point.X))},{Number(Y(point.Y))}")))));
+        return this;
+    }
+
+    /// <summary>Adds a dot at each point.</summary>
+    public Chart Dots(IEnumerable<(double X, double Y)> points, string style, double radius = 3)
+    {
+        _marks.AddRange(points.Select(point => Element("circle", ("class", style), ("cx", Number(X(point.X))), ("cy", Number(Y(point.Y))), ("r", Number(radius)))));
+        return this;
+    }
+
+    /// <summary>Adds bars that stand on 0.</summary>
+    public Chart Bars(IEnumerable<(double From, double To, double Value)> bars, string style)
+    {
+        _marks.AddRange(bars.Select(bar => Element(
+            "rect",
+            ("class", style),
+            ("x", Number(X(bar.From))),
+            ("y", Number(Y(bar.Value))),
+            ("width", Number(Math.Max(0, X(bar.To) - X(bar.From) - 1))),
+            ("height", Number(Y(0) - Y(bar.Value))))));
+        return this;
+    }
+
+    /// <summary>The chart.</summary>
+    public XElement ToSvg() => new(
+        "svg",
+        new XAttribute("viewBox", $"0 0 {Number(Width)} {Number(Height)}"),
+        new XAttribute("role", "img"),
+        new XElement("title", title),
+        x.Ticks().SelectMany(tick => new[]
+        {
+            Element("line", ("class", "grid"), ("x1", Number(X(tick))), ("x2", Number(X(tick))), ("y1", Number(Top)), ("y2", Number(Height - Bottom))),
+            Text(x.Text(tick), X(tick), Height - Bottom + 16, "middle"),
+        }),
+        y.Ticks().SelectMany(tick => new[]
+        {
+            Element("line", ("class", "grid"), ("x1", Number(Left)), ("x2", Number(Width - Right)), ("y1", Number(Y(tick))), ("y2", Number(Y(tick)))),
+            Text(y.Text(tick), Left - 6, Y(tick) + 4, "end"),
+        }),
+        _marks,
+        Text(x.Label, (Left + Width - Right) / 2, Height - 8, "middle"),
+        new XElement(
+            "text",
+            new XAttribute("transform", $"translate(14 {Number((Top + Height - Bottom) / 2)}) rotate(-90)"),
+            new XAttribute("text-anchor", "middle"),
+            y.Label));
+
+    private static XElement Text(string text, double x, double y, string anchor) =>
+        new("text", new XAttribute("x", Number(x)), new XAttribute("y", Number(y)), new XAttribute("text-anchor", anchor), text);
+
+    private static XElement Element(string name, params ReadOnlySpan<(string Name, string Value)> attributes)
+    {
+        var element = new XElement(name);
+        foreach (var (attribute, value) in attributes) element.SetAttributeValue(attribute, value);
+        return element;
+    }
+
+    private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
+
+    // What lies outside stays at the edge.
+    private double X(double value) => Left + ((Width - Left - Right) * Math.Clamp(x.Place(value), 0, 1));
+
+    private double Y(double value) => Height - Bottom - ((Height - Top - Bottom) * Math.Clamp(y.Place(value), 0, 1));
+}

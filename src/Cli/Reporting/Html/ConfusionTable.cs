@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MlNetBatchNorm.Trainer;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>A confusion matrix as a table with shades, and the figures of each class.</summary>
+internal static class ConfusionTable
+{
+    // More do not fit on a page; then only the figures of each class and the most frequent mistakes are shown.
+    private const int MostClasses = 30;
+    private const int MostMistakes = 20;
+
+    public static XElement Create(ConfusionMatrix matrix, IReadOnlyList<string> classes) => new(
+        "div",
+        matrix.Classes <= MostClasses ? Matrix(matrix, classes) : Mistakes(matrix, classes),
+        Html.Table(
+            ["class", "test rows", "recognized", "right when predicted"],
+            classes.Select((name, i) => new object[]
+            {
+                name, Html.Number(Html.Count(matrix.Actual(i))), Html.Number(Html.Percent(matrix.Recall(i))), Html.Number(Html.Percent(matrix.Precision(i))),
+            })),
+        Html.Small("Recognized (recall): the share of the class's rows that are predicted as it. Right when predicted (precision): the share of the rows predicted as it that are it."));
+
+    private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes) => new(
+        "div",
+        new XAttribute("class", "scroll"),
+        new XElement(
+            "table",
+            new XAttribute("class", "matrix"),
+            new XElement("thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
+            new XElement("tbody", classes.Select((name, actual) => new XElement(
+                "tr", new XElement("th", name), classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
+
+    private static XElement Cell(ConfusionMatrix matrix, int actual, int predicted)
+    {
+        var (count, all) = (matrix[actual, predicted], matrix.Actual(actual));
+        var share = all > 0 ? count / all : 0;
+        return new XElement(
+            "td",
+            actual == predicted ? new XAttribute("class", "right") : null,
+            new XAttribute("style", string.Create(CultureInfo.InvariantCulture, $"--share: {0.55 * share:0.###}")),
+            count == 0 ? string.Empty : Html.Count(count));
+    }
+
+    private static XElement Mistakes(ConfusionMatrix matrix, IReadOnlyList<string> classes)
+    {
+        var pairs = from actual in Enumerable.Range(0, matrix.Classes)
+                    from predicted in Enumerable.Range(0, matrix.Classes)
+                    where actual != predicted && matrix[actual, predicted] > 0
+                    orderby matrix[actual, predicted] descending
+                    select new object[] { classes[actual], classes[predicted], Html.Number(Html.Count(matrix[actual, predicted])) };
+        return new XElement("div", Html.H3("The most frequent mistakes"), Html.Table(["is", "predicted", "test rows"], pairs.Take(MostMistakes)));
+    }
+}

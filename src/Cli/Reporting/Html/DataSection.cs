@@ -1,0 +1,39 @@
+using System.Xml.Linq;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>What was learned from: the table and what became of each of its columns.</summary>
+internal static class DataSection
+{
+    public static IEnumerable<XElement> Create(TrainedTable trained, string source)
+    {
+        var (schema, label) = (trained.Schema, trained.Schema.Label);
+        yield return Html.H2("What it learned from");
+        yield return Html.P(
+            $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on. Predicted is {label.Column}"
+            + (label.Task == TaskKind.Binary ? $", {label.PositiveClass} or {label.Classes[0]}" : label.Task == TaskKind.Multiclass ? $", one of {label.Classes.Count} classes" : ", a number")
+            + $", from {schema.Features.FeatureCount} features made of {schema.Features.Columns.Count} columns"
+            + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
+        yield return new XElement(
+            "div",
+            new XAttribute("class", "scroll"),
+            Html.Table(
+                ["column", "taken as", "what was found", "rows without a value", "features"],
+                schema.Reports.Select(report => new object[]
+                {
+                    report.Name, Name(report.Kind), report.Detail, Html.Number(Html.Count(report.MissingRows)), Html.Number(Html.Count(report.FeatureCount)),
+                })));
+    }
+
+    private static string Name(ColumnKind kind) => kind switch
+    {
+        ColumnKind.Label => "what is predicted",
+        ColumnKind.Numeric => "numbers",
+        ColumnKind.Categorical => "categories",
+        ColumnKind.Weight => "the weight of a row",
+        ColumnKind.Ignored => "left out, as asked for",
+        _ => "left out",
+    };
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>The figures on the test rows, each with what it means, beside what one could do without a model.</summary>
+internal static class FiguresSection
+{
+    public static IEnumerable<XElement> Create(TrainedTable trained)
+    {
+        var baseline = new Baseline(trained.Tested.Rows);
+        yield return Html.H2("How good it is");
+        yield return Html.P($"Measured on {Html.Count(trained.TestRows)} test rows that it has not seen in training.");
+        yield return new XElement(
+            "div",
+            new XAttribute("class", "tiles"),
+            trained.TestMetrics.Select(figure => new XElement(
+                "div",
+                Figure.Name(figure.Key),
+                new XElement(
+                    "strong",
+                    new XAttribute("data-figure", figure.Key),
+                    new XAttribute("data-value", figure.Value.ToString("R", CultureInfo.InvariantCulture)),
+                    double.IsFinite(figure.Value) ? Figure.Value(figure.Key, figure.Value) : "not defined"),
+                Html.P(double.IsFinite(figure.Value) ? Meaning(figure.Key, figure.Value, trained.Schema.Label, baseline) : "The test rows are all alike, so that there is nothing to compare."))));
+    }
+
+    private static string Meaning(string key, double value, LabelMap label, Baseline baseline) => key switch
+    {
+        "auc" => $"Of one row with {label.PositiveClass} and one without, it gives the higher probability to the right one in {Html.Percent(value)} of all cases. Guessing: 50 %.",
+        "accuracy" => $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right for {Html.Percent(baseline.MostFrequentShare)}.",
+        "macroAccuracy" => $"A class has on average {Html.Percent(value)} of its rows recognized; rare classes count as much as frequent ones. Guessing: {Html.Percent(1.0 / label.Classes.Count)}.",
+        "logLoss" => $"How far the probabilities are off; smaller is better, 0 is perfect. Giving every row the share of each class: {Figure.Value(key, baseline.Entropy)}.",
+        "rmse" => $"The size of an error in the unit of {label.Column}, where large errors count more. Always saying the mean: {Figure.Value(key, baseline.Deviation)}.",
+        "mae" => $"How far a prediction is off on average, in the unit of {label.Column}.",
+        "rSquared" => $"It explains {Html.Percent(value)} of what makes {label.Column} differ from row to row. Always saying the mean: 0 %.",
+        _ => string.Empty,
+    };
+
+    /// <summary>What can be said of the test rows without looking at anything but their labels.</summary>
+    private sealed class Baseline
+    {
+        public Baseline(LabeledRows rows)
+        {
+            double total = 0, sum = 0, squares = 0;
+            var counts = new double[Math.Max(2, rows.Outputs)];
+            for (var row = 0; row < rows.Count; row++)
+            {
+                var weight = rows.Weights is null ? 1.0 : rows.Weights[row];
+                var target = rows.Target(row);
+                total += weight;
+                sum += weight * target[0];
+                squares += weight * target[0] * target[0];
+                if (rows.Outputs == 1) counts[target[0] > 0.5f ? 1 : 0] += weight;
+                else
+                    for (var i = 0; i < counts.Length; i++) counts[i] += weight * target[i];
+            }
+
+            Deviation = Math.Sqrt(Math.Max(0, (squares / total) - (sum / total * (sum / total))));
+            MostFrequent = Array.IndexOf(counts, counts.Max());
+            MostFrequentShare = counts[MostFrequent] / total;
+            Entropy = -counts.Where(count => count > 0).Sum(count => count / total * Math.Log(count / total));
+        }
+
+        public int MostFrequent { get; }
+
+        public double MostFrequentShare { get; }
+
+        public double Entropy { get; }
+
+        public double Deviation { get; }
+    }
+}

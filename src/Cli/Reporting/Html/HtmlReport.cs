@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Cli.Reporting.Html;
+
+/// <summary>
+/// <c>report.html</c>: a training on one page, for whoever has to decide what to do with the model. It holds everything itself, runs nothing
+/// and loads nothing.
+/// </summary>
+internal static class HtmlReport
+{
+    /// <summary>Writes the page; it appears whole or not at all.</summary>
+    /// <param name="trained">What training gave.</param>
+    /// <param name="source">The table, by the name of its file.</param>
+    /// <param name="singleRow">What one prediction takes.</param>
+    /// <param name="folder">The folder, which is there.</param>
+    /// <param name="files">What else was written there.</param>
+    /// <returns>The path of the file.</returns>
+    public static string Write(TrainedTable trained, string source, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
+    {
+        var path = Path.Combine(folder, HtmlPage.ReportFile);
+        AtomicFile.WriteText(path, HtmlPage.Create(
+            $"Predicting {trained.Schema.Label.Column}",
+            string.Create(CultureInfo.InvariantCulture, $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
+            FiguresSection.Create(trained),
+            Mistakes(trained),
+            LearningSection.Create(trained.Network.Network),
+            DataSection.Create(trained, source),
+            ModelSection.Create(trained.Network.Network, trained.Network.Export, singleRow),
+            FilesSection.Create(files)));
+        return path;
+    }
+
+    private static IEnumerable<XElement> Mistakes(TrainedTable trained) => trained.Schema.Label.Task switch
+    {
+        TaskKind.Binary => BinarySection.Create(trained),
+        TaskKind.Multiclass => MulticlassSection.Create(trained),
+        _ => RegressionSection.Create(trained),
+    };
+}

@@ -1,0 +1,28 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Are probabilities what they say? Of the rows that are given 0.7, seven in ten should be positive.</summary>
+public static class ReliabilityCurve
+{
+    /// <summary>Rows in bins of equal width by their probability (Murphy and Winkler 1977); bins without a row are left out.</summary>
+    /// <param name="probabilities">The probability of the positive class for each row, from 0 to 1.</param>
+    /// <param name="labels">1 for positive, 0 for negative.</param>
+    /// <param name="bins">The number of bins, from 1. Default: 10.</param>
+    /// <param name="weights">Weights of the rows, or null.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static IReadOnlyList<ReliabilityBin> Of(ReadOnlySpan<float> probabilities, ReadOnlySpan<float> labels, int bins = 10, float[]? weights = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
+        if (probabilities.Length != labels.Length)
+            throw new ArgumentException($"There are {probabilities.Length} probabilities but {labels.Length} labels.", nameof(labels));
+        var sums = new (double Weight, double Probability, double Positive)[bins];
+        for (var row = 0; row < labels.Length; row++)
+        {
+            var weight = weights is null ? 1.0 : weights[row];
+            ref var sum = ref sums[Math.Clamp((int)(probabilities[row] * bins), 0, bins - 1)];
+            sum = (sum.Weight + weight, sum.Probability + (weight * probabilities[row]), sum.Positive + (weight * labels[row]));
+        }
+
+        return [.. sums.Index().Where(bin => bin.Item.Weight > 0).Select(bin => new ReliabilityBin(
+            (double)bin.Index / bins, (bin.Index + 1.0) / bins, bin.Item.Probability / bin.Item.Weight, bin.Item.Positive / bin.Item.Weight, bin.Item.Weight))];
+    }
+}

@@ -1,0 +1,32 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Where a training keeps its state, so that it can go on after it was stopped: by Ctrl+C, a crash, or the end of a paid hour.</summary>
+/// <param name="Path">
+/// The file; its folder is made if it is not there. It is replaced as a whole after an epoch and removed when the training is done. What is in it:
+/// docs/checkpoints.md.
+/// </param>
+public sealed record CheckpointOptions(string Path)
+{
+    /// <summary>Epochs from one checkpoint to the next, from 1. Default: 1.</summary>
+    public int EveryEpochs { get; init; } = 1;
+
+    /// <summary>
+    /// Whether to go on from the file, if it is there. On the CPU the network is then, bit for bit, the one that an uninterrupted training
+    /// gives. Default: true. Otherwise training begins anew, and replaces the file.
+    /// </summary>
+    public bool Resume { get; init; } = true;
+
+    /// <summary>Checks every value.</summary>
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(Path);
+        ArgumentOutOfRangeException.ThrowIfLessThan(EveryEpochs, 1, nameof(EveryEpochs));
+    }
+
+    /// <summary>Removes the file of a training that is done.</summary>
+    internal void Remove()
+    {
+        File.Delete(Path);
+        File.Delete($"{Path}.data");
+    }
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>The epochs of a training: deals out the rows, measures, remembers the best, stops, and keeps checkpoints.</summary>
+internal sealed class TrainingLoop
+{
+    private readonly TrainingStep _step;
+    private readonly EvaluationStep? _evaluation;
+    private readonly PopulationStatistics? _population;
+    private readonly MiniBatches _batches;
+    private readonly Network _network;
+    private readonly TrainingOptions _options;
+    private readonly EarlyStopping _stopping;
+    private readonly List<EpochReport> _history = [];
+    private IReadOnlyDictionary<string, float[]> _best;
+
+    public TrainingLoop(
+        TrainingStep step, EvaluationStep? evaluation, PopulationStatistics? population, MiniBatches batches, Network network, TrainingOptions options)
+    {
+        (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
+        _stopping = new EarlyStopping(options.Patience);
+        _best = Snapshot();
+    }
+
+    /// <summary>The reports of the epochs.</summary>
+    public IReadOnlyList<EpochReport> History => _history;
+
+    /// <summary>The parameters of the best epoch.</summary>
+    public IReadOnlyDictionary<string, float[]> Best => _best;
+
+    /// <summary>Takes up a training where a checkpoint left it; the step has its state already.</summary>
+    public void Resume(TrainingCheckpoint checkpoint)
+    {
+        _history.AddRange(checkpoint.History);
+        foreach (var report in _history)
+            if (report.Validation is { } measured) _stopping.IsBest(measured.Loss);
+        _best = checkpoint.Best;
+        for (var epoch = 0; epoch < _history.Count; epoch++) _batches.Skip();
+    }
+
+    /// <summary>Runs the epochs that are left.</summary>
+    /// <param name="save">Writes a checkpoint, where the options want any.</param>
+    /// <param name="cancellation">Stops between two steps.</param>
+    public void Run(Action<TrainingLoop> save, CancellationToken cancellation)
+    {
+        var watch = Stopwatch.StartNew();
+        var before = _history.Count == 0 ? TimeSpan.Zero : _history[^1].Elapsed;
+        while (_history.Count < _options.Epochs && !_stopping.ShouldStop)
+        {
+            var epoch = _history.Count + 1;
+            var loss = RunEpoch(epoch, cancellation);
+            if (_evaluation is not null || epoch == _options.Epochs) SetStatistics();
+            var measured = _evaluation?.Run(_step.Current);
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
+            var isBest = measured is null || _stopping.IsBest(measured.Loss);
+            if (isBest) _best = Snapshot();
+            var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
+            _history.Add(report);
+            // Before anybody hears of the epoch: who stops then has it.
+            if (_options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0) save(this);
+            _options.Progress?.Invoke(report);
+        }
+    }
+
+    // Validation runs on the statistics that would be exported, so these are set before it.
+    private void SetStatistics()
+    {
+        if (_population is null) return;
+        foreach (var (name, values) in _population.Measure(name => _step.Parameter(name).ToArray())) values.CopyTo(_step.Parameter(name));
+    }
+
+    private double RunEpoch(int epoch, CancellationToken cancellation)
+    {
+        _batches.Restart();
+        var steps = (long)_options.Epochs * _batches.PerEpoch;
+        double sum = 0;
+        long seen = 0;
+        while (_batches.Fill(_step) is > 0 and var count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var loss = _step.Run(count, _options.Optimizer.LearningRate * _options.Schedule.Factor(_step.Steps, steps));
+            if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
+            sum += (double)loss * count;
+            seen += count;
+        }
+
+        return sum / seen;
+    }
+
+    private Dictionary<string, float[]> Snapshot() =>
+        _network.Parameters.ToDictionary(parameter => parameter.Name, parameter => _step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace MlNetBatchNorm.Cli.Tests;
+
+/// <summary><c>report.html</c>: well-formed, complete in itself, with the figures of <c>metrics.json</c>.</summary>
+public sealed class ReportTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Train_Binary_ReportsFiguresCurvesAndFiles()
+    {
+        _folder.Write("data.csv", ChurnTables.First(400));
+
+        var page = Train("--label", "churn", "--epochs", "3");
+
+        Assert.Equal(["ROC curve", "Reliability curve", "Loss by epoch"], Charts(page));
+        Assert.Equal(["How good it is", "Where it is right and wrong", "How it learned", "What it learned from", "The network", "The files, and how to use them"], Headings(page));
+        Assert.Contains("data.csv: 320 rows to learn from, 80 to test on. Predicted is churn, Yes or No", page.Root!.Value, StringComparison.Ordinal);
+        Assert.Contains("ml.Model.Load(\"model.zip\", out _)", page.Root.Value, StringComparison.Ordinal);
+        foreach (var file in new[] { "model.zip", "model.onnx", "model.batchnorm.onnx", "metrics.json" })
+        {
+            var row = Cells(page).Single(cells => cells[0] == file);
+            Assert.Equal(new FileInfo(_folder.File($"out/{file}")).Length.ToString("N0", CultureInfo.InvariantCulture), row[1]);
+        }
+
+        // The test rows of both classes together are all test rows.
+        var recognized = Cells(page).Where(cells => cells.Length == 4 && cells[0] is "Yes" or "No").ToArray();
+        Assert.Equal(80, recognized.Sum(cells => int.Parse(cells[1], CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public void Train_Multiclass_ShowsEveryClassInTheMatrix()
+    {
+        _folder.Write("data.csv", "x,y,kind\n" + string.Concat(Enumerable.Range(0, 150).Select(row =>
+            string.Create(CultureInfo.InvariantCulture, $"{(row % 3) + (row % 7 / 10.0)},{row % 11},{"abc"[row % 3]}\n"))));
+
+        var page = Train("--label", "kind", "--task", "multiclass", "--epochs", "20");
+
+        Assert.Equal(["Loss by epoch"], Charts(page));
+        var matrix = page.Descendants("table").Single(table => table.Attribute("class")?.Value == "matrix");
+        Assert.Equal(["is ↓ predicted →", "a", "b", "c", "a", "b", "c"], matrix.Descendants("th").Select(head => head.Value));
+        Assert.Equal(30, matrix.Descendants("td").Where(cell => cell.Value.Length > 0).Sum(cell => int.Parse(cell.Value, CultureInfo.InvariantCulture)));
+        var accuracy = matrix.Descendants("td").Where(cell => cell.Attribute("class") is not null).Sum(cell => cell.Value.Length > 0 ? int.Parse(cell.Value, CultureInfo.InvariantCulture) : 0) / 30.0;
+        Assert.Equal(accuracy, double.Parse(Figures(page)["accuracy"], CultureInfo.InvariantCulture), 1e-9);
+    }
+
+    [Fact]
+    public void Train_Regression_ShowsPredictedAgainstActualAndTheErrors()
+    {
+        _folder.Write("data.csv", "x,y,price\n" + string.Concat(Enumerable.Range(0, 150).Select(row =>
+            string.Create(CultureInfo.InvariantCulture, $"{row % 13},{row % 11},{(1000 * (row % 13)) + (row % 5)}\n"))));
+
+        var page = Train("--label", "price", "--task", "regression", "--epochs", "3");
+
+        Assert.Equal(["Predicted against actual", "Distribution of the errors", "Loss by epoch"], Charts(page));
+        Assert.Equal(30, page.Descendants("circle").Count());
+        Assert.Contains(Cells(page), cells => cells[0] == "95.0 %");
+    }
+
+    [Fact]
+    public void Train_NamesWithMarkup_AreShownAndDoNothing()
+    {
+        // A control character, too: XML has no way to write one.
+        var rows = Enumerable.Range(0, 120).Select(row => string.Create(
+            CultureInfo.InvariantCulture, $"{row % 17},{(row % 2 == 0 ? "<b>&amp;\u0001" : "\"\"><script>alert(1)</script>")},{(row % 3 == 0 ? "<yes>" : "n&o")}"));
+        _folder.Write("data.csv", "<i>x</i>,a & b,\"<script src='http://example.org/x.js'></script>\"\n"
+            + string.Join('\n', rows.Select(row => string.Join(',', row.Split(',').Select(cell => $"\"{cell}\"")))) + "\n");
+
+        var page = Train("--label", "<script src='http://example.org/x.js'></script>", "--positive", "<yes>", "--epochs", "1");
+
+        Assert.Empty(page.Descendants("script"));
+        Assert.Equal("Predicting <script src='http://example.org/x.js'></script>", page.Descendants("h1").Single().Value);
+        Assert.Contains(page.Descendants("td"), cell => cell.Value == "<i>x</i>");
+        Assert.Contains("<yes>", page.Root!.Value, StringComparison.Ordinal);
+    }
+
+    private XDocument Train(params string[] arguments)
+    {
+        var result = Tool.Run(_folder.Path, ["train", "data.csv", "--out", "out", "--hidden", "16,8", .. arguments]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("out/report.html", result.Output.Replace('\\', '/'), StringComparison.Ordinal);
+        var text = File.ReadAllText(_folder.File("out/report.html"));
+        Assert.StartsWith("<!DOCTYPE html>\n<html lang=\"en\">", text, StringComparison.Ordinal);
+        var page = XDocument.Parse(text);
+        RequireSelfContained(page);
+        RequireSameFigures(page);
+        return page;
+    }
+
+    // No element or attribute that loads or runs anything, and no style that does.
+    private static void RequireSelfContained(XDocument page)
+    {
+        string[] allowed = ["class", "style", "lang", "charset", "name", "content", "role", "viewBox", "transform", "points", "data-figure", "data-value",
+            "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "text-anchor"];
+        Assert.Empty(page.Descendants().SelectMany(element => element.Attributes()).Select(attribute => attribute.Name.LocalName).Distinct().Except(allowed));
+        Assert.DoesNotContain(page.Descendants(), element => element.Name.LocalName is "script" or "link" or "img" or "iframe" or "object" or "use" or "image" or "a");
+        var styles = string.Concat(page.Descendants("style").Select(style => style.Value).Concat(page.Descendants().Attributes("style").Select(style => style.Value)));
+        Assert.DoesNotMatch(new Regex(@"url\(|@import|http", RegexOptions.IgnoreCase), styles);
+
+        // <td/> would be a beginning without an end to a browser.
+        Assert.DoesNotContain(page.Descendants(), element => element.IsEmpty && element.Name.LocalName is not "meta" && !element.Ancestors("svg").Any());
+    }
+
+    private void RequireSameFigures(XDocument page)
+    {
+        using var metrics = JsonDocument.Parse(File.ReadAllText(_folder.File("out/metrics.json")));
+        var expected = metrics.RootElement.GetProperty("test").EnumerateObject().ToDictionary(figure => figure.Name, figure => figure.Value.GetDouble());
+        Assert.Equal(expected, Figures(page).ToDictionary(figure => figure.Key, figure => double.Parse(figure.Value, CultureInfo.InvariantCulture)));
+        foreach (var shown in page.Descendants("strong").Where(element => element.Attribute("data-figure") is not null))
+            Assert.Equal(expected[shown.Attribute("data-figure")!.Value], double.Parse(shown.Value, CultureInfo.InvariantCulture), Math.Abs(expected[shown.Attribute("data-figure")!.Value] * 1e-3) + 1e-4);
+    }
+
+    private static Dictionary<string, string> Figures(XDocument page) => page.Descendants("strong")
+        .Where(element => element.Attribute("data-figure") is not null)
+        .ToDictionary(element => element.Attribute("data-figure")!.Value, element => element.Attribute("data-value")!.Value);
+
+    private static IEnumerable<string> Charts(XDocument page) => page.Descendants("svg").Select(chart => chart.Element("title")!.Value);
+
+    private static IEnumerable<string> Headings(XDocument page) => page.Descendants("h2").Select(heading => heading.Value);
+
+    private static IEnumerable<string[]> Cells(XDocument page) => page.Descendants("tr").Select(row => row.Elements("td").Select(cell => cell.Value).ToArray()).Where(cells => cells.Length > 0);
+}

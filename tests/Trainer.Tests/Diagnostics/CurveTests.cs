@@ -1,0 +1,99 @@
+namespace MlNetBatchNorm.Trainer.Tests.Diagnostics;
+
+/// <summary>Curves and matrices, against the figures that are computed another way, and by hand.</summary>
+public class CurveTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Roc_AreaUnderIt_IsTheMannWhitneyStatistic(bool weighted)
+    {
+        var random = new Random(3);
+        // Rounded, so that many scores are tied.
+        float[] scores = [.. Enumerable.Range(0, 500).Select(_ => MathF.Round(random.NextSingle(), 1))];
+        float[] labels = [.. scores.Select(score => random.NextSingle() < score ? 1f : 0f)];
+        var weights = weighted ? Array.ConvertAll(scores, _ => random.NextSingle()) : null;
+
+        var curve = RocCurve.Of(scores, labels, weights);
+
+        Assert.Equal(scores.Distinct().Count() + 1, curve.Count);
+        Assert.Equal((0, 0), (curve[0].FalsePositiveRate, curve[0].TruePositiveRate));
+        Assert.Equal((1, 1), (curve[^1].FalsePositiveRate, curve[^1].TruePositiveRate));
+        var area = curve.Zip(curve.Skip(1), (a, b) => (b.FalsePositiveRate - a.FalsePositiveRate) * (a.TruePositiveRate + b.TruePositiveRate) / 2).Sum();
+        Assert.Equal(ClassificationMetrics.AreaUnderRoc(scores, labels, weights), area, 1e-12);
+        foreach (var point in curve.Skip(1))
+        {
+            var found = Enumerable.Range(0, 500).Where(row => labels[row] == 1 && scores[row] >= point.Threshold).Sum(row => weights?[row] ?? 1.0);
+            Assert.Equal(found / Enumerable.Range(0, 500).Where(row => labels[row] == 1).Sum(row => weights?[row] ?? 1.0), point.TruePositiveRate, 1e-12);
+        }
+    }
+
+    [Fact]
+    public void Roc_OneClass_IsEmpty() => Assert.Empty(RocCurve.Of([0.1f, 0.7f], [1, 1]));
+
+    [Fact]
+    public void Reliability_RowsInBins_GivesTheirMeans()
+    {
+        var bins = ReliabilityCurve.Of([0, 0.05f, 0.55f, 0.5f, 1], [0, 1, 1, 0, 1], weights: [1, 3, 1, 1, 2]);
+
+        Assert.Equal([0, 0.5, 0.9], bins.Select(bin => bin.From));
+        Assert.Equal([0.1, 0.6, 1], bins.Select(bin => bin.To));
+        Assert.Equal([4, 2, 2], bins.Select(bin => bin.Weight));
+        Assert.Equal([0.0375, 0.525, 1], bins.Select(bin => Math.Round(bin.MeanProbability, 6)));
+        Assert.Equal([0.75, 0.5, 1], bins.Select(bin => bin.PositiveShare));
+    }
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(4, false)]
+    [InlineData(4, true)]
+    public void Confusion_DiagonalAndRecalls_AreTheMetrics(int outputs, bool weighted)
+    {
+        var random = new Random(outputs);
+        const int count = 300;
+        float[] predictions = [.. Enumerable.Range(0, count * outputs).Select(_ => random.NextSingle())];
+        var targets = new float[count * outputs];
+        for (var row = 0; row < count; row++) targets[(row * outputs) + random.Next(outputs)] = outputs > 1 ? 1 : random.Next(2);
+        var weights = weighted ? Enumerable.Range(0, count).Select(_ => random.NextSingle()).ToArray() : null;
+
+        var matrix = ConfusionMatrix.Of(predictions, targets, outputs, weights);
+
+        var classes = Enumerable.Range(0, matrix.Classes).ToArray();
+        Assert.Equal(Math.Max(2, outputs), matrix.Classes);
+        Assert.Equal(ClassificationMetrics.Accuracy(predictions, targets, outputs, weights), classes.Sum(i => matrix[i, i]) / matrix.Total, 1e-9);
+        Assert.Equal(ClassificationMetrics.MacroAccuracy(predictions, targets, outputs, weights), classes.Average(matrix.Recall), 1e-9);
+        Assert.Equal(matrix.Total, classes.Sum(matrix.Actual), 1e-9);
+        Assert.Equal(matrix.Total, classes.Sum(matrix.Predicted), 1e-9);
+    }
+
+    [Fact]
+    public void Confusion_ByHand_CountsActualByPredicted()
+    {
+        var matrix = ConfusionMatrix.Of([0.9f, 0.2f, 0.7f, 0.6f], [1, 1, 0, 1], 1);
+
+        Assert.Equal([0, 1, 1, 2], [matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]]);
+        Assert.Equal((2 / 3.0, 2 / 3.0), (matrix.Recall(1), matrix.Precision(1)));
+        Assert.True(double.IsNaN(ConfusionMatrix.Of([0.1f], [0], 1).Recall(1)));
+    }
+
+    [Fact]
+    public void Health_ChannelsThatSayNothing_AreCounted()
+    {
+        // The second feature is 0 in every row, so that the first batch normalization has a channel without variance.
+        var random = new Random(1);
+        var features = new float[200 * 2];
+        for (var row = 0; row < 200; row++) features[2 * row] = random.NextSingle();
+        var rows = new LabeledRows(new SampleShape(2), 1, features, [.. Enumerable.Range(0, 200).Select(row => features[2 * row] > 0.5f ? 1f : 0f)]);
+        var network = NetworkTrainer.Train(
+            Network.Input(2).BatchNorm().Dense(4).Add(new BatchNormLayer { Scale = false, ZeroGamma = false }).Dense(1),
+            Loss.SigmoidCrossEntropy,
+            rows,
+            new TrainingOptions { Epochs = 40, BatchSize = 50, Standardize = false });
+
+        var health = BatchNormHealth.Of(network);
+
+        Assert.Equal([("batchnorm1", 2, 1), ("batchnorm2", 4, 0)], health.Select(layer => (layer.Layer, layer.Channels, layer.ConstantChannels)));
+        Assert.All(health, layer => Assert.InRange(layer.Distance!.Value, 0, 10));
+        Assert.All(BatchNormHealth.Of(network.RecomputeStatistics(rows)), layer => Assert.Null(layer.Distance));
+    }
+}
