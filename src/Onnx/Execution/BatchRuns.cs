@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
@@ -29,13 +28,12 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     /// <param name="rows">The rows, input by input.</param>
     /// <param name="count">Their number.</param>
     /// <param name="result">Room for the results, output by output.</param>
-    /// <param name="most">The most rows in one run.</param>
-    /// <param name="sharing">The most threads that share the rows, at most as many as there are workers.</param>
-    /// <param name="pace">Learns how long rows take on one thread; null where there is nothing to learn.</param>
-    public void Score(ReadOnlySpan<float> rows, int count, Span<float> result, int most, int sharing, RowPace? pace)
+    /// <param name="decision">How.</param>
+    public void Score(ReadOnlySpan<float> rows, int count, Span<float> result, RunDecision decision)
     {
+        var (most, sharing) = (decision.Most, decision.Sharing);
         _chunk = sharing == 1 && count <= most && layout.FixedRows is null ? count : Chunk(count, most, sharing);
-        (_count, _pace) = (count, pace);
+        (_count, _pace) = (count, decision.Pace);
         fixed (float* source = rows, target = result)
         {
             _rows = source;
@@ -48,9 +46,6 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
                 for (var part = 0; part < parts; part++) Do(part, 0);
         }
     }
-
-    /// <summary>Buffers for at least so many rows.</summary>
-    public ScoringBlock Block(int rows) => Block(0, rows);
 
     public void Dispose()
     {
@@ -89,6 +84,6 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
         if (block is not null && rows <= block.Capacity) return block;
         block?.Dispose();
         block = null;
-        return block = new ScoringBlock(session, layout, layout.FixedRows ?? (int)BitOperations.RoundUpToPowerOf2((uint)rows));
+        return block = new ScoringBlock(layout, layout.CreateBlock(session, rows));
     }
 }

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
@@ -9,55 +7,49 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </summary>
 public sealed class RowBlock : IDisposable
 {
-    private readonly RowSlot[] _inputs;
-    private readonly RowSlot[] _outputs;
-    private readonly RowRuns _runs;
-    private readonly bool _hasTexts;
+    private readonly ModelSessions? _sessions;
+    private readonly RunPlan _plan;
+    private readonly RowSlots _slots;
+    private readonly BlockRuns _own;
+    private BlockRuns? _other;
 
     /// <summary>Makes the buffers.</summary>
     /// <param name="session">The model.</param>
-    /// <param name="inputs">Its inputs.</param>
-    /// <param name="outputs">The outputs to compute.</param>
+    /// <param name="sessions">All its sessions, where cores may share the rows; null = the rows run on the one session.</param>
+    /// <param name="tensors">The tensors that rows lie in.</param>
     /// <param name="capacity">The most rows at once; rounded up to a power of two. Without effect where the model fixes the number.</param>
-    /// <param name="fixedRows">The number of rows that the model always takes; null = any.</param>
-    /// <param name="hasRowAxis">Whether the first axis of each tensor counts rows; where not, each tensor as a whole is one row.</param>
-    internal RowBlock(
-        OnnxSession session, IReadOnlyList<RowTensor> inputs, IReadOnlyList<RowTensor> outputs, int capacity, int? fixedRows = null, bool hasRowAxis = true)
+    internal RowBlock(OnnxSession session, ModelSessions? sessions, RowTensors tensors, int capacity)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        Capacity = fixedRows ?? (int)BitOperations.RoundUpToPowerOf2((uint)capacity);
-        _inputs = [.. inputs.Select(input => RowSlot.Create(session, input, Capacity, hasRowAxis))];
-        _outputs = [.. outputs.Select(output => RowSlot.Create(session, output, Capacity, hasRowAxis))];
-        _hasTexts = _inputs.Concat(_outputs).Any(slot => slot is RowSlot.ITexts);
-
-        // Texts have native tensors of their own for each number of rows.
-        _runs = new RowRuns(session, Capacity, fixedRows, exact: !_hasTexts, Bind);
+        _sessions = sessions;
+        _plan = sessions?.Plan ?? RunPlan.None;
+        _slots = new RowSlots(session, tensors, capacity);
+        _own = new BlockRuns(session, _slots, _plan.Workers(own: true));
     }
 
     /// <summary>The most rows at once.</summary>
-    public int Capacity { get; }
+    public int Capacity => _slots.Capacity;
 
     /// <summary>The values of an input: row after row.</summary>
     /// <typeparam name="T">Its element type.</typeparam>
     /// <param name="index">Its place among the inputs.</param>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
     public TensorBuffer<T> Input<T>(int index)
-        where T : unmanaged => Numbers<T>(_inputs[index]);
+        where T : unmanaged => Numbers<T>(_slots.Inputs[index]);
 
     /// <summary>The values of an output: row after row.</summary>
     /// <typeparam name="T">Its element type.</typeparam>
     /// <param name="index">Its place among the outputs that are computed.</param>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
     public TensorBuffer<T> Output<T>(int index)
-        where T : unmanaged => Numbers<T>(_outputs[index]);
+        where T : unmanaged => Numbers<T>(_slots.Outputs[index]);
 
     /// <summary>The texts of an input: row after row.</summary>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
-    public ReadOnlyMemory<char>[] TextInput(int index) => Texts(_inputs[index]);
+    public ReadOnlyMemory<char>[] TextInput(int index) => Texts(_slots.Inputs[index]);
 
     /// <summary>The texts of an output: row after row.</summary>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
-    public ReadOnlyMemory<char>[] TextOutput(int index) => Texts(_outputs[index]);
+    public ReadOnlyMemory<char>[] TextOutput(int index) => Texts(_slots.Outputs[index]);
 
     /// <summary>Scores the first rows.</summary>
     /// <param name="count">How many, from 1 to <see cref="Capacity"/>.</param>
@@ -67,21 +59,18 @@ public sealed class RowBlock : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
 
-        // The rows past those given are copies of the last one: values that the model can take.
-        var rows = _runs.RowsFor(count);
-        if (rows != count || _hasTexts)
-            foreach (var input in _inputs) input.Complete(count, rows);
-        _runs.Of(rows).Run();
-        if (!_hasTexts) return;
-        foreach (var output in _outputs) output.Collect(count, rows);
+        var decision = _plan.Decide(count, Capacity);
+        var runs = decision.IsOwn ? _own : _other ??= new BlockRuns(_sessions!.Other, _slots, _plan.Workers(own: false));
+        runs.Run(count, decision);
+        _plan.Report(count, decision);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _runs.Dispose();
-        foreach (var slot in _inputs) slot.Dispose();
-        foreach (var slot in _outputs) slot.Dispose();
+        _own.Dispose();
+        _other?.Dispose();
+        _slots.Dispose();
     }
 
     private static TensorBuffer<T> Numbers<T>(RowSlot slot)
@@ -90,10 +79,4 @@ public sealed class RowBlock : IDisposable
 
     private static ReadOnlyMemory<char>[] Texts(RowSlot slot) => (slot as RowSlot.ITexts)?.Texts
         ?? throw new InvalidOperationException($"The tensor {slot.Tensor} does not hold texts.");
-
-    private void Bind(BoundRun run, int rows)
-    {
-        foreach (var input in _inputs) input.BindInput(run, rows);
-        foreach (var output in _outputs) output.BindOutput(run, rows);
-    }
 }

@@ -49,8 +49,11 @@ internal sealed class RowLayout
     /// <summary>The most rows in one run.</summary>
     public int BatchSize { get; }
 
-    /// <summary>Buffers for so many rows.</summary>
-    public RowBlock CreateBlock(OnnxSession session, int capacity) => new(session, [.. Inputs.Select(OneRow)], [.. Outputs.Select(OneRow)], capacity, FixedRows);
+    /// <summary>Buffers for so many rows, which all run on one session.</summary>
+    public RowBlock CreateBlock(OnnxSession session, int capacity) => new(session, null, Tensors, capacity);
+
+    /// <summary>Buffers for so many rows, which the cores share as it is best.</summary>
+    public RowBlock CreateBlock(ModelSessions sessions, int capacity) => new(sessions.First, sessions, Tensors, capacity);
 
     /// <summary>A tensor's shape for so many rows.</summary>
     public static long[] ShapeOf(TensorInfo tensor, int rows) => [rows, .. tensor.Shape.Skip(1).Select(size => size.Size!.Value)];
@@ -63,6 +66,8 @@ internal sealed class RowLayout
             if (tensors[i].Name == name) return i;
         throw new ArgumentException($"There is no {kind} '{name}'; the {kind}s are {string.Join(", ", tensors.Select(tensor => tensor.Name))}.", nameof(name));
     }
+
+    private RowTensors Tensors => new([.. Inputs.Select(OneRow)], [.. Outputs.Select(OneRow)], FixedRows);
 
     private static RowTensor OneRow(TensorInfo tensor) => new(tensor.Name, tensor.Type, ShapeOf(tensor, 1)[1..]);
 

@@ -10,11 +10,14 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </summary>
 public sealed class RowModel : IDisposable
 {
+    private readonly ModelSessions _sessions;
     private readonly OnnxSession _session;
     private readonly RowModelSettings _settings;
 
-    private RowModel(OnnxSession session, RowModelSettings settings)
+    private RowModel(ModelSessions sessions, RowModelSettings settings)
     {
+        var session = sessions.First;
+        _sessions = sessions;
         _session = session;
         _settings = settings;
         if (session.Inputs.Count == 0) throw new InvalidModelException("The model has no inputs, so there is nothing to give a row to.");
@@ -54,14 +57,14 @@ public sealed class RowModel : IDisposable
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static RowModel Load(string path, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
         ? Load(ModelFile.Read(path), settings)
-        : Create(sessionSettings => OnnxSession.Load(path, sessionSettings), settings ?? new());
+        : Create(ReloadableModel.Of(path, sessions: 1, free: settings?.Threads is null), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
     /// <exception cref="InvalidModelException">It is not a model, or not one that can be run on rows; the message says why and what to do.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static RowModel Load(byte[] model, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
         ? Load(ModelFile.Parse(model), settings)
-        : Create(sessionSettings => OnnxSession.Load(model, sessionSettings), settings ?? new());
+        : Create(ReloadableModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built or read.</summary>
     /// <exception cref="InvalidModelException">It cannot be run on rows; the message says why and what to do.</exception>
@@ -69,8 +72,7 @@ public sealed class RowModel : IDisposable
     public static RowModel Load(ModelProto model, RowModelSettings? settings = null)
     {
         settings ??= new();
-        var shaped = WithShapes(model, settings.Shapes, settings.RowByRow);
-        return Create(sessionSettings => OnnxSession.Load(shaped, sessionSettings), settings);
+        return Create(ReloadableModel.Of(WithShapes(model, settings.Shapes, settings.RowByRow)), settings);
     }
 
     /// <summary>
@@ -100,21 +102,27 @@ public sealed class RowModel : IDisposable
     }
 
     /// <summary>Makes buffers for up to <paramref name="capacity"/> rows.</summary>
-    public RowBlock CreateBlock(int capacity) => new(_session, Inputs, Outputs, capacity, FixedRows, !_settings.RowByRow);
+    public RowBlock CreateBlock(int capacity) => new(_session, _sessions, new RowTensors(Inputs, Outputs, FixedRows, !_settings.RowByRow), capacity);
 
     /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => _sessions.Dispose();
 
-    private static RowModel Create(Func<SessionSettings, OnnxSession> load, RowModelSettings settings)
+    private static RowModel Create(ReloadableModel model, RowModelSettings settings)
     {
-        var session = load(new SessionSettings { Device = settings.Device, Threads = settings.Threads, StandIn = settings.StandIn });
+        var sessions = ModelSessions.Open(
+            model,
+            new SessionSettings { Device = settings.Device, StandIn = settings.StandIn },
+            settings.Threads ?? (model.MayBeTwice ? 1 : ThreadChoice.AllCores),
+            free: settings.Threads is null,
+            most: 1,
+            new RowPace());
         try
         {
-            return new RowModel(session, settings);
+            return new RowModel(sessions, settings);
         }
         catch
         {
-            session.Dispose();
+            sessions.Dispose();
             throw;
         }
     }

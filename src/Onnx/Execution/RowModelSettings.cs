@@ -8,8 +8,13 @@ public sealed record RowModelSettings
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>Threads that share one operator; 0 = one for each processor that the process may use. Default: 1.</summary>
-    public int Threads { get; init; } = 1;
+    /// <summary>
+    /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen while running: what one thread
+    /// is done with in 100 µs stays on it; for more all cores take part of the rows each, or share the operators, or not, whatever went fastest
+    /// with the first few calls of that size. For that a model of at most 64 MiB is loaded once more when it is first needed; a larger one runs with
+    /// operators that all cores share.
+    /// </summary>
+    public int? Threads { get; init; }
 
     /// <summary>The outputs to compute, in this order; null = all of the model's.</summary>
     public IReadOnlyList<string>? Outputs { get; init; }

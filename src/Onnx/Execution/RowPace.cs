@@ -19,8 +19,16 @@ internal sealed class RowPace
     // Longer than any row takes, and yet 2^31 of them make a time span.
     private const double Unknown = 1e8;
 
+    // A model's first runs are slow: it plans its memory, and nothing is in the caches.
+    private const int RunsToKnow = 3;
+    private static readonly TimeSpan LongRun = TimeSpan.FromMilliseconds(20);
+
+    private int _runs;
     private double _alone = Unknown;
     private double _amongMany = Unknown;
+
+    /// <summary>Whether there were runs enough to go by.</summary>
+    public bool IsKnown => Volatile.Read(ref _runs) >= RunsToKnow;
 
     /// <summary>The rows that are best run at once on one core: a power of two, so that it stays the same when little is learned.</summary>
     public int ChunkRows => 1 << BitOperations.Log2((uint)Math.Max(FewestRows, ChunkMicroseconds / Volatile.Read(ref _amongMany)));
@@ -34,8 +42,12 @@ internal sealed class RowPace
     }
 
     /// <summary>A run of so many rows took so long on one thread.</summary>
-    public void Report(int rows, TimeSpan time)
+    /// <param name="rows">The rows.</param>
+    /// <param name="time">The time.</param>
+    /// <param name="isBest">Whether it is the best of several.</param>
+    public void Report(int rows, TimeSpan time, bool isBest = false)
     {
+        if (!IsKnown) Interlocked.Add(ref _runs, isBest || time >= LongRun ? RunsToKnow : 1);
         var microseconds = Math.Max(time.TotalMicroseconds / rows, 0.001);
         if (rows == 1 && microseconds < Volatile.Read(ref _alone)) Volatile.Write(ref _alone, microseconds);
         if (microseconds < Volatile.Read(ref _amongMany)) Volatile.Write(ref _amongMany, microseconds);

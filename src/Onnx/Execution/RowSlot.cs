@@ -35,11 +35,11 @@ internal abstract class RowSlot : IDisposable
         _ => throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row."),
     };
 
-    /// <summary>Ties the first rows to an input of a run.</summary>
-    public abstract void BindInput(BoundRun run, int rows);
+    /// <summary>Ties rows to an input of a run.</summary>
+    public abstract void BindInput(BoundRun run, int first, int rows);
 
-    /// <summary>Ties the first rows to an output of a run.</summary>
-    public abstract void BindOutput(BoundRun run, int rows);
+    /// <summary>Ties rows to an output of a run.</summary>
+    public abstract void BindOutput(BoundRun run, int first, int rows);
 
     /// <summary>
     /// Fills the rows from <paramref name="count"/> on with copies of the last one, and hands over what is not in native memory yet.
@@ -59,9 +59,9 @@ internal abstract class RowSlot : IDisposable
     {
         public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
 
-        public override void BindInput(BoundRun run, int rows) => run.BindInput(Tensor.Name, Buffer.At(0, ShapeOf(rows)));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
 
-        public override void BindOutput(BoundRun run, int rows) => run.BindOutput(Tensor.Name, Buffer.At(0, ShapeOf(rows)));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
 
         public override void Complete(int count, int rows)
         {
@@ -85,9 +85,9 @@ internal abstract class RowSlot : IDisposable
 
         public ReadOnlyMemory<char>[] Texts { get; } = new ReadOnlyMemory<char>[capacity * tensor.Count];
 
-        public override void BindInput(BoundRun run, int rows) => run.BindTextInput(Tensor.Name, Native(rows));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindTextInput(Tensor.Name, Native(rows));
 
-        public override void BindOutput(BoundRun run, int rows) => run.BindTextOutput(Tensor.Name, Native(rows));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindTextOutput(Tensor.Name, Native(rows));
 
         public override void Complete(int count, int rows)
         {

@@ -15,18 +15,18 @@ namespace MlNetBatchNorm.Onnx.Execution;
 public sealed class Scorer : IDisposable
 {
     private readonly OnnxSession _session;
-    private readonly ScorerSessions _sessions;
+    private readonly ModelSessions _sessions;
     private readonly RowLayout _layout;
     private readonly ScoringLanePool _lanes;
 
-    private Scorer(OnnxSession session, ScorerSessions sessions, RowLayout layout, BatchPlan plan)
+    private Scorer(ModelSessions sessions, RowLayout layout)
     {
-        _session = session;
+        _session = sessions.First;
         _sessions = sessions;
         _layout = layout;
-        Threads = plan.Threads;
+        Threads = sessions.Plan.Threads;
         RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
-        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, layout, plan));
+        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, layout));
 
         // The first run of a session plans its memory; better now than with the first customer waiting.
         Score(new float[RowLength], new float[ResultLength]);
@@ -75,14 +75,14 @@ public sealed class Scorer : IDisposable
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static Scorer Load(string path, ScorerSettings? settings = null) =>
-        Load(ScorerModel.Of(path, settings?.Sessions), settings ?? new());
+        Load(ReloadableModel.Of(path, settings?.Sessions, free: settings?.Threads is null), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
     /// <param name="model">The bytes of the file.</param>
     /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ScorerModel.Of(model), settings ?? new());
+    public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
     /// <param name="model">The model.</param>
@@ -163,7 +163,7 @@ public sealed class Scorer : IDisposable
     /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
     /// </summary>
     /// <param name="capacity">The most rows at once.</param>
-    public RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_session, capacity);
+    public RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_sessions, capacity);
 
     /// <summary>
     /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows stay
@@ -189,27 +189,18 @@ public sealed class Scorer : IDisposable
 
     internal void Return(ScoringLane lane) => _lanes.Return(lane);
 
-    private static Scorer Load(ScorerModel model, ScorerSettings settings)
+    private static Scorer Load(ReloadableModel model, ScorerSettings settings)
     {
         if (settings.Sessions is <= 0) throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
         var pace = new RowPace();
         return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
 
-        OnnxSession Open(int threads) => model.Open(settings.ForSession(threads));
-
         Scorer Create(int threads)
         {
-            var session = Open(threads);
-            var onCpu = session.ActualDevice.Kind == DeviceKind.Cpu;
-            var plan = BatchPlan.For(threads, onCpu, free: settings.Threads is null, twice: !model.IsLarge && settings.Sessions is not 1, pace);
-            var sessions = new ScorerSessions(
-                session,
-                () => Open(threads),
-                settings.Sessions ?? (onCpu && threads == 1 ? model.SessionsThatPay : 1),
-                () => Open(threads == 1 ? ThreadChoice.AllCores : 1));
+            var sessions = ModelSessions.Open(model, settings.ForSession(threads), threads, free: settings.Threads is null, settings.Sessions, pace);
             try
             {
-                return new Scorer(session, sessions, new RowLayout(session, settings), plan);
+                return new Scorer(sessions, new RowLayout(sessions.First, settings));
             }
             catch (ModelRunException exception)
             {

@@ -24,8 +24,7 @@ public sealed record ScorerSettings
 
     /// <summary>
     /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the CPU
-    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise. 1 also keeps
-    /// batches from loading it once more.
+    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise.
     /// </summary>
     public int? Sessions { get; init; }
 

@@ -8,11 +8,12 @@ internal sealed class ScoringBlock : IDisposable
     private readonly TensorBuffer<float>[] _inputs;
     private readonly TensorBuffer<float>[] _outputs;
 
-    // The capacity is a power of two, or the model's only number of rows.
-    public ScoringBlock(OnnxSession session, RowLayout layout, int capacity)
+    /// <param name="layout">How rows lie in the model.</param>
+    /// <param name="block">Buffers for it; goes with this.</param>
+    public ScoringBlock(RowLayout layout, RowBlock block)
     {
         _layout = layout;
-        _block = layout.CreateBlock(session, capacity);
+        _block = block;
         _inputs = [.. layout.Inputs.Select((_, index) => _block.Input<float>(index))];
         _outputs = [.. layout.Outputs.Select((_, index) => _block.Output<float>(index))];
     }

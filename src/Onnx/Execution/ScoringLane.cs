@@ -1,25 +1,22 @@
-using System.Diagnostics;
-
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>All that one call at a time needs: buffers for a row, buffers for a batch once there is one, and the runs bound to them.</summary>
 internal sealed class ScoringLane : IDisposable
 {
-    private readonly ScorerSessions _sessions;
+    private readonly ModelSessions _sessions;
     private readonly RowLayout _layout;
-    private readonly BatchPlan _plan;
     private readonly ScoringBlock _single;
     private readonly BatchRuns _own;
     private BatchRuns? _other;
+    private ScoringBlock? _inPlace;
 
-    public ScoringLane(ScorerSessions sessions, RowLayout layout, BatchPlan plan)
+    public ScoringLane(ModelSessions sessions, RowLayout layout)
     {
         var session = sessions.Next();
         _sessions = sessions;
         _layout = layout;
-        _plan = plan;
-        _single = new ScoringBlock(session, layout, layout.FixedRows ?? 1);
-        _own = new BatchRuns(session, layout, plan.Workers(own: true));
+        _single = new ScoringBlock(layout, layout.CreateBlock(session, layout.FixedRows ?? 1));
+        _own = new BatchRuns(session, layout, sessions.Plan.Workers(own: true));
     }
 
     /// <summary>Counts the lane's users, so that one who has given it back is known as such.</summary>
@@ -34,34 +31,28 @@ internal sealed class ScoringLane : IDisposable
 
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
-        if (_plan is not { Choice: { } choice, Pace: { } pace })
-        {
-            _own.Score(rows, count, result, _plan.Pace?.ChunkRows ?? _layout.BatchSize, sharing: 1, _plan.Pace);
-            return;
-        }
-
-        var expected = pace.Predict(count);
-        var way = choice.Next(count, expected);
-        var runs = _plan.IsOwn(way) ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, _plan.Workers(own: false));
-        if (expected < BatchChoice.Short)
-        {
-            runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
-            return;
-        }
-
-        var start = Stopwatch.GetTimestamp();
-        if (way == BatchWay.SharedOperators) runs.Score(rows, count, result, _layout.BatchSize, sharing: 1, pace: null);
-        else runs.Score(rows, count, result, pace.ChunkRows, way == BatchWay.Divided ? BatchPlan.Sharing(expected) : 1, pace);
-        choice.Report(count, way, Stopwatch.GetElapsedTime(start));
+        var plan = _sessions.Plan;
+        var decision = plan.Decide(count, _layout.BatchSize);
+        var runs = decision.IsOwn ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, plan.Workers(own: false));
+        runs.Score(rows, count, result, decision);
+        plan.Report(count, decision);
     }
 
     /// <summary>The buffers for so many rows.</summary>
-    public ScoringBlock Block(int rows) => rows <= _single.Capacity ? _single : _own.Block(rows);
+    public ScoringBlock Block(int rows)
+    {
+        if (rows <= _single.Capacity) return _single;
+        if (_inPlace is { } block && rows <= block.Capacity) return block;
+        _inPlace?.Dispose();
+        _inPlace = null;
+        return _inPlace = new ScoringBlock(_layout, _layout.CreateBlock(_sessions, rows));
+    }
 
     public void Dispose()
     {
         _single.Dispose();
         _own.Dispose();
         _other?.Dispose();
+        _inPlace?.Dispose();
     }
 }

@@ -27,7 +27,7 @@ internal static class ThreadChoice
         var key = $"{model} {settings.Device} {settings.Spinning} {settings.Optimization} {string.Join(',', settings.Outputs ?? [])}";
         if (Known.TryGetValue(key, out var known))
         {
-            pace.Report(1, known.OnOne);
+            pace.Report(1, known.OnOne, isBest: true);
             return load(known.Threads);
         }
 
@@ -52,7 +52,7 @@ internal static class ThreadChoice
                 Known.TryAdd(key, (one.Threads, time));
             }
 
-            pace.Report(1, time);
+            pace.Report(1, time, isBest: true);
             return one;
         }
         catch

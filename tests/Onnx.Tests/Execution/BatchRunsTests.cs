@@ -21,7 +21,7 @@ public sealed class BatchRunsTests
 
         // Also in the caller's memory, when it comes again, and with chunks that change.
         foreach (var most in (int[])[64, 64, 64, 64, 32, 64, 4096])
-            AssertRight(count, (rows, result) => runs.Score(rows, count, result, most, sharing: 3, new RowPace()));
+            AssertRight(count, (rows, result) => runs.Score(rows, count, result, Divided(most, sharing: 3)));
     }
 
     [Theory]
@@ -34,7 +34,7 @@ public sealed class BatchRunsTests
         using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
 
         for (var call = 0; call < 4; call++)
-            AssertRight(count, (rows, result) => runs.Score(rows, count, result, 64, sharing: 2, new RowPace()));
+            AssertRight(count, (rows, result) => runs.Score(rows, count, result, Divided(64, sharing: 2)));
     }
 
     [Fact]
@@ -42,11 +42,11 @@ public sealed class BatchRunsTests
     {
         using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
         using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
-        var (rows, result, pace) = (new float[3 * 5000], new float[5 * 5000], new RowPace());
-        for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, 512, sharing: 2, pace);
+        var (rows, result, decision) = (new float[3 * 5000], new float[5 * 5000], Divided(512, sharing: 2));
+        for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, decision);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var call = 0; call < 200; call++) runs.Score(rows, 5000, result, 512, sharing: 2, pace);
+        for (var call = 0; call < 200; call++) runs.Score(rows, 5000, result, decision);
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
@@ -76,6 +76,9 @@ public sealed class BatchRunsTests
             }
         }
     }
+
+    private static RunDecision Divided(int most, int sharing) =>
+        new() { Way = RunWay.Divided, IsOwn = true, Most = most, Sharing = sharing, Pace = new RowPace() };
 
     private static ModelProto TwiceAndNext(Dimension rows)
     {

@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Onnx.Execution;
 
-/// <summary>How the cores of a processor share a batch.</summary>
-internal enum BatchWay
+/// <summary>How the cores of a processor share the rows of a call.</summary>
+internal enum RunWay
 {
     /// <summary>They do not: the caller's thread does all.</summary>
     OneThread,

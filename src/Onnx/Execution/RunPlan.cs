@@ -1,0 +1,72 @@
+using System.Diagnostics;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>How the cores share a model's runs: what may be chosen, and what was learned.</summary>
+/// <param name="Threads">The threads that share an operator of a lane's own session; 0 = all cores.</param>
+/// <param name="Choice">Chooses the way of each call; null where all run as the lane's own session does.</param>
+/// <param name="Pace">How long rows take on one thread of the processor; null where none run on one.</param>
+internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
+{
+    // Calling a thread of the pool takes some microseconds, and it comes some tens of microseconds later.
+    private static readonly TimeSpan LeastForEach = TimeSpan.FromMicroseconds(50);
+
+    /// <summary>A plan that leaves nothing to choose.</summary>
+    public static RunPlan None { get; } = new(1, null, null);
+
+    /// <summary>What there is to choose.</summary>
+    /// <param name="threads">The threads of the lanes' sessions.</param>
+    /// <param name="onCpu">Whether it is the processor that computes.</param>
+    /// <param name="free">Whether the settings leave the choice.</param>
+    /// <param name="twice">Whether the model may be loaded a second time.</param>
+    /// <param name="pace">How long rows take on one thread.</param>
+    public static RunPlan For(int threads, bool onCpu, bool free, bool twice, RowPace pace)
+    {
+        var choice = onCpu && free && Environment.ProcessorCount > 1 && (threads == 1 || twice)
+            ? new RunChoice(sharedOperators: twice || threads != 1, Environment.ProcessorCount)
+            : null;
+        return new(threads, choice, onCpu && (threads == 1 || choice is not null) ? pace : null);
+    }
+
+    /// <summary>The threads that share the rows of a batch that is divided: as many as have enough to do.</summary>
+    /// <param name="expected">The time that one would take.</param>
+    public static int Sharing(TimeSpan expected) => (int)Math.Clamp(expected / LeastForEach, 1, Environment.ProcessorCount);
+
+    /// <summary>The threads that may share the rows of a batch on the lane's own session, or on the other one.</summary>
+    public int Workers(bool own) => Choice is not null && own == (Threads == 1) ? Environment.ProcessorCount : 1;
+
+    /// <summary>How a call is to run.</summary>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="most">The most rows in one run, where nothing else is known.</param>
+    public RunDecision Decide(int rows, int most)
+    {
+        if (Choice is null || Pace is null)
+            return new RunDecision { IsOwn = true, Most = Math.Min(Pace?.ChunkRows ?? most, most), Sharing = 1, Pace = Pace };
+        if (!Pace.IsKnown) return new RunDecision { IsOwn = true, Most = Math.Min(Pace.ChunkRows, most), Sharing = 1, Pace = Threads == 1 ? Pace : null };
+        var expected = Pace.Predict(rows);
+
+        // Where a lane's session has all cores, they were found to be the best for a single row.
+        if (expected < RunChoice.Short || (rows == 1 && Threads != 1)) return new RunDecision { IsOwn = true, Most = most, Sharing = 1 };
+        var way = Choice.Next(rows, expected);
+        return new RunDecision
+        {
+            Way = way,
+            IsOwn = IsOwn(way),
+            Most = way == RunWay.SharedOperators ? most : Math.Min(Pace.ChunkRows, most),
+            Sharing = way == RunWay.Divided ? Sharing(expected) : 1,
+            Pace = way == RunWay.SharedOperators ? null : Pace,
+            Start = Stopwatch.GetTimestamp(),
+        };
+    }
+
+    /// <summary>The call has run.</summary>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="decision">How.</param>
+    public void Report(int rows, RunDecision decision)
+    {
+        if (decision.Start != 0) Choice!.Report(rows, decision.Way, Stopwatch.GetElapsedTime(decision.Start));
+    }
+
+    /// <summary>Whether a call that goes that way runs on the lane's own session.</summary>
+    public bool IsOwn(RunWay way) => (way == RunWay.SharedOperators) == (Threads != 1);
+}
