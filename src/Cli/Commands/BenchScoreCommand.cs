@@ -47,13 +47,13 @@ internal static class BenchScoreCommand
             if (problem is not null) await Console.Error.WriteLineAsync($"mlnetbn: no times of PyTorch: {problem}");
             var each = TimeSpan.FromSeconds(arguments.GetValue(seconds));
             var rows = new JsonArray();
-            Console.WriteLine($"{"µs a call",-20} {"rows",5} {"ours",10} {"raw",10} {"naive",10} {"unfolded",10} {"PyTorch",10} {"bytes",6}");
             if (arguments.GetValue(device) != Device.Cpu)
             {
                 using var there = new ScorerContender(BenchmarkNetwork.All[0].Train().Folded, 1, arguments.GetValue(device)!);
                 Console.WriteLine($"ours {there.Place}; the others on cpu");
             }
 
+            Console.WriteLine($"{"µs a call",-20} {"rows",5} {"ours",10} {"raw",10} {"naive",10} {"unfolded",10} {"PyTorch",10} {"bytes",6}");
             foreach (var network in BenchmarkNetwork.All)
             {
                 var (unfolded, folded) = network.Train();

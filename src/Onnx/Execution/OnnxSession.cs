@@ -2,9 +2,7 @@ using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlNetBatchNorm.Onnx.Execution.Memory;
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
@@ -30,8 +28,8 @@ public sealed class OnnxSession : IDisposable
         _memory = DeviceMemory.Of(native, device.Actual, settings.StandIn);
         Memory = _memory?.Report ?? new MemoryReport(TensorRoute.InPlace);
         _recordsGraphs = device.Actual.RecordsGraphs;
-        Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
-        Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
+        Inputs = [.. native.InputNames.Select(input => TensorInfo.Of(input, native.InputMetadata[input]))];
+        Outputs = [.. native.OutputNames.Select(output => TensorInfo.Of(output, native.OutputMetadata[output]))];
         Metadata = native.ModelMetadata.CustomMetadataMap;
     }
 
@@ -242,16 +240,6 @@ public sealed class OnnxSession : IDisposable
 
     internal ModelRunException Failure(OnnxRuntimeException exception, IEnumerable<string> inputs) =>
         new($"Running {_name} failed on the inputs {string.Join("; ", inputs)}: {RuntimeMessage.OneLine(exception)}", exception);
-
-    private static TensorInfo Describe(string name, NodeMetadata metadata)
-    {
-        if (!metadata.IsTensor) return new TensorInfo(name, DataType.Undefined, []);
-        var shape = metadata.Dimensions.Select((size, axis) =>
-            size >= 0 ? size
-            : metadata.SymbolicDimensions[axis] is { Length: > 0 } symbol ? symbol
-            : Dimension.Unknown);
-        return new TensorInfo(name, (DataType)(int)metadata.ElementDataType, [.. shape]);
-    }
 
     /// <summary>Copies tensors between the host and the device.</summary>
     internal void CopyTensors(object what, OrtValue[] from, OrtValue[] to)
