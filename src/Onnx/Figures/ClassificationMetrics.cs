@@ -51,7 +51,7 @@ public static class ClassificationMetrics
         {
             var weight = weights is null ? 1.0 : weights[row];
             total += weight;
-            if (Class(predictions.Slice(row * classes, classes)) == Class(targets.Slice(row * classes, classes))) right += weight;
+            if (ClassOf(predictions.Slice(row * classes, classes)) == ClassOf(targets.Slice(row * classes, classes))) right += weight;
         }
 
         return right / total;
@@ -68,9 +68,9 @@ public static class ClassificationMetrics
         for (var row = 0; row < predictions.Length / classes; row++)
         {
             var weight = weights is null ? 1.0 : weights[row];
-            var actual = Class(targets.Slice(row * classes, classes));
+            var actual = ClassOf(targets.Slice(row * classes, classes));
             total[actual] += weight;
-            if (Class(predictions.Slice(row * classes, classes)) == actual) right[actual] += weight;
+            if (ClassOf(predictions.Slice(row * classes, classes)) == actual) right[actual] += weight;
         }
 
         return Enumerable.Range(0, right.Length).Where(index => total[index] > 0).Select(index => right[index] / total[index]).DefaultIfEmpty(double.NaN).Average();
@@ -99,7 +99,9 @@ public static class ClassificationMetrics
         return sum / total;
     }
 
-    internal static int Class(ReadOnlySpan<float> values) => values.Length == 1
+    /// <summary>The class of one row: where the largest of its values is; with a single one, 1 if it is above 0.5 and 0 otherwise.</summary>
+    /// <param name="values">Probabilities or targets, <c>[K]</c>.</param>
+    public static int ClassOf(ReadOnlySpan<float> values) => values.Length == 1
         ? values[0] > 0.5f ? 1 : 0
         : System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
 }

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Figures;
+
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>How often each class was taken for each: rows by actual class, columns by predicted class.</summary>
@@ -33,7 +35,7 @@ public sealed class ConfusionMatrix
         var counts = new double[classes, classes];
         for (var row = 0; row < targets.Length / outputs; row++)
         {
-            var (actual, predicted) = (ClassificationMetrics.Class(targets.Slice(row * outputs, outputs)), ClassificationMetrics.Class(predictions.Slice(row * outputs, outputs)));
+            var (actual, predicted) = (ClassificationMetrics.ClassOf(targets.Slice(row * outputs, outputs)), ClassificationMetrics.ClassOf(predictions.Slice(row * outputs, outputs)));
             counts[actual, predicted] += weights is null ? 1.0 : weights[row];
         }
 

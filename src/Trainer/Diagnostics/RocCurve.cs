@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Figures;
+
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>The receiver operating characteristic of a score for two classes.</summary>

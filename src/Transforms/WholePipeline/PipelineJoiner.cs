@@ -42,7 +42,7 @@ internal sealed class PipelineJoiner
     /// <param name="steps">The steps.</param>
     /// <param name="data">The schema in front of the first.</param>
     /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
-    public static void RequireConvertible(IReadOnlyList<PipelineStep> steps, DataViewSchema data) => new PipelineJoiner(data).AddAll(steps);
+    public static void RequireConvertible(IReadOnlyList<PipelineStep> steps, DataViewSchema data) => new PipelineJoiner(data, OperatorSetUpgrade.Newest).AddAll(steps);
 
     private void AddAll(IReadOnlyList<PipelineStep> steps)
     {

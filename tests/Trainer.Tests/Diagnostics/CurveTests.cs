@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Figures;
 namespace MlNetBatchNorm.Trainer.Tests.Diagnostics;
 
 /// <summary>Curves and matrices, against the figures that are computed another way, and by hand.</summary>
