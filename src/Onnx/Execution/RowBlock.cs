@@ -10,6 +10,7 @@ public sealed class RowBlock : IDisposable
     private readonly ModelSessions? _sessions;
     private readonly RunPlan _plan;
     private readonly RowSlots _slots;
+    private readonly RunDecision _decision = new();
     private readonly BlockRuns _own;
     private BlockRuns? _other;
 
@@ -59,10 +60,10 @@ public sealed class RowBlock : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
 
-        var decision = _plan.Decide(count, Capacity);
-        var runs = decision.IsOwn ? _own : _other ??= new BlockRuns(_sessions!.Other, _slots, _plan.Workers(own: false));
-        runs.Run(count, decision);
-        _plan.Report(count, decision);
+        _plan.Decide(count, Capacity, _decision);
+        var runs = _decision.IsOwn ? _own : _other ??= new BlockRuns(_sessions!.Other, _slots, _plan.Workers(own: false));
+        runs.Run(count, _decision);
+        _plan.Report(count, _decision);
     }
 
     /// <inheritdoc/>

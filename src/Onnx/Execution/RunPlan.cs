@@ -35,28 +35,35 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     /// <summary>The threads that may share the rows of a batch on the lane's own session, or on the other one.</summary>
     public int Workers(bool own) => Choice is not null && own == (Threads == 1) ? Environment.ProcessorCount : 1;
 
-    /// <summary>How a call is to run.</summary>
+    /// <summary>Decides how a call is to run.</summary>
     /// <param name="rows">Its rows.</param>
     /// <param name="most">The most rows in one run, where nothing else is known.</param>
-    public RunDecision Decide(int rows, int most)
+    /// <param name="decision">Takes the decision.</param>
+    public void Decide(int rows, int most, RunDecision decision)
     {
-        if (Choice is null || Pace is null)
-            return new RunDecision { IsOwn = true, Most = Math.Min(Pace?.ChunkRows ?? most, most), Sharing = 1, Pace = Pace };
-        if (!Pace.IsKnown) return new RunDecision { IsOwn = true, Most = Math.Min(Pace.ChunkRows, most), Sharing = 1, Pace = Threads == 1 ? Pace : null };
+        (decision.IsOwn, decision.Sharing, decision.Start) = (true, 1, 0);
+        if (Choice is null || Pace is null || !Pace.IsKnown)
+        {
+            decision.Pace = Threads == 1 ? Pace : null;
+            decision.Most = decision.Pace is null ? most : Math.Min(decision.Pace.ChunkRows, most);
+            return;
+        }
+
         var expected = Pace.Predict(rows);
 
         // Where a lane's session has all cores, they were found to be the best for a single row.
-        if (expected < RunChoice.Short || (rows == 1 && Threads != 1)) return new RunDecision { IsOwn = true, Most = most, Sharing = 1 };
-        var way = Choice.Next(rows, expected);
-        return new RunDecision
+        if (expected < RunChoice.Short || (rows == 1 && Threads != 1))
         {
-            Way = way,
-            IsOwn = IsOwn(way),
-            Most = way == RunWay.SharedOperators ? most : Math.Min(Pace.ChunkRows, most),
-            Sharing = way == RunWay.Divided ? Sharing(expected) : 1,
-            Pace = way == RunWay.SharedOperators ? null : Pace,
-            Start = Stopwatch.GetTimestamp(),
-        };
+            (decision.Pace, decision.Most) = (null, most);
+            return;
+        }
+
+        decision.Way = Choice.Next(rows, expected);
+        decision.IsOwn = IsOwn(decision.Way);
+        decision.Pace = decision.Way == RunWay.SharedOperators ? null : Pace;
+        decision.Most = decision.Way == RunWay.SharedOperators ? most : Math.Min(Pace.ChunkRows, most);
+        if (decision.Way == RunWay.Divided) decision.Sharing = Sharing(expected);
+        decision.Start = Stopwatch.GetTimestamp();
     }
 
     /// <summary>The call has run.</summary>

@@ -6,6 +6,7 @@ internal sealed class ScoringLane : IDisposable
     private readonly ModelSessions _sessions;
     private readonly RowLayout _layout;
     private readonly ScoringBlock _single;
+    private readonly RunDecision _decision = new();
     private readonly BatchRuns _own;
     private BatchRuns? _other;
     private ScoringBlock? _inPlace;
@@ -32,10 +33,10 @@ internal sealed class ScoringLane : IDisposable
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
         var plan = _sessions.Plan;
-        var decision = plan.Decide(count, _layout.BatchSize);
-        var runs = decision.IsOwn ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, plan.Workers(own: false));
-        runs.Score(rows, count, result, decision);
-        plan.Report(count, decision);
+        plan.Decide(count, _layout.BatchSize, _decision);
+        var runs = _decision.IsOwn ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, plan.Workers(own: false));
+        runs.Score(rows, count, result, _decision);
+        plan.Report(count, _decision);
     }
 
     /// <summary>The buffers for so many rows.</summary>

@@ -56,12 +56,12 @@ public sealed class RunPlanTests
 
         for (var run = 0; run < 3; run++)
         {
-            var decision = plan.Decide(100, most: 1024);
+            var decision = Decided(plan, 100);
             Assert.Equal((true, 1), (decision.IsOwn, decision.Sharing));
             decision.Pace!.Report(100, TimeSpan.FromMilliseconds(15));
         }
 
-        Assert.Equal(Environment.ProcessorCount > 1, plan.Decide(100, most: 1024).Sharing > 1);
+        Assert.Equal(Environment.ProcessorCount > 1, Decided(plan, 100).Sharing > 1);
     }
 
     [Fact]
@@ -71,8 +71,15 @@ public sealed class RunPlanTests
         var plan = RunPlan.For(0, onCpu: true, free: true, twice: true, pace);
         pace.Report(1, TimeSpan.FromMilliseconds(5), isBest: true);
 
-        var decision = plan.Decide(1, most: 1024);
+        var decision = Decided(plan, 1);
 
         Assert.Equal((true, 0L), (decision.IsOwn, decision.Start));
+    }
+
+    private static RunDecision Decided(RunPlan plan, int rows)
+    {
+        var decision = new RunDecision();
+        plan.Decide(rows, most: 1024, decision);
+        return decision;
     }
 }
