@@ -33,7 +33,7 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
         {
             lock (_gate)
             {
-                ObjectDisposedException.ThrowIf(_disposed, this);
+                ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
                 return _other ??= openOther!();
             }
         }
@@ -69,7 +69,7 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
             var index = _lanes % most;
             if (index == _all.Count) _all.Add(openAnother!());
             _lanes++;

@@ -60,10 +60,10 @@ public sealed class RowBlock : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
 
-        _plan.Decide(count, Capacity, _decision);
+        _plan.Decide(count, Capacity, _slots.CanBeCut, _decision);
         var runs = _decision.IsOwn ? _own : _other ??= new BlockRuns(_sessions!.Other, _slots, _plan.Workers(own: false));
         runs.Run(count, _decision);
-        _plan.Report(count, _decision);
+        _plan.Report(_decision);
     }
 
     /// <inheritdoc/>

@@ -7,6 +7,9 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </remarks>
 internal sealed class RunDecision
 {
+    /// <summary>The rows that there is a choice for: 1 where the call cannot be cut.</summary>
+    public int Rows { get; set; }
+
     /// <summary>The way.</summary>
     public RunWay Way { get; set; }
 

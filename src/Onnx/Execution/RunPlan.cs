@@ -38,9 +38,11 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     /// <summary>Decides how a call is to run.</summary>
     /// <param name="rows">Its rows.</param>
     /// <param name="most">The most rows in one run, where nothing else is known.</param>
+    /// <param name="canBeCut">Whether the rows can be divided.</param>
     /// <param name="decision">Takes the decision.</param>
-    public void Decide(int rows, int most, RunDecision decision)
+    public void Decide(int rows, int most, bool canBeCut, RunDecision decision)
     {
+        decision.Rows = canBeCut ? rows : 1;
         (decision.IsOwn, decision.Sharing, decision.Start) = (true, 1, 0);
         if (Choice is null || Pace is null || !Pace.IsKnown)
         {
@@ -52,13 +54,13 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
         var expected = Pace.Predict(rows);
 
         // Where a lane's session has all cores, they were found to be the best for a single row.
-        if (expected < RunChoice.Short || (rows == 1 && Threads != 1))
+        if (expected < RunChoice.Short || (decision.Rows == 1 && Threads != 1))
         {
             (decision.Pace, decision.Most) = (null, most);
             return;
         }
 
-        decision.Way = Choice.Next(rows, expected);
+        decision.Way = Choice.Next(decision.Rows, expected);
         decision.IsOwn = IsOwn(decision.Way);
         decision.Pace = decision.Way == RunWay.SharedOperators ? null : Pace;
         decision.Most = decision.Way == RunWay.SharedOperators ? most : Math.Min(Pace.ChunkRows, most);
@@ -67,11 +69,10 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     }
 
     /// <summary>The call has run.</summary>
-    /// <param name="rows">Its rows.</param>
     /// <param name="decision">How.</param>
-    public void Report(int rows, RunDecision decision)
+    public void Report(RunDecision decision)
     {
-        if (decision.Start != 0) Choice!.Report(rows, decision.Way, Stopwatch.GetElapsedTime(decision.Start));
+        if (decision.Start != 0) Choice!.Report(decision.Rows, decision.Way, Stopwatch.GetElapsedTime(decision.Start));
     }
 
     /// <summary>Whether a call that goes that way runs on the lane's own session.</summary>

@@ -33,10 +33,10 @@ internal sealed class ScoringLane : IDisposable
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
         var plan = _sessions.Plan;
-        plan.Decide(count, _layout.BatchSize, _decision);
+        plan.Decide(count, _layout.BatchSize, canBeCut: true, _decision);
         var runs = _decision.IsOwn ? _own : _other ??= new BatchRuns(_sessions.Other, _layout, plan.Workers(own: false));
         runs.Score(rows, count, result, _decision);
-        plan.Report(count, _decision);
+        plan.Report(_decision);
     }
 
     /// <summary>The buffers for so many rows.</summary>

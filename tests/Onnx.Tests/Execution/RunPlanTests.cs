@@ -76,10 +76,26 @@ public sealed class RunPlanTests
         Assert.Equal((true, 0L), (decision.IsOwn, decision.Start));
     }
 
-    private static RunDecision Decided(RunPlan plan, int rows)
+    [Fact]
+    public void Decide_RowsThatCannotBeCut_AreNeverDivided()
+    {
+        var pace = new RowPace();
+        var plan = RunPlan.For(1, onCpu: true, free: true, twice: true, pace);
+        pace.Report(1, TimeSpan.FromMilliseconds(5), isBest: true);
+
+        for (var run = 0; run < 30; run++)
+        {
+            var decision = Decided(plan, 1000, canBeCut: false);
+            Assert.NotEqual(RunWay.Divided, decision.Way);
+            Assert.Equal(1, decision.Sharing);
+            plan.Report(decision);
+        }
+    }
+
+    private static RunDecision Decided(RunPlan plan, int rows, bool canBeCut = true)
     {
         var decision = new RunDecision();
-        plan.Decide(rows, most: 1024, decision);
+        plan.Decide(rows, most: 1024, canBeCut, decision);
         return decision;
     }
 }
