@@ -10,8 +10,8 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="capacity">The rows in the buffers: a power of two, or the model's only number.</param>
 /// <param name="fixedRows">The only number of rows that the model takes; null = any.</param>
 /// <param name="exact">Whether any number of rows may have a run of its own.</param>
-/// <param name="bind">Ties a run to the first rows.</param>
-internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows, bool exact, Action<BoundRun, int> bind) : IDisposable
+/// <param name="bind">Makes a run of the first rows.</param>
+internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows, bool exact, Func<int, BoundRun> bind) : IDisposable
 {
     private const int StepsPerDoubling = 8;
     private const int ExactUpTo = 2 * StepsPerDoubling;
@@ -40,12 +40,12 @@ internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows,
     public BoundRun Of(int rows)
     {
         var (step, index) = fixedRows is null ? StepOf(rows) : (rows, 0);
-        if (step == rows) return _steps[index] ??= Bind(rows);
+        if (step == rows) return _steps[index] ??= bind(rows);
         if (_own is { } bound && _ownRows == rows) return bound;
         _own?.Dispose();
         _own = null;
         _ownRows = rows;
-        return _own = Bind(rows);
+        return _own = bind(rows);
     }
 
     public void Dispose()
@@ -60,20 +60,5 @@ internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows,
         var stepBits = BitOperations.Log2((uint)(rows - 1)) - BitOperations.Log2(StepsPerDoubling);
         var steps = ((rows - 1) >> stepBits) + 1;
         return (steps << stepBits, ExactUpTo + ((stepBits - 1) * StepsPerDoubling) + steps - StepsPerDoubling);
-    }
-
-    private BoundRun Bind(int rows)
-    {
-        var run = session.CreateBoundRun();
-        try
-        {
-            bind(run, rows);
-            return run;
-        }
-        catch
-        {
-            run.Dispose();
-            throw;
-        }
     }
 }

@@ -34,11 +34,21 @@ internal sealed class RowSlots : IDisposable
     /// <summary>Whether rows from the middle of the buffers can be run.</summary>
     public bool CanBeCut => !HasTexts && FixedRows is null;
 
-    /// <summary>Ties a run to rows.</summary>
-    public void Bind(BoundRun run, int first, int rows)
+    /// <summary>Makes a run that is tied to rows.</summary>
+    public BoundRun CreateRun(OnnxSession session, int first, int rows)
     {
-        foreach (var input in Inputs) input.BindInput(run, first, rows);
-        foreach (var output in Outputs) output.BindOutput(run, first, rows);
+        var run = session.CreateBoundRun();
+        try
+        {
+            foreach (var input in Inputs) input.BindInput(run, first, rows);
+            foreach (var output in Outputs) output.BindOutput(run, first, rows);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Makes the rows past those given copies of the last one: values that the model can take.</summary>

@@ -8,8 +8,8 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="workers">The most threads that share the rows.</param>
 internal sealed class BlockRuns(OnnxSession session, RowSlots slots, int workers) : IDisposable
 {
-    private readonly RowRuns _whole = new(session, slots.Capacity, slots.FixedRows, exact: !slots.HasTexts, (run, rows) => slots.Bind(run, 0, rows));
-    private readonly BlockDivision? _chunks = slots.CanBeCut ? new(slots.Capacity, workers, (first, rows) => Chunk(session, slots, first, rows)) : null;
+    private readonly RowRuns _whole = new(session, slots.Capacity, slots.FixedRows, exact: !slots.HasTexts, rows => slots.CreateRun(session, 0, rows));
+    private readonly BlockDivision? _chunks = slots.CanBeCut ? new(slots.Capacity, workers, (first, rows) => slots.CreateRun(session, first, rows)) : null;
 
     /// <summary>Runs the first rows.</summary>
     public void Run(int count, RunDecision decision)
@@ -34,20 +34,5 @@ internal sealed class BlockRuns(OnnxSession session, RowSlots slots, int workers
     {
         _whole.Dispose();
         _chunks?.Dispose();
-    }
-
-    private static BoundRun Chunk(OnnxSession session, RowSlots slots, int first, int rows)
-    {
-        var run = session.CreateBoundRun();
-        try
-        {
-            slots.Bind(run, first, rows);
-            return run;
-        }
-        catch
-        {
-            run.Dispose();
-            throw;
-        }
     }
 }
