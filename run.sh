@@ -1,21 +1,12 @@
 #!/usr/bin/env bash
-# Starts the tool, and builds it first if it has not been built from the present source.
-#
-#   ./run.sh [--packages nuget|standin] [COMMAND ...]     without a command: mlnetbn demo
-#
-# See scripts/packages.sh for --packages and the environment variables.
+# Starts the tool, and builds it first if a source is newer than the last build: ./run.sh [COMMAND ...]; without a command: mlnetbn demo
 set -euo pipefail
-
-root="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
-# shellcheck source=scripts/packages.sh
-. "$root/scripts/packages.sh"
-
-take_packages_option "$@"
-shift "$taken"
+root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+command -v dotnet >/dev/null || { echo ".NET is missing: install the .NET SDK 10 (https://dotnet.microsoft.com/download/dotnet/10.0)." >&2; exit 1; }
+tool="$root/src/Cli/bin/Release/net10.0/mlnetbn.dll" built="$root/src/Cli/obj/built"
+if [ ! -f "$tool" ] || [ ! -f "$built" ] || [ -n "$(find "$root"/src "$root"/sample-data "$root"/*.* \( -name bin -o -name obj \) -prune -o -newer "$built" -print -quit)" ]; then
+  mkdir -p "${built%/*}" && touch "$built.new" # before the build: what is edited meanwhile is built next time
+  (cd "$root" && dotnet build src/Cli -c Release -v quiet -nologo -clp:ErrorsOnly -nodeReuse:false </dev/null >&2) && mv "$built.new" "$built"
+fi
 [ "$#" -gt 0 ] || set -- demo
-
-find_dotnet
-tool_is_built || with_lock build_tool
-
-# From the caller's folder: the paths in the arguments are relative to it.
 exec dotnet "$tool" "$@"

@@ -1,118 +1,41 @@
-# Builds everything in Release with warnings as errors, checks the formatting and runs all tests. The twin of test.sh.
-#
-#   ./test.ps1 [--packages nuget|standin] [ARGUMENT OF dotnet test ...]     for example ./test.ps1 --filter FullyQualifiedName~Folding
-#
-# The last line is "N passed, N failed" (and "N skipped" if any were). What failed without being a test (the build, the formatting, a test
-# host that crashed) is named and counted as one failure. With arguments, a part is being looked at: the formatting is not checked.
-# The tests that compare with Debian's python3-onnx and libonnx-testdata are skipped where those are not installed.
-# See scripts/packages.ps1 for --packages and the environment variables.
-$ErrorActionPreference = 'Stop'
-$Root = $PSScriptRoot
-. (Join-Path $Root 'scripts/packages.ps1')
-
-# A test that has not ended after this time is taken for hanging, and its host is ended.
-$HangTimeout = '10m'
-$Results = Join-Path $Root 'TestResults'
-# What dotnet test says of itself, every time.
-$Chatter = "^\s*$|^No test matches the given testcase filter|^A total of [0-9]+ test files|^Test run for|^Additionally, path to test adapters|^Results File|^Data collector 'Blame' message: All tests"
-# Advisories, and a mirror that has the next version up: no reason to fail.
-$Strict = @('-warnAsError', '-warnNotAsError:NU1603;NU1900;NU1901;NU1902;NU1903;NU1904')
-
-$Passed = 0
-$Failed = 0
-$Skipped = 0
-$Failures = @()
-
-function Add-Failure([string] $Name) {
-  $script:Failed++
-  $script:Failures += $Name
-}
-
+# Builds everything with warnings as errors, checks the formatting and runs all tests: ./test.ps1 [ARGUMENT OF dotnet test ...]
+# As test.sh does, except that what tests compare with (gcc, Debian's python3-onnx and libonnx-testdata) is not installed here: those tests are
+# skipped, and say so. The last line is "N passed, N failed" (and "N skipped").
+Set-Location $PSScriptRoot
+$results = 'TestResults'
+$count = @{ passed = 0; failed = 0; skipped = 0 }
+function Add-Failure([string] $what) { Write-Host "Failed: $what"; $count.failed++ }
 function Complete-Run {
-  foreach ($name in $Failures) { Write-Host "Failed: $name" }
-  $line = "$Passed passed, $Failed failed"
-  if ($Skipped -gt 0) { $line += ", $Skipped skipped" }
-  Write-Host $line
-  exit $(if ($Failed -gt 0) { 1 } else { 0 })
+  Write-Host ("$($count.passed) passed, $($count.failed) failed" + $(if ($count.skipped) { ", $($count.skipped) skipped" }))
+  exit [int]($count.failed -gt 0)
 }
 
-# The test projects that can be built with these packages: the stand-ins' own tests need the stand-ins, others the real ML.NET.
-function Get-TestProjects {
-  $leftOut = 'StandIns.Tests'
-  if ($Packages -eq 'standin') {
-    $leftOut = 'MlNet.Tests'
-    Say "tests/$leftOut is left out: it tests what the real ML.NET can do and the stand-in cannot."
-  }
-  Get-ChildItem -Path (Join-Path $Root 'tests/*/*.csproj') | Where-Object { $_.Directory.Name -ne $leftOut }
+dotnet build MlNetBatchNorm.sln -c Release -v quiet -nologo -clp:ErrorsOnly -nodeReuse:false -warnAsError
+if ($LASTEXITCODE -ne 0) { Add-Failure 'the build'; Complete-Run }
+if ($args.Count -eq 0) {
+  dotnet format MlNetBatchNorm.sln --no-restore --verify-no-changes
+  if ($LASTEXITCODE -ne 0) { Add-Failure 'the formatting (dotnet format mends it)' }
 }
 
-function Build-Everything([IO.FileInfo[]] $Projects) {
-  if (-not (Invoke-Build 'MlNetBatchNorm.sln' $Strict)) { return $false }
-  $solution = Read-Text (Join-Path $Root 'MlNetBatchNorm.sln')
-  foreach ($project in $Projects) {
-    if (-not $solution.Contains('\' + $project.Name + '"') -and -not (Invoke-Build $project.FullName $Strict)) { return $false }
-  }
-  return $true
-}
-
-function Test-Formatting {
-  $lines = @(Invoke-Sdk 'format' @('MlNetBatchNorm.sln', '--no-restore', '--verify-no-changes'))
-  $ok = $LASTEXITCODE -eq 0
-  if (-not $ok) { foreach ($line in @($lines | Select-Object -Unique)) { Say $line } }
-  return $ok
-}
-
-function Invoke-Tests([IO.FileInfo] $Project) {
-  $name = $Project.BaseName
-  $trx = Join-Path $Results "$name.trx"
-  $options = @(
-    $Project.FullName, '-c', 'Release', '--no-build', '--nologo', '-v', 'quiet', '-nodeReuse:false'
-    '--logger', "trx;LogFileName=$name.trx", '--logger', 'console;verbosity=minimal', '--results-directory', $Results
-    '--blame-hang-timeout', $HangTimeout, '--blame-hang-dump-type', 'none'
-  )
-  Invoke-Sdk 'test' ($options + $Arguments) | Where-Object { $_ -notmatch $Chatter } | ForEach-Object { Write-Host $_ }
+Remove-Item $results -Recurse -Force -ErrorAction SilentlyContinue
+foreach ($project in Get-ChildItem tests/*/*.csproj) {
+  $trx = Join-Path $results "$($project.BaseName).trx"
+  dotnet test $project.FullName -c Release --no-build --nologo -v quiet --results-directory $results --logger "trx;LogFileName=$($project.BaseName).trx" `
+    --logger 'console;verbosity=minimal' --blame-hang-timeout 10m --blame-hang-dump-type none @args | Select-String '^(Passed|Failed)!|\[FAIL\]|^\s+(Assert|at |Error)'
   $code = $LASTEXITCODE
-  $ran = 0
-  $ok = 0
-  $aborted = $false
-  if (Test-Path -LiteralPath $trx) {
-    $document = New-Object Xml.XmlDocument
-    $document.Load($trx)
-    $counters = $document.SelectSingleNode('//*[local-name()="Counters"]')
-    $ran = [int] $counters.GetAttribute('executed')
-    $ok = [int] $counters.GetAttribute('passed')
-    $script:Passed += $ok
-    $script:Failed += $ran - $ok
-    $script:Skipped += [int] $counters.GetAttribute('total') - $ran
-    foreach ($result in $document.SelectNodes('//*[local-name()="UnitTestResult"][@outcome="Failed"]')) {
-      $script:Failures += $result.GetAttribute('testName')
+  $run = if (Test-Path $trx) { ([xml](Get-Content $trx -Raw)).TestRun }
+  $ran = 0; $ok = 0
+  if ($run) {
+    $counters = $run.ResultSummary.Counters
+    $ran = [int]$counters.executed; $ok = [int]$counters.passed
+    $count.passed += $ok; $count.failed += $ran - $ok; $count.skipped += [int]$counters.total - $ran
+    foreach ($result in @($run.Results.UnitTestResult)) {
+      if ($result.outcome -eq 'Failed') { Write-Host "Failed: $($result.testName)" }
+      if ($result.outcome -eq 'NotExecuted') { Write-Host "Skipped: $($result.testName): $($result.Output.ErrorInfo.Message)$($result.Output.StdOut)" }
     }
-    $aborted = $document.OuterXml.Contains('test run was aborted')
   }
   # The host crashed, hung or did not start: some tests were not run, whatever became of the others.
-  if ($code -ne 0 -and ($ran -eq $ok -or $aborted)) { Add-Failure "${name}: the test run ended early (exit code $code)" }
+  if ($code -ne 0 -and $ran -eq $ok) { Add-Failure "$($project.Name) ended early (exit code $code)" }
 }
-
-function Invoke-Everything {
-  Assert-Sdk
-  Select-Packages
-  $projects = @(Get-TestProjects)
-  # Taken before the build: what is edited meanwhile is built next time.
-  $builtFrom = Get-ToolFingerprint $Packages
-  foreach ($old in $ToolFile, $Results) { if (Test-Path -LiteralPath $old) { Remove-Item -LiteralPath $old -Recurse -Force } }
-  $null = New-Item -ItemType Directory -Force -Path $Results
-  if (-not (Build-Everything $projects)) {
-    Add-Failure 'the build'
-    Complete-Run
-  }
-  # The tool is among what was built: run.ps1 need not do it again.
-  [IO.File]::WriteAllText($ToolFile, $builtFrom)
-  if ($Arguments.Count -eq 0 -and -not (Test-Formatting)) { Add-Failure 'the formatting (dotnet format mends it)' }
-  foreach ($project in $projects) { Invoke-Tests $project }
-  if ($Passed + $Failed -eq 0) { Add-Failure 'no test was run' }
-  Complete-Run
-}
-
-Read-Arguments $args
-Assert-Dotnet
-Use-Lock { Invoke-Everything }
+if ($count.passed + $count.failed -eq 0) { Add-Failure 'no test was run' }
+Complete-Run

@@ -36,7 +36,7 @@ public partial class DocumentationTests
     }
 
     // `Layers/DenseLayer.cs`, `src/Onnx/Folding`, `tests/Trainer.Tests/Fixtures`
-    [GeneratedRegex(@"`((?:[\w.]+/)+[\w.]+\.(?:cs|py|md|props)|(?:src|tests|docs|bench|standins|sample-data)/[\w./]*\w)`")]
+    [GeneratedRegex(@"`((?:[\w.]+/)+[\w.]+\.(?:cs|py|md|props)|(?:src|tests|docs|bench|scripts|sample-data)/[\w./]*\w)`")]
     private static partial Regex Files();
 
     [GeneratedRegex(@"`(\w+Tests)`")]

@@ -11,7 +11,7 @@ public sealed partial class GuideTests
         var root = Root();
         var blocks = CodeBlock().Matches(File.ReadAllText(Path.Combine(root, "docs", "mlnet.md")));
         var tested = Lines(File.ReadAllText(Path.Combine(root, "tests", "Transforms.Tests", "Guide", "MlNetGuide.cs")))
-            + Lines(File.ReadAllText(Path.Combine(root, "tests", "MlNet.Tests", "FeatureImportanceTests.cs")));
+            + Lines(File.ReadAllText(Path.Combine(root, "tests", "Transforms.Tests", "Catalogs", "FeatureImportanceTests.cs")));
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.Contains(Lines(block.Groups[1].Value), tested, StringComparison.Ordinal));
     }

@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Transforms.Tests.Saving;
 
 /// <summary>
 /// Small models of the three tasks, as they are saved, with their predictions for a few rows. Files of each format stay in the folder
-/// <c>Golden</c>, one set as ML.NET writes them and one as its stand-in does; what later code makes of them must be the same.
+/// <c>Golden</c>; what later code makes of them must be the same.
 /// </summary>
 internal static class GoldenModels
 {
@@ -21,7 +21,7 @@ internal static class GoldenModels
         Device = Device.Cpu,
     };
 
-    /// <summary>The folder with the files for the ML.NET in use.</summary>
+    /// <summary>The folder with the files.</summary>
     public static string Folder { get; } = FindFolder();
 
     /// <summary>The rows that are predicted.</summary>
@@ -72,7 +72,7 @@ internal static class GoldenModels
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            var path = Path.Combine(folder.FullName, "tests", "Transforms.Tests", "Saving", "Golden", MlNet.IsReal ? "mlnet" : "standin");
+            var path = Path.Combine(folder.FullName, "tests", "Transforms.Tests", "Saving", "Golden");
             if (Directory.Exists(path)) return path;
         }
 

@@ -69,7 +69,7 @@ public sealed class ForBatchedScoringTests
         Assert.Equal(Clouds.Classes, Slots(_ml.Model.ForBatchedScoring(loaded).GetOutputSchema(data.Schema)["Score"]));
     }
 
-    [RealMlNetFact("The stand-in for ML.NET does not read the names of slots out of ONNX models.")]
+    [Fact]
     public void Multiclass_OnlyLoaded_HasTheNamesOfTheSlots()
     {
         var data = GoldenModels.Rows(_ml, TaskKind.Multiclass);

@@ -84,7 +84,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => new PipelineExportOptions { Opset = 18 });
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_StockTransformsInEarlierOperatorSetsAndFewerBits_KeepsThePredictions()
     {
         var data = Ml.Data.LoadFromEnumerable(Clouds.Create(400));

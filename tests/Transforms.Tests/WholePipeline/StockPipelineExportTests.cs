@@ -16,7 +16,7 @@ public class StockPipelineExportTests
     private static readonly MLContext Ml = new(seed: 1);
     private static readonly BatchNormNetworkOptions Small = new() { HiddenLayers = [8], Epochs = 3, Device = Device.Cpu };
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_CategoriesNumbersAndMissingValues_ReadsTheRawColumns()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -48,7 +48,7 @@ public class StockPipelineExportTests
         Assert.Equal(expected[1].Score, ((float[])results["Score"].Data)[1], 1e-4f);
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_NormalizersOfScalarsAndVectors_AreFolded()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -76,7 +76,7 @@ public class StockPipelineExportTests
         }
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_SampleTables_ReadTheTablesColumns()
     {
         (CsvTable Table, string Label, TaskKind Task)[] tables =
@@ -103,7 +103,7 @@ public class StockPipelineExportTests
         }
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_NormalizerThatIsReadElsewhere_StaysAsMulAndAdd()
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
@@ -119,7 +119,7 @@ public class StockPipelineExportTests
         Assert.Equal(0, file.Count("BatchNormalization"));
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_NetworkWithItsOwnFarMean_KeepsItsDigits()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -134,7 +134,7 @@ public class StockPipelineExportTests
         Assert.InRange(file.Result.LargestRelative, 0, 1e-3);
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_StockConverter_LosesOurNetworkAndWhatStandsBeforeIt()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -155,7 +155,7 @@ public class StockPipelineExportTests
         Assert.Contains(file.Result.Model.Graph.Node, node => node.OpType is "MatMul" or "Gemm");
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_ConvertedTypesAndNumericKeys_GiveTheLabelsOwnNumber()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -174,7 +174,7 @@ public class StockPipelineExportTests
         Assert.Equal(1, file.Result.NormalizersFolded);
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_CustomMappingThatIsNeeded_IsNamed()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -189,7 +189,7 @@ public class StockPipelineExportTests
         Assert.Contains("Replace it by a transform that can be exported", error);
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_CustomMappingThatIsNotNeeded_DoesNotMatter()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -203,7 +203,7 @@ public class StockPipelineExportTests
         Assert.Equal(["Constant", "Year"], file.Inputs);
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_TransformThatHasNoConversionForAType_IsNamed()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
@@ -218,7 +218,7 @@ public class StockPipelineExportTests
             "MissingValueReplacingTransformer, which makes the column 'Wide' (Double)", PipelineExportTests.Fails<NotSupportedException>(model, data));
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_EmptyTextForANumber_IsFoundByTheComparison()
     {
         // ML.NET reads an empty text as NaN, ONNX does not read it at all.
@@ -234,7 +234,7 @@ public class StockPipelineExportTests
         Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<Trainer.VerificationException>(model, data));
     }
 
-    [RealMlNetFact]
+    [Fact]
     public void Export_NormalizerInFrontOfImages_GivesItsPredictions()
     {
         var data = Ml.Data.LoadFromEnumerable(Stripes.Create(120));
@@ -249,15 +249,6 @@ public class StockPipelineExportTests
         Assert.Equal(2, file.Result.BatchNormsFolded);
         Assert.Equal(1, file.Result.NormalizersFolded + file.Result.NormalizersKept.Count);
         Assert.InRange(file.Result.LargestRelative, 0, 1e-5);
-    }
-
-    [StandInFact]
-    public void Export_OnTheStandIn_SaysWhatIsMissing()
-    {
-        var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
-        var model = Ml.Transforms.NormalizeMinMax("Features").Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small)).Fit(data);
-
-        Assert.Contains("stand-in of ML.NET, which has no ONNX converter", PipelineExportTests.Fails<NotSupportedException>(model, data));
     }
 
     private sealed class Doubled

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
@@ -35,7 +36,7 @@ public sealed class TestProvider
     /// <summary>What is missing to compile it; null = nothing.</summary>
     public static string? Missing =>
         Compiler is null ? "there is no gcc"
-        : Headers is null ? "ONNX Runtime's C headers are not here (they come with the npm package in standins/OnnxRuntime)"
+        : Headers is null ? "ONNX Runtime's C headers are not in its package"
         : null;
 
     public string Path { get; } = string.Empty;
@@ -49,15 +50,7 @@ public sealed class TestProvider
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int TestCounterFunction(int which);
 
-    private static string? FindHeaders()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var package = System.IO.Path.Combine(folder.FullName, "standins", "OnnxRuntime", "node_modules");
-            if (Directory.Exists(package))
-                return System.IO.Path.GetDirectoryName(Directory.EnumerateFiles(package, "onnxruntime_ep_c_api.h", SearchOption.AllDirectories).FirstOrDefault());
-        }
-
-        return null;
-    }
+    private static string? FindHeaders() =>
+        typeof(TestProvider).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(item => item.Key == "OnnxRuntimeHeaders").Value is { } folder
+        && File.Exists(System.IO.Path.Combine(folder, "onnxruntime_ep_c_api.h")) ? folder : null;
 }
