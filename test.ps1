@@ -10,7 +10,7 @@ function Complete-Run {
   exit [int]($count.failed -gt 0)
 }
 
-dotnet build MlNetBatchNorm.sln -c Release -v quiet -nologo -clp:ErrorsOnly -nodeReuse:false -warnAsError
+dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -v:quiet -nologo -m -nodeReuse:false -warnAsError
 if ($LASTEXITCODE -ne 0) { Add-Failure 'the build'; Complete-Run }
 if ($args.Count -eq 0) {
   dotnet format MlNetBatchNorm.sln --no-restore --verify-no-changes

@@ -21,7 +21,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $refer
 fi
 
 # -m:1 below: tests of speed-sensitive behaviour share no cores with a build.
-dotnet build MlNetBatchNorm.sln -c Release -v quiet -nologo -clp:ErrorsOnly -nodeReuse:false -warnAsError || { failure "the build"; finish; }
+dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -v:quiet -nologo -m -nodeReuse:false -warnAsError || { failure "the build"; finish; }
 [ "$#" -gt 0 ] || dotnet format MlNetBatchNorm.sln --no-restore --verify-no-changes || failure "the formatting (dotnet format mends it)"
 
 rm -rf "$results"
