@@ -5,17 +5,18 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// The native library behind ONNX Runtime's managed one. Our packages leave it to the application, so it is the one thing that can be forgotten;
-/// what .NET says then is the failure of a static constructor.
+/// The native library behind ONNX Runtime's managed one. Our packages leave it to the application, so it is the one thing that can be
+/// forgotten; what .NET says then is the failure of a static constructor.
 /// </summary>
 internal static class NativeRuntime
 {
     private const string Library = "onnxruntime";
     private static volatile bool _answers;
 
-    private static string Package => OperatingSystem.IsMacOS()
-        ? "dotnet add package Microsoft.ML.OnnxRuntime"
-        : $"dotnet add package Microsoft.ML.OnnxRuntime, or Microsoft.ML.OnnxRuntime.Gpu.{(OperatingSystem.IsWindows() ? "Windows" : "Linux")} for NVIDIA GPUs";
+    private static string Package => "dotnet add package Microsoft.ML.OnnxRuntime" + (
+        OperatingSystem.IsWindows() ? ", or for NVIDIA GPUs Microsoft.ML.OnnxRuntime.Gpu.Windows"
+        : OperatingSystem.IsLinux() ? ", or for NVIDIA GPUs Microsoft.ML.OnnxRuntime.Gpu.Linux"
+        : string.Empty);
 
     /// <summary>Goes before whatever else is asked of ONNX Runtime.</summary>
     /// <exception cref="NativeRuntimeException">The library is missing, does not load, or is too old.</exception>
@@ -27,10 +28,12 @@ internal static class NativeRuntime
             _ = OrtEnv.Instance().GetVersionString();
             _answers = true;
         }
-        catch (Exception exception) when (exception is TypeInitializationException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
+        catch (Exception exception) when (exception
+            is TypeInitializationException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
         {
             var managed = typeof(OrtEnv).Assembly.GetName().Version!.ToString(3);
-            throw new NativeRuntimeException(Explain(exception.GetBaseException(), ProviderLibrary.Folders(), managed, VersionThere()), exception);
+            var message = Explain(exception.GetBaseException(), ProviderLibrary.Folders(), managed, VersionThere());
+            throw new NativeRuntimeException(message, exception);
         }
     }
 
@@ -58,8 +61,9 @@ internal static class NativeRuntime
 
         // On Linux and macOS .NET says for each file that it tried, a line each, what was wrong.
         var lines = failure.Message.Split('\n', StringSplitOptions.TrimEntries);
-        var why = Array.Find(lines, line => line.StartsWith($"{there}: ", StringComparison.Ordinal))?[(there.Length + 2)..].TrimEnd('.') + ".";
-        return $"ONNX Runtime's native library {there} cannot be loaded: {(why == "." ? OneLine(failure) : why)} It must be made for " +
+        var line = Array.Find(lines, text => text.StartsWith($"{there}: ", StringComparison.Ordinal));
+        var why = line?[(there.Length + 2)..] ?? OneLine(failure);
+        return $"ONNX Runtime's native library {there} cannot be loaded: {why.TrimEnd('.')}. It must be made for " +
             $"{RuntimeInformation.RuntimeIdentifier}, and so must the libraries that it needs. The package that brings it: {Package}.";
     }
 

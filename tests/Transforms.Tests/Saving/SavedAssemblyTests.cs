@@ -6,8 +6,8 @@ using Microsoft.ML;
 namespace MlNetBatchNorm.Transforms.Tests.Saving;
 
 /// <summary>
-/// ML.NET writes the name and version of our assembly into saved models, and loads none whose version is later than the assembly's. So both stay
-/// for all of 1.x.
+/// ML.NET writes the name and version of our assembly into saved models, and loads none whose version is later than the assembly's. So both
+/// stay for all of 1.x.
 /// </summary>
 public sealed partial class SavedAssemblyTests
 {
