@@ -180,7 +180,8 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         if (known) return;
         _metrics.Reload(taken: false);
         // Where the message says it all, a stack trace would only frighten.
-        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or OptionsValidationException or IOException or UnauthorizedAccessException;
+        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or NativeRuntimeException or OptionsValidationException
+            or IOException or UnauthorizedAccessException;
         _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
     }
 

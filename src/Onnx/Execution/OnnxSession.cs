@@ -66,6 +66,7 @@ internal sealed class OnnxSession : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static OnnxSession Load(string path, SessionSettings? settings = null)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
@@ -75,12 +76,14 @@ internal sealed class OnnxSession : IDisposable
     /// <summary>Loads a model from memory.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static OnnxSession Load(byte[] model, SessionSettings? settings = null) =>
         SessionLoader.Load(options => new InferenceSession(model, options), settings ?? new(), "the model");
 
     /// <summary>Loads a model that was just built.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     internal static OnnxSession Load(ModelProto model, SessionSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>

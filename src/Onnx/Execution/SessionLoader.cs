@@ -14,6 +14,7 @@ internal static class SessionLoader
     /// <param name="what">What to call it where the settings give it no name.</param>
     public static OnnxSession Load(Func<SessionOptions, InferenceSession> open, SessionSettings settings, string what)
     {
+        NativeRuntime.Require();
         var name = settings.Name ?? what;
         var search = new DeviceSearch(settings.Device);
         OnnxRuntimeException? failure = null;

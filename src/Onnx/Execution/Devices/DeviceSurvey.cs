@@ -14,8 +14,10 @@ namespace MlNetBatchNorm.Onnx.Execution;
 public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> Providers, IReadOnlyList<string> Hardware, IReadOnlyList<DeviceStatus> Devices)
 {
     /// <summary>Looks for every device that is known, each with its default options.</summary>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static DeviceSurvey Take()
     {
+        NativeRuntime.Require();
         var environment = OrtEnv.Instance();
         return new(
             environment.GetVersionString(),

@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.RegularExpressions;
+
+namespace MlNetBatchNorm.Packages.Tests;
+
+/// <summary>People's programs do with the packages what they are for.</summary>
+[Collection(Feed.Collection)]
+public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassFixture<Programs>
+{
+    [Fact]
+    public void Console_TrainedAndSaved_LoadsAndScoresInOtherProcesses()
+    {
+        var folder = programs.NewFolder();
+        var probability = Number(programs.Output("App", folder, "train"));
+        Assert.InRange(probability, 0, 1);
+        foreach (var way in new[] { "load", "score", "transform" })
+            Assert.Equal(probability, Number(programs.Output("App", folder, way)), 1e-4);
+        Assert.Equal(2, Number(programs.Output("App", folder, "fold")));
+    }
+
+    [Fact]
+    public void Console_WithoutTheNativePackage_SaysWhichToAdd()
+    {
+        var folder = programs.NewFolder();
+        programs.Output("App", folder, "train");
+        foreach (var way in new[] { "train", "score", "transform", "fold" })
+        {
+            var error = programs.Error("AppWithoutNative", folder, way);
+            Assert.Contains("NativeRuntimeException: ONNX Runtime's native library", error, StringComparison.Ordinal);
+            Assert.Contains("is missing", error, StringComparison.Ordinal);
+            Assert.Contains("dotnet add package Microsoft.ML.OnnxRuntime", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Tool_Installed_RunsTheDemo()
+    {
+        var folder = programs.NewFolder();
+        Repository.Dotnet(folder, "tool", "install", "mlnetbn", "--tool-path", "tool", "--version", feed.Version, "--source", feed.Folder);
+        var tool = Path.Combine(folder, "tool", OperatingSystem.IsWindows() ? "mlnetbn.exe" : "mlnetbn");
+        var demo = Repository.Run(tool, folder, "demo");
+        Assert.True(demo.ExitCode == 0, demo.Error);
+        var auc = Number(TestAuc().Match(demo.Output).Groups[1].Value);
+        Assert.InRange(auc, 0.82, 0.86);
+        Assert.True(File.Exists(Path.Combine(folder, "demo-output", "model.onnx")));
+    }
+
+    [Fact]
+    public async Task Readmes_OfTrainingScoringAndService_WorkOneAfterTheOther()
+    {
+        var folder = programs.NewFolder();
+        Assert.Matches(@"^the loss is 0\.\d+ after \d+ epochs$", programs.Output("Training", folder));
+        var scoring = programs.Output("Scoring", folder).Split('\n', StringSplitOptions.TrimEntries);
+        Assert.Matches(@"^-?[\d.]+ [\d.E-]+$", scoring[0]); // score and probability
+        Assert.Matches(@"^2 folded, the largest difference is \d\.\dE-\d+ of an output's scale$", scoring[1]);
+
+        using var service = programs.Start("Service", folder, "--urls", "http://127.0.0.1:0");
+        try
+        {
+            using var client = new HttpClient { BaseAddress = await AddressAsync(service.StandardOutput) };
+            Assert.Equal("Healthy", await client.GetStringAsync(new Uri("/health", UriKind.Relative)));
+            Assert.True(await ScoreAsync(client, 0, 0) > 0.5, "in the middle of the circle");
+            Assert.True(await ScoreAsync(client, 0.95f, 0.95f) < 0.5, "in the corner");
+        }
+        finally
+        {
+            service.Kill(entireProcessTree: true);
+            await service.WaitForExitAsync();
+        }
+    }
+
+    [Fact]
+    public void Readme_OfMlNetBatchNorm_TrainsSavesAndPredicts()
+    {
+        var folder = programs.NewFolder();
+        var printed = Printed().Match(programs.Output("MlNet", folder));
+        Assert.InRange(Number(printed.Groups[1].Value), 0.95, 1);
+        Assert.InRange(Number(printed.Groups[2].Value), 0.8, 1);
+        Assert.True(File.Exists(Path.Combine(folder, "model.zip")) && File.Exists(Path.Combine(folder, "pipeline.onnx")));
+    }
+
+    [Fact]
+    public void FSharp_Project_TrainsOne()
+    {
+        var printed = programs.Output("FSharp", programs.NewFolder());
+        Assert.StartsWith("AUC ", printed, StringComparison.Ordinal);
+        Assert.InRange(Number(printed["AUC ".Length..]), 0.9, 1);
+    }
+
+    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+
+    private static async Task<float> ScoreAsync(HttpClient client, float x, float y)
+    {
+        using var response = await client.PostAsJsonAsync("/score", new[] { x, y });
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<float>();
+    }
+
+    private static async Task<Uri> AddressAsync(StreamReader log)
+    {
+        while (await log.ReadLineAsync() is { } line)
+            if (Listening().Match(line) is { Success: true } found) return new Uri(found.Groups[1].Value);
+        throw new InvalidOperationException("The service ended before it listened.");
+    }
+
+    [GeneratedRegex(@"Now listening on: (\S+)")]
+    private static partial Regex Listening();
+
+    [GeneratedRegex(@"^test AUC +([\d.]+)", RegexOptions.Multiline)]
+    private static partial Regex TestAuc();
+
+    [GeneratedRegex(@"^AUC ([\d.]+)\s+leaves with probability ([\d.]+)$")]
+    private static partial Regex Printed();
+}
