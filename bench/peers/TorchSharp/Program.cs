@@ -1,7 +1,7 @@
-// Times the networks of the benchmarks `score` and `train` in TorchSharp, in the terms of score.py and train.py beside this folder, and prints
-// the times as JSON. Each number of threads has a process of its own; the best one counts.
+// Times the networks of the benchmarks `score` and `train` in TorchSharp, in the terms of score.py and train.py beside this folder, and
+// prints the times as JSON. Each number of threads has a process of its own; the best one counts.
 //
-//   dotnet run -c Release --project bench/peers/TorchSharp -- score|train [SECONDS FOR EACH]
+//   dotnet run -c Release --project bench/peers/TorchSharp -- score|train [--seconds S] [--rows 1,16,256,4096]
 
 using System.Diagnostics;
 using System.Globalization;
@@ -9,12 +9,13 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Bench.Peers;
 
-if (args is not [("score" or "train") and var work, .. var rest] || rest.Length > 2)
+if (args is not [("score" or "train") and var work, .. var options] || options.Length % 2 != 0)
 {
-    Console.Error.WriteLine("usage: score|train [SECONDS FOR EACH]");
+    Console.Error.WriteLine("usage: score|train [--seconds S] [--rows 1,16,256,4096]");
     return 2;
 }
 
+var given = options.Chunk(2).ToDictionary(option => option[0], option => option[1]);
 try
 {
     StandardCppLibrary.Adapt(Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so"));
@@ -25,24 +26,25 @@ catch (NotSupportedException exception)
     return 1;
 }
 
-var seconds = rest.Length > 0 ? rest[0] : work == "score" ? "0.25" : "1.5";
-if (rest is [_, var threads])
+if (given.TryGetValue("--threads", out var threads))
 {
-    var each = TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture));
-    var measured = work == "score" ? Times.Score(int.Parse(threads, CultureInfo.InvariantCulture), each)
-        : Times.Train(int.Parse(threads, CultureInfo.InvariantCulture), each);
+    var usual = work == "score" ? "0.25" : "1.5";
+    var each = TimeSpan.FromSeconds(double.Parse(given.GetValueOrDefault("--seconds", usual), CultureInfo.InvariantCulture));
+    var rows = given.GetValueOrDefault("--rows", "1,16,256,4096").Split(',').Select(text => long.Parse(text, CultureInfo.InvariantCulture));
+    var count = int.Parse(threads, CultureInfo.InvariantCulture);
+    var measured = work == "score" ? Times.Score(count, each, [.. rows]) : Times.Train(count, each);
     Console.WriteLine(new JsonArray([.. measured]).ToJsonString());
     return 0;
 }
 
-var time = work == "score" ? "microseconds" : "microsecondsPerStep";
 var best = new Dictionary<string, JsonNode>();
 for (var count = 1; count <= Math.Min(2, Environment.ProcessorCount); count++)
 {
-    var start = new ProcessStartInfo("dotnet", [typeof(Times).Assembly.Location, work, seconds, count.ToString(CultureInfo.InvariantCulture)])
+    var cores = count.ToString(CultureInfo.InvariantCulture);
+    var start = new ProcessStartInfo("dotnet", [typeof(Times).Assembly.Location, .. args, "--threads", cores])
     {
         RedirectStandardOutput = true,
-        Environment = { ["OMP_NUM_THREADS"] = count.ToString(CultureInfo.InvariantCulture) },
+        Environment = { ["OMP_NUM_THREADS"] = cores },
     };
     using var process = Process.Start(start)!;
     var text = process.StandardOutput.ReadToEnd();
@@ -51,10 +53,12 @@ for (var count = 1; count <= Math.Min(2, Environment.ProcessorCount); count++)
     foreach (var one in JsonNode.Parse(text)!.AsArray())
     {
         var key = $"{one!["network"]} {one["rows"]}";
-        if (!best.TryGetValue(key, out var before) || one[time]!.GetValue<double>() < before[time]!.GetValue<double>()) best[key] = one.DeepClone();
+        if (!best.TryGetValue(key, out var before) || Time(one) < Time(before)) best[key] = one.DeepClone();
     }
 }
 
 var result = new JsonObject { ["peer"] = Times.Peer, [work] = new JsonArray([.. best.Values]) };
 Console.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
 return 0;
+
+static double Time(JsonNode of) => of["microseconds"]!.GetValue<double>();

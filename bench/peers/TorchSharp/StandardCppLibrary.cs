@@ -5,10 +5,11 @@ using System.Text;
 namespace MlNetBatchNorm.Bench.Peers;
 
 /// <summary>
-/// TorchSharp's native library was built with GCC 13, whose &lt;iostream&gt; names one symbol of <c>GLIBCXX_3.4.32</c> (ios_base_library_init) so
-/// that static programs keep the start-up code of the streams. Nothing refers to it: without relocations the loader never looks it up. But
-/// it looks for the version, and refuses the library on Debian 12 and other systems whose libstdc++ is GCC 12's. A newer libstdc++ would
-/// want a newer libc; so the version is marked as one that may be missing, in our copy of the file, as the linker writes it for weak symbols.
+/// TorchSharp's native library was built with GCC 13, whose &lt;iostream&gt; names one symbol of <c>GLIBCXX_3.4.32</c>
+/// (ios_base_library_init) so that static programs keep the start-up code of the streams. Nothing refers to it: without relocations the
+/// loader never looks it up. But it looks for the version, and refuses the library on Debian 12 and other systems whose libstdc++ is
+/// GCC 12's. A newer libstdc++ would want a newer libc; so the version is marked as one that may be missing, in our copy of the file, as
+/// the linker writes it for weak symbols.
 /// </summary>
 internal static class StandardCppLibrary
 {

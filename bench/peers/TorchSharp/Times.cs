@@ -9,8 +9,6 @@ namespace MlNetBatchNorm.Bench.Peers;
 /// <summary>The best of many short rounds, on a number of threads.</summary>
 internal static class Times
 {
-    private static readonly long[] Rows = [1, 16, 256, 4096];
-
     /// <summary>What was measured: the package's version and that of libtorch.</summary>
     public static string Peer
     {
@@ -22,7 +20,7 @@ internal static class Times
     }
 
     /// <summary>Scoring, eager, in inference mode: TorchSharp cannot trace a module.</summary>
-    public static IEnumerable<JsonNode> Score(int threads, TimeSpan each)
+    public static IEnumerable<JsonNode> Score(int threads, TimeSpan each, long[] counts)
     {
         set_num_threads(threads);
         random.manual_seed(1);
@@ -31,7 +29,7 @@ internal static class Times
         {
             using var network = build();
             network.eval();
-            foreach (var rows in Rows)
+            foreach (var rows in counts)
             {
                 using var scope = NewDisposeScope();
                 var x = (rand([rows, .. shape]) * 2) - 1;
@@ -64,7 +62,7 @@ internal static class Times
                 loss.forward(network.forward(x), y).backward();
                 optimizer.step();
             });
-            yield return new JsonObject { ["network"] = name, ["microsecondsPerStep"] = time, ["threads"] = threads };
+            yield return new JsonObject { ["network"] = name, ["microseconds"] = time, ["threads"] = threads };
         }
     }
 
