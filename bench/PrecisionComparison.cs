@@ -1,5 +1,7 @@
+using System.CommandLine;
 using System.Globalization;
-using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
@@ -10,32 +12,37 @@ namespace MlNetBatchNorm.Bench;
 
 /// <summary>
 /// 784-512-512-512-10 in each precision: the size of the file and the time of one row, of 256 and of 1024 on one thread. All of them in turn in one
-/// process, round by round, and the best round counts: on a busy machine separate runs cannot be compared. It takes some 20 seconds.
+/// process, round by round, and the best round counts: on a busy machine separate runs cannot be compared.
 /// </summary>
-internal static class PrecisionComparison
+internal sealed class PrecisionComparison() : Benchmark(
+    "precision", "Precisions: speed", "Time 784-512-512-512-10 in each precision on one thread, and the size of its file.")
 {
     private static readonly int[] Sizes = [784, 512, 512, 512, 10];
     private static readonly int[] Rows = [1, 256, 1024];
-    private static readonly TimeSpan Each = TimeSpan.FromMilliseconds(600);
 
-    public static void Run()
+    public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
+        var each = TimeSpan.FromMilliseconds(arguments.GetValue(Quick) ? 10 : 600);
+        Report.Progress("precision");
         var model = Create(new Random(1));
         var results = Enum.GetValues<ModelPrecision>().Select(precision => PrecisionReducer.Reduce(model, precision)).ToArray();
-        Console.WriteLine($"{"precision",-20} {"bytes",10} {string.Join(' ', Rows.Select(rows => $"{$"{rows} row{(rows == 1 ? string.Empty : "s")}, µs",14}"))}");
-        var times = Array.ConvertAll(Rows, rows => Measure(results, rows));
-        for (var i = 0; i < results.Length; i++)
-        {
-            var figures = times.Select(time => string.Create(CultureInfo.InvariantCulture, $"{time[i],14:N1}"));
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{PrecisionNames.NameOf(results[i].Precision),-20} {results[i].BytesAfter,10:N0} {string.Join(' ', figures)}"));
-        }
+        var times = Array.ConvertAll(Rows, rows => Measure(results, rows, each, cancellation));
+        report.Paragraph("784-512-512-512-10 on one thread: microseconds a call, the best of many rounds in turn.");
+        report.Table(["precision", "file, bytes", .. Rows.Select(rows => $"{rows:N0} row{(rows == 1 ? string.Empty : "s")}")],
+            results.Select((result, i) => (IReadOnlyList<string>)
+            [
+                PrecisionNames.NameOf(result.Precision),
+                result.BytesAfter.ToString("N0", CultureInfo.InvariantCulture),
+                .. times.Select(time => time[i].ToString("N1", CultureInfo.InvariantCulture)),
+            ]),
+            texts: 1);
+        return Task.FromResult(ExitCode.Done);
     }
 
-    private static double[] Measure(PrecisionResult[] results, int rows)
+    private static double[] Measure(PrecisionResult[] results, int rows, TimeSpan each, CancellationToken cancellation)
     {
         var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model.Proto, rows, Device.Cpu, threads: 1));
-        var times = Turns.Measure(contenders, Each, CancellationToken.None);
+        var times = Turns.Measure(contenders, each, cancellation);
         foreach (var contender in contenders) contender.Dispose();
         return times;
     }

@@ -1,18 +1,46 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
 using MlNetBatchNorm.Bench;
+using MlNetBatchNorm.Cli;
 
-// What is compared in turn in one process, within seconds; everything else is for BenchmarkDotNet.
-switch (args)
+// What is compared in turn in one process, within seconds, has a command; BenchmarkDotNet takes everything behind `micro` itself.
+if (args is ["micro", .. var theirs])
 {
-    case ["precision"]:
-        PrecisionComparison.Run();
-        break;
-    case ["precision-tables"]:
-        PrecisionTables.Print();
-        break;
-    case ["mlnet"]:
-        TransformerFigures.Print();
-        break;
-    default:
-        BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(ScorerBenchmarks).Assembly).Run(args);
-        break;
+    BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(ScorerBenchmarks).Assembly).Run(theirs);
+    return ExitCode.Done;
+}
+
+Benchmark[] benchmarks =
+[
+    new ScoreBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(), new PrecisionComparison(),
+    new PrecisionTables(), new LoadFigures(), new SoakBenchmark(),
+];
+var root = new RootCommand("How fast and how right this machine finds us, beside others.")
+{
+    new AllBenchmarks(benchmarks),
+    new Command("micro", "BenchmarkDotNet's classes, with its own options behind, such as --filter '*Load*' --job short --inProcess."),
+};
+foreach (var benchmark in benchmarks) root.Add(benchmark);
+using var interrupt = new CancellationTokenSource();
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using var stop = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token);
+}
+catch (OperationCanceledException)
+{
+    Report.Progress("stopped");
+    return ExitCode.Failed;
+}
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+{
+    Report.Progress(exception.Message);
+    return ExitCode.Failed;
+}
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    interrupt.Cancel();
 }

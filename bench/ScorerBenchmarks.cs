@@ -1,11 +1,11 @@
 using BenchmarkDotNet.Attributes;
-using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// What <c>mlnetbn bench score</c> times in turn, each way by itself and with BenchmarkDotNet's care: our scorer, ONNX Runtime at its limit, as
+/// What the command <c>score</c> times in turn, each way by itself and with BenchmarkDotNet's care: our scorer, ONNX Runtime at its limit, as
 /// it is usually called, and on the unfolded model as written.
 /// </summary>
 [MemoryDiagnoser]

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Times the training steps of `mlnetbn bench train` in PyTorch (Debian's python3-torch), at the best of several thread settings.
+"""Times the steps of the benchmark `train` in PyTorch (Debian's python3-torch), and prints the times as JSON.
 
 OpenMP's and OpenBLAS's threads spin against each other in PyTorch's stock setting, so each combination runs in a process of its own with
 both numbers fixed; the best one counts.
 """
+import argparse
 import itertools
 import json
 import os
@@ -55,7 +56,7 @@ def residual_network(torch):
     return network, torch.rand(128, 1, 28, 28) * 3 - 1.5, 10
 
 
-def measure(name, torch_threads):
+def measure(name, torch_threads, seconds):
     import torch
 
     torch.set_num_threads(torch_threads)
@@ -70,12 +71,13 @@ def measure(name, torch_threads):
         loss(network(x), y).backward()
         optimizer.step()
 
-    start = time.perf_counter()
-    for _ in range(30):
+    for _ in range(5):
         step()
-    count = max(1, int(30 * 0.05 / (time.perf_counter() - start)))
-    best = float("inf")
-    for _ in range(30):
+    start = time.perf_counter()
+    step()
+    count = max(1, int(seconds / 30 / (time.perf_counter() - start)))
+    best, end = float("inf"), time.perf_counter() + seconds
+    while best == float("inf") or time.perf_counter() < end:
         start = time.perf_counter()
         for _ in range(count):
             step()
@@ -84,11 +86,18 @@ def measure(name, torch_threads):
 
 
 def main():
-    if len(sys.argv) == 3:
-        print(measure(sys.argv[1], int(sys.argv[2])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each network is timed")
+    parser.add_argument("--network", help="only this one, in this process")
+    parser.add_argument("--threads", type=int, default=1, help="with --network: PyTorch's threads")
+    options = parser.parse_args()
+    if options.network:
+        import torch
+
+        time_of_step = measure(options.network, options.threads, options.seconds)
+        print(json.dumps({"peer": f"PyTorch {torch.__version__}", "microseconds": time_of_step}))
         return
-    results = []
-    print(f"{'network':<28} {'torch threads':>13} {'BLAS threads':>12} {'us/step':>9}")
+    results, peer = [], None
     for name in [*NETWORKS, RESIDUAL]:
         best = None
         for torch_threads, blas_threads in itertools.product((1, 2), (1, 2)):
@@ -96,15 +105,17 @@ def main():
             # Settings meant for other programs on some machines; they slow OpenBLAS down.
             environment.pop("OPENBLAS_CORETYPE", None)
             environment.pop("OPENBLAS_L2_SIZE", None)
-            time_per_step = float(subprocess.run([sys.executable, __file__, name, str(torch_threads)], env=environment, check=True, capture_output=True, text=True).stdout)
-            if best is None or time_per_step < best[0]:
-                best = (time_per_step, torch_threads, blas_threads)
-        print(f"{name:<28} {best[1]:>13} {best[2]:>12} {best[0]:>9.1f}", flush=True)
-        results.append({"network": name, "torchThreads": best[1], "blasThreads": best[2], "microsecondsPerStep": best[0]})
-    if os.environ.get("JSON"):
-        with open(os.environ["JSON"], "w", encoding="utf-8") as file:
-            json.dump({"train": results}, file, indent=2)
+            child = [sys.executable, __file__, *sys.argv[1:], "--network", name, "--threads", str(torch_threads)]
+            result = json.loads(subprocess.run(child, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            peer = result["peer"]
+            if best is None or result["microseconds"] < best["microseconds"]:
+                best = {"network": name, "microseconds": result["microseconds"], "threads": torch_threads, "blasThreads": blas_threads}
+        results.append(best)
+    json.dump({"peer": peer, "train": results}, sys.stdout, indent=2)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:  # the child has said why
+        sys.exit(error.returncode)

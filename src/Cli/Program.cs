@@ -10,7 +10,6 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     ScoreCommand.Create(),
     FoldCommand.Create(),
     InspectCommand.Create(),
-    BenchCommand.Create(),
     DevicesCommand.Create(),
     ReproduceCommand.Create(),
 };

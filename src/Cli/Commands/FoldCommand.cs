@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reproduction;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;

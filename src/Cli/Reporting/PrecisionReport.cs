@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;

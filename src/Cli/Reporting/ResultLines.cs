@@ -1,5 +1,5 @@
 using System.Globalization;
-using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reporting.Html;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 

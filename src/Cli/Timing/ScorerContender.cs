@@ -2,7 +2,7 @@ using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Cli.Timing;
 
 /// <summary>Our <see cref="Scorer"/>, as it comes.</summary>
 internal sealed class ScorerContender : Contender
@@ -20,7 +20,7 @@ internal sealed class ScorerContender : Contender
     {
         _scorer = Scorer.Load(model.ToByteArray(), new ScorerSettings { Device = device, Threads = threads });
         _count = count;
-        _rows = BenchmarkNetwork.RandomRows(count * _scorer.RowLength);
+        _rows = RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];
     }
 

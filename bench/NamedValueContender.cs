@@ -1,9 +1,10 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Bench;
 
 /// <summary>What ONNX Runtime's own tutorials for C# show: a session with its default options, named values in, an array out.</summary>
 internal sealed class NamedValueContender : Contender
@@ -18,7 +19,7 @@ internal sealed class NamedValueContender : Contender
         _session = new InferenceSession(model.ToByteArray());
         _inputName = _session.InputNames[0];
         _shape = Array.ConvertAll(BoundContender.ShapeOf(_session.InputMetadata[_inputName], count), size => (int)size);
-        _rows = BenchmarkNetwork.RandomRows(_shape.Aggregate((product, size) => product * size));
+        _rows = RandomRows(_shape.Aggregate((product, size) => product * size));
     }
 
     /// <summary>The scores of the last run.</summary>

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Bench;
 
 /// <summary>How many more single rows several threads score than one.</summary>
 /// <param name="Threads">The threads.</param>
@@ -54,7 +55,7 @@ internal sealed record Scaling(int Threads, double Factor, double Limit)
     {
         // Memory of its own for each thread, on cache lines that no other one writes to.
         const int CacheLine = 32;
-        var row = BenchmarkNetwork.RandomRows(scorer.RowLength);
+        var row = Contender.RandomRows(scorer.RowLength);
         var result = new float[scorer.ResultLength + (2 * CacheLine)];
         return () => scorer.Score(row, result.AsSpan(CacheLine, scorer.ResultLength));
     }

@@ -1,8 +1,9 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Bench;
 
 /// <summary>ONNX Runtime with input and output bound once to memory of exactly their size: no program can be faster than this.</summary>
 internal sealed class BoundContender : Contender
@@ -30,7 +31,7 @@ internal sealed class BoundContender : Contender
         var (name, shape) = (_session.InputNames[0], ShapeOf(_session.InputMetadata[_session.InputNames[0]], count));
         var output = _session.OutputNames[0];
         var outputShape = ShapeOf(_session.OutputMetadata[output], count);
-        _input = OrtValue.CreateTensorValueFromMemory(BenchmarkNetwork.RandomRows((int)Count(shape)), shape);
+        _input = OrtValue.CreateTensorValueFromMemory(RandomRows((int)Count(shape)), shape);
         _output = OrtValue.CreateTensorValueFromMemory(new float[Count(outputShape)], outputShape);
         _binding = _session.CreateIoBinding();
         _binding.BindInput(name, _input);

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Cli.Timing;
 
 /// <summary>
 /// Times several ways of doing the same in turn, so that whatever else the machine does meets all of them. The best round of each counts: what

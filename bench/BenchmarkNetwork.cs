@@ -1,10 +1,11 @@
+using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Bench;
 
 /// <summary>A network whose scoring is timed. Its peers build the same one by its name.</summary>
-/// <param name="Name">The name, also in JSON and in <c>bench/peers/score.py</c>.</param>
+/// <param name="Name">The name, also in JSON and in those of the peers.</param>
 /// <param name="Architecture">The layers.</param>
 internal sealed record BenchmarkNetwork(string Name, Network Architecture)
 {
@@ -26,15 +27,6 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
             .Dense(10)),
     ];
 
-    /// <summary>Random numbers for rows, always the same.</summary>
-    public static float[] RandomRows(int numbers)
-    {
-        var random = new Random(1);
-        var rows = new float[numbers];
-        foreach (ref var value in rows.AsSpan()) value = (random.NextSingle() * 2) - 1;
-        return rows;
-    }
-
     /// <summary>
     /// The network as ONNX, unfolded and folded, after one epoch on noise: enough for statistics and weights that are nobody's special case.
     /// The score is all that it gives.
@@ -46,7 +38,7 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
         for (var row = 0; row < TrainingRows; row++)
             targets[(row * outputs) + (outputs == 1 ? 0 : row % outputs)] = outputs == 1 ? row % 2 : 1;
         var rows = new LabeledRows(
-            Architecture.InputShape, outputs, RandomRows(TrainingRows * (int)Architecture.InputShape.Count), targets);
+            Architecture.InputShape, outputs, Contender.RandomRows(TrainingRows * (int)Architecture.InputShape.Count), targets);
         var loss = outputs == 1 ? Loss.SigmoidCrossEntropy : Loss.SoftmaxCrossEntropy;
         var options = new TrainingOptions { Epochs = 1, BatchSize = 64, ValidationFraction = 0, Standardize = false };
         var export = NetworkExporter.Export(NetworkTrainer.Train(Architecture, loss, rows, options), rows);

@@ -2,7 +2,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Cli.Benchmarks;
+namespace MlNetBatchNorm.Cli.Timing;
 
 /// <summary>What scoring takes with fewer bits and with float32, in turn in one process on this very machine's CPU.</summary>
 /// <param name="Rows">How many rows at once.</param>

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using BenchmarkDotNet.Environments;
+using Microsoft.ML;
+using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Onnx;
+
+namespace MlNetBatchNorm.Bench;
+
+/// <summary>All benchmarks one after the other, and <c>bench/RESULTS.md</c> with the machine and their tables.</summary>
+internal sealed class AllBenchmarks : Command
+{
+    private readonly Option<bool> _quick = new("--quick") { Description = "as little as shows that it works; the figures mean nothing" };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "the file [default: bench/RESULTS.md of the repository]",
+        HelpName = "FILE",
+        DefaultValueFactory = _ => Repository.PathOf("bench", "RESULTS.md"),
+    };
+
+    public AllBenchmarks(IReadOnlyList<Benchmark> benchmarks)
+        : base("all", "All of them, some 20 minutes; --quick under 3. Writes bench/RESULTS.md.")
+    {
+        Add(_quick);
+        Add(_out);
+        SetAction((arguments, cancellation) => RunAsync(benchmarks, arguments.GetValue(_quick), arguments.GetValue(_out)!, cancellation));
+    }
+
+    private static async Task<int> RunAsync(IReadOnlyList<Benchmark> benchmarks, bool quick, string path, CancellationToken cancellation)
+    {
+        var (start, day, failed) = (Stopwatch.GetTimestamp(), DateTime.UtcNow, false);
+        var report = new Report(Console.Out);
+        foreach (var benchmark in benchmarks)
+        {
+            report.Paragraph($"## {benchmark.Title}");
+            report.Paragraph($"`dotnet run -c Release --project bench -- {benchmark.Name}`");
+            failed |= await benchmark.RunAsync(benchmark.Parse(quick ? ["--quick"] : []), report, cancellation) != ExitCode.Done;
+        }
+
+        var head = new Report(TextWriter.Null);
+        head.Paragraph("# Results");
+        head.Paragraph(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Written by `dotnet run -c Release --project bench -- all{(quick ? " --quick" : string.Empty)}` on {day:yyyy-MM-dd}, in {Stopwatch.GetElapsedTime(start).TotalMinutes:0.0} minutes."));
+        if (quick) head.Paragraph("**This was a quick run: it shows that the commands work and what they print. The figures mean nothing.**");
+        head.Block(string.Join('\n', HostEnvironmentInfo.GetCurrent().ToFormattedString().Select(line => line.Trim())));
+        head.Paragraph($"{string.Join(", ", Versions())}.");
+        AtomicFile.WriteText(path, $"{head}{report}".TrimEnd() + "\n");
+        Report.Progress($"written: {path}");
+        return failed ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    private static IEnumerable<string> Versions() =>
+    [
+        $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}",
+        Version("Microsoft.ML", typeof(MLContext)),
+        Version("Microsoft.ML.LightGbm", typeof(LightGbmExtensions)),
+        Version("Microsoft.ML.FastTree", typeof(TreeExtensions)),
+    ];
+
+    // 5.0.1+commit
+    private static string Version(string package, Type of) =>
+        $"{package} {of.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]}";
+}

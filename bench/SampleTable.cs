@@ -1,0 +1,22 @@
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
+
+namespace MlNetBatchNorm.Bench;
+
+/// <summary>A table of <c>sample-data</c>.</summary>
+/// <param name="File">The file's name.</param>
+/// <param name="Label">The column to predict.</param>
+/// <param name="Task">What kind of prediction.</param>
+internal sealed record SampleTable(string File, string Label, TaskKind Task)
+{
+    /// <summary>One for each task.</summary>
+    public static IReadOnlyList<SampleTable> All { get; } =
+    [
+        new("churn.csv", "churn", TaskKind.Binary),
+        new("letters.csv", "lettr", TaskKind.Multiclass),
+        new("ames.csv", "Sale_Price", TaskKind.Regression),
+    ];
+
+    /// <summary>The rows to learn from, and every fifth one to test on.</summary>
+    public (CsvTable Training, CsvTable Test) Read() => TableSplit.Every(CsvTable.Read(Repository.PathOf("sample-data", File)), 0.2);
+}
