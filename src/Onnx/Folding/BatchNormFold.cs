@@ -104,7 +104,7 @@ internal sealed class BatchNormFold
         if (_graph.Shape(_node.Input[0])?.Rank is not { } rank || rank < 2) return null;
         var shape = _graph.Opset < 7 ? [map.Count] : Broadcasting.OnAxis(map, rank);
         var tensor = RealTensor.Of(_graph.Constant(_node.Input[1]).Tensor!.Type, select(map), shape);
-        return tensor.Largest() <= RealElements.Largest(tensor.Type) ? tensor : null;
+        return tensor.Largest() <= ElementTypes.Of(tensor.Type).Largest ? tensor : null;
     }
 
     private void Gone(FoldPlan plan, ChannelMap map)

@@ -37,7 +37,7 @@ internal static class ConstantReader
             case "Cast":
                 var type = (DataType)node.Integer("to", 0);
                 // A Cast that rounds must round before the fold, or the fold would be more exact than the model.
-                if (input.Tensor is null || !TensorData.IsReal((int)type) || RealElements.Size(type) < RealElements.Size(input.Tensor.Type))
+                if (input.Tensor is null || !TensorData.IsReal((int)type) || ElementTypes.Of(type).Bits < ElementTypes.Of(input.Tensor.Type).Bits)
                     return input.Tensor is null ? input : computed;
                 return ConstantLookup.Found(input.Tensor.As(type));
             case "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":

@@ -127,7 +127,7 @@ internal sealed class FoldPlan(GraphEditor graph)
         {
             var largest = tensor.Largest();
             if (double.IsNaN(largest)) return Verdict.No($"a weight of {node.Describe()} would not be a number");
-            if (largest > RealElements.Largest(tensor.Type))
+            if (largest > ElementTypes.Of(tensor.Type).Largest)
                 return Verdict.No($"a weight of {node.Describe()} would be {largest:G3}, too large for {tensor.Type}");
         }
 
