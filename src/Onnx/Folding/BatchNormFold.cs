@@ -9,11 +9,11 @@ internal sealed class BatchNormFold
     // Outside of this range float32 keeps fewer digits of the product than of its factors' sum elsewhere in the network.
     private const double LargestScale = 1e6;
 
-    private readonly GraphEditor _graph;
+    private readonly OnnxGraph _graph;
     private readonly NodeProto _node;
     private readonly string _name;
 
-    public BatchNormFold(NodeProto node, GraphEditor graph)
+    public BatchNormFold(NodeProto node, OnnxGraph graph)
     {
         (_node, _graph, _name) = (node, graph, node.Label());
         Outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, string.Empty);

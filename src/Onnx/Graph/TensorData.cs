@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
@@ -93,6 +94,33 @@ public static class TensorData
     /// <summary>The elements of a floating-point tensor as float32.</summary>
     /// <exception cref="InvalidModelException">As <see cref="ToDoubles"/>.</exception>
     public static float[] ToFloats(TensorProto tensor) => Array.ConvertAll(ToDoubles(tensor), value => (float)value);
+
+    /// <summary>The elements of an integer constant of at most one dimension; null for any other tensor.</summary>
+    public static Dimension[]? ToDimensions(TensorProto tensor)
+    {
+        // Shapes and axes are short; a long vector is data.
+        const int longest = 64;
+        if (tensor.Dims.Count > 1 || tensor.DataLocation == TensorProto.Types.DataLocation.External) return null;
+        var raw = tensor.RawData.Span;
+        var wide = tensor.DataType == (int)DataType.Int64;
+        if (!wide && tensor.DataType != (int)DataType.Int32) return null;
+        var size = wide ? 8 : 4;
+        var count = raw.Length > 0 ? raw.Length / size : wide ? tensor.Int64Data.Count : tensor.Int32Data.Count;
+        if (count > longest || (tensor.Dims.Count == 1 && tensor.Dims[0] != count) || (tensor.Dims.Count == 0 && count != 1)) return null;
+        var result = new Dimension[count];
+        for (var i = 0; i < count; i++)
+        {
+            result[i] = (wide, raw.Length > 0) switch
+            {
+                (true, true) => BinaryPrimitives.ReadInt64LittleEndian(raw[(8 * i)..]),
+                (true, false) => tensor.Int64Data[i],
+                (false, true) => BinaryPrimitives.ReadInt32LittleEndian(raw[(4 * i)..]),
+                (false, false) => tensor.Int32Data[i],
+            };
+        }
+
+        return result;
+    }
 
     private static long CheckedCount(TensorProto tensor)
     {

@@ -1,10 +1,9 @@
 using System.Numerics.Tensors;
 using Google.Protobuf;
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Folding;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
 /// A constant of real numbers while it is folded. Elements are float64, and are rounded to the tensor's type only when it is written: a weight
