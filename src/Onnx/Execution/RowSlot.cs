@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution;
@@ -15,25 +16,15 @@ internal abstract class RowSlot : IDisposable
 
     public RowTensor Tensor { get; }
 
-    public static bool Supports(DataType type) => type is DataType.Float or DataType.Double or DataType.Bool or DataType.String
-        or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64 or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
+    public static bool Supports(DataType type) => type == DataType.String || ElementTypes.Find(type) is { IsPlain: true };
 
-    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) => tensor.Type switch
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis)
     {
-        DataType.Float => new NumberSlot<float>(session, tensor, capacity, hasRowAxis),
-        DataType.Double => new NumberSlot<double>(session, tensor, capacity, hasRowAxis),
-        DataType.Bool => new NumberSlot<bool>(session, tensor, capacity, hasRowAxis),
-        DataType.Int8 => new NumberSlot<sbyte>(session, tensor, capacity, hasRowAxis),
-        DataType.Int16 => new NumberSlot<short>(session, tensor, capacity, hasRowAxis),
-        DataType.Int32 => new NumberSlot<int>(session, tensor, capacity, hasRowAxis),
-        DataType.Int64 => new NumberSlot<long>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint8 => new NumberSlot<byte>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint16 => new NumberSlot<ushort>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint32 => new NumberSlot<uint>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint64 => new NumberSlot<ulong>(session, tensor, capacity, hasRowAxis),
-        DataType.String => new TextSlot(tensor, capacity, hasRowAxis),
-        _ => throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row."),
-    };
+        if (!Supports(tensor.Type)) throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row.");
+        return tensor.Type == DataType.String
+            ? new TextSlot(tensor, capacity, hasRowAxis)
+            : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, hasRowAxis));
+    }
 
     /// <summary>Ties rows to an input of a run.</summary>
     public abstract void BindInput(BoundRun run, int first, int rows);
@@ -53,6 +44,12 @@ internal abstract class RowSlot : IDisposable
 
     /// <summary>The shape of the tensor that the model sees.</summary>
     protected long[] ShapeOf(int rows) => _hasRowAxis ? [rows, .. Tensor.Shape] : [.. Tensor.Shape];
+
+    private sealed record Creation(OnnxSession Session, RowTensor Tensor, int Capacity, bool HasRowAxis) : IElementAction<RowSlot>
+    {
+        public RowSlot For<T>()
+            where T : unmanaged => new NumberSlot<T>(Session, Tensor, Capacity, HasRowAxis);
+    }
 
     private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), INumbers<T>
         where T : unmanaged

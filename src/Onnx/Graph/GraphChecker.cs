@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Graph.Shapes;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -21,7 +20,7 @@ internal static class GraphChecker
         if (model.IrVersion < 3) domains.Add(string.Empty);
         foreach (var function in model.Functions) CheckFunction(function);
         CheckGraph(model.Graph, null, domains);
-        ShapeInference.Run(model);
+        new ModelEditor(model).InferShapes();
     }
 
     private static string Domain(string domain) => domain == "ai.onnx" ? string.Empty : domain;
@@ -64,7 +63,7 @@ internal static class GraphChecker
                 throw new InvalidModelException($"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
             foreach (var input in node.Input)
             {
-                if (input.Length > 0 && !names.IsVisible(input)) throw NodeOrder.Explain(nodes, node, input);
+                if (input.Length > 0 && !names.IsVisible(input)) throw NodeOrder.Explain(ModelEditor.Of(new GraphProto { Node = { nodes } }).Main, node, input);
             }
 
             foreach (var attribute in node.Attribute)
