@@ -20,12 +20,12 @@ public sealed class OnnxSession : IDisposable
     private int _users = 1;
     private int _disposed;
 
-    internal OnnxSession(InferenceSession native, string name, DeviceReport device, SessionSettings settings)
+    internal OnnxSession(InferenceSession native, string name, DeviceReport device)
     {
         Native = native;
         _name = name;
         DeviceReport = device;
-        _memory = DeviceMemory.Of(native, device.Actual, settings.StandIn);
+        _memory = DeviceMemory.Of(native, device.Actual);
         Memory = _memory?.Report ?? new MemoryReport(TensorRoute.InPlace);
         _recordsGraphs = device.Actual.RecordsGraphs;
         Inputs = [.. native.InputNames.Select(input => TensorInfo.Of(input, native.InputMetadata[input]))];
@@ -232,7 +232,7 @@ public sealed class OnnxSession : IDisposable
     }
 
     /// <summary>What keeps a bound run's tensors on the device; null where they are not kept there.</summary>
-    internal KeptTensors? KeepTensors() => Memory.Route == TensorRoute.Kept ? new KeptTensors(_memory!) : null;
+    internal KeptTensors? KeepTensors() => Memory.Route == TensorRoute.Kept ? new KeptTensors() : null;
 
     /// <summary>A tensor in the device's memory for an input or output; null where that lies on the host.</summary>
     internal OrtValue? AllocateOnDevice(string name, OrtValue like, long[] shape) =>
@@ -246,10 +246,10 @@ public sealed class OnnxSession : IDisposable
     {
         try
         {
-            if (Gate is not { } gate) _memory!.Copy(from, to);
+            if (Gate is not { } gate) DeviceMemory.Copy(from, to);
             else
             {
-                lock (gate) _memory!.Copy(from, to);
+                lock (gate) DeviceMemory.Copy(from, to);
             }
         }
         catch (OnnxRuntimeException exception)

@@ -111,7 +111,7 @@ public sealed class RowModel : IDisposable
     {
         var sessions = ModelSessions.Open(
             model,
-            new SessionSettings { Device = settings.Device, StandIn = settings.StandIn },
+            new SessionSettings { Device = settings.Device },
             settings.Threads ?? (model.MayBeTwice ? 1 : ThreadChoice.AllCores),
             free: settings.Threads is null,
             most: 1,

@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution.Memory;
-
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="RowModel"/> is to be read and run.</summary>
@@ -30,7 +28,4 @@ public sealed record RowModelSettings
     /// is a run of its own. Default: false, the first dimension counts rows.
     /// </summary>
     public bool RowByRow { get; init; }
-
-    /// <summary>See <see cref="SessionSettings.StandIn"/>.</summary>
-    internal MemoryStandIn StandIn { get; init; }
 }

@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution.Memory;
-
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="Scorer"/> runs its model. The defaults are for the shortest time for one row.</summary>
@@ -49,9 +47,6 @@ public sealed record ScorerSettings
     /// </summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>See <see cref="SessionSettings.StandIn"/>.</summary>
-    internal MemoryStandIn StandIn { get; init; }
-
     internal SessionSettings ForSession(int threads) => new()
     {
         Device = Device,
@@ -59,6 +54,5 @@ public sealed record ScorerSettings
         Spinning = Spinning,
         Optimization = Optimization,
         MemoryArena = MemoryArena,
-        StandIn = StandIn,
     };
 }

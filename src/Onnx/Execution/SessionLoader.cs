@@ -23,7 +23,7 @@ internal static class SessionLoader
             if (!search.TryAppend(options, device)) continue;
             try
             {
-                return new OnnxSession(open(options), name, search.Report(device), settings);
+                return new OnnxSession(open(options), name, search.Report(device));
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {

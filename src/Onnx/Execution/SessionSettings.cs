@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution.Memory;
-
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a model is to be run.</summary>
@@ -28,9 +26,6 @@ public sealed record SessionSettings
 
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     public string? Name { get; init; }
-
-    /// <summary>Takes the host's memory for a device's. For tests without such a device.</summary>
-    internal MemoryStandIn StandIn { get; init; }
 
     /// <summary>Where to write what each node took, without the file's ending; null = nowhere.</summary>
     internal string? ProfilePrefix { get; init; }

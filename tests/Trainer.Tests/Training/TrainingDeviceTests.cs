@@ -1,19 +1,10 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Tests.Execution;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
 public sealed class TrainingDeviceTests
 {
-    // A binding copies an input to such a device once; every step must bring the mini-batch and the parameters anew.
-    [Theory]
-    [InlineData(TensorRoute.Kept)]
-    [InlineData(TensorRoute.HandedOver)]
-    public void Run_DeviceWithAMemoryOfItsOwn_TrainsAsOnTheCpu(TensorRoute route) => Assert.Equal(
-        Train(new SessionSettings()),
-        Train(new SessionSettings { StandIn = route == TensorRoute.Kept ? MemoryStandIn.Kept : MemoryStandIn.HandedOver }));
-
     [GpuFact]
     [Trait("Category", "Gpu")]
     public void Run_OnTheGpu_GivesTheNumbersOfTheCpu()
