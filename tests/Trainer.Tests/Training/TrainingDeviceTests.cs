@@ -9,13 +9,13 @@ public sealed class TrainingDeviceTests
     [Trait("Category", "Gpu")]
     public void Run_OnTheGpu_GivesTheNumbersOfTheCpu()
     {
-        var expected = Train(new SessionSettings());
-        var actual = Train(new SessionSettings { Device = Device.Cuda() });
+        var expected = Train(new ExecutionOptions());
+        var actual = Train(new ExecutionOptions { Device = Device.Cuda() });
         for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
     }
 
     // The losses of ten steps, and a weight matrix after them.
-    private static float[] Train(SessionSettings settings)
+    private static float[] Train(ExecutionOptions settings)
     {
         var random = new Random(1);
         using var step = new TrainingStep(

@@ -18,7 +18,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         return nodes.Build();
     }
 
-    private static OnnxSession Load(Device device, ModelProto? model = null) => OnnxSession.Load(model ?? Negation(), new SessionSettings { Device = device });
+    private static OnnxSession Load(Device device, ModelProto? model = null) => OnnxSession.Load(model ?? Negation(), new ExecutionOptions { Device = device });
 
     [CpuPackageFact]
     public void Load_CudaOnACpuBuild_ListsEachThingTried()

@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 

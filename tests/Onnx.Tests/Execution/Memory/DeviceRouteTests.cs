@@ -64,7 +64,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     [MemberData(nameof(Routes))]
     public void Run_TwoRunsOverTheSameBuffers_EachReadsWhatTheOtherWrote(TensorRoute route)
     {
-        using var session = OnnxSession.Load(TwoInputs(), new SessionSettings { Device = On(route) });
+        using var session = OnnxSession.Load(TwoInputs(), new ExecutionOptions { Device = On(route) });
         using var a = new TwoBuffers(session, 1, 2);
         using var b = new TwoBuffers(session, 1, 1);
         using var there = Bind(a.First, a.Second, b.First, b.Second);
@@ -184,7 +184,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         var number = nodes.Input("number", DataType.Int64, Dimension.Rows);
         nodes.Output("negative", nodes.Node("Neg", [number]), DataType.Int64, Dimension.Rows);
         nodes.Output("same", nodes.Node("Identity", [nodes.Input("text", DataType.String, Dimension.Rows)]), DataType.String, Dimension.Rows);
-        using var model = RowModel.Load(nodes.Build(), new RowModelSettings { Device = On(route) });
+        using var model = RowModel.Load(nodes.Build(), new RowModelSettings { Run = new() { Device = On(route) } });
         Assert.Equal(route, model.Memory.Route);
         using var block = model.CreateBlock(64);
         Assert.Equal(route == TensorRoute.Kept, block.Input<long>(0).IsPinned);
