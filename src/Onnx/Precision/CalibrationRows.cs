@@ -20,7 +20,7 @@ internal sealed class CalibrationRows(ModelProto model, IReadOnlyList<IReadOnlyD
         foreach (var value in values)
             inner.Graph.Output.Add(new ValueInfoProto { Name = value, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
         using var source = ModelSource.Of(inner);
-        using var session = source.Open(new SessionSettings { Optimization = GraphOptimization.None, Threads = 0, Spinning = false });
+        using var session = source.Open(new ExecutionOptions { Optimization = GraphOptimization.None, Threads = 0, Spinning = false });
         var runs = inputs is null ? InputGenerator.Run(session).Select(run => run.Outputs).ToList() : [.. inputs.Select(session.Run)];
         return values.ToDictionary(value => value, IReadOnlyList<HostTensor> (value) => [.. runs.Select(run => run[value])], StringComparer.Ordinal);
     }

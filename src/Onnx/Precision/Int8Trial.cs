@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// <summary>How much a product loses in 8 bits, found out by running it both ways on the values that it gets inside the model.</summary>
 internal static class Int8Trial
 {
-    private static readonly SessionSettings Settings = new() { Threads = 0, Spinning = false, Name = "a product in 8 bits" };
+    private static readonly ExecutionOptions Settings = new() { Threads = 0, Spinning = false, Name = "a product in 8 bits" };
 
     /// <summary>
     /// The root of the mean over output channels of Σ(y₈ − y)² / Σy², without the summand. Rows count alike, whatever their size, and so do

@@ -10,7 +10,7 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// </summary>
 public static class ModelComparison
 {
-    private static readonly SessionSettings Unoptimized = new() { Optimization = GraphOptimization.None, Threads = 0, Spinning = false };
+    private static readonly ExecutionOptions Unoptimized = new() { Optimization = GraphOptimization.None, Threads = 0, Spinning = false };
 
     /// <summary>Compares two models in memory.</summary>
     /// <param name="reference">The model that is right.</param>
@@ -76,7 +76,7 @@ public static class ModelComparison
     /// <summary>A model as it is compared.</summary>
     internal static OnnxSession Open(ModelProto model) => OnnxSession.Load(model, Unoptimized with { Name = "the original model" });
 
-    private static SessionSettings On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
+    private static ExecutionOptions On(Device? device) => Unoptimized with { Device = device ?? Device.Cpu };
 
     private static ComparisonResult Compare(
         Func<OnnxSession> openReference,

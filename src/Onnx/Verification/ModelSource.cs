@@ -34,7 +34,7 @@ internal sealed class ModelSource : IDisposable
         }
     }
 
-    public OnnxSession Open(SessionSettings settings) => _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
+    public OnnxSession Open(ExecutionOptions settings) => _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
 
     public void Dispose() => _folder?.Delete(recursive: true);
 }

@@ -21,7 +21,7 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
         try
         {
             // ONNX Runtime tells it only in the profile of a run.
-            using var session = OnnxSession.Load(path, new SessionSettings { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
+            using var session = OnnxSession.Load(path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
             InputGenerator.Run(session);
             using var profile = JsonDocument.Parse(File.ReadAllBytes(session.EndProfiling()));
             return [.. profile.RootElement.EnumerateArray().Select(Read).OfType<NodePlacement>().Distinct()];

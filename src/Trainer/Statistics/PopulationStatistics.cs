@@ -27,7 +27,7 @@ internal sealed class PopulationStatistics : IDisposable
     /// <param name="random">Deals out the rows: in an order by class, say, a mini-batch would have too little variance.</param>
     /// <param name="settings">Device and threads.</param>
     /// <param name="largestCount">The most rows to look at.</param>
-    public PopulationStatistics(Network network, LabeledRows rows, int batchSize, Random random, SessionSettings settings, int largestCount = int.MaxValue)
+    public PopulationStatistics(Network network, LabeledRows rows, int batchSize, Random random, ExecutionOptions settings, int largestCount = int.MaxValue)
     {
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);

@@ -29,7 +29,7 @@ internal sealed class EvaluationStep : IDisposable
     /// <param name="rows">The rows, with their targets in their own unit.</param>
     /// <param name="targets">The standardization of the targets that the network learns; null = it learns them as they are.</param>
     /// <param name="settings">Device and threads.</param>
-    public EvaluationStep(Network network, Loss loss, LabeledRows rows, TargetStandardization? targets, SessionSettings settings)
+    public EvaluationStep(Network network, Loss loss, LabeledRows rows, TargetStandardization? targets, ExecutionOptions settings)
     {
         _rows = rows;
         _standardized = targets?.Apply(rows) ?? rows;

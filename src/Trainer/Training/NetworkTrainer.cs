@@ -63,7 +63,7 @@ public static class NetworkTrainer
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
-        var settings = new SessionSettings { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
+        var settings = new ExecutionOptions { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
         using var step = new TrainingStep(
             network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm, checkpoint?.Steps ?? 0);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(network, options, givenRows, givenValidation, step);

@@ -80,7 +80,7 @@ public sealed class TrainedNetwork
         if (!rows.Shape.Equals(Network.InputShape))
             throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
         if (!Network.HasStatistics) return this;
-        var settings = new SessionSettings { Device = Device, Threads = TrainingStep.ThreadsFor(Network, batchSize) };
+        var settings = new ExecutionOptions { Device = Device, Threads = TrainingStep.ThreadsFor(Network, batchSize) };
         using var population = new PopulationStatistics(Network, Standardization?.Apply(rows) ?? rows, batchSize, new Random(0), settings);
         var parameters = new Dictionary<string, float[]>(Parameters, StringComparer.Ordinal);
         foreach (var (name, values) in population.Measure(name => Parameters[name])) parameters[name] = values;

@@ -52,7 +52,7 @@ internal sealed class TrainingStep : IDisposable
         int batchSize,
         Random random,
         bool weighted = false,
-        SessionSettings? settings = null,
+        ExecutionOptions? settings = null,
         float? gradientNorm = null,
         long stepsBefore = 0)
     {
@@ -79,7 +79,7 @@ internal sealed class TrainingStep : IDisposable
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
 
-        _session = OnnxSession.Load(Model, (settings ?? new SessionSettings { Threads = ThreadsFor(network, batchSize) }) with { Name = "the training step" });
+        _session = OnnxSession.Load(Model, (settings ?? new ExecutionOptions { Threads = ThreadsFor(network, batchSize) }) with { Name = "the training step" });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);

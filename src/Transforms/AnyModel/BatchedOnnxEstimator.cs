@@ -52,8 +52,7 @@ public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>
 
     private RowModel Load() => _load(new RowModelSettings
     {
-        Device = _options.Device,
-        Threads = _options.Threads,
+        Run = _options,
         Outputs = _options.Outputs is { } outputs ? [.. outputs.Keys] : null,
         Shapes = _options.Shapes,
         RowByRow = _options.RowByRow,

@@ -20,12 +20,12 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
         : this(model, read, columns, options.BatchSize) => _options = options;
 
     /// <summary>In the place of one of ML.NET's own, with its columns; saved as that one was.</summary>
-    internal BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, IEnumerable<DataViewSchema.Column> added, int batchSize)
+    internal BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, IEnumerable<DataViewSchema.Column> added, int? batchSize)
         : this(model, read, OnnxColumns.Create(model, null, added.Select(column => (column.Name, column.Type))), batchSize)
     {
     }
 
-    private BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, OnnxColumns columns, int batchSize)
+    private BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, OnnxColumns columns, int? batchSize)
         : base(model, new RowScoring(model.CreateBlock, columns.Inputs, columns.Added, model.Outputs.Sum(output => output.Count), batchSize))
     {
         _model = model;

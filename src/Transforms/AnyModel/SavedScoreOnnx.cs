@@ -106,17 +106,13 @@ internal sealed record SavedScoreOnnx(
     {
         SavedGraph.Remove(saved.Graph, Added);
         if (saved.MetadataProps.FirstOrDefault(entry => entry.Key == ModelMetadata.ScoreOnnx) is { } entry) saved.MetadataProps.Remove(entry);
-        var rebuilt = new ScoreOnnxOptions
+        var rebuilt = new ScoreOnnxOptions(options)
         {
             Inputs = Inputs,
             Outputs = Outputs.Zip(Columns).ToDictionary(pair => pair.First, pair => pair.Second),
             RowByRow = RowByRow,
-            Device = options.Device,
-            Threads = options.Threads,
-            BatchSize = options.BatchSize,
         };
-        var model = RowModel.Load(
-            saved, new RowModelSettings { Outputs = Outputs, RowByRow = RowByRow, Device = options.Device, Threads = options.Threads });
+        var model = RowModel.Load(saved, new RowModelSettings { Run = options, Outputs = Outputs, RowByRow = RowByRow });
         var types = Scalars.Select((isScalar, index) => (Columns[index], OnnxColumns.TypeOf(model.Outputs[index], isScalar)));
         return new BatchedOnnxTransformer(model, () => saved, OnnxColumns.Create(model, Inputs, types), rebuilt);
     }

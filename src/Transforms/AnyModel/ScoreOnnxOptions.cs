@@ -1,8 +1,20 @@
+using MlNetBatchNorm.Onnx.Execution;
+
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>Which columns an ONNX model reads and adds, and how it is run.</summary>
 public sealed record ScoreOnnxOptions : BatchedScoringOptions
 {
+    /// <summary>The defaults: every input and output is a column of the same name.</summary>
+    public ScoreOnnxOptions()
+    {
+    }
+
+    internal ScoreOnnxOptions(ExecutionOptions run)
+        : base(run)
+    {
+    }
+
     /// <summary>
     /// The column for each input of the model, by the input's name; an input that is not mentioned reads the column that is called like it.
     /// Null (the default) = all are called alike.

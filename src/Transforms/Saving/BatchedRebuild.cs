@@ -79,8 +79,7 @@ internal sealed class BatchedRebuild(ModelOperationsCatalog catalog, BatchedScor
             _ => NetworkTask.Multiclass(Labels()),
         };
         var model = SavedForms.Restore(stock.Model, task.Kind, task.Classes.Count);
-        var scorer = Scorer.Load(
-            model, new ScorerSettings { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize, Outputs = task.Outputs });
+        var scorer = Scorer.Load(model, new ScorerSettings(options) { Outputs = task.Outputs });
         return new LoadedNetworkTransformer(task, scorer, model, column, options.BatchSize);
 
         // The keys of the classes are with ML.NET's transformers behind the model.
@@ -105,7 +104,7 @@ internal sealed class BatchedRebuild(ModelOperationsCatalog catalog, BatchedScor
         RowModel? model = null;
         try
         {
-            model = RowModel.Load(stock.Model, new RowModelSettings { Device = options.Device, Threads = options.Threads, Outputs = outputs! });
+            model = RowModel.Load(stock.Model, new RowModelSettings { Run = options, Outputs = outputs! });
             if (model.FixedRows is null or 1 && columns.Outputs.Zip(model.Outputs).All(pair => Fits(pair.First.Type, pair.Second)))
                 return new BatchedOnnxTransformer(model, () => stock.Model, columns.Outputs, options.BatchSize);
         }

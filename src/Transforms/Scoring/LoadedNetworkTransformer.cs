@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Transforms;
 /// </summary>
 public sealed class LoadedNetworkTransformer : NetworkTransformer
 {
-    internal LoadedNetworkTransformer(NetworkTask task, Scorer scorer, ModelProto model, string featureColumnName, int batchSize)
+    internal LoadedNetworkTransformer(NetworkTask task, Scorer scorer, ModelProto model, string featureColumnName, int? batchSize)
         : base(task, scorer, model, featureColumnName, batchSize)
     {
     }

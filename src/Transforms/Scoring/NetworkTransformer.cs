@@ -14,7 +14,7 @@ public abstract class NetworkTransformer : BatchedTransformer
 {
     private readonly NetworkTask _task;
 
-    private protected NetworkTransformer(NetworkTask task, Scorer scorer, ModelProto model, string featureColumnName, int batchSize = RowScoring.DefaultBatchSize)
+    private protected NetworkTransformer(NetworkTask task, Scorer scorer, ModelProto model, string featureColumnName, int? batchSize = null)
         : base(scorer, CreateScoring(task, scorer, featureColumnName, batchSize))
     {
         _task = task;
@@ -51,7 +51,7 @@ public abstract class NetworkTransformer : BatchedTransformer
         return form;
     }
 
-    private static RowScoring CreateScoring(NetworkTask task, Scorer scorer, string featureColumnName, int batchSize)
+    private static RowScoring CreateScoring(NetworkTask task, Scorer scorer, string featureColumnName, int? batchSize)
     {
         var features = new RowTensor(TrainedNetwork.FeaturesInput, Onnx.Proto.TensorProto.Types.DataType.Float, scorer.RowShape);
         return new RowScoring(

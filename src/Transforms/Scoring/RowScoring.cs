@@ -6,8 +6,8 @@ namespace MlNetBatchNorm.Transforms;
 /// <summary>A model with the columns it reads and adds: all that the row-wise and the batched way of scoring have in common.</summary>
 internal sealed class RowScoring
 {
-    /// <summary>The rows that go through a model at once, where nothing else is said.</summary>
-    public const int DefaultBatchSize = 1024;
+    // The rows that go through a model at once, where nothing else is said.
+    private const int DefaultBatchSize = 1024;
 
     // Rows of many values (images) go in smaller batches, so that a cursor stays within a few dozen megabytes.
     private const long BytesInBatch = 16 << 20;
@@ -21,16 +21,21 @@ internal sealed class RowScoring
     /// <param name="inputs">The columns it reads, in the order of its inputs.</param>
     /// <param name="columns">The columns it adds, in order.</param>
     /// <param name="outputValues">The values that it gives for a row.</param>
-    /// <param name="batchSize">The most rows at once.</param>
+    /// <param name="batchSize">The most rows at once; null = the default.</param>
     public RowScoring(
-        Func<int, RowBlock> createBlock, IReadOnlyList<InputColumn> inputs, IReadOnlyList<ScoreColumn> columns, int outputValues, int batchSize = DefaultBatchSize)
+        Func<int, RowBlock> createBlock,
+        IReadOnlyList<InputColumn> inputs,
+        IReadOnlyList<ScoreColumn> columns,
+        int outputValues,
+        int? batchSize = null)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        var most = batchSize ?? DefaultBatchSize;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most, nameof(batchSize));
         _createBlock = createBlock;
         Inputs = inputs;
         Columns = columns;
         var bytes = BytesOfValue * (inputs.Sum(input => (long)input.Tensor.Count) + outputValues);
-        _batchSize = (int)Math.Clamp(BytesInBatch / Math.Max(bytes, 1), 1, batchSize);
+        _batchSize = (int)Math.Clamp(BytesInBatch / Math.Max(bytes, 1), 1, most);
     }
 
     /// <summary>The columns that are read.</summary>

@@ -67,7 +67,7 @@ public static class TableScorer
         if (PipelineSchema.Read(schema) is not { } description)
             throw new InvalidModelException($"'{path}' does not say how its columns are made from a table; score tables with a model that 'train' wrote.");
         var pipeline = ml.Model.ForBatchedScoring(
-            loaded, new BatchedScoringOptions { Device = settings.Device, Threads = settings.Threads, BatchSize = settings.BatchSize ?? RowScoring.DefaultBatchSize });
+            loaded, new BatchedScoringOptions(settings));
         var scored = pipeline.Transform(new TableDataView(table, description.Features));
         var (scores, probabilities) = description.Task switch
         {

@@ -27,7 +27,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
     {
         try
         {
-            using var session = OnnxSession.Load(model, new SessionSettings { Name = "the exported pipeline" });
+            using var session = OnnxSession.Load(model, new ExecutionOptions { Name = "the exported pipeline" });
             return Run(session, pipeline, data, outputs, options, inBatches);
         }
         catch (Exception exception) when (exception is InvalidModelException or ModelRunException)

@@ -54,7 +54,7 @@ public sealed class RowBlockTests
     [InlineData(0)]
     public void Run_ThreadsGiven_StaysWithThem(int threads)
     {
-        using var model = RowModel.Load(Product(out _), new RowModelSettings { Threads = threads });
+        using var model = RowModel.Load(Product(out _), new RowModelSettings { Run = new() { Threads = threads } });
         using var block = model.CreateBlock(64);
         block.Input<float>(0).Span.Fill(1);
 
@@ -66,7 +66,7 @@ public sealed class RowBlockTests
     [Fact]
     public void Run_AgainAndAgain_AllocatesNothing()
     {
-        using var model = RowModel.Load(Product(out _), new RowModelSettings { Threads = 1 });
+        using var model = RowModel.Load(Product(out _), new RowModelSettings { Run = new() { Threads = 1 } });
         using var block = model.CreateBlock(512);
         for (var run = 0; run < 10; run++) block.Run(512);
         var before = GC.GetAllocatedBytesForCurrentThread();

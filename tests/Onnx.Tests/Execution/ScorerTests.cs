@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -56,31 +55,6 @@ public sealed class ScorerTests
         var result = new float[3];
         scorer.Score([1, 2, 3], result);
         Assert.Equal([2f, 4f, 6f], result);
-    }
-
-    [Theory]
-    [InlineData(TensorRoute.Kept)]
-    [InlineData(TensorRoute.HandedOver)]
-    public void Score_DeviceWithAMemoryOfItsOwn_SeesEveryRow(TensorRoute route)
-    {
-        var standIn = route == TensorRoute.Kept ? MemoryStandIn.Kept : MemoryStandIn.HandedOver;
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { StandIn = standIn, BatchSize = 4, Threads = 1 });
-        Assert.Equal(route, scorer.Memory.Route);
-        var result = new float[4];
-        for (var i = 0; i < 3; i++)
-        {
-            scorer.Score([i, 1, 0], result);
-            Assert.Equal([i + 2f, 2f * i, 2f, 0f], result);
-        }
-
-        var rows = new float[15];
-        var results = new float[20];
-        for (var i = 0; i < 3; i++)
-        {
-            rows.AsSpan().Fill(i);
-            scorer.ScoreBatch(rows, 5, results);
-            Assert.Equal([.. Enumerable.Repeat(6f * i, 5), .. Enumerable.Repeat(2f * i, 15)], results);
-        }
     }
 
     [Fact]

@@ -73,7 +73,7 @@ internal sealed class Perceptron(int seed, int opset = 17)
     /// <summary>The outputs of a model, with and without ONNX Runtime's graph optimizations.</summary>
     public static float[] Run(ModelProto model, HostTensor x, GraphOptimization optimization = GraphOptimization.All)
     {
-        using var session = OnnxSession.Load(model, new SessionSettings { Optimization = optimization });
+        using var session = OnnxSession.Load(model, new ExecutionOptions { Optimization = optimization });
         return (float[])session.Run(new Dictionary<string, HostTensor> { ["x"] = x })["y"].Data;
     }
 

@@ -15,7 +15,7 @@ public class ModelSourceTests
         var x = Perceptron.Rows(2, 3, 40);
         var expected = Perceptron.Run(model, x);
         using var source = ModelSource.Of(model, largestMessage);
-        using var session = source.Open(new SessionSettings());
+        using var session = source.Open(new ExecutionOptions());
         Assert.Equal(expected, (float[])session.Run(new Dictionary<string, HostTensor> { ["x"] = x })["y"].Data);
     }
 

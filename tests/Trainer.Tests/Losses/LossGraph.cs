@@ -14,7 +14,7 @@ internal static class LossGraph
         var t = nodes.Input("t", DataType.Float, Dimension.Rows, outputs);
         nodes.Output("rowLoss", loss.RowLoss(nodes, y, t), DataType.Float, Dimension.Rows, 1);
         nodes.Output("gradient", loss.RowGradient(nodes, y, t), DataType.Float, Dimension.Rows, outputs);
-        using var session = OnnxSession.Load(nodes.Build(), new SessionSettings { Threads = 1, Spinning = false });
+        using var session = OnnxSession.Load(nodes.Build(), new ExecutionOptions { Threads = 1, Spinning = false });
         var results = session.Run(new Dictionary<string, HostTensor>
         {
             ["y"] = HostTensor.Of(output, output.Length / outputs, outputs),

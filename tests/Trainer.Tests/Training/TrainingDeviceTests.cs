@@ -1,30 +1,21 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Tests.Execution;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
 public sealed class TrainingDeviceTests
 {
-    // A binding copies an input to such a device once; every step must bring the mini-batch and the parameters anew.
-    [Theory]
-    [InlineData(TensorRoute.Kept)]
-    [InlineData(TensorRoute.HandedOver)]
-    public void Run_DeviceWithAMemoryOfItsOwn_TrainsAsOnTheCpu(TensorRoute route) => Assert.Equal(
-        Train(new SessionSettings()),
-        Train(new SessionSettings { StandIn = route == TensorRoute.Kept ? MemoryStandIn.Kept : MemoryStandIn.HandedOver }));
-
     [GpuFact]
     [Trait("Category", "Gpu")]
     public void Run_OnTheGpu_GivesTheNumbersOfTheCpu()
     {
-        var expected = Train(new SessionSettings());
-        var actual = Train(new SessionSettings { Device = Device.Cuda() });
+        var expected = Train(new ExecutionOptions());
+        var actual = Train(new ExecutionOptions { Device = Device.Cuda() });
         for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
     }
 
     // The losses of ten steps, and a weight matrix after them.
-    private static float[] Train(SessionSettings settings)
+    private static float[] Train(ExecutionOptions settings)
     {
         var random = new Random(1);
         using var step = new TrainingStep(

@@ -20,3 +20,30 @@ public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList
         ? $"on {Actual}"
         : $"{Requested} was asked for and the CPU is used: {string.Join("; ", Attempts.Where(attempt => attempt.Answer is not null))}";
 }
+
+/// <summary>One way to a device that was tried.</summary>
+/// <param name="What">What was tried.</param>
+/// <param name="Answer">What came of it, in one line; null where it worked.</param>
+/// <param name="Found">Whether there was anything to try: false for a library that is nowhere, or a provider that the build does not have.</param>
+public sealed record DeviceAttempt(string What, string? Answer, bool Found = true)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{What}: {Answer ?? "done"}";
+}
+
+/// <summary>A device that was asked for explicitly cannot be used. The message lists what was tried and what each attempt answered.</summary>
+public sealed class DeviceNotAvailableException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">What was asked for, what was tried, what to do.</param>
+    /// <param name="attempts">What was tried, in order.</param>
+    /// <param name="innerException">The last failure underneath.</param>
+    public DeviceNotAvailableException(string message, IReadOnlyList<DeviceAttempt>? attempts = null, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        Attempts = attempts ?? [];
+    }
+
+    /// <summary>What was tried, in order.</summary>
+    public IReadOnlyList<DeviceAttempt> Attempts { get; }
+}

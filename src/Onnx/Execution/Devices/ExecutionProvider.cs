@@ -4,8 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace MlNetBatchNorm.Onnx.Execution.Devices;
 
 /// <summary>
-/// What is to be known about one of ONNX Runtime's execution providers. Adding one is adding a file like its neighbours, and its line in
-/// <see cref="All"/>, <see cref="DeviceKind"/> and <see cref="Device"/>.
+/// What is to be known about one of ONNX Runtime's execution providers. Adding one is adding a class like its neighbours in
+/// ExecutionProviders.cs, and its line in <see cref="All"/>, <see cref="DeviceKind"/> and <see cref="Device"/>.
 /// </summary>
 internal abstract class ExecutionProvider
 {

@@ -17,17 +17,11 @@ internal sealed class DeviceMemory : IDisposable
     private readonly Dictionary<string, OrtAllocator> _allocators = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    private readonly MemoryStandIn _standIn;
-
     // A recorded run writes again to the places in the session's arena that it wrote to then, whoever has got them since. So tensors of such
     // a device lie in memory apart from it. It belongs to the environment; null = there is none, or no need.
     private OrtAllocator? _apart;
 
-    private DeviceMemory(InferenceSession native, MemoryStandIn standIn)
-    {
-        _native = native;
-        _standIn = standIn;
-    }
+    private DeviceMemory(InferenceSession native) => _native = native;
 
     public MemoryReport Report { get; private set; } = new(TensorRoute.InPlace);
 
@@ -37,10 +31,10 @@ internal sealed class DeviceMemory : IDisposable
     public PinnedMemory? Pinned { get; private set; }
 
     /// <summary>The memory of a session's device; null where it is the host's.</summary>
-    public static DeviceMemory? Of(InferenceSession native, Device device, MemoryStandIn standIn)
+    public static DeviceMemory? Of(InferenceSession native, Device device)
     {
-        if (device.Kind == DeviceKind.Cpu && standIn == MemoryStandIn.None) return null;
-        var memory = new DeviceMemory(native, standIn);
+        if (device.Kind == DeviceKind.Cpu) return null;
+        var memory = new DeviceMemory(native);
         try
         {
             memory.Find(device);
@@ -64,15 +58,7 @@ internal sealed class DeviceMemory : IDisposable
     }
 
     /// <summary>Copies tensors between the host and the device; on return they are there.</summary>
-    public void Copy(OrtValue[] from, OrtValue[] to)
-    {
-        if (_standIn == MemoryStandIn.None) OrtEnv.Instance().CopyTensors(from, to, null);
-        else
-        {
-            // The environment does not copy within the host's memory.
-            for (var i = 0; i < from.Length; i++) from[i].GetTensorMutableRawData().CopyTo(to[i].GetTensorMutableRawData());
-        }
-    }
+    public static void Copy(OrtValue[] from, OrtValue[] to) => OrtEnv.Instance().CopyTensors(from, to, null);
 
     public void Dispose()
     {
@@ -98,8 +84,8 @@ internal sealed class DeviceMemory : IDisposable
         if (_places.Count == 0) return;
 
         var provider = device.Kind is DeviceKind.Cpu or DeviceKind.Custom or DeviceKind.Auto ? null : ExecutionProvider.Of(device.Kind);
-        var obstacle = _standIn == MemoryStandIn.HandedOver ? "a stand-in for a device that only ONNX Runtime copies to" : CopyThereAndBack();
-        if (obstacle is not null && _standIn == MemoryStandIn.None && provider is not null && ProviderLibrary.TryRegister(provider)) obstacle = CopyThereAndBack();
+        var obstacle = CopyThereAndBack();
+        if (obstacle is not null && provider is not null && ProviderLibrary.TryRegister(provider)) obstacle = CopyThereAndBack();
         if (obstacle is not null)
         {
             // Outputs need no more than a bound buffer: ONNX Runtime copies them there at the end of each run.
@@ -107,8 +93,7 @@ internal sealed class DeviceMemory : IDisposable
             return;
         }
 
-        if (_standIn != MemoryStandIn.None) Pinned = new PinnedMemory(OrtEnv.Instance().GetSharedAllocator(OrtMemoryInfo.DefaultInstance));
-        else if (EpDevice(_places.Values.First()) is { } found)
+        if (EpDevice(_places.Values.First()) is { } found)
         {
             Pinned = PinnedMemory.Of(found);
             if (device.RecordsGraphs) _apart = Shared(found);
@@ -124,8 +109,8 @@ internal sealed class DeviceMemory : IDisposable
     }
 
     // Texts and sequences never leave the host.
-    private bool IsElsewhere(OrtMemoryInfo place, NodeMetadata tensor) =>
-        tensor is { IsTensor: true, IsString: false } && (_standIn != MemoryStandIn.None || place.Name != OrtMemoryInfo.DefaultInstance.Name);
+    private static bool IsElsewhere(OrtMemoryInfo place, NodeMetadata tensor) =>
+        tensor is { IsTensor: true, IsString: false } && place.Name != OrtMemoryInfo.DefaultInstance.Name;
 
     // Null if that went well, otherwise what was in the way.
     private string? CopyThereAndBack()
@@ -153,7 +138,8 @@ internal sealed class DeviceMemory : IDisposable
 
     // The session itself names the first device of its provider, whichever it runs on; so this goes by the memory.
     private static OrtEpDevice? EpDevice(OrtMemoryInfo place) => OrtEnv.Instance().GetEpDevices().FirstOrDefault(device =>
-        device.GetMemoryInfo(OrtDeviceMemoryType.DEFAULT) is { IsInvalid: false } memory && memory.Id == place.Id && memory.GetVendorId() == place.GetVendorId());
+        device.GetMemoryInfo(OrtDeviceMemoryType.DEFAULT) is { IsInvalid: false } memory &&
+        (memory.Id, memory.GetVendorId()) == (place.Id, place.GetVendorId()));
 
     private OrtAllocator Allocator(string tensor)
     {

@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Onnx.Execution.Memory;
 /// The tensors on the device that a bound run reads and writes, and their counterparts on the host. They stay at their place, as replaying
 /// a CUDA graph needs it.
 /// </summary>
-internal sealed class KeptTensors(DeviceMemory memory) : IDisposable
+internal sealed class KeptTensors : IDisposable
 {
     private readonly Dictionary<string, (OrtValue Host, OrtValue Device)> _inputs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (OrtValue Host, OrtValue Device)> _outputs = new(StringComparer.Ordinal);
@@ -21,12 +21,12 @@ internal sealed class KeptTensors(DeviceMemory memory) : IDisposable
 
     public void CopyIn()
     {
-        foreach (var batch in _in ??= Batches(_inputs.Values)) memory.Copy(batch.Hosts, batch.Devices);
+        foreach (var batch in _in ??= Batches(_inputs.Values)) DeviceMemory.Copy(batch.Hosts, batch.Devices);
     }
 
     public void CopyOut()
     {
-        foreach (var batch in _out ??= Batches(_outputs.Values)) memory.Copy(batch.Devices, batch.Hosts);
+        foreach (var batch in _out ??= Batches(_outputs.Values)) DeviceMemory.Copy(batch.Devices, batch.Hosts);
     }
 
     public void Dispose()

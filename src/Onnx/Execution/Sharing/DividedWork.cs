@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
 /// Work in parts that the caller's thread does together with threads of the pool, each taking the next part when it is free. Who comes too

@@ -1,4 +1,6 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
+
+namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
 /// The sessions of one model. Runs of one session meet at its locks and counters: for a network whose run takes a few microseconds, two
@@ -33,7 +35,7 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
         {
             lock (_gate)
             {
-                ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
+                ObjectDisposedException.ThrowIf(_disposed, typeof(OnnxSession));
                 return _other ??= openOther!();
             }
         }
@@ -41,12 +43,12 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
 
     /// <summary>A model's sessions.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="settings">How it is run, whatever the threads.</param>
+    /// <param name="options">How it is run, whatever the threads.</param>
     /// <param name="threads">The threads that share an operator of the first session; 0 = all cores.</param>
     /// <param name="free">Whether batches may run otherwise.</param>
     /// <param name="most">The most sessions for lanes; null = as many as pay.</param>
     /// <param name="pace">Learns how long rows take on one thread.</param>
-    public static ModelSessions Open(ReloadableModel model, SessionSettings settings, int threads, bool free, int? most, RowPace pace)
+    public static ModelSessions Open(ReloadableModel model, ExecutionOptions options, int threads, bool free, int? most, RowPace pace)
     {
         var first = Open(threads);
         var onCpu = first.ActualDevice.Kind == DeviceKind.Cpu;
@@ -59,9 +61,9 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
             plan,
             lanes > 1 ? () => Open(threads) : null,
             lanes,
-            plan.Choice is not null ? () => Open(threads == 1 ? ThreadChoice.AllCores : 1) : null);
+            plan.Choice is not null ? () => Open(threads == 1 ? ExecutionOptions.AllCores : 1) : null);
 
-        OnnxSession Open(int count) => model.Open(settings with { Threads = count });
+        OnnxSession Open(int count) => model.Open(options with { Threads = count });
     }
 
     /// <summary>The session for one more lane.</summary>
@@ -69,7 +71,7 @@ internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSe
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, typeof(Scorer));
+            ObjectDisposedException.ThrowIf(_disposed, typeof(OnnxSession));
             var index = _lanes % most;
             if (index == _all.Count) _all.Add(openAnother!());
             _lanes++;

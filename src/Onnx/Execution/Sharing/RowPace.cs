@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
 /// How long rows take on one thread, as far as is known: one by itself, and one of many, as in the quickest run so far. What disturbs a run

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
 /// How the cores share rows, where they may run on one thread or more. What one thread is expected to be done with in 100 µs stays there. What would
@@ -92,4 +92,17 @@ internal sealed class RunChoice(bool sharedOperators, int processors)
             _pause = FirstPause << Math.Min(_pauses++, 20);
         }
     }
+}
+
+/// <summary>How the cores of a processor share the rows of a call.</summary>
+internal enum RunWay
+{
+    /// <summary>They do not: the caller's thread does all.</summary>
+    OneThread,
+
+    /// <summary>Each takes rows and runs the whole model on them, as soon as it is free: nobody waits for another before the end.</summary>
+    Divided,
+
+    /// <summary>All share each operator: for few rows with large weights, of which each core then reads its part only.</summary>
+    SharedOperators,
 }

@@ -3,12 +3,13 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using Xunit.Abstractions;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
 /// <summary>What happens where a device cannot be had. The tests run on ONNX Runtime's CPU package; on a GPU package they are skipped.</summary>
-public sealed class DeviceSearchTests
+public sealed class DeviceSearchTests(ITestOutputHelper output)
 {
     private static ModelProto Negation()
     {
@@ -17,7 +18,7 @@ public sealed class DeviceSearchTests
         return nodes.Build();
     }
 
-    private static OnnxSession Load(Device device, ModelProto? model = null) => OnnxSession.Load(model ?? Negation(), new SessionSettings { Device = device });
+    private static OnnxSession Load(Device device, ModelProto? model = null) => OnnxSession.Load(model ?? Negation(), new ExecutionOptions { Device = device });
 
     [CpuPackageFact]
     public void Load_CudaOnACpuBuild_ListsEachThingTried()
@@ -144,15 +145,20 @@ public sealed class DeviceSearchTests
         Assert.Throws<InvalidModelException>(() => Load(Device.Custom(_ => { }), nodes.Build()));
     }
 
-    [CudaLibraryFact]
+    [CudaPackageFact]
     public void Load_RealCudaLibraryWithoutADriver_SaysWhatItMisses()
     {
-        var library = Environment.GetEnvironmentVariable(CudaLibraryFactAttribute.Variable)!;
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(library: library)));
-        Assert.Contains("onnxruntime_providers_cuda", exception.Message, StringComparison.Ordinal);
-        Assert.Contains("libcu", exception.Message, StringComparison.Ordinal);
-        using var fallen = Load(Device.Cuda(library: library).OrCpu());
+        var device = Device.Cuda(library: CudaPackage.Library);
+        var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(device));
+        output.WriteLine(exception.Message);
+        var attempt = Assert.Single(exception.Attempts);
+        Assert.True(attempt.Found);
+        Assert.Equal($"the provider library {CudaPackage.Library}", attempt.What);
+        Assert.Contains("cu", attempt.Answer, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
+        using var fallen = Load(device.OrCpu());
         Assert.True(fallen.DeviceReport.IsSurprising);
+        Assert.Equal([-1f, -2f], (float[])fallen.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) })["y"].Data);
     }
 
     [Fact]

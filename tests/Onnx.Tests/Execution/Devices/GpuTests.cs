@@ -127,7 +127,7 @@ public sealed class GpuTests
     public void RunOnDevice_OnTheGpu_LeavesItsOutputsThere()
     {
         using var cpu = OnnxSession.Load(Network());
-        using var gpu = OnnxSession.Load(Network(), new SessionSettings { Device = Device.Cuda() });
+        using var gpu = OnnxSession.Load(Network(), new ExecutionOptions { Device = Device.Cuda() });
         var rows = Rows(3, 1);
         using var host = OrtValue.CreateTensorValueFromMemory(rows, [3, 32]);
         using var outputs = gpu.RunOnDevice(new Dictionary<string, OrtValue> { ["x"] = host });
@@ -144,7 +144,7 @@ public sealed class GpuTests
         var text = nodes.Node("Cast", [places], ("to", (long)DataType.String));
         nodes.Output("y", text, DataType.String, 2, "M");
         var exception = Assert.Throws<DeviceNotAvailableException>(
-            () => OnnxSession.Load(nodes.Build(), new SessionSettings { Device = Device.Cuda(graph: true) }));
+            () => OnnxSession.Load(nodes.Build(), new ExecutionOptions { Device = Device.Cuda(graph: true) }));
         Assert.Contains("cannot use the graph capture feature", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
     }

@@ -47,7 +47,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     [InlineData(1)]
     public void Load_OneOfSeveralDevices_TakesTheOneWithThatNumber(int number)
     {
-        using var session = OnnxSession.Load(Negation(), new SessionSettings { Device = Device.Cuda(number, library: _provider.Path) });
+        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = Device.Cuda(number, library: _provider.Path) });
         using var tensor = session.AllocateInput("x", 1, 2);
         Assert.True(tensor.IsOnDevice);
         Assert.Equal(number, tensor.Value.GetTensorMemoryInfo().Id);

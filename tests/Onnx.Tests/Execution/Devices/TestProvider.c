@@ -114,9 +114,24 @@ static bool ORT_API_CALL CanCopy(const OrtDataTransferImpl* transfer, const OrtM
   return (IsOurs(from) || IsOurs(to)) && (IsOurs(from) || IsHost(from)) && (IsOurs(to) || IsHost(to));
 }
 
+// As a device to which sessions alone copy: with bytes, which no model here has, it is asked whether the environment does.
+#ifdef HANDS_OVER
+static OrtStatus* RefuseBytes(const OrtValue* tensor) {
+  OrtTensorTypeAndShapeInfo* info = NULL;
+  ONNXTensorElementDataType type;
+  RETURN_IF_FAILED(api->GetTensorTypeAndShape(tensor, &info));
+  RETURN_IF_FAILED(api->GetTensorElementType(info, &type));
+  api->ReleaseTensorTypeAndShapeInfo(info);
+  return type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 ? api->CreateStatus(ORT_EP_FAIL, "only sessions copy here") : NULL;
+}
+#endif
+
 static OrtStatusPtr ORT_API_CALL CopyTensors(
     OrtDataTransferImpl* transfer, const OrtValue** from, OrtValue** to, OrtSyncStream** streams, size_t count) {
   for (size_t i = 0; i < count; i++) {
+#ifdef HANDS_OVER
+    RETURN_IF_FAILED(RefuseBytes(from[i]));
+#endif
     const void* source = NULL;
     void* target = NULL;
     size_t bytes = 0;
@@ -146,6 +161,7 @@ typedef struct {
   const unsigned char* from;
   unsigned char* to;
   size_t count;
+  bool is_integer;
 } Operation;
 
 typedef struct {
@@ -169,8 +185,10 @@ typedef struct {
 
 static const char* ORT_API_CALL ProviderName(const OrtEp* provider) { return PROVIDER; }
 
+// Takes graphs of Neg only, and of Neg beside Identity, which is left to the CPU.
 static OrtStatusPtr ORT_API_CALL Capability(OrtEp* provider, const OrtGraph* graph, OrtEpGraphSupportInfo* info) {
   const OrtNode* nodes[MOST_NODES];
+  bool negates[MOST_NODES];
   size_t count = 0;
   RETURN_IF_FAILED(api->Graph_GetNumNodes(graph, &count));
   if (count == 0 || count > MOST_NODES) return NULL;
@@ -178,22 +196,23 @@ static OrtStatusPtr ORT_API_CALL Capability(OrtEp* provider, const OrtGraph* gra
   for (size_t i = 0; i < count; i++) {
     const char* type = NULL;
     RETURN_IF_FAILED(api->Node_GetOperatorType(nodes[i], &type));
-    if (strcmp(type, "Neg") != 0) return NULL;
+    negates[i] = strcmp(type, "Neg") == 0;
+    if (!negates[i] && strcmp(type, "Identity") != 0) return NULL;
   }
   OrtNodeFusionOptions options = {.ort_version_supported = ORT_API_VERSION};
-  for (size_t i = 0; i < count; i++) RETURN_IF_FAILED(ep_api->EpGraphSupportInfo_AddNodesToFuse(info, &nodes[i], 1, &options));
+  for (size_t i = 0; i < count; i++)
+    if (negates[i]) RETURN_IF_FAILED(ep_api->EpGraphSupportInfo_AddNodesToFuse(info, &nodes[i], 1, &options));
   return NULL;
 }
 
 static void Negate(const Operation* operation) {
+  size_t size = operation->is_integer ? sizeof(int64_t) : sizeof(float);
   for (size_t i = 0; i < operation->count; i++) {
-    unsigned char bytes[sizeof(float)];
-    for (size_t b = 0; b < sizeof(float); b++) bytes[b] = operation->from[i * sizeof(float) + b] ^ SCRAMBLED;
-    float value;
-    memcpy(&value, bytes, sizeof(float));
-    value = -value;
-    memcpy(bytes, &value, sizeof(float));
-    for (size_t b = 0; b < sizeof(float); b++) operation->to[i * sizeof(float) + b] = bytes[b] ^ SCRAMBLED;
+    union { unsigned char bytes[sizeof(int64_t)]; float number; int64_t integer; } value;
+    for (size_t b = 0; b < size; b++) value.bytes[b] = operation->from[i * size + b] ^ SCRAMBLED;
+    if (operation->is_integer) value.integer = -value.integer;
+    else value.number = -value.number;
+    for (size_t b = 0; b < size; b++) operation->to[i * size + b] = value.bytes[b] ^ SCRAMBLED;
   }
 }
 
@@ -216,6 +235,9 @@ static OrtStatusPtr ORT_API_CALL Compute(OrtNodeComputeInfo* kernel, void* state
   RETURN_IF_FAILED(api->GetDimensionsCount(info, &rank));
   RETURN_IF_FAILED(api->GetDimensions(info, sizes, rank));
   RETURN_IF_FAILED(api->GetTensorShapeElementCount(info, &operation.count));
+  ONNXTensorElementDataType type;
+  RETURN_IF_FAILED(api->GetTensorElementType(info, &type));
+  operation.is_integer = type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
   api->ReleaseTensorTypeAndShapeInfo(info);
   RETURN_IF_FAILED(api->KernelContext_GetOutput(context, 0, sizes, rank, &output));
   RETURN_IF_FAILED(api->GetTensorData(input, (const void**)&operation.from));

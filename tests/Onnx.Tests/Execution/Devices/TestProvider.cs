@@ -6,12 +6,17 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
 /// <summary>TestProvider.c, compiled. ONNX Runtime keeps the library until the process ends, so it is never deleted.</summary>
-public sealed class TestProvider
+public class TestProvider
 {
     private static int _last;
     private readonly Lazy<TestCounterFunction> _counter;
 
     public TestProvider()
+        : this([])
+    {
+    }
+
+    protected TestProvider(string[] definitions)
     {
         _counter = new(() => Marshal.GetDelegateForFunctionPointer<TestCounterFunction>(NativeLibrary.GetExport(NativeLibrary.Load(Path), "TestCounter")));
         if (Compiler is null || Headers is null) return;
@@ -20,7 +25,11 @@ public sealed class TestProvider
         var folder = Directory.CreateTempSubdirectory("mlnetbn-provider-").FullName;
         Path = System.IO.Path.Combine(folder, ProviderLibrary.FileName("testprovider"));
         var source = System.IO.Path.Combine(AppContext.BaseDirectory, "TestProvider.c");
-        using var process = Process.Start(new ProcessStartInfo(Compiler, ["-O1", "-shared", "-fPIC", $"-DPROVIDER=\"{Name}\"", $"-DVENDOR={0x7e57 + number}", "-I", Headers, source, "-o", Path]) { RedirectStandardError = true })!;
+        string[] arguments =
+        [
+            "-O1", "-shared", "-fPIC", $"-DPROVIDER=\"{Name}\"", $"-DVENDOR={0x7e57 + number}", .. definitions, "-I", Headers, source, "-o", Path,
+        ];
+        using var process = Process.Start(new ProcessStartInfo(Compiler, arguments) { RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, errors);
@@ -54,3 +63,6 @@ public sealed class TestProvider
         typeof(TestProvider).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(item => item.Key == "OnnxRuntimeHeaders").Value is { } folder
         && File.Exists(System.IO.Path.Combine(folder, "onnxruntime_ep_c_api.h")) ? folder : null;
 }
+
+/// <summary>A device to which ONNX Runtime's sessions copy, but its environment does not.</summary>
+public sealed class SessionsCopyProvider() : TestProvider(["-DHANDS_OVER"]);

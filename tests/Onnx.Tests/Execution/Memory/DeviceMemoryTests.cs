@@ -91,7 +91,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Run_RecordingDeviceWithTensorsMadeForEachRun_IsNeverRecorded()
     {
-        using var session = OnnxSession.Load(Negation(), new SessionSettings { Device = Recording });
+        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = Recording });
         var (recorded, unrecorded) = (_provider[TestCount.Recorded], _provider[TestCount.Unrecorded]);
         for (var i = 0; i < 4; i++)
         {
@@ -147,7 +147,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void RunOnDevice_OutputsOnTheDevice_CanBeBroughtToTheHost()
     {
-        using var session = OnnxSession.Load(Negation(), new SessionSettings { Device = Plain });
+        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = Plain });
         using var rows = OrtValue.CreateTensorValueFromMemory([1f, 2f, 3f], [1, 3]);
         using var first = session.RunOnDevice(new Dictionary<string, OrtValue> { ["x"] = rows });
         using var second = session.RunOnDevice(new Dictionary<string, OrtValue> { ["x"] = first["minus"] });
@@ -159,7 +159,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void BindInput_TensorsOfOnnxRuntimes_AreTakenWhereverTheyLie()
     {
-        using var session = OnnxSession.Load(Negation(andBack: true), new SessionSettings { Device = Plain });
+        using var session = OnnxSession.Load(Negation(andBack: true), new ExecutionOptions { Device = Plain });
         float[] numbers = [1, 2, 3];
         using var host = OrtValue.CreateTensorValueFromMemory(numbers, [1, 3]);
         using var minus = session.AllocateOutput("minus", 1, 3);

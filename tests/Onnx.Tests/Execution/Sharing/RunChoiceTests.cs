@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sharing;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 

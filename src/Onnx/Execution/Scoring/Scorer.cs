@@ -1,0 +1,235 @@
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Execution.Sharing;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>
+/// Scores rows with a model whose inputs and outputs are float32 <c>[N, …]</c>. Safe for many threads, without a lock: each call borrows a
+/// set of bound buffers, so after the first calls nothing is allocated. It may be disposed while others score: they finish, and later calls
+/// get an <see cref="ObjectDisposedException"/>.
+/// </summary>
+/// <remarks>
+/// Each row's result must depend on that row alone, as in every model that was made for rows: a run may hold rows of no meaning behind the
+/// caller's own.
+/// </remarks>
+public sealed class Scorer : IDisposable
+{
+    private readonly OnnxSession _session;
+    private readonly ModelSessions _sessions;
+    private readonly RowLayout _layout;
+    private readonly ScoringLanePool _lanes;
+
+    private Scorer(ModelSessions sessions, RowLayout layout)
+    {
+        _session = sessions.First;
+        _sessions = sessions;
+        _layout = layout;
+        Threads = sessions.Plan.Threads;
+        RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
+        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, layout));
+
+        // The first run of a session plans its memory; better now than with the first customer waiting.
+        Score(new float[RowLength], new float[ResultLength]);
+    }
+
+    /// <summary>The shape of one row; for several inputs <c>[RowLength]</c>.</summary>
+    public IReadOnlyList<long> RowShape { get; }
+
+    /// <summary>The numbers in one row: all inputs one behind the other.</summary>
+    public int RowLength => _layout.RowLength;
+
+    /// <summary>The inputs, in the model's order.</summary>
+    public IReadOnlyList<TensorInfo> Inputs => _layout.Inputs;
+
+    /// <summary>The outputs that are computed, in order.</summary>
+    public IReadOnlyList<TensorInfo> Outputs => _layout.Outputs;
+
+    /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
+    public int ResultLength => _layout.ResultLength;
+
+    /// <summary>The most rows that go through the model at once.</summary>
+    public int BatchSize => _layout.BatchSize;
+
+    /// <summary>
+    /// The threads that share one operator of a single row, given or chosen; 0 = one for each processor that the process may use. Where it was
+    /// chosen, batches that take several cores less time run on them.
+    /// </summary>
+    public int Threads { get; }
+
+    /// <summary>The device in use.</summary>
+    public Device ActualDevice => _session.ActualDevice;
+
+    /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
+    public DeviceReport DeviceReport => _session.DeviceReport;
+
+    /// <summary>How tensors get to the model on its device.</summary>
+    internal MemoryReport Memory => _session.Memory;
+
+    /// <summary>The metadata of the model.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
+
+    /// <summary>Loads a model from a file.</summary>
+    /// <param name="path">The file; external data is found beside it.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static Scorer Load(string path, ScorerSettings? settings = null) =>
+        Load(ReloadableModel.Of(path, settings?.Sessions, free: settings?.Threads is null), settings ?? new());
+
+    /// <summary>Loads a model from memory.</summary>
+    /// <param name="model">The bytes of the file.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
+
+    /// <summary>Loads a model that was just built.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <exception cref="InvalidModelException">It does not score rows.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    public static Scorer Load(OnnxModel model, ScorerSettings? settings = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Load(model.Proto, settings);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
+
+    /// <summary>Scores one row.</summary>
+    /// <param name="row"><see cref="RowLength"/> numbers.</param>
+    /// <param name="result">Room for <see cref="ResultLength"/> numbers: the outputs one behind the other.</param>
+    /// <exception cref="ArgumentException">The lengths are not those.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public void Score(ReadOnlySpan<float> row, Span<float> result)
+    {
+        RequireLengths(1, row.Length, result.Length);
+        var lane = _lanes.Rent();
+        try
+        {
+            lane.Score(row, result);
+        }
+        catch
+        {
+            lane.Dispose();
+            throw;
+        }
+
+        _lanes.Return(lane);
+    }
+
+    /// <summary>
+    /// Scores many rows. From the second time on that the same memory is given, the model reads and writes it in place: callers who keep their
+    /// buffers save a copy.
+    /// </summary>
+    /// <param name="rows">
+    /// <paramref name="count"/> × <see cref="RowLength"/> numbers: the rows one behind the other. For several inputs first every row of the
+    /// first input, then every row of the second, and so on.
+    /// </param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="result">
+    /// Room for <paramref name="count"/> × <see cref="ResultLength"/> numbers: first the first output of every row, then the second of every
+    /// row, and so on.
+    /// </param>
+    /// <exception cref="ArgumentException">The lengths are not those.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
+    {
+        RequireLengths(count, rows.Length, result.Length);
+        if (count == 0) return;
+        var lane = _lanes.Rent();
+        try
+        {
+            lane.ScoreBatch(rows, count, result);
+        }
+        catch
+        {
+            lane.Dispose();
+            throw;
+        }
+
+        _lanes.Return(lane);
+    }
+
+    /// <summary>Scores rows in place, by the names of inputs and outputs: <c>using var call = scorer.Begin(rows)</c>.</summary>
+    /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another number of rows.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public ScoringCall Begin(int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, BatchSize);
+        return new ScoringCall(this, _lanes.Rent(), rows);
+    }
+
+    /// <summary>
+    /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
+    /// </summary>
+    /// <param name="capacity">The most rows at once.</param>
+    internal RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_sessions, capacity);
+
+    /// <summary>
+    /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows stay
+    /// on the device from call to call. <see cref="DeviceRun.Run"/> copies nothing and allocates nothing.
+    /// </summary>
+    /// <param name="rows">The rows of each run.</param>
+    /// <param name="tensors">
+    /// Tensors that are there already, by the name of the input or output that they are to be, such as another model's outputs on the same
+    /// device; null = none.
+    /// </param>
+    /// <exception cref="ArgumentException">A tensor is for no input or output, or has another shape or type than the model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one row, or another number than the only one that the model takes.</exception>
+    /// <exception cref="ModelRunException">The device has no room.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
+    public DeviceRun CreateDeviceRun(int rows, IReadOnlyDictionary<string, DeviceTensor>? tensors = null) => new(_session, _layout, rows, tensors);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _lanes.Dispose();
+        _sessions.Dispose();
+    }
+
+    internal void Return(ScoringLane lane) => _lanes.Return(lane);
+
+    private static Scorer Load(ReloadableModel model, ScorerSettings settings)
+    {
+        if (settings.Sessions is <= 0) throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
+        var pace = new RowPace();
+        return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
+
+        Scorer Create(int threads)
+        {
+            var sessions = ModelSessions.Open(model, settings, threads, free: settings.Threads is null, settings.Sessions, pace);
+            try
+            {
+                return new Scorer(sessions, new RowLayout(sessions.First, settings));
+            }
+            catch (ModelRunException exception)
+            {
+                sessions.Dispose();
+                throw new InvalidModelException($"The model loads, but does not score a row of zeros: {exception.Message}", exception);
+            }
+            catch
+            {
+                sessions.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private void RequireLengths(int count, int rows, int result)
+    {
+        if (count < 0 || rows != (long)count * RowLength)
+            throw new ArgumentException($"{count} row(s) of {RowLength} features need {(long)count * RowLength} numbers, but {rows} were given.", nameof(rows));
+        if (result < (long)count * ResultLength)
+            throw new ArgumentException($"The results of {count} row(s) need room for {(long)count * ResultLength} numbers, but there is room for {result}.", nameof(result));
+    }
+}

@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using MlNetBatchNorm.Onnx.Execution.Sharing;
+
+namespace MlNetBatchNorm.Onnx.Execution.Scoring;
+
+/// <summary>
+/// Chooses how many threads share an operator of a single row, by measurement. Waking another thread takes some microseconds, so a row that is
+/// over in less than 50 µs stays on one; for longer ones all cores are tried as well, in turn, and kept if they take at least a fifth off.
+/// </summary>
+internal static class ThreadChoice
+{
+    private const int Rounds = 5;
+    private const int RunsInRound = 5;
+    private const double WorthIt = 0.8;
+    private static readonly TimeSpan LongRun = TimeSpan.FromMicroseconds(50);
+    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(100);
+    private static readonly ConcurrentDictionary<string, (int Threads, TimeSpan OnOne)> Known = new();
+
+    /// <summary>Loads a scorer with the number of threads that is the quicker one.</summary>
+    /// <param name="model">What identifies the model in this process.</param>
+    /// <param name="load">Loads it with a number of threads.</param>
+    /// <param name="settings">How it is run.</param>
+    /// <param name="pace">Learns how long a row takes on one thread.</param>
+    public static Scorer Load(string model, Func<int, Scorer> load, ScorerSettings settings, RowPace pace)
+    {
+        var key = $"{model} {settings.Device} {settings.Spinning} {settings.Optimization} {string.Join(',', settings.Outputs ?? [])}";
+        if (Known.TryGetValue(key, out var known))
+        {
+            pace.Report(1, known.OnOne, isBest: true);
+            return load(known.Threads);
+        }
+
+        var one = load(1);
+        Scorer? all = null;
+        try
+        {
+            // On another device it is not the CPU's threads that do the work.
+            if (Environment.ProcessorCount == 1 || one.ActualDevice.Kind != DeviceKind.Cpu) return one;
+            var time = Time(one);
+            if (time >= LongRun)
+            {
+                all = load(ExecutionOptions.AllCores);
+                var (total, shared) = (Stopwatch.StartNew(), Time(all));
+                for (var round = 1; round < Rounds && total.Elapsed < Budget; round++)
+                {
+                    time = Least(time, Time(one));
+                    shared = Least(shared, Time(all));
+                }
+
+                if (shared < WorthIt * time) (one, all) = (all, one);
+                Known.TryAdd(key, (one.Threads, time));
+            }
+
+            pace.Report(1, time, isBest: true);
+            return one;
+        }
+        catch
+        {
+            one.Dispose();
+            throw;
+        }
+        finally
+        {
+            all?.Dispose();
+        }
+    }
+
+    // What disturbs a run only ever makes it slower, so the best counts; the first one wakes threads and fills caches.
+    private static TimeSpan Time(Scorer scorer)
+    {
+        using var call = scorer.Begin(1);
+        for (var i = 0; i < scorer.Inputs.Count; i++) call.Input(i).Clear();
+        var best = TimeSpan.MaxValue;
+        var total = Stopwatch.StartNew();
+        for (var i = 0; i < RunsInRound && (i < 2 || total.Elapsed < Budget / Rounds); i++)
+        {
+            var start = Stopwatch.GetTimestamp();
+            call.Run();
+            best = Least(best, Stopwatch.GetElapsedTime(start));
+        }
+
+        return best;
+    }
+
+    private static TimeSpan Least(TimeSpan first, TimeSpan second) => first < second ? first : second;
+}

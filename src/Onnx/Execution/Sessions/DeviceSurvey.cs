@@ -1,0 +1,68 @@
+using System.Globalization;
+using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Onnx.Execution.Devices;
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Execution;
+
+/// <summary>What this machine can run models on, found out by running one.</summary>
+/// <param name="RuntimeVersion">The version of ONNX Runtime's native library.</param>
+/// <param name="Providers">The execution providers inside it.</param>
+/// <param name="Hardware">The processors that ONNX Runtime sees, a line each.</param>
+/// <param name="Devices">The devices, the CPU first.</param>
+public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> Providers, IReadOnlyList<string> Hardware, IReadOnlyList<DeviceStatus> Devices)
+{
+    /// <summary>Looks for every device that is known, each with its default options.</summary>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
+    public static DeviceSurvey Take()
+    {
+        NativeRuntime.Require();
+        var environment = OrtEnv.Instance();
+        return new(
+            environment.GetVersionString(),
+            environment.GetAvailableProviders(),
+            [.. environment.GetHardwareDevices().Select(Describe)],
+            [Check(Device.Cpu, string.Empty), .. ExecutionProvider.All.Select(provider => Check(provider.Default, provider.Install))]);
+    }
+
+    private static string Describe(OrtHardwareDevice device) =>
+        string.Create(CultureInfo.InvariantCulture, $"{device.Type} {device.Vendor} (vendor {device.VendorId:x4}, device {device.DeviceId:x4})");
+
+    private static DeviceStatus Check(Device device, string install)
+    {
+        try
+        {
+            using var session = OnnxSession.Load(Product(), new ExecutionOptions { Device = device, Name = "a small model" });
+            var outputs = session.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) });
+            var right = outputs["y"].Data is float[] and [var first, var second] && Math.Abs(first - 7) < 1e-3 && Math.Abs(second - 10) < 1e-3;
+            var attempts = session.DeviceReport.Attempts;
+            return new(device, right, right ? attempts : [.. attempts, new("running a small model", "its numbers are wrong")], install) { Memory = session.Memory };
+        }
+        catch (DeviceNotAvailableException exception)
+        {
+            return new(device, false, exception.Attempts, install);
+        }
+        catch (ModelRunException exception)
+        {
+            return new(device, false, [new("running a small model", exception.Message)], install);
+        }
+    }
+
+    // [1, 2] · [[1, 2], [3, 4]] = [7, 10]
+    private static Proto.ModelProto Product()
+    {
+        var nodes = new GraphBuilder("product");
+        var weights = nodes.Initializer(TensorData.Create("weights", [1f, 2f, 3f, 4f], 2, 2));
+        nodes.Output("y", nodes.Node("MatMul", [nodes.Input("x", DataType.Float, 1, 2), weights]), DataType.Float, 1, 2);
+        return nodes.Build();
+    }
+}
+
+/// <summary>Whether a device can be used here.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="IsAvailable">Whether a small model ran on it and gave the right numbers.</param>
+/// <param name="Attempts">What was tried.</param>
+/// <param name="Install">What it needs; empty for the CPU.</param>
+/// <param name="Memory">How tensors get to a model there; null where none ran.</param>
+public sealed record DeviceStatus(Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install, MemoryReport? Memory = null);

@@ -1,0 +1,94 @@
+using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Onnx.Execution.Devices;
+
+namespace MlNetBatchNorm.Onnx.Execution.Sessions;
+
+/// <summary>Opens a model on the first device that takes it.</summary>
+internal static class SessionLoader
+{
+    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26 on.
+    private const string SpinMicroseconds = "1000";
+
+    /// <param name="open">Opens the model with options.</param>
+    /// <param name="options">How it is to be run.</param>
+    /// <param name="what">What to call it where the options give it no name.</param>
+    public static OnnxSession Load(Func<SessionOptions, InferenceSession> open, ExecutionOptions options, string what)
+    {
+        NativeRuntime.Require();
+        var name = options.Name ?? what;
+        var search = new DeviceSearch(options.Device);
+        OnnxRuntimeException? failure = null;
+        foreach (var device in search.Candidates())
+        {
+            using var native = NewOptions(options);
+            if (!search.TryAppend(native, device)) continue;
+            try
+            {
+                return new OnnxSession(open(native), name, search.Report(device));
+            }
+            catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
+            {
+                // The provider is there but its device does not answer (a driver that is too old, say), or it is the model that is at fault.
+                search.Refused(device, exception);
+                failure = exception;
+            }
+            catch (OnnxRuntimeException exception)
+            {
+                throw Invalid(name, exception);
+            }
+        }
+
+        if (failure is not null) RequireLoadsOnCpu(open, options, name);
+        throw search.Failure(failure);
+    }
+
+    // Tells a device that fails from a model that nothing can load.
+    private static void RequireLoadsOnCpu(Func<SessionOptions, InferenceSession> open, ExecutionOptions options, string name)
+    {
+        using var native = NewOptions(options);
+        try
+        {
+            open(native).Dispose();
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw Invalid(name, exception);
+        }
+    }
+
+    private static InvalidModelException Invalid(string name, OnnxRuntimeException exception) =>
+        new($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
+
+    private static SessionOptions NewOptions(ExecutionOptions options)
+    {
+        var threads = options.Threads ?? 1;
+        ArgumentOutOfRangeException.ThrowIfNegative(threads, nameof(options));
+        var native = new SessionOptions
+        {
+            // Not ONNX Runtime's own 0: that pins its threads to cores, where they wait whenever anything else runs there, and sees no
+            // container's limit.
+            IntraOpNumThreads = threads == ExecutionOptions.AllCores ? Environment.ProcessorCount : threads,
+            InterOpNumThreads = 1,
+            EnableCpuMemArena = options.MemoryArena,
+            GraphOptimizationLevel = options.Optimization switch
+            {
+                GraphOptimization.None => GraphOptimizationLevel.ORT_DISABLE_ALL,
+                GraphOptimization.Basic => GraphOptimizationLevel.ORT_ENABLE_BASIC,
+                GraphOptimization.Extended => GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+                GraphOptimization.All => GraphOptimizationLevel.ORT_ENABLE_ALL,
+                _ => throw new ArgumentOutOfRangeException(nameof(options), options.Optimization, "Unknown optimization level."),
+            },
+            // Errors reach the caller as exceptions; without this ONNX Runtime also prints them to stderr.
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        };
+        if (options.ProfilePrefix is { } prefix)
+        {
+            native.ProfileOutputPathPrefix = prefix;
+            native.EnableProfiling = true;
+        }
+
+        native.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
+        native.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
+        return native;
+    }
+}
