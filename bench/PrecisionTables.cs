@@ -1,6 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -38,13 +38,13 @@ internal static class PrecisionTables
         // Nothing is refused: a loss of all is allowed.
         var network = new BatchNormNetworkOptions { Precision = precision, PrecisionLoss = 1, Device = Device.Cpu };
         using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = label, Task = task, Network = network });
-        var figures = trained.TestMetrics.Where(figure => figure.Key is "auc" or "accuracy" or "macroAccuracy" or "rmse").ToList();
-        var worst = FigureLoss.Of(trained.Float32TestMetrics, trained.TestMetrics).Where(loss => figures.Exists(figure => figure.Key == loss.Key)).Max(loss => loss.Value);
+        var figures = trained.TestMetrics.Where(figure => figure.Metric.IsJudged).ToList();
+        var worst = new MetricComparison(trained.Float32TestMetrics, trained.TestMetrics).Losses.Where(loss => loss.Metric.IsJudged).Max(loss => loss.Value);
         var reduced = trained.Network.Export.Reduced?.Check;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"| {file} | {PrecisionNames.NameOf(precision)} | {Onnx.ModelFile.Size(trained.Network.Export.Deployed):N0} | "
-            + $"{string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}"))} | "
+            + $"{string.Join(", ", figures.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}"))} | "
             + $"{(reduced is null ? string.Empty : $"{worst:0.0000}")} | {(reduced is null ? string.Empty : $"{reduced.Comparison!.LargestRelative:0.0e+0}")} |"));
     }
 

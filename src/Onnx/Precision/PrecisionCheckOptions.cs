@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 
@@ -19,11 +19,11 @@ public sealed record PrecisionCheckOptions
     public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>The right answers for the inputs, by which both models are judged; null (the default) = there are none. They need inputs and <see cref="Compare"/>.</summary>
-    public RowLabels? Labels { get; init; }
+    internal RowLabels? Labels { get; init; }
 
     /// <summary>
-    /// With <see cref="Labels"/>: how much worse a figure may become; see <see cref="FigureLoss.WhyTooLarge"/>. Without: the largest share of
+    /// With <see cref="Labels"/>: how much worse a figure may become; see <see cref="MetricComparison"/>. Without: the largest share of
     /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
-    public double Loss { get; init; } = FigureLoss.Default;
+    public double Loss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -28,7 +28,7 @@ public sealed record VerifiedFoldOptions
     public string? InputsPath { get; init; }
 
     /// <summary>Makes rows for the folded model where they do not lie in a file of the above kinds; takes the place of <see cref="InputsPath"/>. Default: null.</summary>
-    public Func<ModelProto, ModelRows>? Rows { get; init; }
+    internal Func<ModelProto, ModelRows>? Rows { get; init; }
 
     /// <summary>
     /// What holds the right answers in <see cref="InputsPath"/> (see <see cref="InputFiles.ReadLabeled"/>), so that a model with fewer bits is judged by
@@ -39,8 +39,8 @@ public sealed record VerifiedFoldOptions
     /// <summary>The output that the labels are compared with; null (the default) = the last.</summary>
     public string? LabeledOutput { get; init; }
 
-    /// <summary>With labels: how much worse a figure of the model with fewer bits may become; see <see cref="FigureLoss.WhyTooLarge"/>. Default: 0.01.</summary>
-    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+    /// <summary>With labels: how much worse a figure of the model with fewer bits may become. Default: 0.01.</summary>
+    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>The precision of the model that is written. Default: float32, whatever the model has.</summary>
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
