@@ -3,7 +3,7 @@ using System.Globalization;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -45,17 +45,17 @@ internal sealed class PrecisionTables() : Benchmark(
     private static string[] Train(SampleTable table, CsvTable training, CsvTable test, BatchNormNetworkOptions network)
     {
         using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network });
-        var figures = trained.TestMetrics.Where(figure => figure.Key is "auc" or "accuracy" or "macroAccuracy" or "rmse").ToList();
-        var worst = FigureLoss.Of(trained.Float32TestMetrics, trained.TestMetrics)
-            .Where(loss => figures.Exists(figure => figure.Key == loss.Key))
+        var figures = trained.TestMetrics.Where(figure => figure.Metric.IsJudged).ToList();
+        var worst = new MetricComparison(trained.Float32TestMetrics, trained.TestMetrics).Losses
+            .Where(loss => loss.Metric.IsJudged)
             .Max(loss => loss.Value);
         var reduced = trained.Network.Export.Reduced?.Check;
         return
         [
             table.File,
             PrecisionNames.NameOf(network.Precision),
-            ModelFile.Size(trained.Network.Export.Deployed).ToString("N0", CultureInfo.InvariantCulture),
-            string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")),
+            trained.Network.Export.Deployed.ByteCount.ToString("N0", CultureInfo.InvariantCulture),
+            string.Join(", ", figures.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")),
             reduced is null ? string.Empty : worst.ToString("0.0000", CultureInfo.InvariantCulture),
             reduced is null ? string.Empty : reduced.Comparison!.LargestRelative.ToString("0.0e+0", CultureInfo.InvariantCulture),
         ];

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tables;
 
@@ -23,7 +24,7 @@ internal static class Failure
         {
             return Report("stopped; nothing was written.", ExitCode.Failed);
         }
-        catch (VerificationException exception)
+        catch (ModelVerificationException exception)
         {
             return Report(exception.Message, ExitCode.VerificationFailed);
         }

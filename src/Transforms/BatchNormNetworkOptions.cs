@@ -1,6 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
@@ -148,9 +148,9 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
-    /// which the RMSE grows; see <see cref="NetworkReducer.RequireWithin"/>. Above it <c>Fit</c> fails. Default: 0.01.
+    /// which the RMSE grows. Above it <c>Fit</c> fails. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>
     /// Where <c>Fit</c> keeps the state of the training, so that the same <c>Fit</c> goes on after it was stopped; null (the default) = nowhere. A

@@ -3,11 +3,10 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -38,7 +37,7 @@ internal static class FoldCommand
         {
             Description = "with --label: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
             HelpName = "X",
-            DefaultValueFactory = _ => FigureLoss.Default,
+            DefaultValueFactory = _ => MetricComparison.DefaultAllowedLoss,
         };
         loss.RequireRange(0, 1);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
@@ -84,7 +83,7 @@ internal static class FoldCommand
         var result = VerifiedFold.Run(inputPath, outputPath, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
-            throw new VerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
+            throw new ModelVerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto) : [];
@@ -93,7 +92,7 @@ internal static class FoldCommand
         Console.Error.WriteLine($"written to {outputPath}");
     }
 
-    private static VerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>
+    private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>
         new(string.Create(CultureInfo.InvariantCulture,
             $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale when folded, more than the tolerance {tolerance:G3}; nothing was written."));
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Transforms;

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -22,8 +23,8 @@ internal sealed class MetricsDocument
         JsonObject task,
         TrainedNetwork network,
         ExportedNetwork export,
-        IReadOnlyDictionary<string, double> test,
-        IReadOnlyDictionary<string, double> float32Test,
+        MetricValues test,
+        MetricValues float32Test,
         TimeSpan elapsed,
         TimeSpan singleRow,
         IReadOnlyList<PrecisionSpeed>? speed = null)
@@ -92,13 +93,13 @@ internal sealed class MetricsDocument
         if (report.Validation is { } validation)
         {
             epoch["validationLoss"] = validation.Loss;
-            epoch["validation"] = Figures(validation.Metrics);
+            epoch["validation"] = Figures(validation.Values);
         }
 
         return epoch;
     }
 
     // JSON has no NaN: a figure that is not defined (an AUC with one class) is null.
-    public static JsonObject Figures(IReadOnlyDictionary<string, double> figures) =>
-        new(figures.Select(figure => KeyValuePair.Create(figure.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
+    public static JsonObject Figures(MetricValues figures) =>
+        new(figures.Select(figure => KeyValuePair.Create(figure.Metric.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
@@ -30,11 +30,12 @@ internal static class PrecisionReport
 
         foreach (var (output, share) in check.Changed)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'{output}' differs in {share:P2} of its elements"));
-        if (check.Figures is { } figures)
+        if (check.Labeled is { } labeled)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'{figures.Output}' in {figures.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
-            foreach (var (name, before) in figures.Before)
-                Console.WriteLine($"  {Figure.Name(name)}: {Figure.Value(name, before)} → {Figure.Value(name, figures.After[name])}");
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"'{labeled.Output}' in {labeled.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
+            foreach (var (metric, before) in labeled.Metrics.Before)
+                Console.WriteLine($"  {metric.Name}: {metric.Format(before)} → {metric.Format(labeled.Metrics.After[metric]!.Value)}");
         }
 
         foreach (var line in Describe(check.Result.Precision, speed)) Console.WriteLine(line);
@@ -63,13 +64,13 @@ internal static class PrecisionReport
         ["largestAbsoluteDifference"] = check.Comparison?.LargestAbsolute,
         ["largestRelativeDifference"] = check.Comparison?.LargestRelative,
         ["changed"] = new JsonObject(check.Changed.Select(output => KeyValuePair.Create(output.Key, (JsonNode?)output.Value))),
-        ["figures"] = check.Figures is not { } figures ? null : new JsonObject
+        ["figures"] = check.Labeled is not { } labeled ? null : new JsonObject
         {
-            ["output"] = figures.Output,
-            ["rows"] = figures.Rows,
-            ["float32"] = MetricsDocument.Figures(figures.Before),
-            ["reduced"] = MetricsDocument.Figures(figures.After),
-            ["loss"] = MetricsDocument.Figures(FigureLoss.Of(figures.Before, figures.After)),
+            ["output"] = labeled.Output,
+            ["rows"] = labeled.Rows,
+            ["float32"] = MetricsDocument.Figures(labeled.Metrics.Before),
+            ["reduced"] = MetricsDocument.Figures(labeled.Metrics.After),
+            ["loss"] = MetricsDocument.Figures(labeled.Metrics.Losses),
         },
         ["speed"] = new JsonArray([.. speed.Select(time => new JsonObject
         {
@@ -87,14 +88,14 @@ internal static class PrecisionReport
 
     /// <summary>The same for a trained network, with the rows that it was compared on and the figures on the test rows.</summary>
     public static JsonObject ToJson(
-        ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Test, IReadOnlyDictionary<string, double> test, IReadOnlyList<PrecisionSpeed> speed)
+        ReducedNetwork reduced, MetricValues float32Test, MetricValues test, IReadOnlyList<PrecisionSpeed> speed)
     {
         var document = ToJson(reduced.Check, speed);
         // There, figures are those on the test rows.
         document.Remove("figures");
         document["rows"] = reduced.Rows;
         document["testFloat32"] = MetricsDocument.Figures(float32Test);
-        document["testLoss"] = MetricsDocument.Figures(FigureLoss.Of(float32Test, test));
+        document["testLoss"] = MetricsDocument.Figures(new MetricComparison(float32Test, test).Losses);
         return document;
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Timing;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -19,8 +20,8 @@ internal static class ResultLines
     public static void Show(
         TrainedNetwork network,
         ExportedNetwork export,
-        IReadOnlyDictionary<string, double> testMetrics,
-        IReadOnlyDictionary<string, double> float32Metrics,
+        MetricValues testMetrics,
+        MetricValues float32Metrics,
         TimeSpan singleRow,
         IReadOnlyList<string> files,
         IReadOnlyList<PrecisionSpeed>? speed = null)
@@ -28,7 +29,7 @@ internal static class ResultLines
         var best = network.Best;
         var verification = export.Verification;
         Line("best epoch", $"{best.Epoch} of {network.History.Count}, on {network.Device}");
-        foreach (var (name, value) in testMetrics) Line($"test {Figure.Name(name)}", Figure.Value(name, value));
+        foreach (var (metric, value) in testMetrics) Line($"test {metric.Name}", metric.Format(value));
         Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
@@ -51,14 +52,14 @@ internal static class ResultLines
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
     }
 
-    private static void ShowPrecision(ReducedNetwork reduced, IReadOnlyDictionary<string, double> float32Metrics, IReadOnlyList<PrecisionSpeed> speed)
+    private static void ShowPrecision(ReducedNetwork reduced, MetricValues float32Metrics, IReadOnlyList<PrecisionSpeed> speed)
     {
         var (result, comparison) = (reduced.Check.Result, reduced.Check.Comparison!);
         Line("precision", string.Create(
             CultureInfo.InvariantCulture,
             $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
-        Line("test with float32", string.Join(", ", float32Metrics.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")));
+        Line("test with float32", string.Join(", ", float32Metrics.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
         foreach (var line in PrecisionReport.Describe(reduced.Precision, speed)) Line("speed", line);
     }
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
-using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
@@ -57,11 +57,8 @@ internal static class DepthRun
             return new DepthTrial(depth, batchNorm, learningRate, null, null, null);
         }
 
-        using var scorer = Scorer.Load(trained.ToOnnx(), new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
-        var probabilities = new float[test.Targets.Length];
-        scorer.ScoreBatch(test.Features, test.Count, probabilities);
+        var accuracy = ModelEvaluation.Of(trained.ToOnnx(), trained.Loss, test).Metrics[Metric.MicroAccuracy];
         var last = trained.History[^1];
-        return new DepthTrial(
-            depth, batchNorm, learningRate, trained.Loss.Metrics(probabilities, test)["accuracy"], last.Loss, last.Elapsed.TotalSeconds / trained.History.Count);
+        return new DepthTrial(depth, batchNorm, learningRate, accuracy, last.Loss, last.Elapsed.TotalSeconds / trained.History.Count);
     }
 }

@@ -33,9 +33,8 @@ internal static class MnistRun
         var compared = training.Select([.. Enumerable.Range(0, Math.Min(ComparedRows, training.Count))]);
         var export = NetworkExporter.Export(network, compared);
         using var scorer = Scorer.Load(export.Folded, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
-        var probabilities = new float[test.Targets.Length];
-        scorer.ScoreBatch(test.Features, test.Count, probabilities);
-        var trained = new TrainedDigits(network, export, network.Loss.Metrics(probabilities, test), training.Count, test.Count);
+        var tested = ModelEvaluation.Of(scorer, network.Loss, test);
+        var trained = new TrainedDigits(network, export, tested.Metrics, training.Count, test.Count);
         var singleRow = SingleRowTime.Measure(scorer);
         string[] files = [.. trained.Save(folder), MetricsDocument.Create(trained, seed, watch.Elapsed, singleRow).Write(folder)];
         ResultLines.Show(network, export, trained.TestMetrics, trained.TestMetrics, singleRow, files);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -11,8 +11,13 @@ namespace MlNetBatchNorm.Onnx.Precision;
 public sealed record PrecisionCheck
 {
     private PrecisionCheck(
-        PrecisionResult result, ComparisonResult? comparison, IReadOnlyDictionary<string, double> changed, LabeledFigures? figures, double tolerance, double loss) =>
-        (Result, Comparison, Changed, Figures, Tolerance, AllowedLoss) = (result, comparison, changed, figures, tolerance, loss);
+        PrecisionResult result,
+        ComparisonResult? comparison,
+        IReadOnlyDictionary<string, double> changed,
+        LabeledComparison? labeled,
+        double tolerance,
+        double loss) =>
+        (Result, Comparison, Changed, Labeled, Tolerance, AllowedLoss) = (result, comparison, changed, labeled, tolerance, loss);
 
     /// <summary>The model, and what was done to get there.</summary>
     public PrecisionResult Result { get; }
@@ -26,7 +31,7 @@ public sealed record PrecisionCheck
     public IReadOnlyDictionary<string, double> Changed { get; }
 
     /// <summary>How good both models are; null when no labels were given.</summary>
-    internal LabeledFigures? Figures { get; }
+    internal LabeledComparison? Labeled { get; }
 
     /// <summary>The largest difference that is allowed, in relation to the scale of an output.</summary>
     public double Tolerance { get; }
@@ -40,7 +45,7 @@ public sealed record PrecisionCheck
     /// <summary>Which output differs, or which figure is worse, by more than is allowed: a clause. Null when none is.</summary>
     public string? WhyRefused => Comparison is { Worst: { } worst } && !(worst.LargestRelative <= Tolerance)
         ? string.Create(CultureInfo.InvariantCulture, $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
-        : Figures is not null ? FigureLoss.WhyTooLarge(Figures.Before, Figures.After, AllowedLoss)
+        : Labeled is not null ? Labeled.Metrics.WhyTooLarge(AllowedLoss)
         : Changed.FirstOrDefault(output => !(output.Value <= AllowedLoss)) is { Key: { } name } changed
         ? string.Create(CultureInfo.InvariantCulture, $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
         : null;
@@ -114,17 +119,18 @@ public sealed record PrecisionCheck
             SetNumber(ModelMetadata.PrecisionRelativeDifference, comparison.LargestRelative);
         }
 
-        var figures = labels is null ? null : Judge(model, labels, before, after);
-        var tolerance = options.Tolerance ?? (figures is null ? DefaultTolerance(precision) : double.MaxValue);
+        var labeled = labels is null ? null : Judge(model, labels, before, after);
+        var tolerance = options.Tolerance ?? (labeled is null ? DefaultTolerance(precision) : double.MaxValue);
         var changed = changes.ToDictionary(output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
-        return new PrecisionCheck(result, comparison, changed, figures, tolerance, options.Loss);
+        return new PrecisionCheck(result, comparison, changed, labeled, tolerance, options.Loss);
 
         void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
     }
 
-    private static LabeledFigures Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)
+    private static LabeledComparison Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)
     {
         var output = LabeledOutput.Create(model, labels, before);
-        return new LabeledFigures(LabeledOutput.NameOf(model, labels), output.Rows, output.Figures(before), output.Figures(after));
+        var metrics = new MetricComparison(output.Measure(before), output.Measure(after));
+        return new LabeledComparison(LabeledOutput.NameOf(model, labels), output.Rows, metrics);
     }
 }

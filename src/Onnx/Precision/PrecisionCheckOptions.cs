@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 
@@ -25,5 +25,5 @@ public sealed record PrecisionCheckOptions
     /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share of
     /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
-    public double Loss { get; init; } = FigureLoss.Default;
+    public double Loss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }

@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 

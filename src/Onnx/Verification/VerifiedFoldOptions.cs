@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -32,8 +32,8 @@ public sealed record VerifiedFoldOptions
     /// <summary>The output that the labels are compared with; null (the default) = the last.</summary>
     public string? LabeledOutput { get; init; }
 
-    /// <summary>With labels: how much worse a figure of the model with fewer bits may become, accuracies and AUC by this, RMSE in relation to itself. Default: 0.01.</summary>
-    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+    /// <summary>With labels: how much worse a figure of the model with fewer bits may become. Default: 0.01.</summary>
+    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>The precision of the model that is written. Default: float32, whatever the model has.</summary>
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;

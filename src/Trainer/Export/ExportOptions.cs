@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -31,7 +31,7 @@ public sealed record ExportOptions
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// How much worse a figure of the network may become with fewer bits: accuracy, macro-accuracy and AUC by this, RMSE in relation to itself. Default: 0.01.
+    /// How much worse the network may become with fewer bits: points of accuracy or AUC, or the part by which the RMSE grows. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }

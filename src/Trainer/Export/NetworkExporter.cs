@@ -21,7 +21,7 @@ public static class NetworkExporter
     /// <param name="network">The network.</param>
     /// <param name="rows">Rows to compare the models on, as they go into the model (not standardized).</param>
     /// <param name="options">Operator set, metadata, precision and tolerances; null = the defaults.</param>
-    /// <exception cref="VerificationException">Folding changed an output (see <see cref="ExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is allowed.</exception>
+    /// <exception cref="ModelVerificationException">Folding changed an output (see <see cref="ExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is allowed.</exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static ExportedNetwork Export(TrainedNetwork network, LabeledRows rows, ExportOptions? options = null)
     {
@@ -46,7 +46,7 @@ public static class NetworkExporter
         var reduced = options.Precision == ModelPrecision.Float32
             ? null
             : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.PrecisionLoss);
-        return new ExportedNetwork(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced) { RoundingNoise = noise };
+        return new ExportedNetwork(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise);
     }
 
     // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times over.
@@ -55,7 +55,7 @@ public static class NetworkExporter
         if (comparison.Worst is not { } worst || worst.LargestRelative <= tolerance) return null;
         var noise = RoundingNoise.Measure(unfolded, inputs).LargestRelative;
         if (worst.LargestRelative <= Math.Min(RoundingsAllowed * noise, SteepestTolerance * tolerance)) return noise;
-        throw new VerificationException(string.Create(
+        throw new ModelVerificationException(string.Create(
             CultureInfo.InvariantCulture,
             $"Folding changed the output '{worst.Output}' by {worst.LargestRelative:E1} of its scale; at most {tolerance:E1} is allowed, and what a last digit in the rows does is {noise:E1}. Nothing was written."));
     }

@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer;
@@ -89,23 +89,14 @@ public abstract record Loss
     /// <summary>Emits the prediction that goes with the loss: a probability for the cross-entropies, the output itself for the others.</summary>
     public virtual Value Prediction(GraphBuilder nodes, Value output) => output;
 
-    /// <summary>The figures that go with the loss.</summary>
+    /// <summary>What networks that are trained with this loss are measured by.</summary>
+    internal virtual IReadOnlyList<Metric> Metrics => Metric.OfNumbers;
+
+    /// <summary>Measures predictions.</summary>
     /// <param name="predictions">What <see cref="Prediction"/> gave, <c>[N, K]</c>.</param>
     /// <param name="rows">The rows, with their targets and weights.</param>
-    /// <returns>
-    /// <c>auc</c>, <c>accuracy</c>, <c>logLoss</c> for two classes; <c>accuracy</c>, <c>macroAccuracy</c>, <c>logLoss</c> for more;
-    /// <c>rmse</c>, <c>mae</c>, <c>rSquared</c> for numbers. The logarithm is the natural one.
-    /// </returns>
-    public virtual IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return new Dictionary<string, double>
-        {
-            ["rmse"] = RegressionMetrics.RootMeanSquaredError(predictions, rows.Targets, rows.Outputs, rows.Weights),
-            ["mae"] = RegressionMetrics.MeanAbsoluteError(predictions, rows.Targets, rows.Outputs, rows.Weights),
-            ["rSquared"] = RegressionMetrics.RSquared(predictions, rows.Targets, rows.Outputs, rows.Weights),
-        };
-    }
+    internal MetricValues Measure(ReadOnlySpan<float> predictions, LabeledRows rows) =>
+        MetricValues.Measure(Metrics, new PredictedRows(predictions, rows.Targets, rows.Outputs, rows.Weights));
 
     /// <summary>Checks that the loss can take the outputs of a network.</summary>
     /// <param name="outputs">The values that the network gives for a row.</param>

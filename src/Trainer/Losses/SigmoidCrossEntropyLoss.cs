@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer;
@@ -21,6 +21,8 @@ internal sealed record SigmoidCrossEntropyLoss : Loss
 
     private bool IsWeighted => _positiveWeight != 1 || _negativeWeight != 1;
 
+    internal override IReadOnlyList<Metric> Metrics => Metric.OfTwoClasses;
+
     public override Loss WithClassWeights(IReadOnlyList<float> weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
@@ -41,17 +43,6 @@ internal sealed record SigmoidCrossEntropyLoss : Loss
         nodes.Named("rowGradient", "Sub", [Weighted(nodes, nodes.Node("Sigmoid", [output]), target), Positive(nodes, target)]);
 
     public override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Sigmoid", [output]);
-
-    public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return new Dictionary<string, double>
-        {
-            ["auc"] = ClassificationMetrics.AreaUnderRoc(predictions, rows.Targets, rows.Weights),
-            ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, 1, rows.Weights),
-            ["logLoss"] = ClassificationMetrics.LogLoss(predictions, rows.Targets, 1, rows.Weights),
-        };
-    }
 
     public override void RequireOutputs(long outputs)
     {

@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer;
@@ -28,6 +28,8 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
 
     public override string Kind => "softmax cross-entropy";
 
+    internal override IReadOnlyList<Metric> Metrics => Metric.OfClasses;
+
     public override Loss WithClassWeights(IReadOnlyList<float> weights) => _classWeights is null
         ? new SoftmaxCrossEntropyLoss(_smoothing, weights)
         : throw new ArgumentException("The loss has class weights of its own already.", nameof(weights));
@@ -49,17 +51,6 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
     }
 
     public override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Softmax", [output], ("axis", 1));
-
-    public override IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<float> predictions, LabeledRows rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return new Dictionary<string, double>
-        {
-            ["accuracy"] = ClassificationMetrics.Accuracy(predictions, rows.Targets, rows.Outputs, rows.Weights),
-            ["macroAccuracy"] = ClassificationMetrics.MacroAccuracy(predictions, rows.Targets, rows.Outputs, rows.Weights),
-            ["logLoss"] = ClassificationMetrics.LogLoss(predictions, rows.Targets, rows.Outputs, rows.Weights),
-        };
-    }
 
     public override void RequireOutputs(long outputs)
     {

@@ -3,22 +3,44 @@ using System.Globalization;
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>What happened in one epoch.</summary>
-/// <param name="Epoch">The number of the epoch, from 1.</param>
-/// <param name="Epochs">The most epochs that there can be.</param>
-/// <param name="Loss">The mean loss over the epoch's mini-batches, each measured before its step.</param>
-/// <param name="Validation">The network at the end of the epoch on the rows held out; null when there are none.</param>
-/// <param name="IsBest">Whether this epoch's network is the best so far.</param>
-/// <param name="Elapsed">The time since training began.</param>
-public sealed record EpochReport(int Epoch, int Epochs, double Loss, Evaluation? Validation, bool IsBest, TimeSpan Elapsed)
+public sealed class EpochReport
 {
+    internal EpochReport(int epoch, int epochs, double loss, EpochMetrics? validation, bool isBest, TimeSpan elapsed) =>
+        (Epoch, Epochs, Loss, Validation, IsBest, Elapsed) = (epoch, epochs, loss, validation, isBest, elapsed);
+
+    /// <summary>The number of the epoch, from 1.</summary>
+    public int Epoch { get; }
+
+    /// <summary>The most epochs that there can be.</summary>
+    public int Epochs { get; }
+
+    /// <summary>The mean loss over the epoch's mini-batches, each measured before its step.</summary>
+    public double Loss { get; }
+
+    /// <summary>The network at the end of the epoch on the rows held out; null when there are none.</summary>
+    public EpochMetrics? Validation { get; }
+
+    /// <summary>Whether this epoch's network is the best so far. Without rows held out, every one is.</summary>
+    public bool IsBest { get; }
+
+    /// <summary>The time since training began.</summary>
+    public TimeSpan Elapsed { get; }
+
+    /// <summary>Whether <see cref="StopAfterThisEpoch"/> was called.</summary>
+    internal bool IsStopped { get; private set; }
+
+    /// <summary>
+    /// Ends the training here, to be called from <see cref="TrainingOptions.Progress"/>: as if there were no more epochs, so that the trained network
+    /// is that of the best epoch so far. (A cancellation, in contrast, leaves no network.) Called later it does nothing.
+    /// </summary>
+    public void StopAfterThisEpoch() => IsStopped = true;
+
     /// <summary>The report as a line for people; a star marks the best epoch so far.</summary>
     public override string ToString()
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"epoch {Epoch,3}/{Epochs}  loss {Loss:0.0000}");
         if (Validation is null) return text;
-        text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {Validation.Loss:0.0000}");
-        foreach (var (name, value) in Validation.Metrics.Where(metric => metric.Key != "logLoss"))
-            text += $"  {Figure.Name(name)} {Figure.Value(name, value)}";
+        text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {Validation.Loss:0.0000}  {Validation}");
         return IsBest ? $"{text}  *" : text;
     }
 }

@@ -54,7 +54,7 @@ internal sealed class EvaluationStep : IDisposable
         _allPredictions = new float[rows.Targets.Length];
     }
 
-    public Evaluation Run(ParameterStore parameters)
+    public EpochMetrics Run(ParameterStore parameters)
     {
         var width = (int)_rows.Shape.Count;
         double loss = 0, weight = 0;
@@ -74,7 +74,7 @@ internal sealed class EvaluationStep : IDisposable
         }
 
         _targetStandardization?.Restore(_allPredictions);
-        return new Evaluation(weight > 0 ? loss / weight : double.NaN, _loss.Metrics(_allPredictions, _rows));
+        return new EpochMetrics(weight > 0 ? loss / weight : double.NaN, _loss.Measure(_allPredictions, _rows));
     }
 
     public void Dispose()

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Trainer;
@@ -42,7 +43,7 @@ internal sealed record TrainingCheckpoint(
         var model = nodes.Build();
         foreach (var (name, values) in State) model.Graph.Initializer.Add(TensorData.Create(StatePrefix + name, values, values.Length));
         foreach (var (name, values) in Best) model.Graph.Initializer.Add(TensorData.Create(BestPrefix + name, values, values.Length));
-        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, History), Json);
+        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)]), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
         ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, document));
@@ -70,9 +71,9 @@ internal sealed record TrainingCheckpoint(
         try
         {
             var document = JsonSerializer.Deserialize<Document>(text, Json)!;
-            return new TrainingCheckpoint(document.Fingerprint, document.Steps, document.History, Tensors(model, StatePrefix), Tensors(model, BestPrefix));
+            return new TrainingCheckpoint(document.Fingerprint, document.Steps, [.. document.History.Select(entry => entry.ToReport())], Tensors(model, StatePrefix), Tensors(model, BestPrefix));
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or FormatException)
         {
             throw Damaged(path, exception);
         }
@@ -93,5 +94,27 @@ internal sealed record TrainingCheckpoint(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private sealed record Document(IReadOnlyDictionary<string, string> Fingerprint, long Steps, IReadOnlyList<EpochReport> History);
+    private sealed record Document(IReadOnlyDictionary<string, string> Fingerprint, long Steps, IReadOnlyList<EpochEntry> History);
+
+    // What is stored of a report, whatever becomes of the class itself.
+    private sealed record EpochEntry(int Epoch, int Epochs, double Loss, ValidationEntry? Validation, bool IsBest, TimeSpan Elapsed)
+    {
+        public static EpochEntry Of(EpochReport report) => new(
+            report.Epoch,
+            report.Epochs,
+            report.Loss,
+            report.Validation is { } validation ? new ValidationEntry(validation.Loss, validation.Values.ToKeys()) : null,
+            report.IsBest,
+            report.Elapsed);
+
+        public EpochReport ToReport() => new(
+            Epoch,
+            Epochs,
+            Loss,
+            Validation is { } validation ? new EpochMetrics(validation.Loss, MetricValues.FromKeys(validation.Metrics)) : null,
+            IsBest,
+            Elapsed);
+    }
+
+    private sealed record ValidationEntry(double Loss, IReadOnlyDictionary<string, double> Metrics);
 }

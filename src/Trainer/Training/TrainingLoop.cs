@@ -60,6 +60,15 @@ internal sealed class TrainingLoop
             // Before anybody hears of the epoch: who stops then has it.
             if (_options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0) save(this);
             _options.Progress?.Invoke(report);
+            if (!report.IsStopped) continue;
+            if (_evaluation is null && epoch < _options.Epochs)
+            {
+                // The last epoch after all: what is done at its end only.
+                SetStatistics();
+                _best = Snapshot();
+            }
+
+            break;
         }
     }
 

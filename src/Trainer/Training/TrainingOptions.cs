@@ -66,7 +66,10 @@ public sealed record TrainingOptions
     /// </summary>
     public CheckpointOptions? Checkpoint { get; init; }
 
-    /// <summary>Called after each epoch, on the training thread.</summary>
+    /// <summary>
+    /// Called after each epoch, on the training thread. An exception that it throws ends the training and comes out of it; to stop and keep the
+    /// network, see <see cref="EpochReport.StopAfterThisEpoch"/>.
+    /// </summary>
     public Action<EpochReport>? Progress { get; init; }
 
     /// <summary>Called for each warning as soon as it is known; they all end up in <see cref="TrainedNetwork.Warnings"/> too.</summary>

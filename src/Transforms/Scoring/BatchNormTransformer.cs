@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
@@ -48,12 +49,12 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
     /// one): best those of a test set, as they went into <c>Fit</c>.
     /// </param>
     /// <param name="options">Operator set, precision, what may be lost, and further metadata; null = float32 in operator set 17.</param>
-    /// <returns>What was written (<see cref="ExportedNetwork.Deployed"/>), and what fewer bits cost (<see cref="ExportedNetwork.Reduced"/>).</returns>
+    /// <returns>What was written (<see cref="ExportedNetwork.Deployed"/>), and what fewer bits cost (<see cref="ExportedNetwork.Precision"/>).</returns>
     /// <exception cref="ArgumentException">A column is missing or does not fit, or its classes are not those of the training.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">There are no rows, or a value cannot be used; the row is named.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
-    /// <exception cref="VerificationException">The file would be worse by more than is allowed; nothing is written.</exception>
+    /// <exception cref="ModelVerificationException">The file would be worse by more than is allowed; nothing is written.</exception>
     public ExportedNetwork ExportToOnnx(string path, IDataView rows, ExportOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

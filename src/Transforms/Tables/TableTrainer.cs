@@ -1,6 +1,8 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tables;
@@ -17,7 +19,7 @@ public static class TableTrainer
     /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
     /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
-    /// <exception cref="VerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
+    /// <exception cref="ModelVerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
     public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
         ArgumentNullException.ThrowIfNull(training);
@@ -40,9 +42,12 @@ public static class TableTrainer
         Describe(trained.Export, schema);
         try
         {
-            var tested = new TestedRows(testRows, Predict(trained.Scorer, testRows));
-            var (metrics, float32Metrics) = Measure(trained, tested, options.Network.PrecisionLoss);
-            return new TrainedTable(schema, featurizer, trained, metrics, float32Metrics, training.RowCount, tested);
+            var tested = ModelEvaluation.Of(trained.Scorer, trained.Network.Loss, testRows);
+            var float32 = Float32Metrics(trained, testRows) ?? tested.Metrics;
+            if (trained.Export.Reduced is { } reduced)
+                NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, tested.Metrics), options.Network.PrecisionLoss);
+            return new TrainedTable(
+                schema, featurizer, trained, tested.Metrics, float32, training.RowCount, new TestedRows(testRows, tested.Predictions));
         }
         catch
         {
@@ -80,16 +85,12 @@ public static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Measure(
-        BatchNormTransformer network, TestedRows tested, double allowedLoss)
+    private static MetricValues? Float32Metrics(BatchNormTransformer network, LabeledRows rows)
     {
-        var (rows, loss) = (tested.Rows, network.Network.Loss);
-        var metrics = loss.Metrics(tested.Predictions, rows);
-        if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
-        using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = [.. network.Scorer.Outputs.Select(output => output.Name)] });
-        var float32 = loss.Metrics(Predict(scorer, rows), rows);
-        NetworkReducer.RequireWithin(reduced.Precision, float32, metrics, allowedLoss);
-        return (metrics, float32);
+        if (network.Export.Reduced is null) return null;
+        using var scorer = Scorer.Load(
+            network.Export.Folded, new ScorerSettings { Outputs = [.. network.Scorer.Outputs.Select(output => output.Name)] });
+        return ModelEvaluation.Of(scorer, network.Network.Loss, rows).Metrics;
     }
 
     private static BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
@@ -106,14 +107,6 @@ public static class TableTrainer
             default:
                 return ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
         }
-    }
-
-    // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
-    private static float[] Predict(Scorer scorer, LabeledRows rows)
-    {
-        var results = new float[rows.Count * scorer.ResultLength];
-        scorer.ScoreBatch(rows.Features, rows.Count, results);
-        return results[^rows.Targets.Length..];
     }
 
     private static void Describe(ExportedNetwork export, TableSchema schema)

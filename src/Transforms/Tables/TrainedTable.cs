@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Transforms.Tables;
 
@@ -11,8 +12,8 @@ public sealed class TrainedTable : IDisposable
         TableSchema schema,
         ITransformer featurizer,
         BatchNormTransformer network,
-        IReadOnlyDictionary<string, double> testMetrics,
-        IReadOnlyDictionary<string, double> float32TestMetrics,
+        MetricValues testMetrics,
+        MetricValues float32TestMetrics,
         int trainingRows,
         TestedRows tested)
     {
@@ -34,14 +35,11 @@ public sealed class TrainedTable : IDisposable
     /// <summary>Its last part, the network.</summary>
     public BatchNormTransformer Network { get; }
 
-    /// <summary>
-    /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
-    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
-    /// </summary>
-    public IReadOnlyDictionary<string, double> TestMetrics { get; }
+    /// <summary>The figures on the test rows.</summary>
+    internal MetricValues TestMetrics { get; }
 
     /// <summary>The same figures of the network before it got the precision of the options; for float32 they are the same.</summary>
-    public IReadOnlyDictionary<string, double> Float32TestMetrics { get; }
+    internal MetricValues Float32TestMetrics { get; }
 
     /// <summary>The rows that were learned from, including those held out for validation.</summary>
     public int TrainingRows { get; }
@@ -77,7 +75,7 @@ public sealed class TrainedTable : IDisposable
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>
     /// <exception cref="NotSupportedException">Built without ML.NET's own ONNX converter.</exception>
-    /// <exception cref="Trainer.VerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
+    /// <exception cref="Onnx.Verification.ModelVerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
     public PipelineExport SavePipeline(string folder, CsvTable rows)
     {
         Directory.CreateDirectory(folder);

@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
@@ -48,7 +49,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named. Or the checkpoint of
     /// the options is damaged or of another training.
     /// </exception>
-    /// <exception cref="VerificationException">In the precision of the options the network is worse than they allow.</exception>
+    /// <exception cref="ModelVerificationException">In the precision of the options the network is worse than they allow.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     public TTransformer Fit(IDataView input) => Fit(input, validation: null);

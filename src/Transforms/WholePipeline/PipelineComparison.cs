@@ -4,7 +4,6 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -20,7 +19,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
     // In batches, so many rows are run by themselves, too.
     private const int SingleRows = 8;
 
-    /// <exception cref="VerificationException">The model does not run, or differs by more than the tolerance.</exception>
+    /// <exception cref="ModelVerificationException">The model does not run, or differs by more than the tolerance.</exception>
     /// <exception cref="InvalidDataException">There are no rows.</exception>
     public static PipelineComparison Run(
         ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options, bool inBatches)
@@ -32,7 +31,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         }
         catch (Exception exception) when (exception is InvalidModelException or ModelRunException)
         {
-            throw new VerificationException($"ONNX Runtime does not run the exported pipeline, so nothing was written. {exception.Message}");
+            throw new ModelVerificationException($"ONNX Runtime does not run the exported pipeline, so nothing was written. {exception.Message}");
         }
     }
 
@@ -83,7 +82,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         while (count < limit && inputs.MoveNext())
         {
             if (!predictions.MoveNext())
-                throw new VerificationException(string.Create(
+                throw new ModelVerificationException(string.Create(
                     CultureInfo.InvariantCulture, $"The pipeline gives fewer rows than it gets (row {inputs.Position}), which a file cannot. Nothing was written."));
             foreach (var tensor in inputTensors) tensor.Add();
             foreach (var tensor in outputTensors) tensor.Add();

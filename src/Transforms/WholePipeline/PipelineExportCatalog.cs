@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Transforms;
 
 namespace Microsoft.ML;
@@ -25,7 +25,7 @@ public static class PipelineExportCatalog
     /// <exception cref="NotSupportedException">A part of the pipeline cannot be exported; the transformer and the column are named.</exception>
     /// <exception cref="ArgumentException">A column is missing.</exception>
     /// <exception cref="InvalidDataException">There are no rows to compare on.</exception>
-    /// <exception cref="VerificationException">The file would not give ML.NET's predictions; nothing is written.</exception>
+    /// <exception cref="ModelVerificationException">The file would not give ML.NET's predictions; nothing is written.</exception>
     public static PipelineExport ExportToOnnx(
         this ModelOperationsCatalog catalog, ITransformer model, IDataView data, string path, PipelineExportOptions? options = null)
     {

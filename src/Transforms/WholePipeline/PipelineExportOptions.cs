@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 
@@ -44,11 +44,10 @@ public sealed record PipelineExportOptions
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// What fewer bits may cost. With <see cref="LabelColumnName"/>: points of accuracy or AUC, or the part by which the RMSE grows
-    /// (<see cref="FigureLoss.WhyTooLarge"/>). Without: the share of rows whose <c>PredictedLabel</c> changes, which no accuracy can fall by more than;
+    /// What fewer bits may cost. With <see cref="LabelColumnName"/>: points of accuracy or AUC, or the part by which the RMSE grows. Without: the share of rows whose <c>PredictedLabel</c> changes, which no accuracy can fall by more than;
     /// numbers may differ by <see cref="PrecisionCheck.DefaultTolerance"/>. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = FigureLoss.Default;
+    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>With a <see cref="Precision"/>: the column of the data with the right answers, to judge the file by; null (the default) = there is none.</summary>
     public string? LabelColumnName { get; init; }

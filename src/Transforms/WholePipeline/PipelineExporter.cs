@@ -6,7 +6,7 @@ using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Onnx.Verification;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
@@ -77,12 +77,12 @@ internal static class PipelineExporter
     private static PipelineComparison Verify(
         ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options)
     {
-        VerificationException failure;
+        ModelVerificationException failure;
         try
         {
             return PipelineComparison.Run(model, pipeline, data, outputs, options, inBatches: true);
         }
-        catch (VerificationException exception)
+        catch (ModelVerificationException exception)
         {
             failure = exception;
         }
@@ -93,7 +93,7 @@ internal static class PipelineExporter
         {
             return PipelineComparison.Run(model, pipeline, data, outputs, options, inBatches: false);
         }
-        catch (VerificationException)
+        catch (ModelVerificationException)
         {
             throw failure;
         }

@@ -2,10 +2,10 @@ using System.Globalization;
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Onnx.Verification;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
@@ -16,13 +16,13 @@ internal static class PipelineReduction
     // All of them are in memory at once, with whatever the pipeline computes from them.
     private const int MostRows = 10_000;
 
-    /// <exception cref="VerificationException">It costs more than the options allow.</exception>
+    /// <exception cref="ModelVerificationException">It costs more than the options allow.</exception>
     public static PrecisionCheck Run(ModelProto model, IDataView data, PipelineExportOptions options, bool inBatches)
     {
         var (inputs, labels) = Read(model, data, options, inBatches);
         var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.PrecisionLoss }, labels);
         return check.WhyRefused is { } reason
-            ? throw new VerificationException($"With {PrecisionNames.NameOf(options.Precision)}, {reason}. Nothing was written.")
+            ? throw new ModelVerificationException($"With {PrecisionNames.NameOf(options.Precision)}, {reason}. Nothing was written.")
             : check;
     }
 

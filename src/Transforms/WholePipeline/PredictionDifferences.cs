@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
@@ -34,14 +33,14 @@ internal sealed class PredictionDifferences
     /// <param name="firstRow">The number of the first, for messages.</param>
     /// <param name="expected">ML.NET's columns; keys are not looked up yet.</param>
     /// <param name="actual">The exported model's.</param>
-    /// <exception cref="VerificationException">A tensor has another type or size.</exception>
+    /// <exception cref="ModelVerificationException">A tensor has another type or size.</exception>
     public void Add(long firstRow, HostTensor[] expected, HostTensor[] actual)
     {
         for (var column = 0; column < _names.Length; column++)
         {
             var reference = _keys[column]?.Look(expected[column]) ?? expected[column];
             if (reference.Type != actual[column].Type || reference.Data.Length != actual[column].Data.Length)
-                throw new VerificationException(
+                throw new ModelVerificationException(
                     $"The exported pipeline gives '{_names[column]}' as {actual[column].Type}[{string.Join(", ", actual[column].Shape)}], but ML.NET gives "
                     + $"{reference.Type}[{string.Join(", ", reference.Shape)}]. Nothing was written.");
             var width = reference.Data.Length / (int)reference.Shape[0];
@@ -51,19 +50,19 @@ internal sealed class PredictionDifferences
     }
 
     /// <summary>Requires the tolerance to be kept; returns how many predicted labels differ for hardly different scores.</summary>
-    /// <exception cref="VerificationException">It is not kept, or texts or whole numbers differ.</exception>
+    /// <exception cref="ModelVerificationException">It is not kept, or texts or whole numbers differ.</exception>
     public long RequireWithin(double tolerance)
     {
         var undecided = _score < 0 ? 0.0 : 2 * tolerance * _scales[_score];
         if (_disagreements.FirstOrDefault(one => one.Column != nameof(BinaryPrediction.PredictedLabel) || !(one.Margin <= undecided)) is { } wrong)
-            throw new VerificationException(string.Create(
+            throw new ModelVerificationException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"In row {wrong.Row} the exported pipeline gives '{wrong.Actual}' for '{wrong.Column}', but ML.NET gives '{wrong.Expected}'. Nothing was written."));
         var results = Results;
         for (var column = 0; column < _names.Length; column++)
         {
             if (results[column].LargestRelative <= tolerance) continue;
-            throw new VerificationException(string.Create(
+            throw new ModelVerificationException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"The exported pipeline's '{_names[column]}' differs from ML.NET's by {results[column].LargestAbsolute:G3} in row {_worstRows[column]}, "
                 + $"{results[column].LargestRelative:E1} of the column's scale; at most {tolerance:E1} is allowed. Nothing was written."));

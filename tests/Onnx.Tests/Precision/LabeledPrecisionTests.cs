@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
@@ -22,15 +22,15 @@ public class LabeledPrecisionTests
         var threshold = isProbability ? 0.5f : 0;
         // Right for all rows but the first twenty.
         var labels = y.Select((value, row) => value > threshold != row < 20).ToArray();
-        var figures = Check(model, x, new HostTensor(DataType.Bool, [Count], labels)).Figures!;
+        var figures = Check(model, x, new HostTensor(DataType.Bool, [Count], labels)).Labeled!;
         Assert.Equal(("y", Count), (figures.Output, figures.Rows));
-        Assert.Equal(0.9, figures.Before["accuracy"], 1e-9);
-        Assert.InRange(figures.After["accuracy"], 0.87, 0.93);
+        Assert.Equal(0.9, figures.Metrics.Before[Metric.Accuracy]!.Value, 1e-9);
+        Assert.InRange(figures.Metrics.After[Metric.Accuracy]!.Value, 0.87, 0.93);
 
         // The AUC by its definition: how often a positive row stands above a negative one.
         var (positives, negatives) = (y.Where((_, row) => labels[row]).ToArray(), y.Where((_, row) => !labels[row]).ToArray());
         var above = positives.Sum(p => negatives.Sum(n => p > n ? 1.0 : p == n ? 0.5 : 0));
-        Assert.Equal(above / positives.Length / negatives.Length, figures.Before["auc"], 1e-9);
+        Assert.Equal(above / positives.Length / negatives.Length, figures.Metrics.Before[Metric.AreaUnderRocCurve]!.Value, 1e-9);
     }
 
     [Fact]
@@ -41,13 +41,13 @@ public class LabeledPrecisionTests
         var labels = Enumerable.Range(0, Count).Select(row => (long)y[(row * 5)..((row + 1) * 5)].Index().MaxBy(pair => pair.Item).Index).ToArray();
         for (var row = 0; row < 50; row++) labels[row] = (labels[row] + 1) % 5;
         var check = Check(model, x, HostTensor.Of(labels, Count, 1));
-        Assert.Equal(0.75, check.Figures!.Before["accuracy"], 1e-9);
-        Assert.True(check.IsWithin == check.Figures.Before["accuracy"] - check.Figures.After["accuracy"] <= 0.01 || check.WhyRefused!.StartsWith("macroAccuracy", StringComparison.Ordinal));
+        Assert.Equal(0.75, check.Labeled!.Metrics.Before[Metric.MicroAccuracy]!.Value, 1e-9);
+        Assert.True(check.IsWithin == check.Labeled.Metrics.Before[Metric.MicroAccuracy]!.Value - check.Labeled.Metrics.After[Metric.MicroAccuracy]!.Value <= 0.01 || check.WhyRefused!.StartsWith("macroAccuracy", StringComparison.Ordinal));
 
         // The same, one-hot.
         var oneHot = new float[Count * 5];
         for (var row = 0; row < Count; row++) oneHot[(row * 5) + (int)labels[row]] = 1;
-        Assert.Equal(check.Figures.After["accuracy"], Check(model, x, HostTensor.Of(oneHot, Count, 5)).Figures!.After["accuracy"]);
+        Assert.Equal(check.Labeled.Metrics.After[Metric.MicroAccuracy]!.Value, Check(model, x, HostTensor.Of(oneHot, Count, 5)).Labeled!.Metrics.After[Metric.MicroAccuracy]!.Value);
     }
 
     [Theory]
@@ -58,9 +58,9 @@ public class LabeledPrecisionTests
         var (model, x) = (Model(width, null), Perceptron.Rows(4, Count, Width));
         var labels = Array.ConvertAll(Perceptron.Run(model, x), value => value + 0.5f);
         var check = Check(model, x, HostTensor.Of(labels, Count, width));
-        Assert.Equal(0.5, check.Figures!.Before["rmse"], 1e-5);
-        var reduced = Perceptron.Run(check.Result.Model.Proto, x);
-        Assert.Equal(Math.Sqrt(reduced.Zip(labels).Average(pair => Math.Pow(pair.First - pair.Second, 2))), check.Figures.After["rmse"], 1e-6);
+        Assert.Equal(0.5, check.Labeled!.Metrics.Before[Metric.RootMeanSquaredError]!.Value, 1e-5);
+        var reduced = Perceptron.Run(check.Result.Model, x);
+        Assert.Equal(Math.Sqrt(reduced.Zip(labels).Average(pair => Math.Pow(pair.First - pair.Second, 2))), check.Labeled.Metrics.After[Metric.RootMeanSquaredError]!.Value, 1e-6);
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public class LabeledPrecisionTests
     {
         var (model, x) = (Model(1, null), Perceptron.Rows(4, Count, Width));
         ModelFile.SetMetadata(model, ModelMetadata.Task, "regression");
-        Assert.Contains("rmse", Check(model, x, HostTensor.Of(new long[Count], Count)).Figures!.Before.Keys);
+        Assert.NotNull(Check(model, x, HostTensor.Of(new long[Count], Count)).Labeled!.Metrics.Before[Metric.RootMeanSquaredError]);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public class LabeledPrecisionTests
         ModelFile.SetMetadata(model, ModelMetadata.Labels, TextList.ToJson(["stays", "leaves"]));
         var y = Perceptron.Run(model, x);
         var labels = Enumerable.Range(0, Count).Select(row => y[row * 2] > y[(row * 2) + 1] ? "stays" : "leaves").ToArray();
-        Assert.Equal(1, Check(model, x, new HostTensor(DataType.String, [Count], labels)).Figures!.Before["accuracy"]);
+        Assert.Equal(1, Check(model, x, new HostTensor(DataType.String, [Count], labels)).Labeled!.Metrics.Before[Metric.MicroAccuracy]!.Value);
         labels[7] = "hesitates";
         Refuses("'label' is 'hesitates' in row 7, which is none of the model's classes stays, leaves", model, x, new HostTensor(DataType.String, [Count], labels));
     }

@@ -1,7 +1,8 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
 
@@ -23,8 +24,9 @@ public class NetworkReducerTests
         Assert.Same(reduced.Model, export.Deployed);
         Assert.Equal((precision, 600), (reduced.Precision, reduced.Rows));
         Assert.InRange(reduced.Check.Comparison!.LargestRelative, 1e-7, difference);
-        Assert.True(reduced.Before["auc"] > 0.95, $"the network learnt nothing: {reduced.Before["auc"]}");
-        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.Precision));
+        var auc = reduced.Metrics.Before[Metric.AreaUnderRocCurve];
+        Assert.True(auc > 0.95, $"the network learnt nothing: {auc}");
+        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed, ModelMetadata.Precision));
         Assert.Equal(
             reduced.Check.Comparison.LargestRelative,
             double.Parse(ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.PrecisionRelativeDifference)!, System.Globalization.CultureInfo.InvariantCulture));
@@ -34,7 +36,7 @@ public class NetworkReducerTests
         using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
         var probabilities = new float[Rows.Count];
         scorer.ScoreBatch(Rows.Features, Rows.Count, probabilities);
-        Assert.Equal(ClassificationMetrics.Accuracy(probabilities, Rows.Targets, 1), reduced.After["accuracy"]);
+        Assert.Equal(ClassificationMetrics.Accuracy(new PredictedRows(probabilities, Rows.Targets, 1)), reduced.Metrics.After[Metric.Accuracy]);
     }
 
     [Fact]
@@ -49,39 +51,10 @@ public class NetworkReducerTests
     public void Export_LossAboveWhatIsAllowed_IsRefused()
     {
         // No loss at all is allowed, not even a gain smaller than one: the AUC of 600 rows feels 8 bits.
-        var exception = Assert.Throws<VerificationException>(() =>
+        var exception = Assert.Throws<ModelVerificationException>(() =>
             NetworkExporter.Export(Trained.Value, Rows, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = -1 }));
         Assert.StartsWith("With int8, auc goes from ", exception.Message, StringComparison.Ordinal);
         Assert.EndsWith("nothing was written.", exception.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Losses_SharesFallAndErrorsGrow()
-    {
-        var losses = FigureLoss.Of(
-            new Dictionary<string, double> { ["accuracy"] = 0.9, ["rmse"] = 200, ["rSquared"] = 0.8, ["mae"] = 0 },
-            new Dictionary<string, double> { ["accuracy"] = 0.88, ["rmse"] = 210, ["rSquared"] = 0.81, ["mae"] = 0 });
-        Assert.Equal(0.02, losses["accuracy"], 1e-12);
-        Assert.Equal(0.05, losses["rmse"], 1e-12);
-        Assert.Equal(-0.01, losses["rSquared"], 1e-12);
-        Assert.Equal(0, losses["mae"]);
-    }
-
-    [Theory]
-    [InlineData("accuracy", 0.9, 0.889, true)]
-    [InlineData("accuracy", 0.9, 0.891, false)]
-    [InlineData("rmse", 100, 101.1, true)]
-    [InlineData("rmse", 100, 100.9, false)]
-    [InlineData("rmse", 0, 1, true)]
-    [InlineData("rmse", 100, double.NaN, true)]
-    [InlineData("auc", double.NaN, double.NaN, false)]
-    [InlineData("logLoss", 0.1, 0.5, false)]
-    public void RequireWithin_OnePercent_IsTheLine(string figure, double before, double after, bool refused)
-    {
-        void Judge() => NetworkReducer.RequireWithin(
-            ModelPrecision.Int8, new Dictionary<string, double> { [figure] = before }, new Dictionary<string, double> { [figure] = after }, 0.01);
-        if (refused) Assert.Contains(figure, Assert.Throws<VerificationException>(Judge).Message, StringComparison.Ordinal);
-        else Judge();
     }
 
     // Inside or outside of a circle, with two columns of noise, one of them in millions.

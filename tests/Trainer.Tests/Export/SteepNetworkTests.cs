@@ -41,7 +41,7 @@ public class SteepNetworkTests
         // The tolerance is the only thing that can be made unfair from here: a fold of ours that is wrong would have to be written first.
         var (network, rows) = Train(groupSize: 2, seed: 0);
 
-        var error = Assert.Throws<VerificationException>(() => NetworkExporter.Export(network, rows, new ExportOptions { Tolerance = 1e-9 })).Message;
+        var error = Assert.Throws<ModelVerificationException>(() => NetworkExporter.Export(network, rows, new ExportOptions { Tolerance = 1e-9 })).Message;
 
         Assert.Contains("at most 1.0E-009 is allowed, and what a last digit in the rows does is", error, StringComparison.Ordinal);
     }

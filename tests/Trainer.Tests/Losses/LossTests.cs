@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Metrics;
+
 namespace MlNetBatchNorm.Trainer.Tests.Losses;
 
 public class LossTests
@@ -37,10 +39,10 @@ public class LossTests
 
         foreach (var loss in new[] { Loss.SquaredError, Loss.AbsoluteError, Loss.Huber() })
         {
-            var metrics = loss.Metrics([2, 1, 8], rows);
-            Assert.Equal(Math.Sqrt(2), metrics["rmse"], 1e-9);
-            Assert.Equal(4.0 / 3, metrics["mae"], 1e-9);
-            Assert.Equal(1 - (6.0 / 14), metrics["rSquared"], 1e-9);
+            var metrics = loss.Measure([2, 1, 8], rows);
+            Assert.Equal(Math.Sqrt(2), metrics[Metric.RootMeanSquaredError]!.Value, 1e-9);
+            Assert.Equal(4.0 / 3, metrics[Metric.MeanAbsoluteError]!.Value, 1e-9);
+            Assert.Equal(1 - (6.0 / 14), metrics[Metric.RSquared]!.Value, 1e-9);
         }
     }
 
@@ -50,9 +52,9 @@ public class LossTests
         var weighted = new LabeledRows(new SampleShape(1), 1, [0, 0], [1, 5], [3, 1]);
         var repeated = new LabeledRows(new SampleShape(1), 1, [0, 0, 0, 0], [1, 1, 1, 5]);
 
-        var (first, second) = (Loss.SquaredError.Metrics([2, 3], weighted), Loss.SquaredError.Metrics([2, 2, 2, 3], repeated));
+        var (first, second) = (Loss.SquaredError.Measure([2, 3], weighted), Loss.SquaredError.Measure([2, 2, 2, 3], repeated));
 
-        foreach (var (name, value) in first) Assert.Equal(second[name], value, 1e-9);
+        foreach (var (metric, value) in first) Assert.Equal(second[metric]!.Value, value, 1e-9);
     }
 
     [Fact]
@@ -61,10 +63,10 @@ public class LossTests
         // Class 0: 2 of 3 right; class 1: 0 of 1; class 2 is absent.
         var rows = new LabeledRows(new SampleShape(1), 3, [0, 0, 0, 0], [1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0]);
 
-        var metrics = Loss.SoftmaxCrossEntropy.Metrics([0.5f, 0.3f, 0.2f, 0.5f, 0.3f, 0.2f, 0.1f, 0.8f, 0.1f, 0.4f, 0.3f, 0.3f], rows);
+        var metrics = Loss.SoftmaxCrossEntropy.Measure([0.5f, 0.3f, 0.2f, 0.5f, 0.3f, 0.2f, 0.1f, 0.8f, 0.1f, 0.4f, 0.3f, 0.3f], rows);
 
-        Assert.Equal(0.5, metrics["accuracy"], 1e-9);
-        Assert.Equal(1.0 / 3, metrics["macroAccuracy"], 1e-9);
-        Assert.Equal(-(Math.Log(0.5) + Math.Log(0.5) + Math.Log(0.1) + Math.Log(0.3)) / 4, metrics["logLoss"], 1e-6);
+        Assert.Equal(0.5, metrics[Metric.MicroAccuracy]!.Value, 1e-9);
+        Assert.Equal(1.0 / 3, metrics[Metric.MacroAccuracy]!.Value, 1e-9);
+        Assert.Equal(-(Math.Log(0.5) + Math.Log(0.5) + Math.Log(0.1) + Math.Log(0.3)) / 4, metrics[Metric.LogLoss]!.Value, 1e-6);
     }
 }

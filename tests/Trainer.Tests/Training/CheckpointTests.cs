@@ -207,7 +207,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(
             whole.History.Select(report => (report.Epoch, report.Loss, report.Validation?.Loss, report.IsBest)),
             resumed.History.Select(report => (report.Epoch, report.Loss, report.Validation?.Loss, report.IsBest)));
-        Assert.All(whole.History.Zip(resumed.History), pair => Assert.Equal(pair.First.Validation?.Metrics, pair.Second.Validation?.Metrics));
+        Assert.All(whole.History.Zip(resumed.History), pair => Assert.Equal(pair.First.Validation?.Values, pair.Second.Validation?.Values));
         Assert.Equal(whole.ToOnnx(), resumed.ToOnnx());
     }
 

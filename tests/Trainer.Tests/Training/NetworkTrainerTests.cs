@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Figures;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
@@ -96,7 +96,7 @@ public class NetworkTrainerTests
 
         var trained = Train(weighted, Quick with { Epochs = 40, Patience = 0 });
 
-        Assert.True(trained.Best.Validation!.Metrics["accuracy"] > 0.9, $"accuracy {trained.Best.Validation.Metrics["accuracy"]}");
+        Assert.True(trained.Best.Validation!.Accuracy > 0.9, $"accuracy {trained.Best.Validation.Accuracy}");
     }
 
     [Fact]
@@ -115,12 +115,35 @@ public class NetworkTrainerTests
             {
                 [TrainedNetwork.FeaturesInput] = HostTensor.Of(validation.Features, validation.Count, 2),
             })[TrainedNetwork.ProbabilityOutput].Data;
-            var logLoss = ClassificationMetrics.LogLoss(probabilities, validation.Targets, 1);
+            var logLoss = ClassificationMetrics.LogLoss(new PredictedRows(probabilities, validation.Targets, 1));
             Assert.Equal(trained.Best.Validation!.Loss, logLoss, 1e-5);
-            Assert.Equal(trained.Best.Validation.Metrics["auc"], ClassificationMetrics.AreaUnderRoc(probabilities, validation.Targets), 1e-9);
+            var auc = ClassificationMetrics.AreaUnderRoc(new PredictedRows(probabilities, validation.Targets, 1));
+            Assert.Equal(trained.Best.Validation.AreaUnderRocCurve!.Value, auc, 1e-9);
         }
 
         Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
+    }
+
+    [Fact]
+    public void StopAfterThisEpoch_InTheCallback_KeepsTheBestNetworkSoFar()
+    {
+        var whole = Train(Rings(200), Quick with { Epochs = 9, Patience = 0 });
+        var stopped = Train(Rings(200), Quick with { Epochs = 9, Patience = 0, Progress = report => StopAt(report, 4) });
+
+        Assert.Equal(4, stopped.History.Count);
+        Assert.Equal(whole.History.Take(4).Select(report => report.Loss), stopped.History.Select(report => report.Loss));
+        Assert.Equal(stopped.History.MinBy(report => report.Validation!.Loss)!.Epoch, stopped.Best.Epoch);
+    }
+
+    [Fact]
+    public void StopAfterThisEpoch_PopulationStatisticsWithoutValidation_AreThoseOfTheRows()
+    {
+        var rows = Rings(200);
+        var options = Quick with { Epochs = 9, ValidationFraction = 0, Statistics = RunningStatistics.Population(), BatchSize = 200 };
+        var stopped = Train(rows, options with { Progress = report => StopAt(report, 3) });
+        var whole = Train(rows, options with { Epochs = 3 });
+
+        foreach (var (name, values) in whole.Parameters) Assert.Equal(values, stopped.Parameters[name]);
     }
 
     [Fact]
@@ -158,15 +181,15 @@ public class NetworkTrainerTests
 
         var trained = NetworkTrainer.Train(network, loss, rows, Quick with { Epochs = 60, Patience = 0 }, validation: rows);
 
-        var metrics = trained.Best.Validation!.Metrics;
-        Assert.InRange(metrics["rSquared"], 0.98, 1);
-        Assert.InRange(metrics["rmse"], 10, 20_000);
-        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded.Proto);
+        var metrics = trained.Best.Validation!;
+        Assert.InRange(metrics.RSquared!.Value, 0.98, 1);
+        Assert.InRange(metrics.RootMeanSquaredError!.Value, 10, 20_000);
+        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded);
         var scores = (float[])session.Run(new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, rows.Count, 1),
         })[TrainedNetwork.ScoreOutput].Data;
-        foreach (var (name, value) in loss.Metrics(scores, rows)) Assert.Equal(metrics[name], value, 1e-3 * Math.Abs(value));
+        foreach (var (metric, value) in loss.Measure(scores, rows)) Assert.Equal(metrics.Values[metric]!.Value, value, 1e-3 * Math.Abs(value));
     }
 
     [Fact]
@@ -187,7 +210,7 @@ public class NetworkTrainerTests
 
         var trained = NetworkTrainer.Train(Network.ForTable(1, [4], 1), Loss.SquaredError, rows, Quick with { Epochs = 50, Patience = 0 }, validation: rows);
 
-        Assert.InRange(trained.Best.Validation!.Metrics["rmse"], 0, 0.5);
+        Assert.InRange(trained.Best.Validation!.RootMeanSquaredError!.Value, 0, 0.5);
     }
 
     private static Network Architecture() => Network.ForTable(2, [12], 1, Activation.Relu);
@@ -217,5 +240,10 @@ public class NetworkTrainerTests
     {
         var x = Enumerable.Range(0, count).Select(i => (float)i).ToArray();
         return new LabeledRows(new SampleShape(1), 1, x, Array.ConvertAll(x, value => (2 * value) + 1));
+    }
+
+    private static void StopAt(EpochReport report, int epoch)
+    {
+        if (report.Epoch == epoch) report.StopAfterThisEpoch();
     }
 }

@@ -173,7 +173,7 @@ public class PipelineExportTests
         // Not the same rows: the pipeline's own predictions are those of other features.
         var liar = new Liar(model, Ml.Data.LoadFromEnumerable(Moons.Create(300, seed: 2)));
 
-        var error = Fails<VerificationException>(liar, data);
+        var error = Fails<ModelVerificationException>(liar, data);
 
         Assert.Contains("ML.NET", error);
         Assert.Contains("Nothing was written", error);

@@ -2,7 +2,9 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
@@ -36,15 +38,15 @@ public sealed class PipelinePrecisionTests : IDisposable
         Assert.True(reduction.Result.BytesAfter < reduction.Result.BytesBefore);
         Assert.InRange(reduction.Changed["PredictedLabel"], 0, 0.05);
         Assert.InRange(file.Result.LargestRelative, 0, 1e-4);
-        Assert.Equal(label is null, reduction.Figures is null);
-        if (reduction.Figures is not { } figures) return;
+        Assert.Equal(label is null, reduction.Labeled is null);
+        if (reduction.Labeled is not { } figures) return;
 
         // The accuracy again, from ML.NET's own predictions.
         var scored = model.Transform(data);
         var evaluated = Ml.MulticlassClassification.Evaluate(scored, "Class");
         Assert.Equal(("Score", 400), (figures.Output, figures.Rows));
-        Assert.Equal(evaluated.MicroAccuracy, figures.Before["accuracy"], 1e-9);
-        Assert.Equal(evaluated.MacroAccuracy, figures.Before["macroAccuracy"], 1e-9);
+        Assert.Equal(evaluated.MicroAccuracy, figures.Metrics.Before[Metric.MicroAccuracy]!.Value, 1e-9);
+        Assert.Equal(evaluated.MacroAccuracy, figures.Metrics.Before[Metric.MacroAccuracy]!.Value, 1e-9);
     }
 
     [Fact]
@@ -54,10 +56,10 @@ public sealed class PipelinePrecisionTests : IDisposable
         using var model = Ml.Regression.Trainers.BatchNormNetwork(Wide).Fit(data);
         var path = Path.Combine(_folder.FullName, "pipeline.onnx");
         var options = new PipelineExportOptions { Precision = ModelPrecision.Int8, LabelColumnName = "Label", PrecisionLoss = -1 };
-        var exception = Assert.Throws<VerificationException>(() => Ml.Model.ExportToOnnx(model, data, path, options));
+        var exception = Assert.Throws<ModelVerificationException>(() => Ml.Model.ExportToOnnx(model, data, path, options));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
-        exception = Assert.Throws<VerificationException>(() => model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = -1 }));
+        exception = Assert.Throws<ModelVerificationException>(() => model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = -1 }));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
     }
@@ -99,7 +101,7 @@ public sealed class PipelinePrecisionTests : IDisposable
             using var file = new ExportedFile(model, data, new PipelineExportOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
             Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
-            Assert.InRange(file.Result.Reduction!.Figures!.After["accuracy"], 0.9, 1);
+            Assert.InRange(file.Result.Reduction!.Labeled!.Metrics.After[Metric.MicroAccuracy]!.Value, 0.9, 1);
         }
     }
 
@@ -125,8 +127,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         if (export.Reduced is not { } reduced) return;
         Assert.Equal(200, reduced.Rows);
         var evaluated = Ml.BinaryClassification.Evaluate(model.Transform(test));
-        Assert.Equal(evaluated.Accuracy, reduced.Before["accuracy"], 1e-9);
-        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Before["auc"], 1e-6);
+        Assert.Equal(evaluated.Accuracy, reduced.Metrics.Before[Metric.Accuracy]!.Value, 1e-9);
+        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Metrics.Before[Metric.AreaUnderRocCurve]!.Value, 1e-6);
     }
 
     [Fact]

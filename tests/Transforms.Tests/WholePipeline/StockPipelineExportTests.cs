@@ -231,7 +231,7 @@ public class StockPipelineExportTests
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
             .Fit(data);
 
-        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<Trainer.VerificationException>(model, data));
+        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<Onnx.Verification.ModelVerificationException>(model, data));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

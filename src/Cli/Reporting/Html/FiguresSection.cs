@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tables;
 
@@ -18,24 +19,35 @@ internal static class FiguresSection
             new XAttribute("class", "tiles"),
             trained.TestMetrics.Select(figure => new XElement(
                 "div",
-                Figure.Name(figure.Key),
+                figure.Metric.Name,
                 new XElement(
                     "strong",
-                    new XAttribute("data-figure", figure.Key),
+                    new XAttribute("data-figure", figure.Metric.Key),
                     new XAttribute("data-value", figure.Value.ToString("R", CultureInfo.InvariantCulture)),
-                    double.IsFinite(figure.Value) ? Figure.Value(figure.Key, figure.Value) : "not defined"),
-                Html.P(double.IsFinite(figure.Value) ? Meaning(figure.Key, figure.Value, trained.Schema.Label, baseline) : "The test rows are all alike, so that there is nothing to compare."))));
+                    double.IsFinite(figure.Value) ? figure.Metric.Format(figure.Value) : "not defined"),
+                Html.P(double.IsFinite(figure.Value) ? Meaning(figure.Metric, figure.Value, trained.Schema.Label, baseline) : "The test rows are all alike, so that there is nothing to compare."))));
     }
 
-    private static string Meaning(string key, double value, LabelMap label, Baseline baseline) => key switch
+    private static string Meaning(Metric metric, double value, LabelMap label, Baseline baseline) => metric switch
     {
-        "auc" => $"Of one row with {label.PositiveClass} and one without, it gives the higher probability to the right one in {Html.Percent(value)} of all cases. Guessing: 50 %.",
-        "accuracy" => $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right for {Html.Percent(baseline.MostFrequentShare)}.",
-        "macroAccuracy" => $"A class has on average {Html.Percent(value)} of its rows recognized; rare classes count as much as frequent ones. Guessing: {Html.Percent(1.0 / label.Classes.Count)}.",
-        "logLoss" => $"How far the probabilities are off; smaller is better, 0 is perfect. Giving every row the share of each class: {Figure.Value(key, baseline.Entropy)}.",
-        "rmse" => $"The size of an error in the unit of {label.Column}, where large errors count more. Always saying the mean: {Figure.Value(key, baseline.Deviation)}.",
-        "mae" => $"How far a prediction is off on average, in the unit of {label.Column}.",
-        "rSquared" => $"It explains {Html.Percent(value)} of what makes {label.Column} differ from row to row. Always saying the mean: 0 %.",
+        _ when metric == Metric.AreaUnderRocCurve =>
+            $"Of one row with {label.PositiveClass} and one without, it gives the higher probability to the right one in {Html.Percent(value)} "
+            + "of all cases. Guessing: 50 %.",
+        _ when metric == Metric.Accuracy || metric == Metric.MicroAccuracy =>
+            $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right for "
+            + $"{Html.Percent(baseline.MostFrequentShare)}.",
+        _ when metric == Metric.MacroAccuracy =>
+            $"A class has on average {Html.Percent(value)} of its rows recognized; rare classes count as much as frequent ones. "
+            + $"Guessing: {Html.Percent(1.0 / label.Classes.Count)}.",
+        _ when metric == Metric.LogLoss =>
+            "How far the probabilities are off; smaller is better, 0 is perfect. "
+            + $"Giving every row the share of each class: {metric.Format(baseline.Entropy)}.",
+        _ when metric == Metric.RootMeanSquaredError =>
+            $"The size of an error in the unit of {label.Column}, where large errors count more. "
+            + $"Always saying the mean: {metric.Format(baseline.Deviation)}.",
+        _ when metric == Metric.MeanAbsoluteError => $"How far a prediction is off on average, in the unit of {label.Column}.",
+        _ when metric == Metric.RSquared =>
+            $"It explains {Html.Percent(value)} of what makes {label.Column} differ from row to row. Always saying the mean: 0 %.",
         _ => string.Empty,
     };
 

@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;

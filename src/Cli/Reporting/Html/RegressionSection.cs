@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
@@ -33,7 +34,7 @@ internal static class RegressionSection
             ["of all test rows", "are off by at most"],
             Shares.Select(share => new object[]
             {
-                Html.Percent(share), Html.Number(Trainer.Figure.Value("mae", sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)])),
+                Html.Percent(share), Html.Number(Metric.MeanAbsoluteError.Format(sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)])),
             }));
     }
 

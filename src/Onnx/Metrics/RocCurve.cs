@@ -1,9 +1,7 @@
-using MlNetBatchNorm.Onnx.Figures;
-
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Onnx.Metrics;
 
 /// <summary>The receiver operating characteristic of a score for two classes.</summary>
-public static class RocCurve
+internal static class RocCurve
 {
     /// <summary>
     /// The curve, a point for each different score, from (0, 0) to (1, 1). The area under the straight lines between the points is
@@ -41,3 +39,9 @@ public static class RocCurve
             : [.. counts.Select(count => new RocPoint(count.Score, count.Negatives / negatives, count.Positives / positives))];
     }
 }
+
+/// <summary>A point of a ROC curve: what a threshold lets through.</summary>
+/// <param name="Threshold">Rows that score at least this much are called positive; infinity = none.</param>
+/// <param name="FalsePositiveRate">The share of the negative rows that are called positive.</param>
+/// <param name="TruePositiveRate">The share of the positive rows that are called positive.</param>
+internal readonly record struct RocPoint(float Threshold, double FalsePositiveRate, double TruePositiveRate);

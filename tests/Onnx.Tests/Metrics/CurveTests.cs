@@ -1,5 +1,6 @@
-using MlNetBatchNorm.Onnx.Figures;
-namespace MlNetBatchNorm.Trainer.Tests.Diagnostics;
+using MlNetBatchNorm.Onnx.Metrics;
+
+namespace MlNetBatchNorm.Onnx.Tests.Metrics;
 
 /// <summary>Curves and matrices, against the figures that are computed another way, and by hand.</summary>
 public class CurveTests
@@ -21,7 +22,7 @@ public class CurveTests
         Assert.Equal((0, 0), (curve[0].FalsePositiveRate, curve[0].TruePositiveRate));
         Assert.Equal((1, 1), (curve[^1].FalsePositiveRate, curve[^1].TruePositiveRate));
         var area = curve.Zip(curve.Skip(1), (a, b) => (b.FalsePositiveRate - a.FalsePositiveRate) * (a.TruePositiveRate + b.TruePositiveRate) / 2).Sum();
-        Assert.Equal(ClassificationMetrics.AreaUnderRoc(scores, labels, weights), area, 1e-12);
+        Assert.Equal(ClassificationMetrics.AreaUnderRoc(new PredictedRows(scores, labels, 1, weights)), area, 1e-12);
         foreach (var point in curve.Skip(1))
         {
             var found = Enumerable.Range(0, 500).Where(row => labels[row] == 1 && scores[row] >= point.Threshold).Sum(row => weights?[row] ?? 1.0);
@@ -61,8 +62,9 @@ public class CurveTests
 
         var classes = Enumerable.Range(0, matrix.Classes).ToArray();
         Assert.Equal(Math.Max(2, outputs), matrix.Classes);
-        Assert.Equal(ClassificationMetrics.Accuracy(predictions, targets, outputs, weights), classes.Sum(i => matrix[i, i]) / matrix.Total, 1e-9);
-        Assert.Equal(ClassificationMetrics.MacroAccuracy(predictions, targets, outputs, weights), classes.Average(matrix.Recall), 1e-9);
+        var rows = new PredictedRows(predictions, targets, outputs, weights);
+        Assert.Equal(ClassificationMetrics.Accuracy(rows), classes.Sum(i => matrix[i, i]) / matrix.Total, 1e-9);
+        Assert.Equal(ClassificationMetrics.MacroAccuracy(rows), classes.Average(matrix.Recall), 1e-9);
         Assert.Equal(matrix.Total, classes.Sum(matrix.Actual), 1e-9);
         Assert.Equal(matrix.Total, classes.Sum(matrix.Predicted), 1e-9);
     }
@@ -75,26 +77,5 @@ public class CurveTests
         Assert.Equal([0, 1, 1, 2], [matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]]);
         Assert.Equal((2 / 3.0, 2 / 3.0), (matrix.Recall(1), matrix.Precision(1)));
         Assert.True(double.IsNaN(ConfusionMatrix.Of([0.1f], [0], 1).Recall(1)));
-    }
-
-    [Fact]
-    public void Health_ChannelsThatSayNothing_AreCounted()
-    {
-        // The second feature is 0 in every row, so that the first batch normalization has a channel without variance.
-        var random = new Random(1);
-        var features = new float[200 * 2];
-        for (var row = 0; row < 200; row++) features[2 * row] = random.NextSingle();
-        var rows = new LabeledRows(new SampleShape(2), 1, features, [.. Enumerable.Range(0, 200).Select(row => features[2 * row] > 0.5f ? 1f : 0f)]);
-        var network = NetworkTrainer.Train(
-            Network.Input(2).BatchNorm().Dense(4).Add(new BatchNormLayer { Scale = false, ZeroGamma = false }).Dense(1),
-            Loss.SigmoidCrossEntropy,
-            rows,
-            new TrainingOptions { Epochs = 40, BatchSize = 50, Standardize = false });
-
-        var health = BatchNormHealth.Of(network);
-
-        Assert.Equal([("batchnorm1", 2, 1), ("batchnorm2", 4, 0)], health.Select(layer => (layer.Layer, layer.Channels, layer.ConstantChannels)));
-        Assert.All(health, layer => Assert.InRange(layer.Distance!.Value, 0, 10));
-        Assert.All(BatchNormHealth.Of(network.RecomputeStatistics(rows)), layer => Assert.Null(layer.Distance));
     }
 }

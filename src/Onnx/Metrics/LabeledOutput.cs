@@ -4,7 +4,7 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
-namespace MlNetBatchNorm.Onnx.Figures;
+namespace MlNetBatchNorm.Onnx.Metrics;
 
 /// <summary>
 /// An output of a model beside the right answers: what kind of answers they are is decided once, by the labels, the model as it was and what that
@@ -39,7 +39,9 @@ internal sealed class LabeledOutput
         if (labels.Output is not { } wanted) return (outputs.LastOrDefault(IsReal) ?? outputs[^1]).Name;
         return outputs.Any(output => output.Name == wanted)
             ? wanted
-            : throw new ArgumentException($"The model has no output '{wanted}' that could be compared with '{labels.Name}'; its outputs are {string.Join(", ", outputs.Select(output => output.Name))}.");
+            : throw new ArgumentException(
+                $"The model has no output '{wanted}' that could be compared with '{labels.Name}'; its outputs are "
+                + $"{string.Join(", ", outputs.Select(output => output.Name))}.");
     }
 
     private static bool IsReal(ValueInfoProto output) => TensorData.IsReal(output.Type?.TensorType?.ElemType ?? 0);
@@ -76,29 +78,15 @@ internal sealed class LabeledOutput
     }
 
     /// <summary>The figures of some answers, one tensor for each set of inputs.</summary>
-    public IReadOnlyDictionary<string, double> Figures(IReadOnlyList<HostTensor> outputs)
+    public MetricValues Measure(IReadOnlyList<HostTensor> outputs)
     {
-        var y = ToFloats([.. outputs.SelectMany(output => Enumerable.Range(0, output.Data.Length).Select(i => TensorDifference.Element(output, i)))]);
+        float[] y = [.. outputs.SelectMany(output => Enumerable.Range(0, output.Data.Length).Select(i => (float)TensorDifference.Element(output, i)))];
         if (y.Length != Rows * _width) throw new ArgumentException($"The output '{_name}' gives {y.Length} values for {Rows} rows of {_width}.");
-        return _kind switch
-        {
-            Kind.TwoClasses => new Dictionary<string, double>
-            {
-                ["auc"] = ClassificationMetrics.AreaUnderRoc(y, _targets),
-                ["accuracy"] = ClassificationMetrics.Accuracy(Array.ConvertAll(y, value => value > _threshold ? 1f : 0f), _targets, 1),
-            },
-            Kind.Classes => new Dictionary<string, double>
-            {
-                ["accuracy"] = ClassificationMetrics.Accuracy(y, _targets, _width),
-                ["macroAccuracy"] = ClassificationMetrics.MacroAccuracy(y, _targets, _width),
-            },
-            _ => new Dictionary<string, double>
-            {
-                ["rmse"] = RegressionMetrics.RootMeanSquaredError(y, _targets, _width),
-                ["mae"] = RegressionMetrics.MeanAbsoluteError(y, _targets, _width),
-                ["rSquared"] = RegressionMetrics.RSquared(y, _targets, _width),
-            },
-        };
+        var rows = new PredictedRows(y, _targets, _width);
+        if (_kind == Kind.Classes) return MetricValues.Measure([Metric.MicroAccuracy, Metric.MacroAccuracy], rows);
+        if (_kind == Kind.Numbers) return MetricValues.Measure(Metric.OfNumbers, rows);
+        var decided = new PredictedRows(Array.ConvertAll(y, value => value > _threshold ? 1f : 0f), _targets, 1);
+        return new MetricValues([(Metric.AreaUnderRocCurve, Metric.AreaUnderRocCurve.Compute(rows)), (Metric.Accuracy, Metric.Accuracy.Compute(decided))]);
     }
 
     private static IEnumerable<double> Read(ModelProto model, string name, HostTensor labels, int firstRow)
@@ -149,3 +137,29 @@ internal sealed class LabeledOutput
 
     private static float[] ToFloats(List<double> values) => [.. values.Select(value => (float)value)];
 }
+
+/// <summary>The right answers for the rows that a model is run on, and which of its outputs they are the answers to.</summary>
+/// <param name="Values">
+/// A tensor for each set of inputs, with an element for each row (<c>[N]</c> or <c>[N, 1]</c>):
+/// <list type="bullet">
+/// <item>0 or 1 (or Booleans) where the output has one value for each row: two classes, by a probability or a logit;</item>
+/// <item>any other numbers there: the right numbers themselves;</item>
+/// <item>the number of the class, from 0, where the output has several values for each row;</item>
+/// <item>texts, where the model says what its classes are called (<see cref="ModelMetadata.Labels"/>).</item>
+/// </list>
+/// As many numbers as the output has (<c>[N, K]</c>) are the right numbers for each of its values.
+/// </param>
+internal sealed record RowLabels(IReadOnlyList<HostTensor> Values)
+{
+    /// <summary>What the labels are called, for messages.</summary>
+    public string Name { get; init; } = "label";
+
+    /// <summary>The output that is judged; null (the default) = the model's last one of real numbers.</summary>
+    public string? Output { get; init; }
+}
+
+/// <summary>How good two models are on the same rows with labels.</summary>
+/// <param name="Output">The output that was judged.</param>
+/// <param name="Rows">How many rows there were.</param>
+/// <param name="Metrics">The figures of both.</param>
+internal sealed record LabeledComparison(string Output, int Rows, MetricComparison Metrics);

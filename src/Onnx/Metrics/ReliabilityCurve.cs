@@ -1,7 +1,7 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Onnx.Metrics;
 
 /// <summary>Are probabilities what they say? Of the rows that are given 0.7, seven in ten should be positive.</summary>
-public static class ReliabilityCurve
+internal static class ReliabilityCurve
 {
     /// <summary>Rows in bins of equal width by their probability (Murphy and Winkler 1977); bins without a row are left out.</summary>
     /// <param name="probabilities">The probability of the positive class for each row, from 0 to 1.</param>
@@ -26,3 +26,11 @@ public static class ReliabilityCurve
             (double)bin.Index / bins, (bin.Index + 1.0) / bins, bin.Item.Probability / bin.Item.Weight, bin.Item.Positive / bin.Item.Weight, bin.Item.Weight))];
     }
 }
+
+/// <summary>Rows with about the same probability: how often what was said came about.</summary>
+/// <param name="From">The lowest probability of the bin.</param>
+/// <param name="To">The highest; the next bin begins there.</param>
+/// <param name="MeanProbability">The mean probability of the bin's rows.</param>
+/// <param name="PositiveShare">The share of its rows that are positive.</param>
+/// <param name="Weight">The weight of its rows together; their number, where all count the same.</param>
+internal readonly record struct ReliabilityBin(double From, double To, double MeanProbability, double PositiveShare, double Weight);

@@ -1,9 +1,7 @@
-using MlNetBatchNorm.Onnx.Figures;
-
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Onnx.Metrics;
 
 /// <summary>How often each class was taken for each: rows by actual class, columns by predicted class.</summary>
-public sealed class ConfusionMatrix
+internal sealed class ConfusionMatrix
 {
     private readonly double[,] _weights;
 
@@ -35,7 +33,8 @@ public sealed class ConfusionMatrix
         var counts = new double[classes, classes];
         for (var row = 0; row < targets.Length / outputs; row++)
         {
-            var (actual, predicted) = (ClassificationMetrics.ClassOf(targets.Slice(row * outputs, outputs)), ClassificationMetrics.ClassOf(predictions.Slice(row * outputs, outputs)));
+            var actual = ClassificationMetrics.ClassOf(targets.Slice(row * outputs, outputs));
+            var predicted = ClassificationMetrics.ClassOf(predictions.Slice(row * outputs, outputs));
             counts[actual, predicted] += weights is null ? 1.0 : weights[row];
         }
 
