@@ -1,10 +1,10 @@
 using System.Globalization;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Bench;
 

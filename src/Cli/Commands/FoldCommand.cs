@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;

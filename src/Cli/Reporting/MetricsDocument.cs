@@ -2,11 +2,11 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Reproduction;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -3,8 +3,8 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Benchmarks;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reporting.Html;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

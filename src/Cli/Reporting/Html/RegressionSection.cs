@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using MlNetBatchNorm.Transforms.Tables;
+using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
