@@ -4,10 +4,10 @@ using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Bench;
 

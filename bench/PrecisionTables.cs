@@ -1,13 +1,13 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -1,5 +1,5 @@
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Bench;
 

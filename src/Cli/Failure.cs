@@ -1,9 +1,9 @@
 using System.Text.Json;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

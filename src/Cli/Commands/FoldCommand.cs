@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reproduction;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -1,7 +1,7 @@
 using CsvHelper;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reporting.Html;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

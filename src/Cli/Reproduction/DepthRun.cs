@@ -1,9 +1,10 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 

@@ -1,5 +1,5 @@
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Trainer;

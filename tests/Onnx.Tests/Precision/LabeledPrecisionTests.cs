@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;

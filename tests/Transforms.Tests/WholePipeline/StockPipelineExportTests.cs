@@ -3,9 +3,6 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Tests.Referees;
-using MlNetBatchNorm.Transforms.Tables;
-using MlNetBatchNorm.Transforms.Tests.Tables;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
@@ -73,33 +70,6 @@ public class StockPipelineExportTests
                 Assert.Equal(0, file.Count("Scaler") + file.Count("BatchNormalization") + file.Count("Mul") + file.Count("Div"));
                 Assert.InRange(file.Result.LargestRelative, 0, 2e-5);
             }
-        }
-    }
-
-    [Fact]
-    public void Export_SampleTables_ReadTheTablesColumns()
-    {
-        (CsvTable Table, string Label, TaskKind Task)[] tables =
-        [
-            (SampleData.Churn, "churn", TaskKind.Binary),
-            (SampleData.Ames, "Sale_Price", TaskKind.Regression),
-            (SampleData.Letters, "lettr", TaskKind.Multiclass),
-        ];
-        foreach (var (table, label, task) in tables)
-        {
-            var (training, test) = TableSplit.Every(table, 0.2);
-            var options = new TableTrainingOptions { Label = label, Task = task, Network = Small with { Epochs = 1 } };
-            using var trained = TableTrainer.Train(training, test, options);
-            var folder = Directory.CreateTempSubdirectory("pipeline-");
-
-            var pipeline = trained.SavePipeline(folder.FullName, test);
-
-            Assert.Equal(test.RowCount, pipeline.RowsCompared);
-            Assert.True(pipeline.TakesBatches);
-            Assert.Equal(trained.Schema.Features.Columns.Select(column => column.Name).Order(), pipeline.Inputs.Select(input => input.Name).Order());
-            Assert.InRange(pipeline.LargestRelative, 0, 1e-5);
-            if (OnnxChecker.IsInstalled) OnnxChecker.Require([(label, ModelFile.Read(pipeline.Path))]);
-            folder.Delete(recursive: true);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

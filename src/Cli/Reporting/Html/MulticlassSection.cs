@@ -1,6 +1,7 @@
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Transforms.Tables;
+using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

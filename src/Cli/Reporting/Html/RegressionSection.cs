@@ -1,6 +1,6 @@
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>The text of one cell, read as a number where it is one.</summary>
+/// <param name="Kind">What the text can be read as.</param>
+/// <param name="Number">The number; NaN where there is none.</param>
+internal readonly record struct CellValue(CellKind Kind, float Number)
+{
+    // What spreadsheets, R, pandas and SQL write for "no value". "None" and "-" are left out: tables use both as categories.
+    private static readonly HashSet<string> MissingMarkers = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "", "?", "NA", "N/A", "#N/A", "NaN", "null",
+    };
+
+    private static readonly HashSet<string> Infinities = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "∞", "+∞", "-∞",
+    };
+
+    /// <summary>Reads a trimmed text.</summary>
+    public static CellValue Read(string text)
+    {
+        if (MissingMarkers.Contains(text))
+            return new(CellKind.Missing, float.NaN);
+        if (Infinities.Contains(text))
+            return new(CellKind.Infinite, float.NaN);
+        if (!float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+            return new(CellKind.Text, float.NaN);
+        if (float.IsNaN(number))
+            return new(CellKind.Missing, float.NaN);
+        return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
+    }
+}

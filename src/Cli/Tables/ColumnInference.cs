@@ -1,0 +1,164 @@
+using System.Globalization;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>Decides what a column becomes.</summary>
+internal sealed class ColumnInference
+{
+    /// <summary>
+    /// Up to so many different texts are categories in a table of any size; beyond, texts that hardly repeat are identifiers.
+    /// </summary>
+    public const int FewTexts = 20;
+
+    // A column with this share of numbers was meant to have nothing else: its texts are mistakes, to be pointed out, not categories.
+    private const double MostlyNumbers = 0.8;
+
+    private readonly CsvTable _table;
+    private readonly TableColumn _column;
+    private readonly TableSchemaOptions _options;
+    private readonly int[] _rowsOf;
+    private readonly int _missingRows;
+
+    private ColumnInference(CsvTable table, TableColumn column, TableSchemaOptions options)
+    {
+        _table = table;
+        _column = column;
+        _options = options;
+        _rowsOf = column.CountRows();
+        _missingRows = CountRows(CellKind.Missing);
+    }
+
+    /// <summary>Describes a column; the feature is null when the column is dropped.</summary>
+    public static (FeatureColumn? Feature, ColumnReport Report) Infer(CsvTable table, TableColumn column, TableSchemaOptions options) =>
+        new ColumnInference(table, column, options).Infer();
+
+    private (FeatureColumn? Feature, ColumnReport Report) Infer()
+    {
+        if (_options.Ignore.Contains(_column.Name))
+            return Without(ColumnKind.Ignored, "ignored as asked");
+        if (_options.Weight == _column.Name)
+            return Without(ColumnKind.Weight, "the weight of each row");
+        if (_missingRows == _column.Count)
+            return Without(ColumnKind.Dropped, "no row has a value");
+        if (_options.Categorical.Contains(_column.Name))
+            return AsCategories(limited: false);
+
+        var texts = CountRows(CellKind.Text);
+        var numbers = _column.Count - _missingRows - texts;
+        if (texts == 0)
+            return AsNumbers();
+        RejectStrayTexts(texts, numbers);
+        return AsCategories(limited: true);
+    }
+
+    private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
+    {
+        // Throws where a number is infinite.
+        var values = _column.ReadNumbers(_table, float.NaN);
+        var (least, most, sum) = (float.PositiveInfinity, float.NegativeInfinity, 0d);
+        foreach (var code in _column.Codes)
+        {
+            var value = values[code];
+            if (float.IsNaN(value))
+                continue;
+            least = Math.Min(least, value);
+            most = Math.Max(most, value);
+            sum += value;
+        }
+
+        if (least == most && !_options.KeepConstants)
+        {
+            var reason = string.Create(CultureInfo.InvariantCulture, $"the same number ({least}) in every row that has one");
+            return Without(ColumnKind.Dropped, reason);
+        }
+
+        var mean = (float)(sum / (_column.Count - _missingRows));
+        var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
+        var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}");
+        return (new NumericFeature(_column.Name, mean), new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []));
+    }
+
+    private (FeatureColumn? Feature, ColumnReport Report) AsCategories(bool limited)
+    {
+        var counts = CountCategories();
+        var distinct = counts.Count;
+        if (distinct == 1 && _missingRows == 0)
+            return Without(ColumnKind.Dropped, $"the same text ({NameList.Quote(counts[0].Category)}) in every row");
+        if (limited && distinct > FewTexts && distinct > (_column.Count - _missingRows) / 2)
+            return Without(ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
+        if (limited && distinct > _options.MaxCategories)
+            return Without(ColumnKind.Dropped, $"{distinct} categories, more than the limit of {_options.MaxCategories}");
+
+        string[] categories = [.. counts.Select(count => count.Category)];
+        var missing = _missingRows > 0 ? CategoricalFeature.MissingTextBeside(categories) : null;
+        if (missing is not null)
+            counts.Add(new(missing, _missingRows));
+        var feature = new CategoricalFeature(_column.Name, categories, missing);
+        var detail = $"{distinct} categories";
+        if (missing is not null)
+            detail += $", and {missing} for {Rows(_missingRows)} without a value";
+        return (feature, new(_column.Name, ColumnKind.Categorical, detail, _missingRows, feature.FeatureCount, counts));
+    }
+
+    private void RejectStrayTexts(int texts, int numbers)
+    {
+        if (numbers < MostlyNumbers * (numbers + texts))
+        {
+            RejectDecimalCommas();
+            return;
+        }
+
+        var row = FirstRow(CellKind.Text);
+        var others = texts == 1 ? "all other values" : $"{numbers} of the {numbers + texts} values";
+        throw _table.CellError(
+            row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are; " +
+            $"fix it, leave the field empty, or take the column as categories (--categorical {_column.Name}).");
+    }
+
+    /// <summary>
+    /// Tables from most of Europe separate fields by semicolons and write 1,5: taken as texts, such a column would silently be dropped.
+    /// </summary>
+    private void RejectDecimalCommas()
+    {
+        for (var code = 0; code < _rowsOf.Length; code++)
+        {
+            var (kind, text) = (_column.Values[code].Kind, _column.Texts[code]);
+            var isNumber = text.Count(c => c == ',') <= 1 && CellValue.Read(text.Replace(',', '.')).Kind == CellKind.Number;
+            if (_rowsOf[code] > 0 && kind != CellKind.Missing && !isNumber)
+                return;
+        }
+
+        var row = FirstRow(CellKind.Text);
+        throw _table.CellError(
+            row, _column.Name, $"{NameList.Quote(_column[row])} has a decimal comma; write numbers with a decimal point, " +
+            $"or take the column as categories (--categorical {_column.Name}).");
+    }
+
+    private List<CategoryCount> CountCategories()
+    {
+        var counts = new List<CategoryCount>();
+        for (var code = 0; code < _rowsOf.Length; code++)
+        {
+            if (_rowsOf[code] > 0 && _column.Values[code].Kind != CellKind.Missing)
+                counts.Add(new(_column.Texts[code], _rowsOf[code]));
+        }
+
+        counts.Sort((a, b) => string.CompareOrdinal(a.Category, b.Category));
+        return counts;
+    }
+
+    private (FeatureColumn? Feature, ColumnReport Report) Without(ColumnKind kind, string reason) =>
+        (null, new(_column.Name, kind, reason, _missingRows, 0, []));
+
+    private int CountRows(CellKind kind)
+    {
+        var rows = 0;
+        for (var code = 0; code < _rowsOf.Length; code++)
+            rows += _column.Values[code].Kind == kind ? _rowsOf[code] : 0;
+        return rows;
+    }
+
+    private int FirstRow(CellKind kind) => Array.FindIndex(_column.Codes, code => _column.Values[code].Kind == kind);
+
+    private static string Rows(int count) => count == 1 ? "1 row" : $"{count} rows";
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>
+/// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories.
+/// As JSON it travels in the metadata of the exported model, so that the model can be given a table.
+/// </summary>
+internal sealed class FeatureMap
+{
+    private const int FormatVersion = 1;
+
+    /// <summary>Describes a feature vector.</summary>
+    /// <param name="columns">The columns in the order of their features.</param>
+    public FeatureMap(IReadOnlyList<FeatureColumn> columns)
+    {
+        ArgumentNullException.ThrowIfNull(columns);
+        if (columns.Any(column => column is null))
+            throw new ArgumentException("A column is null.", nameof(columns));
+        if (columns.GroupBy(column => column.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            throw new ArgumentException($"Column '{twice.Key}' is there twice.", nameof(columns));
+        Columns = columns;
+        FeatureNames = [.. columns.SelectMany(column => column.FeatureNames)];
+    }
+
+    /// <summary>The columns in the order of their features.</summary>
+    public IReadOnlyList<FeatureColumn> Columns { get; }
+
+    /// <summary>Names of the features, for people: <c>tenure</c>, <c>contract=One year</c>.</summary>
+    public IReadOnlyList<string> FeatureNames { get; }
+
+    /// <summary>The length of the feature vector.</summary>
+    public int FeatureCount => FeatureNames.Count;
+
+    /// <summary>Finds the columns in a table. Columns that the map does not name are passed over.</summary>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">A column is missing, or a column of numbers has a text or an infinity in some row.</exception>
+    public FeatureEncoder Bind(CsvTable table) => new(this, table);
+
+    /// <summary>The features of all rows, row by row: <c>[RowCount, FeatureCount]</c>.</summary>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">As for <see cref="Bind"/>.</exception>
+    public float[] EncodeAll(CsvTable table) => Bind(table).EncodeAll();
+
+    /// <summary>The map as JSON, on one line.</summary>
+    public string ToJson() =>
+        JsonSerializer.Serialize(new FeatureMapDocument(FormatVersion, Columns), FeatureMapJson.Format.FeatureMapDocument);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <param name="json">The text.</param>
+    /// <exception cref="InvalidDataException">The text is not such a map, or of a newer version.</exception>
+    public static FeatureMap FromJson(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        try
+        {
+            var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
+                ?? throw new InvalidDataException("The feature map is null.");
+            if (document.Version != FormatVersion)
+            {
+                throw new InvalidDataException(
+                    $"The feature map has version {document.Version} and this program reads version {FormatVersion}; use a newer program.");
+            }
+
+            return new(document.Columns);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
+        {
+            throw new InvalidDataException($"The feature map cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <summary>Rejects a table that lacks a column, naming all of them at once.</summary>
+    internal void RequireColumns(CsvTable table)
+    {
+        var missing = Columns.Where(column => table.Find(column.Name) is null).Select(column => column.Name).ToList();
+        if (missing.Count == 0)
+            return;
+        throw new TableException(
+            $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, " +
+            $"which the table does not have; its columns are {table.ColumnNames}.");
+    }
+}

@@ -1,0 +1,30 @@
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>The column of a table that says how much each row counts.</summary>
+internal static class RowWeights
+{
+    private const string Advice = "a weight is a number from 0: fix it, or leave the row out";
+
+    /// <summary>The weight that each different text of the column means.</summary>
+    /// <exception cref="TableException">A row has no weight, or one that is not a number from 0.</exception>
+    public static float[] ReadTexts(CsvTable table, string name)
+    {
+        var column = table.Column(name);
+        var weights = column.ReadNumbers(table, float.NaN, Advice);
+        for (var code = 0; code < weights.Length; code++)
+        {
+            if (weights[code] >= 0 || column.FirstRowWith(code) is not (>= 0 and var row)) continue;
+            throw table.CellError(row, name, $"{(column.IsMissing(row) ? "the weight is missing" : $"{NameList.Quote(column[row])} is below 0")}; {Advice}.");
+        }
+
+        return weights;
+    }
+
+    /// <summary>The weight of every row; null where there is no such column: all rows count the same.</summary>
+    public static float[]? Read(CsvTable table, string? name)
+    {
+        if (name is null || table.Find(name) is not { } column) return null;
+        var weights = ReadTexts(table, name);
+        return Array.ConvertAll(column.Codes, code => weights[code]);
+    }
+}

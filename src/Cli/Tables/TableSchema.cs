@@ -1,0 +1,107 @@
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>What a training table means: its label, the features made from its other columns, and what was found on the way.</summary>
+internal sealed class TableSchema
+{
+    private TableSchema(LabelMap label, FeatureMap features, IReadOnlyList<ColumnReport> reports, string? weightColumn)
+    {
+        WeightColumn = weightColumn;
+        Label = label;
+        Features = features;
+        Reports = reports;
+    }
+
+    /// <summary>How the label column becomes the number that is learned.</summary>
+    public LabelMap Label { get; }
+
+    /// <summary>How the other columns become the feature vector, in the order of the table.</summary>
+    public FeatureMap Features { get; }
+
+    /// <summary>The column with the weights of the rows, or null.</summary>
+    public string? WeightColumn { get; }
+
+    /// <summary>What became of each column, in the order of the table.</summary>
+    public IReadOnlyList<ColumnReport> Reports { get; }
+
+    /// <summary>
+    /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; any
+    /// other is categorical, with a category of its own for missing values if there are any. Columns without variance, and texts that are
+    /// too many for categories, are dropped; <see cref="Reports"/> says so.
+    /// </summary>
+    /// <param name="table">The training table.</param>
+    /// <param name="label">The column to predict.</param>
+    /// <param name="task">What kind of prediction.</param>
+    /// <param name="options">What the table itself cannot tell; null for the defaults.</param>
+    /// <exception cref="TableException">
+    /// A column that was named is not there; the label does not fit the task; a column of numbers has a few texts or an infinity; or no
+    /// column is left to make features from.
+    /// </exception>
+    public static TableSchema Infer(CsvTable table, string label, TaskKind task, TableSchemaOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentException.ThrowIfNullOrEmpty(label);
+        options ??= new();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxCategories, 2, nameof(options));
+
+        var (labelMap, labelReport) = LabelInference.Infer(table, label, task, options.Positive);
+        RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
+        RequireFeatureColumns(table, label, options.Ignore, "ignored");
+        if (options.Weight is { } weight) RequireFeatureColumns(table, label, [weight], "taken as weights");
+
+        var features = new List<FeatureColumn>();
+        var reports = new List<ColumnReport>();
+        foreach (var column in table.Columns)
+        {
+            if (column.Name == label)
+            {
+                reports.Add(labelReport);
+                continue;
+            }
+
+            var (feature, report) = ColumnInference.Infer(table, column, options);
+            reports.Add(report);
+            if (feature is not null)
+                features.Add(feature);
+        }
+
+        if (features.Count == 0)
+        {
+            var others = reports.Where(report => report.Kind != ColumnKind.Label).ToList();
+            var reason = others.Count == 0
+                ? "; the table has no other."
+                : $" ({NameList.Of(others.Select(report => $"{report.Name}: {report.Detail}"), 10)}).";
+            throw new TableException($"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from{reason}");
+        }
+
+        return new(labelMap, new(features), reports, options.Weight);
+    }
+
+    /// <summary>The rows of a table as features and targets, for training or testing without ML.NET.</summary>
+    /// <param name="table">A table with the columns of the training table, the label among them.</param>
+    /// <exception cref="TableException">A column is missing, or a cell cannot be used; the message names file, row and column.</exception>
+    public LabeledRows ToRows(CsvTable table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        if (table.Find(Label.Column) is null)
+            throw new TableException($"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
+        var labels = Label.Encode(table);
+        var outputs = Label.Task == TaskKind.Multiclass ? Label.Classes.Count : 1;
+        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
+        if (outputs > 1)
+            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
+        return new LabeledRows(new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
+    }
+
+    private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)
+    {
+        foreach (var name in names)
+        {
+            if (name == label)
+                throw new TableException($"{table.FilePath}: column {NameList.Quote(name)} is the label and cannot be {use}.");
+            _ = table.Column(name);
+        }
+    }
+}

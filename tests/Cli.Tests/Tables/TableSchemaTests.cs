@@ -1,0 +1,157 @@
+using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Transforms;
+
+namespace MlNetBatchNorm.Cli.Tests.Tables;
+
+public sealed class TableSchemaTests
+{
+    [Fact]
+    public void Infer_Churn_FindsNumbersCategoriesAndThePositiveClass()
+    {
+        var schema = TableSchema.Infer(SampleData.Churn, "churn", TaskKind.Binary);
+
+        Assert.Equal("Yes", schema.Label.PositiveClass);
+        Assert.Equal(["No", "Yes"], schema.Label.Classes);
+        Assert.Equal(9, schema.Features.Columns.Count(column => column is NumericFeature));
+        Assert.Equal(10, schema.Features.Columns.Count(column => column is CategoricalFeature));
+        Assert.Equal(9 + (9 * 3) + 4, schema.Features.FeatureCount);
+        Assert.Contains("contract=One year", schema.Features.FeatureNames);
+        Assert.Equal("2 classes: No (5174), Yes (1869); positive is Yes (by its name)", Report(schema, "churn").Detail);
+        var charges = Report(schema, "total_charges");
+        Assert.Equal((ColumnKind.Numeric, 11), (charges.Kind, charges.MissingRows));
+        Assert.Equal("18.8 to 8684.8, mean 2283.3; 11 rows without a value get the mean", charges.Detail);
+        Assert.Equal([new("DSL", 2421), new("Fiber optic", 3096), new("No", 1526)], Report(schema, "internet_service").Categories);
+    }
+
+    [Fact]
+    public void Infer_Ames_MakesFeaturesOfEveryColumn()
+    {
+        var schema = TableSchema.Infer(SampleData.Ames, "Sale_Price", TaskKind.Regression);
+
+        Assert.DoesNotContain(schema.Reports, report => report.Kind == ColumnKind.Dropped);
+        Assert.Equal("12789 to 755000, mean 180796", Report(schema, "Sale_Price").Detail);
+        Assert.Equal(73, schema.Features.Columns.Count);
+    }
+
+    [Fact]
+    public void Infer_Letters_SortsTheClasses()
+    {
+        var schema = TableSchema.Infer(SampleData.Letters, "lettr", TaskKind.Multiclass);
+
+        Assert.Equal(26, schema.Label.Classes.Count);
+        Assert.Equal("A", schema.Label.Classes[0]);
+        Assert.Equal(16, schema.Features.FeatureCount);
+        Assert.Equal(19f, schema.Label.Encode(SampleData.Letters)[0]);
+    }
+
+    [Fact]
+    public void Infer_MissingCategories_GetACategoryOfTheirOwn()
+    {
+        var schema = Infer("y,c\n1,a\n0,\n1,b\n0,NA\n");
+
+        var feature = Assert.IsType<CategoricalFeature>(schema.Features.Columns[0]);
+        Assert.Equal(["a", "b"], feature.Categories);
+        Assert.Equal("(missing)", feature.MissingCategory);
+        Assert.Equal(["c=a", "c=b", "c=(missing)"], feature.FeatureNames);
+        Assert.Equal("2 categories, and (missing) for 2 rows without a value", Report(schema, "c").Detail);
+    }
+
+    [Fact]
+    public void Infer_ACategoryNamedMissing_IsKeptApart()
+    {
+        var feature = (CategoricalFeature)Infer("y,c\n1,(missing)\n0,\n").Features.Columns[0];
+
+        Assert.Equal(["(missing)"], feature.Categories);
+        Assert.Equal("((missing))", feature.MissingCategory);
+    }
+
+    [Fact]
+    public void Infer_MissingNumbers_AreImputedWithTheMeanOfTheOthers()
+    {
+        var feature = Assert.IsType<NumericFeature>(Infer("y,x\n1,2\n0,\n1,nan\n0,5\n").Features.Columns[0]);
+
+        Assert.Equal(3.5f, feature.ImputedValue);
+    }
+
+    [Theory]
+    [InlineData("y,c,x\n1,a,1\n0,a,2\n", "the same text ('a') in every row")]
+    [InlineData("y,c,x\n1,7,1\n0,7,2\n", "the same number (7) in every row that has one")]
+    [InlineData("y,c,x\n1,7,1\n0,,2\n", "the same number (7) in every row that has one")]
+    [InlineData("y,c,x\n1,,1\n0,?,2\n", "no row has a value")]
+    public void Infer_NoVariance_DropsTheColumnWithAReason(string csv, string reason)
+    {
+        var schema = Infer(csv);
+
+        Assert.Equal(["x"], schema.Features.FeatureNames);
+        Assert.Equal((ColumnKind.Dropped, reason), (Report(schema, "c").Kind, Report(schema, "c").Detail));
+    }
+
+    [Fact]
+    public void Infer_Identifiers_AreDropped()
+    {
+        var schema = Infer("y,id,x\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i % 2},id-{i},{i}\n")));
+
+        Assert.Equal("50 different texts in 50 rows: an identifier or free text", Report(schema, "id").Detail);
+    }
+
+    [Fact]
+    public void Infer_MoreCategoriesThanTheLimit_DropsThemUnlessAskedFor()
+    {
+        var csv = "y,c,x\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 2},c-{i % 6},{i}\n"));
+
+        var limited = Infer(csv, new() { MaxCategories = 5 });
+        var asked = Infer(csv, new() { MaxCategories = 5, Categorical = ["c"] });
+
+        Assert.Equal("6 categories, more than the limit of 5", Report(limited, "c").Detail);
+        Assert.Equal(7, asked.Features.FeatureCount);
+    }
+
+    [Fact]
+    public void Infer_CategoricalNumbersAndIgnoredColumns_AreAsAsked()
+    {
+        var schema = Infer("y,c,x\n1,10,1\n0,9,2\n1,10,3\n", new() { Categorical = ["c"], Ignore = ["x"] });
+
+        Assert.Equal(["c=10", "c=9"], schema.Features.FeatureNames);
+        Assert.Equal(ColumnKind.Ignored, Report(schema, "x").Kind);
+    }
+
+    [Fact]
+    public void Infer_TextHalfWayDownANumericColumn_NamesColumnLineAndText()
+    {
+        var lines = File.ReadAllLines(SampleData.PathOf("churn.csv"));
+        lines[3500] = lines[3500][..lines[3500].LastIndexOf(',')] + ",abc";
+
+        var e = Assert.Throws<TableException>(() => Infer(string.Join('\n', lines), label: "churn"));
+
+        Assert.Equal(
+            "t.csv, line 3501, column 'total_charges': 'abc' is not a number, but all other values of this column are; " +
+            "fix it, leave the field empty, or take the column as categories (--categorical total_charges).",
+            e.Message);
+    }
+
+    [Theory]
+    [InlineData("y,x\n1,1\n0,inf\n", "line 3, column 'x': 'inf' is not a finite number")]
+    [InlineData("y,x\n1,1\n0,-Infinity\n", "line 3, column 'x': '-Infinity' is not a finite number")]
+    [InlineData("y,x\n1,1\n0,1e39\n", "line 3, column 'x': '1e39' is not a finite number")]
+    [InlineData("y;x\n1;1,5\n0;2\n", "line 2, column 'x': '1,5' has a decimal comma")]
+    [InlineData("y,x\n1,\n0,\n", "no column is left to predict 'y' from (x: no row has a value)")]
+    [InlineData("y\n1\n0\n", "no column is left to predict 'y' from; the table has no other")]
+    public void Infer_BadFeatures_SaysWhatAndWhere(string csv, string expected) => Fails(() => Infer(csv), expected);
+
+    [Theory]
+    [InlineData("nope", "t.csv: there is no column 'nope'; the columns are y, x.")]
+    [InlineData("y", "column 'y' is the label and cannot be")]
+    public void Infer_OptionNamesAWrongColumn_SaysSo(string name, string expected)
+    {
+        Fails(() => Infer("y,x\n1,1\n0,2\n", new() { Ignore = [name] }), expected);
+        Fails(() => Infer("y,x\n1,1\n0,2\n", new() { Categorical = [name] }), expected);
+    }
+
+    private static TableSchema Infer(string csv, TableSchemaOptions? options = null, string label = "y") =>
+        TableSchema.Infer(CsvTable.Parse(csv, "t.csv"), label, TaskKind.Binary, options);
+
+    private static ColumnReport Report(TableSchema schema, string column) => schema.Reports.Single(report => report.Name == column);
+
+    private static void Fails(Action action, string expected) =>
+        Assert.Contains(expected, Assert.Throws<TableException>(action).Message, StringComparison.Ordinal);
+}
