@@ -1,7 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -58,7 +57,7 @@ internal static class DepthRun
             return new DepthTrial(depth, batchNorm, learningRate, null, null, null);
         }
 
-        var accuracy = ModelEvaluation.Of(trained.ToOnnx(), trained.Loss, test).Metrics[Metric.MicroAccuracy];
+        var accuracy = ModelEvaluation.Of(trained.ToOnnx().Proto, trained.Loss, test).Metrics[Metric.MicroAccuracy];
         var last = trained.History[^1];
         return new DepthTrial(depth, batchNorm, learningRate, accuracy, last.Loss, last.Elapsed.TotalSeconds / trained.History.Count);
     }

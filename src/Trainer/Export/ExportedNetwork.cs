@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Trainer;

@@ -1,7 +1,6 @@
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

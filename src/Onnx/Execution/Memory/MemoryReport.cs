@@ -21,7 +21,7 @@ internal sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bo
 }
 
 /// <summary>How a bound run's tensors get to the model and back.</summary>
-public enum TensorRoute
+internal enum TensorRoute
 {
     /// <summary>The model reads and writes the host's memory.</summary>
     InPlace,
