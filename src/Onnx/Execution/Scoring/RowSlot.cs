@@ -5,12 +5,12 @@ namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 /// <summary>The buffer of one input or output in a <see cref="RowBlock"/>.</summary>
 internal abstract class RowSlot : IDisposable
 {
-    private readonly bool _hasRowAxis;
+    private readonly RowLayout _layout;
 
-    protected RowSlot(RowTensor tensor, bool hasRowAxis)
+    protected RowSlot(RowTensor tensor, RowLayout layout)
     {
         Tensor = tensor;
-        _hasRowAxis = hasRowAxis;
+        _layout = layout;
     }
 
     public RowTensor Tensor { get; }
@@ -18,20 +18,20 @@ internal abstract class RowSlot : IDisposable
     public static bool Supports(DataType type) => type is DataType.Float or DataType.Double or DataType.Bool or DataType.String
         or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64 or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
 
-    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) => tensor.Type switch
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) => tensor.Type switch
     {
-        DataType.Float => new NumberSlot<float>(session, tensor, capacity, hasRowAxis),
-        DataType.Double => new NumberSlot<double>(session, tensor, capacity, hasRowAxis),
-        DataType.Bool => new NumberSlot<bool>(session, tensor, capacity, hasRowAxis),
-        DataType.Int8 => new NumberSlot<sbyte>(session, tensor, capacity, hasRowAxis),
-        DataType.Int16 => new NumberSlot<short>(session, tensor, capacity, hasRowAxis),
-        DataType.Int32 => new NumberSlot<int>(session, tensor, capacity, hasRowAxis),
-        DataType.Int64 => new NumberSlot<long>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint8 => new NumberSlot<byte>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint16 => new NumberSlot<ushort>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint32 => new NumberSlot<uint>(session, tensor, capacity, hasRowAxis),
-        DataType.Uint64 => new NumberSlot<ulong>(session, tensor, capacity, hasRowAxis),
-        DataType.String => new TextSlot(tensor, capacity, hasRowAxis),
+        DataType.Float => new NumberSlot<float>(session, tensor, capacity, layout),
+        DataType.Double => new NumberSlot<double>(session, tensor, capacity, layout),
+        DataType.Bool => new NumberSlot<bool>(session, tensor, capacity, layout),
+        DataType.Int8 => new NumberSlot<sbyte>(session, tensor, capacity, layout),
+        DataType.Int16 => new NumberSlot<short>(session, tensor, capacity, layout),
+        DataType.Int32 => new NumberSlot<int>(session, tensor, capacity, layout),
+        DataType.Int64 => new NumberSlot<long>(session, tensor, capacity, layout),
+        DataType.Uint8 => new NumberSlot<byte>(session, tensor, capacity, layout),
+        DataType.Uint16 => new NumberSlot<ushort>(session, tensor, capacity, layout),
+        DataType.Uint32 => new NumberSlot<uint>(session, tensor, capacity, layout),
+        DataType.Uint64 => new NumberSlot<ulong>(session, tensor, capacity, layout),
+        DataType.String => new TextSlot(tensor, capacity, layout),
         _ => throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row."),
     };
 
@@ -52,9 +52,9 @@ internal abstract class RowSlot : IDisposable
     public abstract void Dispose();
 
     /// <summary>The shape of the tensor that the model sees.</summary>
-    protected long[] ShapeOf(int rows) => _hasRowAxis ? [rows, .. Tensor.Shape] : [.. Tensor.Shape];
+    protected long[] ShapeOf(int rows) => _layout.ShapeOf(Tensor, rows);
 
-    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), INumbers<T>
+    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), INumbers<T>
         where T : unmanaged
     {
         public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
@@ -79,7 +79,7 @@ internal abstract class RowSlot : IDisposable
     }
 
     /// <summary>Native texts have no views of different length over one block, so that each length has a tensor of its own.</summary>
-    private sealed class TextSlot(RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), ITexts
+    private sealed class TextSlot(RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), ITexts
     {
         private readonly Dictionary<int, TextBuffer> _native = [];
 

@@ -6,18 +6,11 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="Name">Its name.</param>
 /// <param name="Type">Its element type.</param>
 /// <param name="Shape">The shape of one row's part; empty where that is a single value of an <c>[N]</c>.</param>
-public sealed record RowTensor(string Name, DataType Type, IReadOnlyList<long> Shape)
+internal sealed record RowTensor(string Name, DataType Type, IReadOnlyList<long> Shape)
 {
     /// <summary>The number of values of one row.</summary>
-    public int Count { get; } = checked((int)Shape.Aggregate(1L, (product, size) => product * size));
+    public int Count { get; } = checked((int)Shape.Aggregate(1L, (product, size) => checked(product * size)));
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name}: {Type}[{string.Join(", ", Shape)}] a row";
 }
-
-/// <summary>The tensors that rows lie in.</summary>
-/// <param name="Inputs">The inputs.</param>
-/// <param name="Outputs">The outputs to compute.</param>
-/// <param name="FixedRows">The number of rows that the model always takes; null = any.</param>
-/// <param name="HasRowAxis">Whether the first axis of each tensor counts rows; where not, each tensor as a whole is one row.</param>
-internal sealed record RowTensors(IReadOnlyList<RowTensor> Inputs, IReadOnlyList<RowTensor> Outputs, int? FixedRows, bool HasRowAxis = true);
