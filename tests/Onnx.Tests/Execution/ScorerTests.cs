@@ -153,6 +153,19 @@ public sealed class ScorerTests
         Assert.DoesNotContain('\n', exception.Message);
     }
 
+    // Whoever exported it tried one row, and asks for no more.
+    [Fact]
+    public void Score_OutputThatIsDeclaredToHaveOneRow_ScoresOne()
+    {
+        var nodes = new GraphBuilder("declared to have one row");
+        nodes.Output("y", nodes.Node("Neg", [nodes.Input("x", DataType.Float, "N", 2)]), DataType.Float, 1, 2);
+        using var scorer = Scorer.Load(nodes.Build());
+        var result = new float[4];
+        scorer.Score([1, 2], result);
+        Assert.Equal([-1f, -2], result[..2]);
+        Assert.Throws<ModelRunException>(() => scorer.ScoreBatch([1, 2, 3, 4], 2, result));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("this is no model")]

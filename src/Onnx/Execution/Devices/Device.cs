@@ -18,8 +18,8 @@ public sealed record Device
     }
 
     /// <summary>
-    /// A CUDA GPU, or on Windows any GPU, if ONNX Runtime has the provider and a GPU answers; the CPU otherwise. The other devices are never
-    /// taken unasked: they compute in lower precision by default, or take long to load a model.
+    /// A CUDA GPU, or on Windows any GPU, if ONNX Runtime has the provider and a GPU answers; the CPU otherwise. The other devices are
+    /// never taken unasked: they compute in lower precision by default, or take long to load a model.
     /// </summary>
     public static Device Auto { get; } = new(DeviceKind.Auto);
 
@@ -50,13 +50,17 @@ public sealed record Device
     /// <param name="index">Which GPU, from 0.</param>
     /// <param name="memoryLimit">The most memory, in bytes, for the arena of one session; null = all that there is.</param>
     /// <param name="graph">
-    /// Records a run as a CUDA graph when its shapes come for the second time, and replays it from then on: one launch instead of one for each
-    /// operator. Runs on such a device wait for each other. A model with an operator that CUDA does not have cannot be loaded this way.
+    /// Records a run as a CUDA graph when its shapes come for the second time, and replays it from then on: one launch instead of one for
+    /// each operator. Runs on such a device wait for each other. A model with an operator that CUDA does not have cannot be loaded this
+    /// way.
     /// </param>
     /// <param name="tensorFloat32">
-    /// Lets matrix products drop 13 bits of each factor, for speed. Default: false (ONNX Runtime's own is true), so that results are the CPU's.
+    /// Lets matrix products drop 13 bits of each factor, for speed. Default: false (ONNX Runtime's own is true), so that results are the
+    /// CPU's.
     /// </param>
-    /// <param name="library">The provider library to register if ONNX Runtime has no CUDA inside; null = looked for beside the application.</param>
+    /// <param name="library">
+    /// The provider library to register if ONNX Runtime has no CUDA inside; null = looked for beside the application.
+    /// </param>
     /// <param name="options">More options by ONNX Runtime's names; they win over the others.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative index, or a limit that is not positive.</exception>
     public static Device Cuda(
@@ -115,8 +119,8 @@ public sealed record Device
     public Device OrCpu() => this with { FallsBack = true };
 
     /// <summary>
-    /// Reads <c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>, <c>tensorrt:1</c>, <c>directml:1</c>, <c>coreml</c>, <c>openvino:GPU</c> (in
-    /// any case); with <c>,cpu</c> behind it, it falls back to the CPU.
+    /// Reads <c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>, <c>tensorrt:1</c>, <c>directml:1</c>, <c>coreml</c>,
+    /// <c>openvino:GPU</c> (in any case); with <c>,cpu</c> behind it, it falls back to the CPU.
     /// </summary>
     /// <exception cref="FormatException">Another text.</exception>
     public static Device Parse(string text)

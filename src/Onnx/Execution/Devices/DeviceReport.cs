@@ -10,8 +10,8 @@ public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList
     public bool FellBack => Actual.Kind == DeviceKind.Cpu && Requested.Kind != DeviceKind.Cpu;
 
     /// <summary>
-    /// Whether the user should hear of it: a GPU's provider was there and failed, or a certain device was asked for. A machine that never had
-    /// one falls back without a word.
+    /// Whether the user should hear of it: a GPU's provider was there and failed, or a certain device was asked for. A machine that never
+    /// had one falls back without a word.
     /// </summary>
     public bool IsSurprising => FellBack && (Requested.Kind != DeviceKind.Auto || Attempts.Any(attempt => attempt is { Found: true, Answer: not null }));
 
@@ -24,14 +24,18 @@ public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList
 /// <summary>One way to a device that was tried.</summary>
 /// <param name="What">What was tried.</param>
 /// <param name="Answer">What came of it, in one line; null where it worked.</param>
-/// <param name="Found">Whether there was anything to try: false for a library that is nowhere, or a provider that the build does not have.</param>
+/// <param name="Found">
+/// Whether there was anything to try: false for a library that is nowhere, or a provider that the build does not have.
+/// </param>
 public sealed record DeviceAttempt(string What, string? Answer, bool Found = true)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{What}: {Answer ?? "done"}";
 }
 
-/// <summary>A device that was asked for explicitly cannot be used. The message lists what was tried and what each attempt answered.</summary>
+/// <summary>
+/// A device that was asked for explicitly cannot be used. The message lists what was tried and what each attempt answered.
+/// </summary>
 public sealed class DeviceNotAvailableException : Exception
 {
     /// <summary>Creates the exception.</summary>

@@ -3,8 +3,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace MlNetBatchNorm.Onnx.Execution.Devices;
 
 /// <summary>
-/// The one place that turns a <see cref="Device"/> into an execution provider. Three ways, in this order: the native library has it; a library
-/// with it can be registered while the application runs; neither. Everything that was tried is written down.
+/// The one place that turns a <see cref="Device"/> into an execution provider. Three ways, in this order: the native library has it; a
+/// library with it can be registered while the application runs; neither. Everything that was tried is written down.
 /// </summary>
 internal sealed class DeviceSearch(Device requested)
 {

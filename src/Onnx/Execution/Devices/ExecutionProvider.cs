@@ -24,7 +24,9 @@ internal abstract class ExecutionProvider
     /// <summary>The name in <c>GetAvailableProviders</c> and of its devices.</summary>
     public abstract string ProviderName { get; }
 
-    /// <summary>Its library, without what the operating system puts around the name; null where it only comes inside ONNX Runtime.</summary>
+    /// <summary>
+    /// Its library, without what the operating system puts around the name; null where it only comes inside ONNX Runtime.
+    /// </summary>
     public virtual string? LibraryName => null;
 
     /// <summary>What to install, in one or two sentences.</summary>

@@ -26,7 +26,9 @@ internal static class ProviderLibrary
         return folders.Concat(searched).Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
     }
 
-    /// <summary>Registers the library of a provider that is part of the native library, where it lies in one of the usual folders.</summary>
+    /// <summary>
+    /// Registers the library of a provider that is part of the native library, where it lies in one of the usual folders.
+    /// </summary>
     public static bool TryRegister(ExecutionProvider provider)
     {
         if (provider.LibraryName is not { } name) return false;

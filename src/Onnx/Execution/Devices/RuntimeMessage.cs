@@ -18,7 +18,8 @@ internal static partial class RuntimeMessage
     [GeneratedRegex(@"\s*Stacktrace:", RegexOptions.IgnoreCase)]
     private static partial Regex StackTrace();
 
-    // ".../core/providers/cpu/x.cc:123 Type& onnxruntime::Function(args) [ONNXRuntimeError] : 1 : FAIL : " as it puts in front of its words.
+    // ".../core/providers/cpu/x.cc:123 Type& onnxruntime::Function(args) [ONNXRuntimeError] : 1 : FAIL : " as it puts in front of its
+    // words.
     [GeneratedRegex(@"\S*\.(cc|h|hpp|cpp):\d+ ([\w:<>&*]+ ){0,3}(\S+::)?[\w~<>]+\([^)]*\)( const)?( \[.*?\])?\s*(: \d+ : [A-Z_]+ : )?")]
     private static partial Regex SourceLocation();
 

@@ -5,10 +5,10 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 namespace MlNetBatchNorm.Onnx.Execution.Memory;
 
 /// <summary>
-/// Where a session's tensors lie on a device with a memory of its own, and how they get there. ONNX Runtime copies an input to such a device
-/// once, when it is bound, and never looks at it again; so a bound run keeps tensors there and copies into them itself, through ONNX Runtime's
-/// environment. The environment can do that for providers that are registered with it; for one inside the native library, its own file is
-/// registered as well, if it is found. Where that fails too, the tensors are handed over at each run.
+/// Where a session's tensors lie on a device with a memory of its own, and how they get there. ONNX Runtime copies an input to such a
+/// device once, when it is bound, and never looks at it again; so a bound run keeps tensors there and copies into them itself, through ONNX
+/// Runtime's environment. The environment can do that for providers that are registered with it; for one inside the native library, its own
+/// file is registered as well, if it is found. Where that fails too, the tensors are handed over at each run.
 /// </summary>
 internal sealed class DeviceMemory : IDisposable
 {
@@ -17,8 +17,8 @@ internal sealed class DeviceMemory : IDisposable
     private readonly Dictionary<string, OrtAllocator> _allocators = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    // A recorded run writes again to the places in the session's arena that it wrote to then, whoever has got them since. So tensors of such
-    // a device lie in memory apart from it. It belongs to the environment; null = there is none, or no need.
+    // A recorded run writes again to the places in the session's arena that it wrote to then, whoever has got them since. So tensors of
+    // such a device lie in memory apart from it. It belongs to the environment; null = there is none, or no need.
     private OrtAllocator? _apart;
 
     private DeviceMemory(InferenceSession native) => _native = native;

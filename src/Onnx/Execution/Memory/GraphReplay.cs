@@ -4,13 +4,13 @@ using Microsoft.ML.OnnxRuntime;
 namespace MlNetBatchNorm.Onnx.Execution.Memory;
 
 /// <summary>
-/// The options of a bound run's runs on a device that records CUDA graphs. The provider records each number that it is given, and replays it
-/// whenever the number comes again, whatever is bound by then; −1 is never recorded. So each bound run has a number of its own that no other
-/// ever gets, and takes it from the second run on: a shape that comes once is not worth recording.
+/// The options of a bound run's runs on a device that records CUDA graphs. The provider records each number that it is given, and replays
+/// it whenever the number comes again, whatever is bound by then; −1 is never recorded. So each bound run has a number of its own that no
+/// other ever gets, and takes it from the second run on: a shape that comes once is not worth recording.
 /// </summary>
 /// <remarks>
-/// The provider records all that is put into its one stream, and with it whatever else its device is told meanwhile: runs wait for each other
-/// at <see cref="Gate"/>. It keeps what it recorded for each thread; on another thread, a run is recorded again.
+/// The provider records all that is put into its one stream, and with it whatever else its device is told meanwhile: runs wait for each
+/// other at <see cref="Gate"/>. It keeps what it recorded for each thread; on another thread, a run is recorded again.
 /// </remarks>
 internal sealed class GraphReplay : IDisposable
 {

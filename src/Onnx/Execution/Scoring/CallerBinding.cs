@@ -23,7 +23,9 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
     /// <param name="result">Room for the results, held in place as well.</param>
     /// <param name="count">The number of rows.</param>
     /// <param name="chunk">The most rows in one run.</param>
-    /// <remarks>The address is all that is kept: memory that lies at the same address later is as good as this, since it is given in full again.</remarks>
+    /// <remarks>
+    /// The address is all that is kept: memory that lies at the same address later is as good as this, since it is given in full again.
+    /// </remarks>
     public bool TryBind(float* rows, float* result, int count, int chunk)
     {
         if (count <= _fewRows) return false;
@@ -61,19 +63,8 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
                 var run = session.CreateBoundRun();
                 runs.Add(run);
                 var part = Math.Min(chunk, count - first);
-                long start = 0;
-                for (var i = 0; i < layout.Inputs.Count; start += (long)count * layout.InputWidths[i++])
-                {
-                    var shape = RowLayout.ShapeOf(layout.Inputs[i], part);
-                    run.BindInput(layout.Inputs[i].Name, Value(rows + start + ((long)first * layout.InputWidths[i]), shape, part * layout.InputWidths[i]), shape);
-                }
-
-                start = 0;
-                for (var i = 0; i < layout.Outputs.Count; start += (long)count * layout.OutputWidths[i++])
-                {
-                    var shape = RowLayout.ShapeOf(layout.Outputs[i], part);
-                    run.BindOutput(layout.Outputs[i].Name, Value(result + start + ((long)first * layout.OutputWidths[i]), shape, part * layout.OutputWidths[i]), shape);
-                }
+                Tie(layout.Inputs, rows, first, part, (name, value, shape) => run.BindInput(name, value, shape));
+                Tie(layout.Outputs, result, first, part, (name, value, shape) => run.BindOutput(name, value, shape));
             }
 
             _runs = [.. runs];
@@ -83,8 +74,17 @@ internal sealed unsafe class CallerBinding(OnnxSession session, RowLayout layout
             foreach (var run in runs) run.Dispose();
             throw;
         }
-    }
 
-    private static OrtValue Value(float* data, long[] shape, int length) =>
-        OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, TensorElementType.Float, shape, (nint)data, (long)length * sizeof(float));
+        void Tie(IReadOnlyList<RowTensor> tensors, float* start, int first, int part, Action<string, OrtValue, long[]> bind)
+        {
+            foreach (var tensor in tensors)
+            {
+                var shape = layout.ShapeOf(tensor, part);
+                var (data, bytes) = ((nint)(start + ((long)first * tensor.Count)), (long)part * tensor.Count * sizeof(float));
+                var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, TensorElementType.Float, shape, data, bytes);
+                bind(tensor.Name, value, shape);
+                start += (long)count * tensor.Count;
+            }
+        }
+    }
 }

@@ -22,14 +22,15 @@ public sealed class DeviceRun : IDisposable
             throw new ArgumentOutOfRangeException(nameof(rows), rows, $"The model always takes {only} rows.");
         foreach (var name in tensors?.Keys ?? [])
             if (layout.Inputs.Concat(layout.Outputs).All(tensor => tensor.Name != name))
-                throw new ArgumentException($"There is a tensor for '{name}', but the model has neither an input nor an output of that name.", nameof(tensors));
+                throw new ArgumentException(
+                    $"There is a tensor for '{name}', but the model has neither an input nor an output of that name.", nameof(tensors));
         _layout = layout;
         Rows = rows;
         _run = session.CreateBoundRun();
         try
         {
-            _inputs = [.. layout.Inputs.Select(input => Given(input) ?? Own(session.AllocateInput(input.Name, RowLayout.ShapeOf(input, rows))))];
-            _outputs = [.. layout.Outputs.Select(output => Given(output) ?? Own(session.AllocateOutput(output.Name, RowLayout.ShapeOf(output, rows))))];
+            _inputs = [.. layout.Inputs.Select(input => Given(input) ?? Own(session.AllocateInput, input))];
+            _outputs = [.. layout.Outputs.Select(output => Given(output) ?? Own(session.AllocateOutput, output))];
             foreach (var (input, tensor) in layout.Inputs.Zip(_inputs)) _run.BindInput(input.Name, tensor);
             foreach (var (output, tensor) in layout.Outputs.Zip(_outputs)) _run.BindOutput(output.Name, tensor);
         }
@@ -39,18 +40,19 @@ public sealed class DeviceRun : IDisposable
             throw;
         }
 
-        DeviceTensor? Given(TensorInfo tensor)
+        DeviceTensor? Given(RowTensor tensor)
         {
             if (tensors is null || !tensors.TryGetValue(tensor.Name, out var given)) return null;
-            var shape = RowLayout.ShapeOf(tensor, rows);
+            var shape = layout.ShapeOf(tensor, rows);
             return given.Type == tensor.Type && given.Shape.SequenceEqual(shape) ? given : throw new ArgumentException(
-                $"The tensor {given} cannot be '{tensor.Name}' of {rows} row(s), which is a {tensor.Type}[{string.Join(", ", shape)}].", nameof(tensors));
+                $"The tensor {given} cannot be '{tensor.Name}' of {rows} row(s), which is a {tensor.Type}[{string.Join(", ", shape)}].",
+                nameof(tensors));
         }
 
-        DeviceTensor Own(DeviceTensor tensor)
+        DeviceTensor Own(Func<string, long[], DeviceTensor> allocate, RowTensor tensor)
         {
-            _own.Add(tensor);
-            return tensor;
+            _own.Add(allocate(tensor.Name, layout.ShapeOf(tensor, rows)));
+            return _own[^1];
         }
     }
 
@@ -109,6 +111,7 @@ public sealed class DeviceRun : IDisposable
     private void RequireLength(int length, DeviceTensor[] tensors, string kind)
     {
         var expected = tensors.Sum(tensor => tensor.Length);
-        if (length != expected) throw new ArgumentException($"The {kind} of {Rows} row(s) hold {expected} numbers, but there are {length}.");
+        if (length != expected)
+            throw new ArgumentException($"The {kind} of {Rows} row(s) hold {expected} numbers, but there are {length}.");
     }
 }

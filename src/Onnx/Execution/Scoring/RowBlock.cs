@@ -1,59 +1,69 @@
+using System.Numerics;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// Buffers for some rows of a model's inputs and outputs, and the runs that are bound to them: rows are written in place, scored together and
-/// read in place, so that after the first runs nothing is copied or allocated (texts excepted). One thread at a time; many blocks may exist
-/// for one model.
+/// Buffers for some rows of a model's inputs and outputs, and the runs that are bound to them: rows are written in place, scored together
+/// and read in place, so that after the first runs nothing is copied or allocated (texts excepted). One thread at a time; many blocks may
+/// exist for one model.
 /// </summary>
-internal sealed class RowBlock : IDisposable
+internal class RowBlock : IDisposable
 {
-    private readonly ModelSessions? _sessions;
-    private readonly RunPlan _plan;
-    private readonly RowSlots _slots;
-    private readonly RunDecision _decision = new();
-    private readonly BlockRuns _own;
-    private BlockRuns? _other;
+    private readonly RowSlot[] _inputs;
+    private readonly RowSlot[] _outputs;
+    private readonly ChosenRuns<BlockRuns> _runs;
+
+    // Texts have native tensors of their own for each number of rows.
+    private readonly bool _hasTexts;
 
     /// <summary>Makes the buffers.</summary>
     /// <param name="session">The model.</param>
     /// <param name="sessions">All its sessions, where cores may share the rows; null = the rows run on the one session.</param>
-    /// <param name="tensors">The tensors that rows lie in.</param>
+    /// <param name="layout">How rows lie in it.</param>
     /// <param name="capacity">The most rows at once; rounded up to a power of two. Without effect where the model fixes the number.</param>
-    internal RowBlock(OnnxSession session, ModelSessions? sessions, RowTensors tensors, int capacity)
+    public RowBlock(OnnxSession session, ModelSessions? sessions, RowLayout layout, int capacity)
     {
-        _sessions = sessions;
-        _plan = sessions?.Plan ?? RunPlan.None;
-        _slots = new RowSlots(session, tensors, capacity);
-        _own = new BlockRuns(session, _slots, _plan.Workers(own: true));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        FixedRows = layout.FixedRows;
+        Capacity = FixedRows ?? (int)BitOperations.RoundUpToPowerOf2((uint)capacity);
+        _inputs = [.. layout.Inputs.Select(input => RowSlot.Create(session, input, Capacity, layout))];
+        _outputs = [.. layout.Outputs.Select(output => RowSlot.Create(session, output, Capacity, layout))];
+        _hasTexts = _inputs.Concat(_outputs).Any(slot => slot is RowSlot.ITexts);
+        _runs = new(session, sessions, (where, workers) => new BlockRuns(where, this, workers));
     }
 
     /// <summary>The most rows at once.</summary>
-    public int Capacity => _slots.Capacity;
+    public int Capacity { get; }
+
+    /// <summary>The number of rows that the model always takes; null = any.</summary>
+    public int? FixedRows { get; }
+
+    /// <summary>Whether rows from the middle of the buffers can be run.</summary>
+    public bool CanBeCut => !_hasTexts && FixedRows is null;
 
     /// <summary>The values of an input: row after row.</summary>
     /// <typeparam name="T">Its element type.</typeparam>
     /// <param name="index">Its place among the inputs.</param>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
     public TensorBuffer<T> Input<T>(int index)
-        where T : unmanaged => Numbers<T>(_slots.Inputs[index]);
+        where T : unmanaged => Numbers<T>(_inputs[index]);
 
     /// <summary>The values of an output: row after row.</summary>
     /// <typeparam name="T">Its element type.</typeparam>
     /// <param name="index">Its place among the outputs that are computed.</param>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
     public TensorBuffer<T> Output<T>(int index)
-        where T : unmanaged => Numbers<T>(_slots.Outputs[index]);
+        where T : unmanaged => Numbers<T>(_outputs[index]);
 
     /// <summary>The texts of an input: row after row.</summary>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
-    public ReadOnlyMemory<char>[] TextInput(int index) => Texts(_slots.Inputs[index]);
+    public ReadOnlyMemory<char>[] TextInput(int index) => Texts(_inputs[index]);
 
     /// <summary>The texts of an output: row after row.</summary>
     /// <exception cref="InvalidOperationException">It has another type.</exception>
-    public ReadOnlyMemory<char>[] TextOutput(int index) => Texts(_slots.Outputs[index]);
+    public ReadOnlyMemory<char>[] TextOutput(int index) => Texts(_outputs[index]);
 
     /// <summary>Scores the first rows.</summary>
     /// <param name="count">How many, from 1 to <see cref="Capacity"/>.</param>
@@ -62,20 +72,52 @@ internal sealed class RowBlock : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
-
-        _plan.Decide(count, Capacity, _slots.CanBeCut, _decision);
-        var runs = _decision.IsOwn ? _own : _other ??= new BlockRuns(_sessions!.Other, _slots, _plan.Workers(own: false));
-        runs.Run(count, _decision);
-        _plan.Report(_decision);
+        _runs.Choose(count, Capacity, CanBeCut).Run(count, _runs.Decision);
+        _runs.Report();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _own.Dispose();
-        _other?.Dispose();
-        _slots.Dispose();
+        _runs.Dispose();
+        foreach (var slot in _inputs) slot.Dispose();
+        foreach (var slot in _outputs) slot.Dispose();
     }
+
+    /// <summary>Makes a run that is tied to rows.</summary>
+    public BoundRun CreateRun(OnnxSession session, int first, int rows)
+    {
+        var run = session.CreateBoundRun();
+        try
+        {
+            foreach (var input in _inputs) input.BindInput(run, first, rows);
+            foreach (var output in _outputs) output.BindOutput(run, first, rows);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the rows past those given copies of the last one: values that the model can take.</summary>
+    public void Complete(int count, int rows)
+    {
+        if (rows == count && !_hasTexts) return;
+        foreach (var input in _inputs) input.Complete(count, rows);
+    }
+
+    /// <summary>Takes over what a run wrote, as far as it is not in its place already.</summary>
+    public void Collect(int count, int rows)
+    {
+        if (!_hasTexts) return;
+        foreach (var output in _outputs) output.Collect(count, rows);
+    }
+
+    /// <summary>Runs of the first rows, any number of them.</summary>
+    public RowRuns CreateRuns(OnnxSession session) =>
+        new(session, Capacity, FixedRows, exact: !_hasTexts, rows => CreateRun(session, 0, rows));
 
     private static TensorBuffer<T> Numbers<T>(RowSlot slot)
         where T : unmanaged => (slot as RowSlot.INumbers<T>)?.Buffer

@@ -7,80 +7,99 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// A model of any inputs and outputs that is run on rows: the first dimension of each tensor counts them. It is free, or the same fixed number
-/// everywhere, in which case that many rows go through the model at once. Each row's outputs must depend on that row alone. Safe for many
-/// threads; each brings its own <see cref="RowBlock"/>.
+/// A model of any inputs and outputs that is run on rows: the first dimension of each tensor counts them. It is free, or the same fixed
+/// number everywhere, in which case that many rows go through the model at once. Each row's outputs must depend on that row alone. Safe for
+/// many threads; each brings its own <see cref="RowBlock"/>.
 /// </summary>
 internal sealed class RowModel : IDisposable
 {
-    private readonly ModelSessions _sessions;
-    private readonly OnnxSession _session;
-    private readonly RowModelSettings _settings;
-
-    private RowModel(ModelSessions sessions, RowModelSettings settings)
+    private RowModel(ModelSessions sessions, RowLayout layout)
     {
-        var session = sessions.First;
-        _sessions = sessions;
-        _session = session;
-        _settings = settings;
-        if (session.Inputs.Count == 0) throw new InvalidModelException("The model has no inputs, so there is nothing to give a row to.");
-        IReadOnlyList<TensorInfo> outputs = settings.Outputs is null
-            ? session.Outputs
-            : [.. settings.Outputs.Select(name => session.Outputs.FirstOrDefault(output => output.Name == name) ?? throw new InvalidModelException(
-                $"The model has no output '{name}'; its outputs are {string.Join(", ", session.Outputs.Select(output => output.Name))}."))];
-        foreach (var name in settings.Shapes?.Keys ?? [])
-            if (session.Inputs.Concat(session.Outputs).All(tensor => tensor.Name != name))
-                throw new InvalidModelException($"There is a shape for '{name}', but the model has neither an input nor an output of that name.");
-        FixedRows = settings.RowByRow ? 1 : FixedRowsOf(session.Inputs);
-        Inputs = [.. session.Inputs.Select(input => OneRow(input, "input"))];
-        Outputs = [.. outputs.Select(output => OneRow(output, "output"))];
+        Sessions = sessions;
+        Layout = layout;
     }
 
+    /// <summary>The model's sessions.</summary>
+    public ModelSessions Sessions { get; }
+
+    /// <summary>The session that is always there.</summary>
+    public OnnxSession Session => Sessions.First;
+
+    /// <summary>How rows lie in the model.</summary>
+    public RowLayout Layout { get; }
+
     /// <summary>The inputs, in the model's order.</summary>
-    public IReadOnlyList<RowTensor> Inputs { get; }
+    public IReadOnlyList<RowTensor> Inputs => Layout.Inputs;
 
     /// <summary>The outputs that are computed, in order.</summary>
-    public IReadOnlyList<RowTensor> Outputs { get; }
+    public IReadOnlyList<RowTensor> Outputs => Layout.Outputs;
 
     /// <summary>How tensors get to the model on its device.</summary>
-    public MemoryReport Memory => _session.Memory;
+    public MemoryReport Memory => Session.Memory;
 
     /// <summary>The number of rows that the model always takes; null = any.</summary>
-    public int? FixedRows { get; }
+    public int? FixedRows => Layout.FixedRows;
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => _session.ActualDevice;
+    public Device ActualDevice => Session.ActualDevice;
 
     /// <summary>The metadata of the model.</summary>
-    public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
+    public IReadOnlyDictionary<string, string> Metadata => Session.Metadata;
 
     /// <summary>Loads a model from a file; external data is found beside it.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidModelException">It is not a model, or not one that can be run on rows; the message says why and what to do.</exception>
+    /// <exception cref="InvalidModelException">
+    /// It is not a model, or not one that can be run on rows; the message says why and what to do.
+    /// </exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static RowModel Load(string path, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
         ? Load(ModelFile.Read(path), settings)
-        : Create(ReloadableModel.Of(path, sessions: 1, free: settings?.Run.Threads is null), settings ?? new());
+        : Open(ReloadableModel.Of(path, sessions: 1, free: settings?.Run.Threads is null), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
-    /// <exception cref="InvalidModelException">It is not a model, or not one that can be run on rows; the message says why and what to do.</exception>
-    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <inheritdoc cref="Load(string, RowModelSettings?)"/>
     public static RowModel Load(byte[] model, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
         ? Load(ModelFile.Parse(model), settings)
-        : Create(ReloadableModel.Of(model), settings ?? new());
+        : Open(ReloadableModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built or read.</summary>
-    /// <exception cref="InvalidModelException">It cannot be run on rows; the message says why and what to do.</exception>
-    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <inheritdoc cref="Load(string, RowModelSettings?)"/>
     public static RowModel Load(ModelProto model, RowModelSettings? settings = null)
     {
         settings ??= new();
-        return Create(ReloadableModel.Of(WithShapes(model, settings.Shapes, settings.RowByRow)), settings);
+        return Open(ReloadableModel.Of(WithShapes(model, settings.Shapes, settings.RowByRow)), settings);
+    }
+
+    /// <summary>Opens a model's sessions and reads how rows lie in it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="settings">How it is read and run, whatever the threads.</param>
+    /// <param name="threads">The threads that share an operator of its first session.</param>
+    /// <param name="sessions">The most sessions for lanes; null = as many as pay.</param>
+    /// <param name="pace">Learns how long rows take on one thread.</param>
+    /// <param name="read">Reads the layout.</param>
+    public static RowModel Open(
+        ReloadableModel model,
+        RowModelSettings settings,
+        int threads,
+        int? sessions,
+        RowPace pace,
+        Func<OnnxSession, RowModelSettings, RowLayout> read)
+    {
+        var opened = ModelSessions.Open(model, settings.Run, threads, free: settings.Run.Threads is null, sessions, pace);
+        try
+        {
+            return new RowModel(opened, read(opened.First, settings));
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
-    /// A model with fixed sizes in its inputs, from where they reach the outputs by ONNX Runtime's own shape inference. The model itself where
-    /// no shapes are given, otherwise a copy.
+    /// A model with fixed sizes in its inputs, from where they reach the outputs by ONNX Runtime's own shape inference. The model itself
+    /// where no shapes are given, otherwise a copy.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="shapes">The shape of one row, by the name of the input; null = none.</param>
@@ -97,75 +116,45 @@ internal sealed class RowModel : IDisposable
             if (!shapes.TryGetValue(input.Name, out var sizes) || input.Type?.TensorType?.Shape is not { } shape) continue;
             if (shape.Dim.Count != sizes.Count + first)
                 throw new InvalidModelException(
-                    $"The shape given for '{input.Name}' has {sizes.Count} dimensions, but one row of the input has {shape.Dim.Count - first}.");
+                    $"The shape given for '{input.Name}' has {sizes.Count} dimensions, but one row of the input has " +
+                    $"{shape.Dim.Count - first}.");
             for (var axis = 0; axis < sizes.Count; axis++) shape.Dim[axis + first] = ((Dimension)sizes[axis]).ToProto();
         }
 
         return shaped;
     }
 
-    /// <summary>Makes buffers for up to <paramref name="capacity"/> rows.</summary>
-    public RowBlock CreateBlock(int capacity) => new(_session, _sessions, new RowTensors(Inputs, Outputs, FixedRows, !_settings.RowByRow), capacity);
+    /// <summary>Makes buffers for up to <paramref name="capacity"/> rows, which the cores share as it is best.</summary>
+    public RowBlock CreateBlock(int capacity) => new(Session, Sessions, Layout, capacity);
 
     /// <inheritdoc/>
-    public void Dispose() => _sessions.Dispose();
+    public void Dispose() => Sessions.Dispose();
 
-    private static RowModel Create(ReloadableModel model, RowModelSettings settings)
+    private static RowModel Open(ReloadableModel model, RowModelSettings settings)
     {
-        var sessions = ModelSessions.Open(
-            model,
-            settings.Run,
-            settings.Run.Threads ?? (model.MayBeTwice ? 1 : ExecutionOptions.AllCores),
-            free: settings.Run.Threads is null,
-            most: 1,
-            new RowPace());
-        try
-        {
-            return new RowModel(sessions, settings);
-        }
-        catch
-        {
-            sessions.Dispose();
-            throw;
-        }
+        var threads = settings.Run.Threads ?? (model.MayBeTwice ? 1 : ExecutionOptions.AllCores);
+        return Open(model, settings, threads, sessions: 1, new RowPace(), RowLayout.Of);
     }
+}
 
-    private static int? FixedRowsOf(IReadOnlyList<TensorInfo> inputs)
-    {
-        long? rows = null;
-        foreach (var input in inputs)
-        {
-            if (input.Shape.Count == 0 || input.Shape[0].Size is not { } size) continue;
-            if (rows is { } others && size != others)
-                throw new InvalidModelException(
-                    $"The first dimensions of the model's inputs are fixed and differ ({string.Join("; ", inputs)}), so they do not count rows. If each tensor as a whole belongs to one row, choose RowByRow.");
-            rows = size;
-        }
+/// <summary>How a <see cref="RowModel"/> is to be read and run.</summary>
+internal sealed record RowModelSettings
+{
+    /// <summary>Where and how it is run.</summary>
+    public ExecutionOptions Run { get; init; } = new();
 
-        return checked((int?)rows);
-    }
+    /// <summary>The outputs to compute, in this order; null = all of the model's.</summary>
+    public IReadOnlyList<string>? Outputs { get; init; }
 
-    private RowTensor OneRow(TensorInfo tensor, string kind)
-    {
-        var which = $"The {kind} '{tensor.Name}'";
-        var leaveOut = kind == "output" ? $" Leave it out: choose among the outputs {string.Join(", ", _session.Outputs.Select(output => output.Name))}." : string.Empty;
-        if (!RowSlot.Supports(tensor.Type))
-            throw new InvalidModelException(
-                $"{which} is {(tensor.Type == TensorProto.Types.DataType.Undefined ? "a sequence or map, not a tensor" : $"a tensor of {tensor.Type}")}, which cannot be used for rows.{leaveOut}");
-        IReadOnlyList<long>? given = null;
-        _settings.Shapes?.TryGetValue(tensor.Name, out given);
-        if (_settings.RowByRow)
-            return new RowTensor(tensor.Name, tensor.Type, given ?? Sizes(which, tensor, [.. tensor.Shape.Select((size, axis) => size.Size ?? (axis == 0 ? 1 : null))]));
-        if (tensor.Shape.Count == 0 && given is null)
-            throw new InvalidModelException($"{which} has no dimensions (or unknown ones), and so none that counts rows.{leaveOut}");
-        if (tensor.Shape.Count > 0 && tensor.Shape[0].Size is { } first && first != FixedRows)
-            throw new InvalidModelException(
-                $"{which} has the shape [{string.Join(", ", tensor.Shape)}], whose first dimension does not count rows as those of the inputs do.{leaveOut}");
-        return new RowTensor(tensor.Name, tensor.Type, given ?? Sizes(which, tensor, [.. tensor.Shape.Skip(1).Select(size => size.Size)]));
-    }
+    /// <summary>
+    /// The shape of one row, by the name of the input or output, where the model leaves more than the first dimension free; the first
+    /// dimension is not part of it.
+    /// </summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<long>>? Shapes { get; init; }
 
-    private static long[] Sizes(string which, TensorInfo tensor, long?[] sizes) => sizes.All(size => size is not null)
-        ? [.. sizes.Select(size => size!.Value)]
-        : throw new InvalidModelException(
-            $"{which} has the shape [{string.Join(", ", tensor.Shape)}]; besides the number of rows, every dimension must be known. Say in Shapes what one row has, for example [\"{tensor.Name}\"] = [{string.Join(", ", sizes.Select(size => size ?? 8))}].");
+    /// <summary>
+    /// Whether the tensors have no dimension for rows: each tensor as a whole is what one row has, a free first dimension is 1, and every
+    /// row is a run of its own. Default: false, the first dimension counts rows.
+    /// </summary>
+    public bool RowByRow { get; init; }
 }

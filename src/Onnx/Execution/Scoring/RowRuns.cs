@@ -3,8 +3,8 @@ using System.Numerics;
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>
-/// The runs bound to the first rows of some buffers, made when first needed: one for each number of rows up to 16, and eight for each doubling
-/// beyond, so that at most an eighth of a run's rows is for nothing. A number of rows that comes again gets a run of its own.
+/// The runs bound to the first rows of some buffers, made when first needed: one for each number of rows up to 16, and eight for each
+/// doubling beyond, so that at most an eighth of a run's rows is for nothing. A number of rows that comes again gets a run of its own.
 /// </summary>
 /// <param name="session">The model.</param>
 /// <param name="capacity">The rows in the buffers: a power of two, or the model's only number.</param>
@@ -24,7 +24,9 @@ internal sealed class RowRuns(OnnxSession session, int capacity, int? fixedRows,
     private int _ownRows;
     private int _lastRows;
 
-    /// <summary>The rows of the run that so many rows go into at first: the number itself, or the next one up that has a run of its own.</summary>
+    /// <summary>
+    /// The rows of the run that so many rows go into at first: the number itself, or the next one up that has a run of its own.
+    /// </summary>
     public static int StepRows(int rows) => StepOf(rows).Rows;
 
     /// <summary>The rows of the run that is best for so many: these or more.</summary>

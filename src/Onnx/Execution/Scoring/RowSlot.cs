@@ -6,24 +6,24 @@ namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 /// <summary>The buffer of one input or output in a <see cref="RowBlock"/>.</summary>
 internal abstract class RowSlot : IDisposable
 {
-    private readonly bool _hasRowAxis;
+    private readonly RowLayout _layout;
 
-    protected RowSlot(RowTensor tensor, bool hasRowAxis)
+    protected RowSlot(RowTensor tensor, RowLayout layout)
     {
         Tensor = tensor;
-        _hasRowAxis = hasRowAxis;
+        _layout = layout;
     }
 
     public RowTensor Tensor { get; }
 
     public static bool Supports(DataType type) => type == DataType.String || ElementTypes.Find(type) is { IsPlain: true };
 
-    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis)
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout)
     {
         if (!Supports(tensor.Type)) throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row.");
         return tensor.Type == DataType.String
-            ? new TextSlot(tensor, capacity, hasRowAxis)
-            : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, hasRowAxis));
+            ? new TextSlot(tensor, capacity, layout)
+            : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, layout));
     }
 
     /// <summary>Ties rows to an input of a run.</summary>
@@ -43,15 +43,15 @@ internal abstract class RowSlot : IDisposable
     public abstract void Dispose();
 
     /// <summary>The shape of the tensor that the model sees.</summary>
-    protected long[] ShapeOf(int rows) => _hasRowAxis ? [rows, .. Tensor.Shape] : [.. Tensor.Shape];
+    protected long[] ShapeOf(int rows) => _layout.ShapeOf(Tensor, rows);
 
-    private sealed record Creation(OnnxSession Session, RowTensor Tensor, int Capacity, bool HasRowAxis) : IElementAction<RowSlot>
+    private sealed record Creation(OnnxSession Session, RowTensor Tensor, int Capacity, RowLayout Layout) : IElementAction<RowSlot>
     {
         public RowSlot For<T>()
-            where T : unmanaged => new NumberSlot<T>(Session, Tensor, Capacity, HasRowAxis);
+            where T : unmanaged => new NumberSlot<T>(Session, Tensor, Capacity, Layout);
     }
 
-    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), INumbers<T>
+    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), INumbers<T>
         where T : unmanaged
     {
         public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
@@ -76,7 +76,7 @@ internal abstract class RowSlot : IDisposable
     }
 
     /// <summary>Native texts have no views of different length over one block, so that each length has a tensor of its own.</summary>
-    private sealed class TextSlot(RowTensor tensor, int capacity, bool hasRowAxis) : RowSlot(tensor, hasRowAxis), ITexts
+    private sealed class TextSlot(RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), ITexts
     {
         private readonly Dictionary<int, TextBuffer> _native = [];
 

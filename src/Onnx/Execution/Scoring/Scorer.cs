@@ -17,19 +17,14 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// </remarks>
 public sealed class Scorer : IDisposable
 {
-    private readonly OnnxSession _session;
-    private readonly ModelSessions _sessions;
-    private readonly RowLayout _layout;
     private readonly ScoringLanePool _lanes;
 
-    private Scorer(ModelSessions sessions, RowLayout layout)
+    private Scorer(RowModel model)
     {
-        _session = sessions.First;
-        _sessions = sessions;
-        _layout = layout;
-        Threads = sessions.Plan.Threads;
-        RowShape = Inputs is [var input] ? RowLayout.ShapeOf(input, 1)[1..] : [RowLength];
-        _lanes = new ScoringLanePool(() => new ScoringLane(sessions, layout));
+        Rows = model;
+        Outputs = [.. model.Outputs.Select(output => model.Session.RequireOutput(output.Name))];
+        RowShape = model.Inputs is [var input] ? input.Shape : [RowLength];
+        _lanes = new ScoringLanePool(() => new ScoringLane(model.Sessions, model.Layout));
 
         // The first run of a session plans its memory; better now than with the first customer waiting.
         Score(new float[RowLength], new float[ResultLength]);
@@ -39,37 +34,37 @@ public sealed class Scorer : IDisposable
     public IReadOnlyList<long> RowShape { get; }
 
     /// <summary>The numbers in one row: all inputs one behind the other.</summary>
-    public int RowLength => _layout.RowLength;
+    public int RowLength => Rows.Layout.RowLength;
 
     /// <summary>The inputs, in the model's order.</summary>
-    public IReadOnlyList<TensorInfo> Inputs => _layout.Inputs;
+    public IReadOnlyList<TensorInfo> Inputs => Rows.Session.Inputs;
 
     /// <summary>The outputs that are computed, in order.</summary>
-    public IReadOnlyList<TensorInfo> Outputs => _layout.Outputs;
+    public IReadOnlyList<TensorInfo> Outputs { get; }
 
     /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
-    public int ResultLength => _layout.ResultLength;
+    public int ResultLength => Rows.Layout.ResultLength;
 
     /// <summary>The most rows that go through the model at once.</summary>
-    public int BatchSize => _layout.BatchSize;
+    public int BatchSize => Rows.Layout.BatchSize;
 
     /// <summary>
-    /// The threads that share one operator of a single row, given or chosen; 0 = one for each processor that the process may use. Where it was
-    /// chosen, batches that take several cores less time run on them.
+    /// The threads that share one operator of a single row, given or chosen; 0 = one for each processor that the process may use. Where it
+    /// was chosen, batches that take several cores less time run on them.
     /// </summary>
-    public int Threads { get; }
+    public int Threads => Rows.Sessions.Plan.Threads;
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => _session.ActualDevice;
+    public Device ActualDevice => Rows.Session.ActualDevice;
 
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
-    public DeviceReport DeviceReport => _session.DeviceReport;
+    public DeviceReport DeviceReport => Rows.Session.DeviceReport;
 
     /// <summary>How tensors get to the model on its device.</summary>
-    internal MemoryReport Memory => _session.Memory;
+    internal MemoryReport Memory => Rows.Session.Memory;
 
     /// <summary>The metadata of the model.</summary>
-    public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
+    public IReadOnlyDictionary<string, string> Metadata => Rows.Session.Metadata;
 
     /// <summary>Loads a model from a file.</summary>
     /// <param name="path">The file; external data is found beside it.</param>
@@ -125,8 +120,8 @@ public sealed class Scorer : IDisposable
     }
 
     /// <summary>
-    /// Scores many rows. From the second time on that the same memory is given, the model reads and writes it in place: callers who keep their
-    /// buffers save a copy.
+    /// Scores many rows. From the second time on that the same memory is given, the model reads and writes it in place: callers who keep
+    /// their buffers save a copy.
     /// </summary>
     /// <param name="rows">
     /// <paramref name="count"/> × <see cref="RowLength"/> numbers: the rows one behind the other. For several inputs first every row of the
@@ -134,8 +129,8 @@ public sealed class Scorer : IDisposable
     /// </param>
     /// <param name="count">The number of rows.</param>
     /// <param name="result">
-    /// Room for <paramref name="count"/> × <see cref="ResultLength"/> numbers: first the first output of every row, then the second of every
-    /// row, and so on.
+    /// Room for <paramref name="count"/> × <see cref="ResultLength"/> numbers: first the first output of every row, then the second of
+    /// every row, and so on.
     /// </param>
     /// <exception cref="ArgumentException">The lengths are not those.</exception>
     /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
@@ -173,11 +168,11 @@ public sealed class Scorer : IDisposable
     /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
     /// </summary>
     /// <param name="capacity">The most rows at once.</param>
-    internal RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_sessions, capacity);
+    internal RowBlock CreateBlock(int capacity) => Rows.CreateBlock(capacity);
 
     /// <summary>
-    /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows stay
-    /// on the device from call to call. <see cref="DeviceRun.Run"/> copies nothing and allocates nothing.
+    /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows
+    /// stay on the device from call to call. <see cref="DeviceRun.Run"/> copies nothing and allocates nothing.
     /// </summary>
     /// <param name="rows">The rows of each run.</param>
     /// <param name="tensors">
@@ -185,41 +180,48 @@ public sealed class Scorer : IDisposable
     /// device; null = none.
     /// </param>
     /// <exception cref="ArgumentException">A tensor is for no input or output, or has another shape or type than the model's.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">Fewer than one row, or another number than the only one that the model takes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// Fewer than one row, or another number than the only one that the model takes.
+    /// </exception>
     /// <exception cref="ModelRunException">The device has no room.</exception>
     /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
-    public DeviceRun CreateDeviceRun(int rows, IReadOnlyDictionary<string, DeviceTensor>? tensors = null) => new(_session, _layout, rows, tensors);
+    public DeviceRun CreateDeviceRun(int rows, IReadOnlyDictionary<string, DeviceTensor>? tensors = null) =>
+        new(Rows.Session, Rows.Layout, rows, tensors);
+
+    /// <summary>The model as it is run on rows of any types.</summary>
+    internal RowModel Rows { get; }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _lanes.Dispose();
-        _sessions.Dispose();
+        Rows.Dispose();
     }
 
     internal void Return(ScoringLane lane) => _lanes.Return(lane);
 
     private static Scorer Load(ReloadableModel model, ScorerSettings settings)
     {
-        if (settings.Sessions is <= 0) throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
-        var pace = new RowPace();
+        if (settings.Sessions is <= 0)
+            throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
+        var (pace, rows) = (new RowPace(), new RowModelSettings { Run = settings, Outputs = settings.Outputs });
         return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
 
         Scorer Create(int threads)
         {
-            var sessions = ModelSessions.Open(model, settings, threads, free: settings.Threads is null, settings.Sessions, pace);
+            var opened = RowModel.Open(model, rows, threads, settings.Sessions, pace, RowLayout.OfNumbers);
             try
             {
-                return new Scorer(sessions, new RowLayout(sessions.First, settings));
+                return new Scorer(opened);
             }
             catch (ModelRunException exception)
             {
-                sessions.Dispose();
+                opened.Dispose();
                 throw new InvalidModelException($"The model loads, but does not score a row of zeros: {exception.Message}", exception);
             }
             catch
             {
-                sessions.Dispose();
+                opened.Dispose();
                 throw;
             }
         }
@@ -228,8 +230,11 @@ public sealed class Scorer : IDisposable
     private void RequireLengths(int count, int rows, int result)
     {
         if (count < 0 || rows != (long)count * RowLength)
-            throw new ArgumentException($"{count} row(s) of {RowLength} features need {(long)count * RowLength} numbers, but {rows} were given.", nameof(rows));
+            throw new ArgumentException(
+                $"{count} row(s) of {RowLength} features need {(long)count * RowLength} numbers, but {rows} were given.", nameof(rows));
         if (result < (long)count * ResultLength)
-            throw new ArgumentException($"The results of {count} row(s) need room for {(long)count * ResultLength} numbers, but there is room for {result}.", nameof(result));
+            throw new ArgumentException(
+                $"The results of {count} row(s) need room for {(long)count * ResultLength} numbers, but there is room for {result}.",
+                nameof(result));
     }
 }

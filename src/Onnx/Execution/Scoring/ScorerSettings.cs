@@ -14,13 +14,14 @@ public sealed record ScorerSettings : ExecutionOptions
     }
 
     /// <summary>
-    /// For the most rows in a second from at least as many callers as there are cores: each call stays on its caller's thread, and nobody spins.
+    /// For the most rows in a second from at least as many callers as there are cores: each call stays on its caller's thread, and nobody
+    /// spins.
     /// </summary>
     public static ScorerSettings Throughput { get; } = new() { Threads = 1, Spinning = false };
 
     /// <summary>
-    /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the CPU
-    /// with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise.
+    /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the
+    /// CPU with one thread and a model of at most 1 MiB, whose runs are so short that they would mostly wait for each other; 1 otherwise.
     /// </summary>
     public int? Sessions { get; init; }
 

@@ -10,7 +10,7 @@ public readonly ref struct ScoringCall
 {
     private readonly Scorer _scorer;
     private readonly ScoringLane _lane;
-    private readonly ScoringBlock _block;
+    private readonly NumberBlock _block;
     private readonly int _lease;
 
     internal ScoringCall(Scorer scorer, ScoringLane lane, int rows)
@@ -25,11 +25,13 @@ public readonly ref struct ScoringCall
     /// <summary>The number of rows.</summary>
     public int Rows { get; }
 
-    /// <summary>The place for an input's rows, one behind the other. What is in it at first is left over from former calls: fill all of it.</summary>
+    /// <summary>
+    /// The place for an input's rows, one behind the other. What is in it at first is left over from former calls: fill all of it.
+    /// </summary>
     /// <param name="name">The input's name.</param>
     /// <exception cref="ArgumentException">The model has no such input.</exception>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
-    public Span<float> Input(string name) => Input(RowLayout.IndexOf(_scorer.Inputs, name, "input"));
+    public Span<float> Input(string name) => Input(RowLayout.IndexOf(_scorer.Rows.Inputs, name, "input"));
 
     /// <summary>The place for an input's rows.</summary>
     /// <param name="index">Its place in <see cref="Scorer.Inputs"/>.</param>
@@ -45,7 +47,7 @@ public readonly ref struct ScoringCall
     /// <param name="name">The output's name.</param>
     /// <exception cref="ArgumentException">The scorer computes no such output.</exception>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
-    public ReadOnlySpan<float> Output(string name) => Output(RowLayout.IndexOf(_scorer.Outputs, name, "output"));
+    public ReadOnlySpan<float> Output(string name) => Output(RowLayout.IndexOf(_scorer.Rows.Outputs, name, "output"));
 
     /// <summary>An output's rows, as of the last <see cref="Run"/>.</summary>
     /// <param name="index">Its place in <see cref="Scorer.Outputs"/>.</param>
@@ -58,7 +60,7 @@ public readonly ref struct ScoringCall
         if (_lane is not null && _lane.Lease == _lease) _scorer.Return(_lane);
     }
 
-    private ScoringBlock Block
+    private NumberBlock Block
     {
         get
         {

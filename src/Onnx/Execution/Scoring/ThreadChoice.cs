@@ -5,8 +5,9 @@ using MlNetBatchNorm.Onnx.Execution.Sharing;
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>
-/// Chooses how many threads share an operator of a single row, by measurement. Waking another thread takes some microseconds, so a row that is
-/// over in less than 50 µs stays on one; for longer ones all cores are tried as well, in turn, and kept if they take at least a fifth off.
+/// Chooses how many threads share an operator of a single row, by measurement. Waking another thread takes some microseconds, so a row that
+/// is over in less than 50 µs stays on one; for longer ones all cores are tried as well, in turn, and kept if they take at least a fifth
+/// off.
 /// </summary>
 internal static class ThreadChoice
 {

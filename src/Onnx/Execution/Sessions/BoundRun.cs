@@ -206,7 +206,11 @@ internal sealed class BoundRun : IDisposable
 
     // For devices that only ONNX Runtime copies to: the inputs go there and the outputs come back at each run.
     private void RunWithCopies() => _session.Native.Run(
-        _options, _inputs.Keys, [.. _inputs.Values.Select(input => input.Value)], _outputs.Keys, [.. _outputs.Values.Select(output => output.Value)]);
+        _options,
+        _inputs.Keys,
+        [.. _inputs.Values.Select(input => input.Value)],
+        _outputs.Keys,
+        [.. _outputs.Values.Select(output => output.Value)]);
 
     private IEnumerable<string> Shapes() => _inputs.Select(input => $"{input.Key} [{string.Join(", ", input.Value.Shape)}]");
 }

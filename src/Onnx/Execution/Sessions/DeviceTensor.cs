@@ -7,9 +7,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// A tensor where a model reads or writes it: in the device's memory, or in the host's where the model runs there. It stays at its place until
-/// it is disposed, and the model is not released before. From <see cref="OnnxSession.AllocateInput"/>,
-/// <see cref="OnnxSession.AllocateOutput"/> or <see cref="DeviceRun"/>. One thread at a time.
+/// A tensor where a model reads or writes it: in the device's memory, or in the host's where the model runs there. It stays at its place
+/// until it is disposed, and the model is not released before. From <see cref="OnnxSession.AllocateInput"/>, <see
+/// cref="OnnxSession.AllocateOutput"/> or <see cref="DeviceRun"/>. One thread at a time.
 /// </summary>
 public sealed class DeviceTensor : IDisposable
 {

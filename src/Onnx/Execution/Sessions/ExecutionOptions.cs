@@ -1,6 +1,8 @@
 namespace MlNetBatchNorm.Onnx.Execution;
 
-/// <summary>Where and how a model is run: what all ways to run one have in common. The defaults are for the shortest time for one row.</summary>
+/// <summary>
+/// Where and how a model is run: what all ways to run one have in common. The defaults are for the shortest time for one row.
+/// </summary>
 public record ExecutionOptions
 {
     /// <summary>The number of <see cref="Threads"/> that means one for each processor.</summary>
@@ -10,13 +12,14 @@ public record ExecutionOptions
     public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>
-    /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen by what was measured: what one
-    /// thread is done with in 100 µs stays on it; for more, all cores take part of the rows each, or share the operators, or not, whatever went
-    /// fastest with the first few calls of that size. For that a model of at most 64 MiB is loaded once more when it is first needed.
+    /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen by what was measured:
+    /// what one thread is done with in 100 µs stays on it; for more, all cores take part of the rows each, or share the operators, or not,
+    /// whatever went fastest with the first few calls of that size. For that a model of at most 64 MiB is loaded once more when it is first
+    /// needed.
     /// </summary>
     /// <remarks>
-    /// A <see cref="Scorer"/> also measures a single row while it is loaded: one thread is kept without further ado where that takes less than
-    /// 50 µs, and all cores are kept if they take at least a fifth off. The process remembers it for the same model and options, and
+    /// A <see cref="Scorer"/> also measures a single row while it is loaded: one thread is kept without further ado where that takes less
+    /// than 50 µs, and all cores are kept if they take at least a fifth off. The process remembers it for the same model and options, and
     /// <see cref="Scorer.Threads"/> says what was chosen. A model that is not run on rows gets 1.
     /// </remarks>
     public int? Threads { get; init; }
@@ -28,14 +31,14 @@ public record ExecutionOptions
     public int? BatchSize { get; init; }
 
     /// <summary>
-    /// Whether idle threads wait for work by spinning, for a millisecond after a run: quicker, at the price of busy cores. Default: true. Without
-    /// effect on one thread.
+    /// Whether idle threads wait for work by spinning, for a millisecond after a run: quicker, at the price of busy cores. Default: true.
+    /// Without effect on one thread.
     /// </summary>
     public bool Spinning { get; init; } = true;
 
     /// <summary>
-    /// Whether memory that a run needs is kept for the next one. Default: true, the fastest; false returns it after each run, for models that
-    /// are rarely run or that once in a while see a very large batch.
+    /// Whether memory that a run needs is kept for the next one. Default: true, the fastest; false returns it after each run, for models
+    /// that are rarely run or that once in a while see a very large batch.
     /// </summary>
     public bool MemoryArena { get; init; } = true;
 

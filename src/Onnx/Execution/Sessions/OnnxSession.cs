@@ -9,8 +9,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>. Disposing it while runs
-/// are under way is safe as well: the native session goes when the last of them is done with it.
+/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>. Disposing it while
+/// runs are under way is safe as well: the native session goes when the last of them is done with it.
 /// </summary>
 internal sealed class OnnxSession : IDisposable
 {

@@ -43,7 +43,9 @@ internal sealed class ReloadableModel
 
     /// <summary>A model in a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="sessions">The most sessions that are wanted at a time, besides one for the other way to run; null = as many as pay.</param>
+    /// <param name="sessions">
+    /// The most sessions that are wanted at a time, besides one for the other way to run; null = as many as pay.
+    /// </param>
     /// <param name="free">Whether it may run in more than one way.</param>
     public static ReloadableModel Of(string path, int? sessions, bool free)
     {
@@ -52,8 +54,8 @@ internal sealed class ReloadableModel
         if (!file.Exists) return new(path, path, null);
         var identity = $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}";
 
-        // A file may be another one by the time of the second loading, so it is read once. External data is found only beside a file; a model
-        // that has some says "location" somewhere.
+        // A file may be another one by the time of the second loading, so it is read once. External data is found only beside a file; a
+        // model that has some says "location" somewhere.
         var largest = sessions > 1 ? int.MaxValue : free ? LargestTwice : sessions is null ? LargestOnEachCore : 0;
         if (file.Length <= largest)
         {

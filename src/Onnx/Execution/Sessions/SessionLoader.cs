@@ -6,7 +6,8 @@ namespace MlNetBatchNorm.Onnx.Execution.Sessions;
 /// <summary>Opens a model on the first device that takes it.</summary>
 internal static class SessionLoader
 {
-    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26 on.
+    // Left alone, ONNX Runtime's threads spin for some 50 ms after a run, and take the cores from whoever is next. Known from version 1.26
+    // on.
     private const string SpinMicroseconds = "1000";
 
     /// <param name="open">Opens the model with options.</param>
@@ -28,7 +29,8 @@ internal static class SessionLoader
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {
-                // The provider is there but its device does not answer (a driver that is too old, say), or it is the model that is at fault.
+                // The provider is there but its device does not answer (a driver that is too old, say), or it is the model that is at
+                // fault.
                 search.Refused(device, exception);
                 failure = exception;
             }

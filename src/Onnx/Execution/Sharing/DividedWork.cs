@@ -4,8 +4,8 @@ namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
 /// Work in parts that the caller's thread does together with threads of the pool, each taking the next part when it is free. Who comes too
-/// late finds nothing left, so that the caller never waits for a thread that has not begun: a pool that is busy costs time, never an answer. Allocates
-/// nothing. One caller at a time.
+/// late finds nothing left, so that the caller never waits for a thread that has not begun: a pool that is busy costs time, never an
+/// answer. Allocates nothing. One caller at a time.
 /// </summary>
 internal abstract class DividedWork
 {
@@ -49,7 +49,8 @@ internal abstract class DividedWork
     {
         try
         {
-            for (var part = Interlocked.Increment(ref _next) - 1; part < _parts; part = Interlocked.Increment(ref _next) - 1) Do(part, worker);
+            int part;
+            while ((part = Interlocked.Increment(ref _next) - 1) < _parts) Do(part, worker);
         }
         catch (Exception exception)
         {

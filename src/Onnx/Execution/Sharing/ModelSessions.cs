@@ -14,7 +14,8 @@ namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 /// Loads the model for runs that go the other way: with operators that all cores share where a lane's run on one thread, and the reverse.
 /// Null where there is no other way.
 /// </param>
-internal sealed class ModelSessions(OnnxSession first, RunPlan plan, Func<OnnxSession>? openAnother, int most, Func<OnnxSession>? openOther) : IDisposable
+internal sealed class ModelSessions(
+    OnnxSession first, RunPlan plan, Func<OnnxSession>? openAnother, int most, Func<OnnxSession>? openOther) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<OnnxSession> _all = [first];

@@ -12,8 +12,8 @@ internal sealed class RowPace
     /// <summary>The rows below which the matrix kernels are not filled, and large weights are read too often.</summary>
     public const int FewestRows = 32;
 
-    // What a chunk's operators leave for each other should still be in the core's own cache, which holds what a core makes in about this time;
-    // and a run's fixed costs, some microseconds, should not count.
+    // What a chunk's operators leave for each other should still be in the core's own cache, which holds what a core makes in about this
+    // time; and a run's fixed costs, some microseconds, should not count.
     private const double ChunkMicroseconds = 1000;
 
     // Longer than any row takes, and yet 2^31 of them make a time span.
@@ -33,7 +33,9 @@ internal sealed class RowPace
     /// <summary>The rows that are best run at once on one core: a power of two, so that it stays the same when little is learned.</summary>
     public int ChunkRows => 1 << BitOperations.Log2((uint)Math.Max(FewestRows, ChunkMicroseconds / Volatile.Read(ref _amongMany)));
 
-    /// <summary>About the time that so many rows take on one thread. A few take as long as one, where it is the weights that take the time.</summary>
+    /// <summary>
+    /// About the time that so many rows take on one thread. A few take as long as one, where it is the weights that take the time.
+    /// </summary>
     public TimeSpan Predict(int rows)
     {
         var together = rows * Volatile.Read(ref _amongMany);

@@ -3,12 +3,12 @@ using System.Numerics;
 namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
-/// How the cores share rows, where they may run on one thread or more. What one thread is expected to be done with in 100 µs stays there. What would
-/// keep it busy for more than 20 ms is divided, or, with fewer rows than cores, left to operators that all share. Between the two there is a match for
-/// each doubling of the rows: three rounds, in which each way gets two calls, of which the second counts; a way that took more than twice the best
-/// one's time is out. More threads have to take a tenth off to win. Shared operators take part only where there are too few rows to keep every
-/// core's matrix kernels full. Matches come again after 64 calls, then 128, and so on, since what else the machine did may have decided
-/// one. Callers that overlap meet at the cores, and so learn to stay on theirs.
+/// How the cores share rows, where they may run on one thread or more. What one thread is expected to be done with in 100 µs stays there.
+/// What would keep it busy for more than 20 ms is divided, or, with fewer rows than cores, left to operators that all share. Between the
+/// two there is a match for each doubling of the rows: three rounds, in which each way gets two calls, of which the second counts; a way
+/// that took more than twice the best one's time is out. More threads have to take a tenth off to win. Shared operators take part only
+/// where there are too few rows to keep every core's matrix kernels full. Matches come again after 64 calls, then 128, and so on, since
+/// what else the machine did may have decided one. Callers that overlap meet at the cores, and so learn to stay on theirs.
 /// </summary>
 /// <param name="sharedOperators">Whether operators that all cores share are a way.</param>
 /// <param name="processors">The cores.</param>

@@ -81,8 +81,8 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
 
 /// <summary>How one call is to run. Filled anew for each call by <see cref="RunPlan.Decide"/>; for one caller at a time.</summary>
 /// <remarks>
-/// Not a struct: copies of one of this size go through AVX registers, and native code that runs before these are cleared took 0.9 µs longer for
-/// a row of 3.
+/// Not a struct: copies of one of this size go through AVX registers, and native code that runs before these are cleared took 0.9 µs longer
+/// for a row of 3.
 /// </remarks>
 internal sealed class RunDecision
 {

@@ -8,7 +8,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
-/// <summary>What happens where a device cannot be had. The tests run on ONNX Runtime's CPU package; on a GPU package they are skipped.</summary>
+/// <summary>
+/// What happens where a device cannot be had. The tests run on ONNX Runtime's CPU package; on a GPU package they are skipped.
+/// </summary>
 public sealed class DeviceSearchTests(ITestOutputHelper output)
 {
     private static ModelProto Negation()

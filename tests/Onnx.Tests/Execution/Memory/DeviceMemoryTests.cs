@@ -7,8 +7,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
 /// <summary>
-/// A device with a memory of its own: TestProvider.c, in whose memory every byte is scrambled, so that a copy that is missing or one too many
-/// gives wrong numbers.
+/// A device with a memory of its own: TestProvider.c, in whose memory every byte is scrambled, so that a copy that is missing or one too
+/// many gives wrong numbers.
 /// </summary>
 public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
 {

@@ -19,7 +19,7 @@ public sealed class BatchRunsTests
     public void Score_DividedAmongThreads_GivesEveryRowItsOwnAnswer(int count)
     {
         using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
-        using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 3);
+        using var runs = new BatchRuns(session, RowLayout.OfNumbers(session, new RowModelSettings()), workers: 3);
 
         // Also in the caller's memory, when it comes again, and with chunks that change.
         foreach (var most in (int[])[64, 64, 64, 64, 32, 64, 4096])
@@ -33,7 +33,7 @@ public sealed class BatchRunsTests
     public void Score_ModelOfAFixedBatch_IsDividedIntoItsBatches(int count)
     {
         using var session = OnnxSession.Load(TwiceAndNext(8));
-        using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
+        using var runs = new BatchRuns(session, RowLayout.OfNumbers(session, new RowModelSettings()), workers: 2);
 
         for (var call = 0; call < 4; call++)
             AssertRight(count, (rows, result) => runs.Score(rows, count, result, Divided(64, sharing: 2)));
@@ -43,7 +43,7 @@ public sealed class BatchRunsTests
     public void Score_DividedAgainAndAgain_AllocatesNothing()
     {
         using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
-        using var runs = new BatchRuns(session, new RowLayout(session, new ScorerSettings()), workers: 2);
+        using var runs = new BatchRuns(session, RowLayout.OfNumbers(session, new RowModelSettings()), workers: 2);
         var (rows, result, decision) = (new float[3 * 5000], new float[5 * 5000], Divided(512, sharing: 2));
         for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, decision);
         var before = GC.GetAllocatedBytesForCurrentThread();
