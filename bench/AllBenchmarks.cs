@@ -14,6 +14,13 @@ namespace MlNetBatchNorm.Bench;
 internal sealed class AllBenchmarks : Command
 {
     private readonly Option<bool> _quick = new("--quick") { Description = "as little as shows that it works; the figures mean nothing" };
+    private readonly Option<string[]> _only = new("--only")
+    {
+        Description = "only these, several with spaces between them",
+        HelpName = "BENCHMARK",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private readonly Option<string> _out = new("--out")
     {
         Description = "the file [default: bench/RESULTS.md of the repository]",
@@ -24,9 +31,13 @@ internal sealed class AllBenchmarks : Command
     public AllBenchmarks(IReadOnlyList<Benchmark> benchmarks)
         : base("all", "All of them, some 20 minutes; --quick under 3. Writes bench/RESULTS.md.")
     {
-        Add(_quick);
-        Add(_out);
-        SetAction((arguments, cancellation) => RunAsync(benchmarks, arguments.GetValue(_quick), arguments.GetValue(_out)!, cancellation));
+        _only.AcceptOnlyFromAmong([.. benchmarks.Select(benchmark => benchmark.Name)]);
+        foreach (var option in new Option[] { _quick, _only, _out }) Add(option);
+        SetAction((arguments, cancellation) =>
+        {
+            var chosen = arguments.GetValue(_only) is { Length: > 0 } names ? benchmarks.Where(one => names.Contains(one.Name)) : benchmarks;
+            return RunAsync([.. chosen], arguments.GetValue(_quick), arguments.GetValue(_out)!, cancellation);
+        });
     }
 
     private static async Task<int> RunAsync(IReadOnlyList<Benchmark> benchmarks, bool quick, string path, CancellationToken cancellation)

@@ -15,8 +15,6 @@ namespace MlNetBatchNorm.Bench;
 /// <summary>A training step of four networks, beside PyTorch and TorchSharp.</summary>
 internal sealed class TrainBenchmark : Benchmark
 {
-    private const int Rounds = 30;
-
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private static readonly (string Name, Network Network, int Batch)[] Networks =
@@ -42,7 +40,7 @@ internal sealed class TrainBenchmark : Benchmark
     public override async Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
         var quick = arguments.GetValue(Quick);
-        var seconds = arguments.GetValue(_seconds) ?? (quick ? 0.02 : 1.5);
+        var (rounds, seconds) = (quick ? 3 : 30, arguments.GetValue(_seconds) ?? (quick ? 0.02 : 1.5));
         var peers = await PeerTimes.MeasureAsync(arguments.GetValue(_peers)!, "train", seconds, null, cancellation);
         var figures = new JsonArray();
         foreach (var network in Networks)
@@ -51,7 +49,7 @@ internal sealed class TrainBenchmark : Benchmark
             foreach (var threads in Enumerable.Range(1, Math.Min(Environment.ProcessorCount, 2)))
             {
                 cancellation.ThrowIfCancellationRequested();
-                figures.Add(Measure(network, threads, arguments.GetValue(_device)!, TimeSpan.FromSeconds(seconds / Rounds)));
+                figures.Add(Measure(network, threads, arguments.GetValue(_device)!, rounds, TimeSpan.FromSeconds(seconds / rounds)));
             }
         }
 
@@ -71,7 +69,7 @@ internal sealed class TrainBenchmark : Benchmark
     }
 
     // The best of many short rounds: what the code can do when nothing else wants the machine.
-    private static JsonObject Measure((string Name, Network Network, int Batch) of, int threads, Device device, TimeSpan aRound)
+    private static JsonObject Measure((string Name, Network Network, int Batch) of, int threads, Device device, int rounds, TimeSpan each)
     {
         var (name, network, batch) = of;
         var outputs = (int)network.OutputShape.Count;
@@ -88,12 +86,12 @@ internal sealed class TrainBenchmark : Benchmark
         for (var row = 0; row < batch; row++) step.Targets.Span[(row * outputs) + random.Next(outputs)] = 1;
 
         var watch = Stopwatch.StartNew();
-        for (var i = 0; i < Rounds; i++) step.Run(batch, 0.01f);
-        var perRound = Math.Max(1, (int)(Rounds * aRound / watch.Elapsed));
+        for (var i = 0; i < rounds; i++) step.Run(batch, 0.01f);
+        var perRound = Math.Max(1, (int)(rounds * each / watch.Elapsed));
         var best = double.PositiveInfinity;
         var before = GC.GetAllocatedBytesForCurrentThread();
         long steps = 0;
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             var start = Stopwatch.GetTimestamp();
             for (var i = 0; i < perRound; i++) step.Run(batch, 0.01f);
