@@ -59,7 +59,7 @@ public class LabeledPrecisionTests
         var labels = Array.ConvertAll(Perceptron.Run(model, x), value => value + 0.5f);
         var check = Check(model, x, HostTensor.Of(labels, Count, width));
         Assert.Equal(0.5, check.Labeled!.Metrics.Before[Metric.RootMeanSquaredError]!.Value, 1e-5);
-        var reduced = Perceptron.Run(check.Result.Model, x);
+        var reduced = Perceptron.Run(check.Result.Model.Proto, x);
         Assert.Equal(Math.Sqrt(reduced.Zip(labels).Average(pair => Math.Pow(pair.First - pair.Second, 2))), check.Labeled.Metrics.After[Metric.RootMeanSquaredError]!.Value, 1e-6);
     }
 

@@ -26,7 +26,7 @@ public class NetworkReducerTests
         Assert.InRange(reduced.Check.Comparison!.LargestRelative, 1e-7, difference);
         var auc = reduced.Metrics.Before[Metric.AreaUnderRocCurve];
         Assert.True(auc > 0.95, $"the network learnt nothing: {auc}");
-        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed, ModelMetadata.Precision));
+        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.Precision));
         Assert.Equal(
             reduced.Check.Comparison.LargestRelative,
             double.Parse(ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.PrecisionRelativeDifference)!, System.Globalization.CultureInfo.InvariantCulture));

@@ -184,7 +184,7 @@ public class NetworkTrainerTests
         var metrics = trained.Best.Validation!;
         Assert.InRange(metrics.RSquared!.Value, 0.98, 1);
         Assert.InRange(metrics.RootMeanSquaredError!.Value, 10, 20_000);
-        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded);
+        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded.Proto);
         var scores = (float[])session.Run(new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, rows.Count, 1),
