@@ -72,6 +72,7 @@ public sealed class Scorer : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static Scorer Load(string path, ScorerSettings? settings = null) =>
         Load(ReloadableModel.Of(path, settings?.Sessions, free: settings?.Threads is null), settings ?? new());
 
@@ -80,6 +81,7 @@ public sealed class Scorer : IDisposable
     /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
@@ -87,6 +89,7 @@ public sealed class Scorer : IDisposable
     /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static Scorer Load(OnnxModel model, ScorerSettings? settings = null)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -2,7 +2,6 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Transforms;
@@ -21,7 +20,7 @@ switch (args[0])
         {
             ml.Model.Save(model, data.Schema, "model.zip");
             ml.Model.ExportToOnnx(model, data, "pipeline.onnx");
-            ModelFile.Write(model.LastTransformer.Export.Unfolded, "model.batchnorm.onnx");
+            model.LastTransformer.Export.Unfolded.Save("model.batchnorm.onnx");
             Say(ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(data), false).ElementAt(57).Probability);
         }
 
