@@ -12,11 +12,11 @@ using MlNetBatchNorm.Transforms.Tables;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, test rows), and their figures
-/// on the test rows.
+/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, test rows), and their
+/// figures on the test rows.
 /// </summary>
 internal sealed class PrecisionTables() : Benchmark(
-    "precision-tables", "Precisions: what the bits cost", "Train on the tables of sample-data in each precision, and compare the figures of the test rows.")
+    "precision-tables", "Precisions: what the bits cost", "Train on the tables of sample-data in each precision; compare test figures.")
 {
     public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
@@ -36,15 +36,16 @@ internal sealed class PrecisionTables() : Benchmark(
         }
 
         report.Paragraph(
-            "Networks with the tool's default options and seed, each in a precision. The worst loss is that of the figures shown, of itself for the "
-            + "RMSE; the largest difference is that of an output in relation to its scale, on 1000 training rows.");
+            "Networks with the tool's default options and seed, each in a precision. The worst loss is that of the figures shown, of "
+            + "itself for the RMSE; the largest difference is that of an output in relation to its scale, on 1000 training rows.");
         report.Table(["table", "precision", "file, bytes", "test figures", "worst loss", "largest difference"], rows, texts: 4);
         return Task.FromResult(ExitCode.Done);
     }
 
     private static string[] Train(SampleTable table, CsvTable training, CsvTable test, BatchNormNetworkOptions network)
     {
-        using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network });
+        var options = new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network };
+        using var trained = TableTrainer.Train(training, test, options);
         var figures = trained.TestMetrics.Where(figure => figure.Key is "auc" or "accuracy" or "macroAccuracy" or "rmse").ToList();
         var worst = FigureLoss.Of(trained.Float32TestMetrics, trained.TestMetrics)
             .Where(loss => figures.Exists(figure => figure.Key == loss.Key))
