@@ -41,7 +41,7 @@ internal sealed class PrecisionComparison() : Benchmark(
 
     private static double[] Measure(PrecisionResult[] results, int rows, TimeSpan each, CancellationToken cancellation)
     {
-        var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model, rows, Device.Cpu, threads: 1));
+        var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model.Proto, rows, Device.Cpu, threads: 1));
         var times = Turns.Measure(contenders, each, cancellation);
         foreach (var contender in contenders) contender.Dispose();
         return times;

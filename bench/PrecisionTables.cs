@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Precision;
@@ -55,7 +54,7 @@ internal sealed class PrecisionTables() : Benchmark(
         [
             table.File,
             PrecisionNames.NameOf(network.Precision),
-            ModelFile.Size(trained.Network.Export.Deployed).ToString("N0", CultureInfo.InvariantCulture),
+            trained.Network.Export.Deployed.ByteCount.ToString("N0", CultureInfo.InvariantCulture),
             string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")),
             reduced is null ? string.Empty : worst.ToString("0.0000", CultureInfo.InvariantCulture),
             reduced is null ? string.Empty : reduced.Comparison!.LargestRelative.ToString("0.0e+0", CultureInfo.InvariantCulture),

@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
@@ -45,12 +44,12 @@ public class TransformerBenchmarks
         _examples = [.. features.Chunk(Width).Select(row => new Row { Features = row, Label = row[0] })];
         var options = new BatchNormNetworkOptions { HiddenLayers = [64, 32], Epochs = 1, Device = Device.Cpu };
         _ours = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1000)));
-        ModelFile.Write(_ours.Model, _path);
+        _ours.Model.Save(_path);
         _stock = _ml.Transforms.ApplyOnnxModel([TrainedNetwork.ScoreOutput], [TrainedNetwork.FeaturesInput], _path)
             .Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1)));
         _rows = new FeatureRows(features, Width);
         _objects = _ml.Data.LoadFromEnumerable(_examples);
-        _session = OnnxSession.Load(_ours.Model);
+        _session = OnnxSession.Load(_ours.Model.Proto);
         _run = _session.CreateBoundRun();
         var input = new TensorBuffer<float>(Rows, Width);
         features.CopyTo(input.Span);
