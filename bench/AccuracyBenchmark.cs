@@ -12,11 +12,11 @@ using MlNetBatchNorm.Transforms;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// How right our default network is beside ML.NET's own trainers with their defaults: the same rows, the same features, the same figures computed
-/// by the same code.
+/// How right our default network is beside ML.NET's own trainers with their defaults: the same rows, the same features, the same figures
+/// computed by the same code.
 /// </summary>
 internal sealed class AccuracyBenchmark() : Benchmark(
-    "accuracy", "Accuracy", "Train our default network and ML.NET's own trainers on the tables of sample-data, and compare the figures of the test rows.")
+    "accuracy", "Accuracy", "Train our default network and ML.NET's own trainers on the tables of sample-data; compare test figures.")
 {
     private const string Features = "Features";
 
@@ -25,9 +25,9 @@ internal sealed class AccuracyBenchmark() : Benchmark(
         var rows = new List<IReadOnlyList<string>>();
         foreach (var table in SampleTable.All) rows.AddRange(Measure(table, arguments.GetValue(Quick), cancellation));
         report.Paragraph(
-            "Our network and ML.NET's trainers, each with its defaults, on the same training rows and the same features (numbers, the mean where one "
-            + "is missing, and categories one-hot), and their figures on the test rows. The linear ones get each feature brought to variance 1. "
-            + "Seconds are those of the training; ours include the export to ONNX and its check.");
+            "Our network and ML.NET's trainers, each with its defaults, on the same training rows and the same features (numbers, the mean "
+            + "where one is missing, and categories one-hot), and their figures on the test rows. The linear ones get each feature brought "
+            + "to variance 1. Seconds are those of the training; ours include the export to ONNX and its check.");
         report.Table(["table", "trainer", "AUC, accuracy or RMSE", "log-loss or MAE", "seconds"], rows, texts: 2);
         return Task.FromResult(ExitCode.Done);
     }
@@ -39,7 +39,8 @@ internal sealed class AccuracyBenchmark() : Benchmark(
         if (quick) network = network with { Epochs = 1 };
         Report.Progress($"accuracy with {table.File}: BatchNormNetwork");
         var start = Stopwatch.GetTimestamp();
-        using var ours = TableTrainer.Train(training, test, new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network });
+        var options = new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network };
+        using var ours = TableTrainer.Train(training, test, options);
         yield return Row(table, "BatchNormNetwork", ours.TestMetrics, Stopwatch.GetElapsedTime(start));
 
         var ml = new MLContext(seed: 0);

@@ -35,7 +35,8 @@ internal sealed class AllBenchmarks : Command
         foreach (var option in new Option[] { _quick, _only, _out }) Add(option);
         SetAction((arguments, cancellation) =>
         {
-            var chosen = arguments.GetValue(_only) is { Length: > 0 } names ? benchmarks.Where(one => names.Contains(one.Name)) : benchmarks;
+            var names = arguments.GetValue(_only);
+            var chosen = benchmarks.Where(benchmark => names is null or [] || names.Contains(benchmark.Name));
             return RunAsync([.. chosen], arguments.GetValue(_quick), arguments.GetValue(_out)!, cancellation);
         });
     }
@@ -53,10 +54,11 @@ internal sealed class AllBenchmarks : Command
 
         var head = new Report(TextWriter.Null);
         head.Paragraph("# Results");
+        var command = $"dotnet run -c Release --project bench -- all{(quick ? " --quick" : string.Empty)}";
+        var took = Stopwatch.GetElapsedTime(start);
         head.Paragraph(string.Create(
-            CultureInfo.InvariantCulture,
-            $"Written by `dotnet run -c Release --project bench -- all{(quick ? " --quick" : string.Empty)}` on {day:yyyy-MM-dd}, in {Stopwatch.GetElapsedTime(start).TotalMinutes:0.0} minutes."));
-        if (quick) head.Paragraph("**This was a quick run: it shows that the commands work and what they print. The figures mean nothing.**");
+            CultureInfo.InvariantCulture, $"Written by `{command}` on {day:yyyy-MM-dd}, in {took.TotalMinutes:0.0} minutes."));
+        if (quick) head.Paragraph("**A quick run: it shows that the commands work and what they print. The figures mean nothing.**");
         head.Block(string.Join('\n', HostEnvironmentInfo.GetCurrent().ToFormattedString().Select(line => line.Trim())));
         head.Paragraph($"{string.Join(", ", Versions())}.");
         AtomicFile.WriteText(path, $"{head}{report}".TrimEnd() + "\n");

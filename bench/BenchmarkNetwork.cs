@@ -28,8 +28,8 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
     ];
 
     /// <summary>
-    /// The network as ONNX, unfolded and folded, after one epoch on noise: enough for statistics and weights that are nobody's special case.
-    /// The score is all that it gives.
+    /// The network as ONNX, unfolded and folded, after one epoch on noise: enough for statistics and weights that are nobody's special
+    /// case. The score is all that it gives.
     /// </summary>
     public (ModelProto Unfolded, ModelProto Folded) Train()
     {

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>Rows of features in one array, handed out as cheaply as ML.NET's interfaces allow: what is timed on top of it is scoring.</summary>
+/// <summary>Rows of features in one array, handed out as cheaply as ML.NET's interfaces allow: what is timed on top is scoring.</summary>
 public sealed class FeatureRows : IDataView
 {
     private readonly float[] _values;
@@ -25,7 +25,8 @@ public sealed class FeatureRows : IDataView
 
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) => new Cursor(this);
 
-    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) => [new Cursor(this)];
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
+        [new Cursor(this)];
 
     private sealed class Cursor(FeatureRows rows) : DataViewRowCursor
     {
@@ -42,7 +43,8 @@ public sealed class FeatureRows : IDataView
 
         public override bool MoveNext() => ++_position < _count;
 
-        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = new DataViewRowId((ulong)_position, 0);
+        public override ValueGetter<DataViewRowId> GetIdGetter() =>
+            (ref DataViewRowId value) => value = new DataViewRowId((ulong)_position, 0);
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {

@@ -8,7 +8,7 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>What the scorer of a service, which can be reloaded at any moment, costs above a scorer of one's own: one dense layer of 32 to 32.</summary>
+/// <summary>What the scorer of a service, which can be reloaded at any moment, costs above one's own: a dense layer of 32 to 32.</summary>
 [MemoryDiagnoser]
 public class HostedScorerBenchmarks
 {
@@ -24,7 +24,8 @@ public class HostedScorerBenchmarks
     {
         var nodes = new GraphBuilder("dense");
         var weights = nodes.Initializer(TensorData.Create("weights", new float[32 * 32], 32, 32));
-        nodes.Output("y", nodes.Node("MatMul", [nodes.Input("x", DataType.Float, Dimension.Rows, 32), weights]), DataType.Float, Dimension.Rows, 32);
+        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 32);
+        nodes.Output("y", nodes.Node("MatMul", [x, weights]), DataType.Float, Dimension.Rows, 32);
         ModelFile.Write(nodes.Build(), _path);
         _own = Scorer.Load(_path);
         _services = new ServiceCollection().AddBatchNormScorer(_path).BuildServiceProvider();

@@ -43,7 +43,9 @@ public class LoadBenchmarks
         BatchNormFolder.Fold(model).Model.Save(Path("folded.onnx"));
 
         Value Constant(string name, params long[] shape) =>
-            nodes.Initializer(TensorData.Create(name, [.. Enumerable.Range(0, (int)(shape[0] * shape[1])).Select(_ => (random.NextSingle() - 0.5f) * 0.2f)], shape));
+            nodes.Initializer(TensorData.Create(name, [.. Enumerable.Range(0, (int)(shape[0] * shape[1])).Select(_ => Weight())], shape));
+
+        float Weight() => (random.NextSingle() - 0.5f) * 0.2f;
     }
 
     [GlobalCleanup]

@@ -5,7 +5,7 @@ using MlNetBatchNorm.Cli.Timing;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>The figures of <see cref="LoadBenchmarks"/> and <see cref="HostedScorerBenchmarks"/> in a few seconds: in turn in one process.</summary>
+/// <summary>The figures of <see cref="LoadBenchmarks"/> and <see cref="HostedScorerBenchmarks"/> in a few seconds, in turn.</summary>
 internal sealed class LoadFigures() : Benchmark(
     "load", "Loading, and scoring in a service", "Time loading fifty layers, folded and not, and a row through the scorer of a service.")
 {
@@ -18,7 +18,8 @@ internal sealed class LoadFigures() : Benchmark(
             Report.Progress(string.Create(CultureInfo.InvariantCulture, $"load fifty layers of {units}"));
             var load = new LoadBenchmarks { Units = units };
             load.Write();
-            rows.Add(Measure($"from a file to the first answer, 50 layers of {units}: folded, unfolded", () => load.Folded(), () => load.Unfolded()));
+            var name = $"from a file to the first answer, 50 layers of {units}: folded, unfolded";
+            rows.Add(Measure(name, () => load.Folded(), () => load.Unfolded()));
             load.Delete();
         }
 

@@ -11,8 +11,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// 784-512-512-512-10 in each precision: the size of the file and the time of one row, of 256 and of 1024 on one thread. All of them in turn in one
-/// process, round by round, and the best round counts: on a busy machine separate runs cannot be compared.
+/// 784-512-512-512-10 in each precision: the size of the file and the time of one row, of 256 and of 1024 on one thread. All of them in
+/// turn in one process, round by round, and the best round counts: on a busy machine separate runs cannot be compared.
 /// </summary>
 internal sealed class PrecisionComparison() : Benchmark(
     "precision", "Precisions: speed", "Time 784-512-512-512-10 in each precision on one thread, and the size of its file.")

@@ -12,11 +12,11 @@ using MlNetBatchNorm.Transforms;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, test rows), and their figures
-/// on the test rows.
+/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, test rows), and their
+/// figures on the test rows.
 /// </summary>
 internal sealed class PrecisionTables() : Benchmark(
-    "precision-tables", "Precisions: what the bits cost", "Train on the tables of sample-data in each precision, and compare the figures of the test rows.")
+    "precision-tables", "Precisions: what the bits cost", "Train on the tables of sample-data in each precision; compare test figures.")
 {
     public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
@@ -36,8 +36,8 @@ internal sealed class PrecisionTables() : Benchmark(
         }
 
         report.Paragraph(
-            "Networks with the tool's default options and seed, each in a precision. The worst loss is that of the figures shown, of itself for the "
-            + "RMSE; the largest difference is that of an output in relation to its scale, on 1000 training rows.");
+            "Networks with the tool's default options and seed, each in a precision. The worst loss is that of the figures shown, of "
+            + "itself for the RMSE; the largest difference is that of an output in relation to its scale, on 1000 training rows.");
         report.Table(["table", "precision", "file, bytes", "test figures", "worst loss", "largest difference"], rows, texts: 4);
         return Task.FromResult(ExitCode.Done);
     }

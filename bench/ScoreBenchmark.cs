@@ -11,7 +11,7 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>Our scorer beside ONNX Runtime at its limit, as it is usually called, on the unfolded model, and beside PyTorch and TorchSharp.</summary>
+/// <summary>Our scorer beside ONNX Runtime at its limit, as it is usually called, and unfolded; beside PyTorch and TorchSharp.</summary>
 internal sealed class ScoreBenchmark : Benchmark
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -28,7 +28,7 @@ internal sealed class ScoreBenchmark : Benchmark
     };
 
     public ScoreBenchmark()
-        : base("score", "Scoring", "Time calls of 1 to 4096 rows by three networks, in turn with ONNX Runtime itself, PyTorch and TorchSharp.")
+        : base("score", "Scoring", "Time calls of 1 to 4096 rows by three networks, beside ONNX Runtime itself, PyTorch and TorchSharp.")
     {
         _device.Description += "; for our scorer: what it is compared with stays on the CPU";
         _seconds.RequireRange(0.001, 1000);
@@ -109,12 +109,12 @@ internal sealed class ScoreBenchmark : Benchmark
     {
         string[] times = ["oursMicroseconds", "rawMicroseconds", "naiveMicroseconds", "unfoldedMicroseconds", .. PeerTimes.All.Select(Key)];
         report.Paragraph(
-            "Microseconds a call, the best of many rounds in turn. *limit*: ONNX Runtime with input and output bound once to memory of exactly "
-            + "their size, the better of one thread and all cores. *usual*: `session.Run` with `NamedOnnxValue`, as in its tutorials. *unfolded*: as "
-            + "the limit, the model before folding and without ONNX Runtime's own optimizations. *bytes*: managed memory that a call of ours "
-            + "allocates. Peers run in processes of their own just before, with batch norms folded by hand and the best of several settings of "
-            + $"their threads: {string.Join("; ", peers.Select(peer => peer.Name))}; PyTorch by the best of eager, frozen and optimized "
-            + "TorchScript, TorchSharp eager, which is all it has.");
+            "Microseconds a call, the best of many rounds in turn. *limit*: ONNX Runtime with input and output bound once to memory of "
+            + "exactly their size, the better of one thread and all cores. *usual*: `session.Run` with `NamedOnnxValue`, as in its "
+            + "tutorials. *unfolded*: as the limit, the model before folding and without ONNX Runtime's own optimizations. *bytes*: "
+            + "managed memory that a call of ours allocates. Peers run in processes of their own just before, with batch norms folded by "
+            + $"hand and the best of several settings of their threads: {string.Join("; ", peers.Select(peer => peer.Name))}; PyTorch by "
+            + "the best of eager, frozen and optimized TorchScript, TorchSharp eager, which is all it has.");
         report.Table(Header, figures.Select(row => (IReadOnlyList<string>)
         [
             row!["network"]!.ToString(),
@@ -124,7 +124,8 @@ internal sealed class ScoreBenchmark : Benchmark
         ]), texts: 1);
         report.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
-            $"{scaling.Threads} threads score {scaling.Factor:0.00} times the single rows of one ({BenchmarkNetwork.All[0].Name}); with nothing shared, ONNX Runtime itself {scaling.Limit:0.00} times."));
+            $"{scaling.Threads} threads score {scaling.Factor:0.00} times the single rows of one ({BenchmarkNetwork.All[0].Name}); ")
+            + string.Create(CultureInfo.InvariantCulture, $"with nothing shared, ONNX Runtime itself {scaling.Limit:0.00} times."));
     }
 
     // PyTorch → pyTorchMicroseconds

@@ -5,8 +5,8 @@ using MlNetBatchNorm.Onnx.Execution;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// What the command <c>score</c> times in turn, each way by itself and with BenchmarkDotNet's care: our scorer, ONNX Runtime at its limit, as
-/// it is usually called, and on the unfolded model as written.
+/// What the command <c>score</c> times in turn, each way by itself and with BenchmarkDotNet's care: our scorer, ONNX Runtime at its limit,
+/// as it is usually called, and on the unfolded model as written.
 /// </summary>
 [MemoryDiagnoser]
 public class ScorerBenchmarks

@@ -31,7 +31,7 @@ internal sealed class TrainBenchmark : Benchmark
     private readonly Option<double?> _seconds = new("--seconds") { Description = "how long each network is timed [default: 1.5]" };
 
     public TrainBenchmark()
-        : base("train", "Training steps", "Time a training step (batch normalization, plain SGD) of four networks, and in PyTorch and TorchSharp.")
+        : base("train", "Training steps", "Time a training step (batch norms, plain SGD) of four networks, beside PyTorch and TorchSharp.")
     {
         _seconds.RequireRange(0.001, 1000);
         foreach (var option in new Option[] { _seconds, _device, _peers, _json }) Add(option);
@@ -112,8 +112,8 @@ internal sealed class TrainBenchmark : Benchmark
     private static void Show(Report report, JsonArray figures, IReadOnlyList<PeerTimes> peers)
     {
         report.Paragraph(
-            "Microseconds of a step (forward pass, backward pass, plain gradient descent), the best of many rounds; the peers at the best of "
-            + $"several settings of their threads, in processes of their own: {string.Join("; ", peers.Select(peer => peer.Name))}. "
+            "Microseconds of a step (forward pass, backward pass, plain gradient descent), the best of many rounds; the peers at the best "
+            + $"of several settings of their threads, in processes of their own: {string.Join("; ", peers.Select(peer => peer.Name))}. "
             + "*bytes*: managed memory that a step of ours allocates.");
         report.Table(
             ["network", "batch", "threads", "ours", .. PeerTimes.All, "bytes"],

@@ -5,7 +5,7 @@ using MlNetBatchNorm.Cli;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>The figures of <see cref="TransformerBenchmarks"/> in a few seconds: all in turn in one process, the best of many rounds.</summary>
+/// <summary>The figures of <see cref="TransformerBenchmarks"/> in a few seconds: all in turn, the best of many rounds.</summary>
 internal sealed class TransformerFigures() : Benchmark(
     "mlnet", "Scoring in ML.NET", "Time 20,000 rows of a network in ML.NET, in turn with the model alone and ML.NET's own transformer.")
 {
@@ -48,8 +48,8 @@ internal sealed class TransformerFigures() : Benchmark(
         }
 
         report.Paragraph(
-            "20,000 rows of 32-64-32-1 through ML.NET, and single ones through a `PredictionEngine`. *raw*: the model alone. *stock*: ML.NET's "
-            + "`ApplyOnnxModel`. *bytes*: managed memory of the calling thread.");
+            "20,000 rows of 32-64-32-1 through ML.NET, and single ones through a `PredictionEngine`. *raw*: the model alone. *stock*: "
+            + "ML.NET's `ApplyOnnxModel`. *bytes*: managed memory of the calling thread.");
         report.Table(["32-64-32-1", "µs/row", "bytes/row"], subjects.Select((subject, i) => (IReadOnlyList<string>)
         [
             subject.Name,
@@ -59,7 +59,8 @@ internal sealed class TransformerFigures() : Benchmark(
         var (raw, batches, ours, stock, oursEngine, stockEngine) = (best[0], best[1], best[3], best[6], best[7], best[8]);
         report.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
-            $"ours : raw, one run {ours / raw:0.00}; ours : raw, runs of 1,024 {ours / batches:0.00}; stock : ours {stock / ours:0.0}; engines, ours : stock {oursEngine / stockEngine:0.00}"));
+            $"ours : raw, one run {ours / raw:0.00}; ours : raw, runs of 1,024 {ours / batches:0.00}; stock : ours {stock / ours:0.0}; ")
+            + string.Create(CultureInfo.InvariantCulture, $"engines, ours : stock {oursEngine / stockEngine:0.00}."));
         benchmarks.Release();
         return Task.FromResult(ExitCode.Done);
     }

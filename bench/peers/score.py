@@ -2,8 +2,8 @@
 """Times the networks of the benchmark `score` in PyTorch (Debian's python3-torch), and prints the times as JSON.
 
 Each network is given its best chance: batch norms folded by hand, `inference_mode`, and then eager, frozen TorchScript, or TorchScript
-through `optimize_for_inference`, at the best of several thread settings. OpenMP's and OpenBLAS's threads spin against each other in PyTorch's stock
-setting, so each combination runs in a process of its own.
+through `optimize_for_inference`, at the best of several thread settings. OpenMP's and OpenBLAS's threads spin against each other in
+PyTorch's stock setting, so each combination runs in a process of its own.
 """
 import argparse
 import itertools

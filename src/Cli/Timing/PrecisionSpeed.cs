@@ -20,14 +20,15 @@ internal sealed record PrecisionSpeed(int Rows, double Float32, double Reduced)
     /// <summary>By which factor the model with fewer bits takes longer; below 1 it is faster.</summary>
     public double Ratio => Reduced / Float32;
 
-    /// <summary>Measures one row, and a batch of 256 where that does not take long. Nothing for models that do not score rows of float32.</summary>
+    /// <summary>Measures one row, and a batch of 256 where that is short. Nothing for models that do not score rows of float32.</summary>
     public static IReadOnlyList<PrecisionSpeed> Measure(ModelProto float32, ModelProto reduced)
     {
         if (ModelFile.Size(float32) > ModelFile.LargestSingleFile) return [];
         try
         {
             var one = Measure(float32, reduced, 1);
-            return TimeSpan.FromMicroseconds(Batch * Math.Max(one.Float32, one.Reduced)) > LongestBatch ? [one] : [one, Measure(float32, reduced, Batch)];
+            var longest = TimeSpan.FromMicroseconds(Batch * Math.Max(one.Float32, one.Reduced));
+            return longest > LongestBatch ? [one] : [one, Measure(float32, reduced, Batch)];
         }
         catch (Exception exception) when (exception is InvalidModelException or ModelRunException)
         {

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace MlNetBatchNorm.Cli.Timing;
 
 /// <summary>
-/// Times several ways of doing the same in turn, so that whatever else the machine does meets all of them. The best round of each counts: what
-/// the code can do when nothing else wants the machine.
+/// Times several ways of doing the same in turn, so that whatever else the machine does meets all of them. The best round of each counts:
+/// what the code can do when nothing else wants the machine.
 /// </summary>
 internal static class Turns
 {
