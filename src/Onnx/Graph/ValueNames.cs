@@ -60,6 +60,29 @@ internal sealed class ValueNames
         Replace(graph, name => all.GetValueOrDefault(name, name));
     }
 
+    /// <summary>
+    /// Sees to it that no value and no node of a graph has a name that something new is to have: what has it gets another that nobody has.
+    /// </summary>
+    public static void Vacate(GraphProto graph, string name)
+    {
+        var taken = new ValueNames();
+        taken.Take(graph);
+        if (!taken._taken.Contains(name)) return;
+        var other = taken.Fresh(name);
+        Replace(graph, known => known == name ? other : known);
+        RenameNodes(graph);
+
+        void RenameNodes(GraphProto graph)
+        {
+            foreach (var node in graph.Node)
+            {
+                if (node.Name == name) node.Name = other;
+                foreach (var subgraph in node.Subgraphs()) RenameNodes(subgraph);
+            }
+        }
+    }
+
+    // Puts something else in the place of each name of a value.
     private static void Replace(GraphProto graph, Func<string, string> replace)
     {
         foreach (var node in graph.Node)

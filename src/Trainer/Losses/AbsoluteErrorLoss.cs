@@ -12,7 +12,7 @@ internal sealed record AbsoluteErrorLoss : Loss
     public override Value RowLoss(GraphBuilder nodes, Value output, Value target)
     {
         var distance = nodes.Node("Abs", [nodes.Node("Sub", [output, target])]);
-        return nodes.Named("rowLoss", "ReduceSum", [distance, nodes.Integers(1)], ("keepdims", 1));
+        return nodes.ReduceSum(distance, keepAxes: true, 1);
     }
 
     // sign(y − t), which is 0 where they are equal

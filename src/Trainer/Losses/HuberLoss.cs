@@ -26,7 +26,7 @@ internal sealed record HuberLoss : Loss
         var error = nodes.Node("Sub", [output, target]);
         var held = Hold(nodes, error);
         var loss = nodes.Node("Mul", [held, nodes.Node("Sub", [error, nodes.Node("Mul", [held, nodes.Constant(0.5f)])])]);
-        return nodes.Named("rowLoss", "ReduceSum", [loss, nodes.Integers(1)], ("keepdims", 1));
+        return nodes.ReduceSum(loss, keepAxes: true, 1);
     }
 
     // h′(e) = c

@@ -66,7 +66,7 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
         if (_smoothing > 0)
         {
             // 1/K as the mean of a row of targets, which add up to 1: the graph need not know K.
-            var share = nodes.Node("ReduceMean", [target], ("axes", new long[] { 1 }), ("keepdims", 1));
+            var share = nodes.ReduceMean(target, keepAxes: true, 1);
             target = nodes.Node("Add", [
                 nodes.Node("Mul", [target, nodes.Constant(1 - _smoothing)]),
                 nodes.Node("Mul", [share, nodes.Constant(_smoothing)]),
@@ -78,5 +78,5 @@ internal sealed record SoftmaxCrossEntropyLoss : Loss
             : nodes.Node("Mul", [target, nodes.Initializer(TensorData.Create("classWeights", _classWeights, _classWeights.Length))]);
     }
 
-    private static Value SumOverClasses(GraphBuilder nodes, Value x) => nodes.Node("ReduceSum", [x, nodes.Integers(1)], ("keepdims", 1));
+    private static Value SumOverClasses(GraphBuilder nodes, Value x) => nodes.ReduceSum(x, keepAxes: true, 1);
 }

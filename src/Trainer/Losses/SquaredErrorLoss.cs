@@ -12,7 +12,7 @@ internal sealed record SquaredErrorLoss : Loss
     public override Value RowLoss(GraphBuilder nodes, Value output, Value target)
     {
         var difference = nodes.Node("Sub", [output, target]);
-        var sum = nodes.Node("ReduceSum", [nodes.Node("Mul", [difference, difference]), nodes.Integers(1)], ("keepdims", 1));
+        var sum = nodes.ReduceSum(nodes.Node("Mul", [difference, difference]), keepAxes: true, 1);
         return nodes.Named("rowLoss", "Mul", [sum, nodes.Constant(0.5f)]);
     }
 

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Graph;
+
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
@@ -16,7 +18,7 @@ internal sealed class GradientClipping
         using var scope = nodes.Scope("clipping");
         var parameters = groups.SelectMany(group => group.Parameters).ToArray();
         var gradients = Array.ConvertAll(parameters, parameter => training.GradientOf(parameter).Emit(nodes));
-        var squares = Array.ConvertAll(gradients, gradient => nodes.Node("ReduceSumSquare", [gradient], ("keepdims", 0)));
+        var squares = Array.ConvertAll(gradients, gradient => nodes.SumOfSquares(gradient));
         var norm = nodes.Named("norm", "Sqrt", [nodes.Node("Sum", squares)]);
         var ratio = nodes.Node("Div", [nodes.Constant(largestNorm), nodes.Node("Add", [norm, nodes.Constant(1e-6f)])]);
         var factor = nodes.Named("factor", "Min", [ratio, nodes.Constant(1)]);

@@ -15,23 +15,17 @@ internal static class SavedGraph
     public static void AddNode(GraphProto graph, string opType, string[] inputs, string output, params ReadOnlySpan<(string Name, long Value)> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = output, Input = { inputs }, Output = { output } };
-        foreach (var (name, value) in attributes)
-            node.Attribute.Add(new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value });
-        graph.Node.Add(node);
+        foreach (NodeArgument attribute in attributes) node.Attribute.Add(attribute.Proto);
+        Add(graph, output, main => main.Add(node));
     }
 
     /// <summary>Adds a constant list of integers.</summary>
     public static void AddIntegers(GraphProto graph, string name, params ReadOnlySpan<long> values) =>
-        graph.Initializer.Add(TensorData.Create(name, values, values.Length));
+        AddConstant(graph, TensorData.Create(name, values, values.Length));
 
     /// <summary>Adds a constant list of texts.</summary>
-    public static void AddTexts(GraphProto graph, string name, IReadOnlyList<string> texts) => graph.Initializer.Add(new TensorProto
-    {
-        Name = name,
-        DataType = (int)DataType.String,
-        Dims = { texts.Count },
-        StringData = { texts.Select(ByteString.CopyFromUtf8) },
-    });
+    public static void AddTexts(GraphProto graph, string name, IReadOnlyList<string> texts) =>
+        AddConstant(graph, TensorData.FromArray(name, DataType.String, texts.ToArray(), texts.Count));
 
     /// <summary>
     /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own converter
@@ -43,7 +37,7 @@ internal static class SavedGraph
         var (name, unused) = ($"mlnet.{column}.SlotNames", UnusedInput(column));
         if (model.OpsetImport.All(opset => opset.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
         AddTexts(model.Graph, unused, ["one"]);
-        model.Graph.Node.Add(new NodeProto
+        Add(model.Graph, UnusedOutput(column), main => main.Add(new NodeProto
         {
             OpType = "LabelEncoder",
             Domain = Domain,
@@ -60,7 +54,7 @@ internal static class SavedGraph
                     Ints = { Enumerable.Range(0, names.Count).Select(index => (long)index) },
                 },
             },
-        });
+        }));
     }
 
     /// <summary>Takes the names of slots away again.</summary>
@@ -75,52 +69,52 @@ internal static class SavedGraph
         var inputs = model.Graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         if (!model.Graph.Initializer.Any(IsHalf)) return model;
         var result = model.Clone();
+        var editor = ModelEditor.Of(result.Graph);
         foreach (var tensor in result.Graph.Initializer.Where(IsHalf).ToList())
         {
-            result.Graph.Initializer.Remove(tensor);
-            result.Graph.Node.Insert(0, new NodeProto
+            editor.Main.Drop(tensor.Name);
+            editor.Main.AddBehind(null, new NodeProto
             {
                 OpType = "Constant",
                 Name = tensor.Name,
                 Output = { tensor.Name },
-                Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } },
+                Attribute = { ((NodeArgument)("value", tensor)).Proto },
             });
         }
 
+        editor.Write();
         return result;
 
         bool IsHalf(TensorProto tensor) => (DataType)tensor.DataType is DataType.Float16 or DataType.Bfloat16 && !inputs.Contains(tensor.Name);
     }
 
     /// <summary>Makes a value an output.</summary>
-    public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape)
-    {
-        var sizes = new TensorShapeProto();
-        foreach (var dimension in shape) sizes.Dim.Add(dimension.ToProto());
-        graph.Output.Add(new ValueInfoProto
-        {
-            Name = name,
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = sizes } },
-        });
-    }
+    public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape) =>
+        ModelEditor.Of(graph).Main.AddOutput(ValueInfo.Of(name, type, shape));
 
     /// <summary>Takes nodes that were added away again: those that give one of the values; also constants and outputs of these names.</summary>
     public static void Remove(GraphProto graph, params ReadOnlySpan<string> names)
     {
-        var added = new HashSet<string>([.. names], StringComparer.Ordinal);
-        Keep(graph.Node, node => !node.Output.Any(added.Contains));
-        Keep(graph.Initializer, tensor => !added.Contains(tensor.Name));
-        Keep(graph.Output, output => !added.Contains(output.Name));
+        var (added, editor) = (new HashSet<string>([.. names], StringComparer.Ordinal), ModelEditor.Of(graph));
+        editor.Main.KeepOutputs(output => !added.Contains(output));
+        foreach (var node in editor.Main.Nodes.Where(node => node.Output.Any(added.Contains)).ToList()) editor.Main.Remove(node);
+        foreach (var name in added) editor.Main.Drop(name);
+        // What they read stays: it is what the model gave before.
+        editor.Write();
     }
 
     private static string UnusedInput(string column) => $"mlnet.{column}.unusedInput";
 
     private static string UnusedOutput(string column) => $"mlnet.{column}.unusedOutput";
 
-    private static void Keep<T>(Google.Protobuf.Collections.RepeatedField<T> items, Func<T, bool> isKept)
+    private static void AddConstant(GraphProto graph, TensorProto tensor) => Add(graph, tensor.Name, main => main.AddConstant(tensor));
+
+    // The names are known outside of the model: whatever else has one gives way.
+    private static void Add(GraphProto graph, string name, Action<OnnxGraph> add)
     {
-        T[] kept = [.. items.Where(isKept)];
-        items.Clear();
-        items.AddRange(kept);
+        ValueNames.Vacate(graph, name);
+        var editor = ModelEditor.Of(graph);
+        add(editor.Main);
+        editor.Write();
     }
 }

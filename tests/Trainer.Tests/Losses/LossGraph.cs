@@ -7,9 +7,10 @@ namespace MlNetBatchNorm.Trainer.Tests.Losses;
 /// <summary>Runs a loss by itself: row losses and row gradients of given outputs and targets.</summary>
 internal static class LossGraph
 {
-    public static (float[] RowLoss, float[] Gradient) Run(Loss loss, float[] output, float[] target, int outputs)
+    public static (float[] RowLoss, float[] Gradient) Run(
+        Loss loss, float[] output, float[] target, int outputs, int opset = GraphBuilder.DefaultOpset)
     {
-        var nodes = new GraphBuilder("loss");
+        var nodes = new GraphBuilder("loss", opset);
         var y = nodes.Input("y", DataType.Float, Dimension.Rows, outputs);
         var t = nodes.Input("t", DataType.Float, Dimension.Rows, outputs);
         nodes.Output("rowLoss", loss.RowLoss(nodes, y, t), DataType.Float, Dimension.Rows, 1);

@@ -1,7 +1,9 @@
+using Google.Protobuf;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Tests.Scoring;
@@ -72,6 +74,20 @@ public sealed class ScoreOnnxTests
             Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 1), scored.Schema["sum"].Type);
             Assert.Equal([6f], scored.GetColumn<float[]>("sum").Single());
         }
+    }
+
+    [Fact]
+    public void ColumnCalledLikeAValueInsideTheModel_SavedAndLoaded_StaysTheSame()
+    {
+        var nodes = new GraphBuilder("inner names");
+        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 3);
+        var inner = nodes.Named("Total/shape", "Mul", [nodes.Named("Total", "Add", [x, x]), nodes.Constant(2)]);
+        nodes.Output("y", nodes.Node("Add", [inner, x]), DataType.Float, Dimension.Rows, 3);
+        var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
+        using var model = _ml.Transforms.ScoreOnnx(
+            nodes.Build().ToByteArray(), new ScoreOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);
+        foreach (var batched in new[] { false, true })
+            Assert.Equal([5f, 10f, 15f], Reloaded(model, data, batched).Transform(data).GetColumn<float[]>("Total").Single());
     }
 
     [Fact]
