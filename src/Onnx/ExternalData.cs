@@ -81,7 +81,7 @@ internal static class ExternalData
         var file = new FileInfo(path);
         var offset = Number(entries, "offset", 0, what);
         var length = Number(entries, "length", Math.Max(0, file.Length - offset), what);
-        var needed = InitializerChecker.BitsPerElement((DataType)tensor.DataType) is { } bits
+        var needed = ElementTypes.Find((DataType)tensor.DataType)?.Bits is { } bits
             ? ((Int128)TensorData.ElementCount(tensor.Dims, tensor.Name) * bits + 7) / 8
             : length;
         if (length != needed)

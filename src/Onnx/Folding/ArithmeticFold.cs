@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Folding;
 internal static class ArithmeticFold
 {
     /// <summary>Merges a node into the batch normalization before it.</summary>
-    public static bool TryMergeUp(NodeProto node, GraphEditor graph)
+    public static bool TryMergeUp(NodeProto node, OnnxGraph graph)
     {
         if (!graph.Contains(node)) return false;
         var plan = new FoldPlan(graph);
@@ -20,7 +20,7 @@ internal static class ArithmeticFold
     }
 
     /// <summary>Merges a node into the batch normalization behind it.</summary>
-    public static bool TryMergeDown(NodeProto node, GraphEditor graph)
+    public static bool TryMergeDown(NodeProto node, OnnxGraph graph)
     {
         if (!graph.Contains(node)) return false;
         var plan = new FoldPlan(graph);

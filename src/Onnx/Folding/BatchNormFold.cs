@@ -9,11 +9,11 @@ internal sealed class BatchNormFold
     // Outside of this range float32 keeps fewer digits of the product than of its factors' sum elsewhere in the network.
     private const double LargestScale = 1e6;
 
-    private readonly GraphEditor _graph;
+    private readonly OnnxGraph _graph;
     private readonly NodeProto _node;
     private readonly string _name;
 
-    public BatchNormFold(NodeProto node, GraphEditor graph)
+    public BatchNormFold(NodeProto node, OnnxGraph graph)
     {
         (_node, _graph, _name) = (node, graph, node.Label());
         Outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, string.Empty);
@@ -104,7 +104,7 @@ internal sealed class BatchNormFold
         if (_graph.Shape(_node.Input[0])?.Rank is not { } rank || rank < 2) return null;
         var shape = _graph.Opset < 7 ? [map.Count] : Broadcasting.OnAxis(map, rank);
         var tensor = RealTensor.Of(_graph.Constant(_node.Input[1]).Tensor!.Type, select(map), shape);
-        return tensor.Largest() <= RealElements.Largest(tensor.Type) ? tensor : null;
+        return tensor.Largest() <= ElementTypes.Of(tensor.Type).Largest ? tensor : null;
     }
 
     private void Gone(FoldPlan plan, ChannelMap map)

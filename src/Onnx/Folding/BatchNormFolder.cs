@@ -18,13 +18,15 @@ public static class BatchNormFolder
         ArgumentNullException.ThrowIfNull(model);
         GraphChecker.Check(model);
         var folded = model.Clone();
-        var editor = new ModelEditor(folded, options ?? new FoldOptions());
+        options ??= new FoldOptions();
+        var editor = new ModelEditor(folded, options.FoldOverridable);
+        editor.InferShapes();
         var batchNorms = FindAll(editor);
-        FoldToFixedPoint(editor, batchNorms);
+        FoldToFixedPoint(editor, batchNorms, options);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
         {
             batchNorm.MoveScaleOn();
-            if (editor.Options.Expand) batchNorm.Expand();
+            if (options.Expand) batchNorm.Expand();
         }
 
         editor.Finish();
@@ -53,16 +55,16 @@ public static class BatchNormFolder
     private static List<BatchNormFold> FindAll(ModelEditor editor) =>
     [
         .. from graph in editor.Graphs
-           from node in graph.Graph.Node
+           from node in graph.Nodes
            where node.Is("BatchNormalization")
            select new BatchNormFold(node, graph),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
-    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms)
+    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options)
     {
-        var arithmetic = editor.Graphs.SelectMany(graph => graph.Graph.Node.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !editor.Options.KeepSubtractions)).ToList();
+        var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
+            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions)).ToList();
         bool changed;
         do
         {

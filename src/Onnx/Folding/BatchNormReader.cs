@@ -50,7 +50,7 @@ internal static class BatchNormReader
         return Verdict.Yes;
     }
 
-    private static Verdict CheckMode(NodeProto node, GraphEditor graph)
+    private static Verdict CheckMode(NodeProto node, OnnxGraph graph)
     {
         if (node.Attribute.Any(attribute => attribute.HasRefAttrName))
             return Verdict.No("an attribute of it is a parameter of the function around it");

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Graph;
+
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>Small constants under ONNX's rule of broadcasting: dimensions are aligned at the last one, and a 1 is repeated.</summary>

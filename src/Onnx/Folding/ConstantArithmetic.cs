@@ -48,7 +48,7 @@ internal static class ConstantArithmetic
         return constant.ToArray();
     }
 
-    private static int? ChannelAxis(NodeProto node, GraphEditor graph, int data, RealTensor constant)
+    private static int? ChannelAxis(NodeProto node, OnnxGraph graph, int data, RealTensor constant)
     {
         var rank = graph.Shape(node.InputAt(data))?.Rank;
         var wide = Enumerable.Range(0, constant.Rank).Where(axis => constant.Shape[axis] != 1).ToArray();

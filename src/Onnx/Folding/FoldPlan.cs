@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// What would have to change for a channel map to move somewhere: new constants, new attributes, new nodes. Rules write into it; nothing of it
 /// happens before every precondition has passed and <see cref="Apply"/> is called. Who else reads a value is checked here, for all rules.
 /// </summary>
-internal sealed class FoldPlan(GraphEditor graph)
+internal sealed class FoldPlan(OnnxGraph graph)
 {
     // Far more than any network needs between a map and the weights that take it in, and far less than the stack holds.
     private const int MaximumDepth = 100;
@@ -19,7 +19,7 @@ internal sealed class FoldPlan(GraphEditor graph)
     private int _depth;
 
     /// <summary>The graph as it is, before the plan.</summary>
-    public GraphEditor Graph => graph;
+    public OnnxGraph Graph => graph;
 
     /// <summary>The nodes whose constants change.</summary>
     public IReadOnlyList<NodeProto> Absorbers => _absorbers;
@@ -127,7 +127,7 @@ internal sealed class FoldPlan(GraphEditor graph)
         {
             var largest = tensor.Largest();
             if (double.IsNaN(largest)) return Verdict.No($"a weight of {node.Describe()} would not be a number");
-            if (largest > RealElements.Largest(tensor.Type))
+            if (largest > ElementTypes.Of(tensor.Type).Largest)
                 return Verdict.No($"a weight of {node.Describe()} would be {largest:G3}, too large for {tensor.Type}");
         }
 
@@ -138,7 +138,7 @@ internal sealed class FoldPlan(GraphEditor graph)
     public void Apply()
     {
         foreach (var ((node, input), (tensor, stem)) in _constants) graph.SetConstant(node, input, tensor, stem);
-        foreach (var (node, attribute) in _attributes) GraphEditor.SetAttribute(node, attribute);
+        foreach (var (node, attribute) in _attributes) OnnxGraph.SetAttribute(node, attribute);
         foreach (var (node, shift) in _shifts) graph.InsertBehind(node, "Add", shift, LegacyBroadcast(graph.Opset));
     }
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Graph.Shapes;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -25,8 +24,8 @@ public sealed partial class GraphBuilder
         ArgumentNullException.ThrowIfNull(inputs);
         if (model.Functions.Count > 0)
             throw new InvalidModelException($"The model has the function '{model.Functions[0].Name}'; models with functions cannot become part of another.");
-        if (ShapeInference.DefaultOpset(model) != Opset)
-            throw new ArgumentException($"The model is written for operator set {ShapeInference.DefaultOpset(model)}, but {Opset} was expected.", nameof(model));
+        if (OperatorSets.DefaultOf(model) != Opset)
+            throw new ArgumentException($"The model is written for operator set {OperatorSets.DefaultOf(model)}, but {Opset} was expected.", nameof(model));
         foreach (var import in model.OpsetImport) Import(import);
 
         var names = new Dictionary<string, string>(StringComparer.Ordinal) { [string.Empty] = string.Empty };
@@ -38,7 +37,9 @@ public sealed partial class GraphBuilder
                 : throw new ArgumentException($"There is no value for the input '{input.Name}' of the model.", nameof(inputs));
         }
 
-        AppendContent(model.Graph, _graph, names);
+        var part = new GraphProto();
+        AppendContent(model.Graph, part, names);
+        _graph.Add(part);
         return model.Graph.Output.ToDictionary(output => output.Name, output => new Value(names[output.Name]), StringComparer.Ordinal);
     }
 

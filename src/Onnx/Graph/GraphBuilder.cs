@@ -12,10 +12,9 @@ public sealed partial class GraphBuilder
     /// <summary>The operator set that is written when none is asked for.</summary>
     public const int DefaultOpset = 17;
 
-    private readonly GraphProto _graph;
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _next = new(StringComparer.Ordinal);
-    private readonly Dictionary<(float, bool), Value> _constants = [];
+    private readonly OnnxGraph _graph;
+    private readonly ModelEditor _editor;
+    private readonly Dictionary<float, Value> _constants = [];
     private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _integerLists = new(StringComparer.Ordinal);
     private string _scope = string.Empty;
@@ -26,7 +25,8 @@ public sealed partial class GraphBuilder
     /// <param name="opset">The version of the default operator set that the nodes are written for.</param>
     public GraphBuilder(string name, int opset = DefaultOpset)
     {
-        _graph = new GraphProto { Name = name };
+        _editor = ModelEditor.Of(new GraphProto { Name = name });
+        _graph = _editor.Main;
         Opset = opset;
     }
 
@@ -49,7 +49,7 @@ public sealed partial class GraphBuilder
     public Value Input(string name, DataType type, params ReadOnlySpan<Dimension> shape)
     {
         Claim(name);
-        _graph.Input.Add(ValueInfo(name, type, shape));
+        _graph.AddInput(ValueInfo.Of(name, type, shape));
         return new Value(name);
     }
 
@@ -63,10 +63,10 @@ public sealed partial class GraphBuilder
         {
             Claim(name);
             if (!TryRename(current, name))
-                _graph.Node.Add(new NodeProto { OpType = "Identity", Name = name, Input = { current }, Output = { name } });
+                _graph.Add(new NodeProto { OpType = "Identity", Name = name, Input = { current }, Output = { name } });
         }
 
-        _graph.Output.Add(ValueInfo(name, type, shape));
+        _graph.AddOutput(ValueInfo.Of(name, type, shape));
     }
 
     /// <summary>Adds a node with one output and returns that output.</summary>
@@ -102,15 +102,21 @@ public sealed partial class GraphBuilder
     {
         var value = Fresh(tensor.Name);
         tensor.Name = value.Name;
-        _graph.Initializer.Add(tensor);
+        _graph.AddConstant(tensor);
         return value;
     }
 
     /// <summary>A float32 constant of rank 0; equal constants are shared.</summary>
-    public Value Constant(float value) => Constant(value, asVector: false);
+    public Value Constant(float value)
+    {
+        if (!_constants.TryGetValue(value, out var shared))
+        {
+            shared = AddGlobal(TensorData.Create("const", [value]));
+            _constants.Add(value, shared);
+        }
 
-    /// <summary>A float32 constant of shape <c>[1]</c>; equal constants are shared.</summary>
-    public Value ConstantVector(float value) => Constant(value, asVector: true);
+        return shared;
+    }
 
     /// <summary>The constant true, of rank 0.</summary>
     public Value True
@@ -137,56 +143,25 @@ public sealed partial class GraphBuilder
     }
 
     /// <summary>A name that is not used yet, inside the current scope.</summary>
-    public Value Fresh(string stem)
-    {
-        var name = _scope + (string.IsNullOrEmpty(stem) ? "value" : stem);
-        while (!_names.Add(name))
-        {
-            var next = _next.GetValueOrDefault(_scope + stem, 1) + 1;
-            _next[_scope + stem] = next;
-            name = $"{_scope}{stem}_{next}";
-        }
-
-        return new Value(name);
-    }
+    public Value Fresh(string stem) => new(_graph.Fresh(_scope + (string.IsNullOrEmpty(stem) ? "value" : stem)));
 
     /// <summary>The finished model.</summary>
     /// <param name="producer">The name written as the producer.</param>
-    public ModelProto Build(string producer = ModelFile.Producer) => new()
+    public ModelProto Build(string producer = ModelFile.Producer)
     {
-        IrVersion = IrVersionFor(Opset),
-        ProducerName = producer,
-        ProducerVersion = ModelFile.ProducerVersion,
-        Graph = _graph,
-        OpsetImport =
+        _editor.Finish();
+        return new ModelProto
         {
-            new OperatorSetIdProto { Domain = string.Empty, Version = Opset },
-            _otherDomains.Select(domain => new OperatorSetIdProto { Domain = domain.Key, Version = domain.Value }),
-        },
-    };
-
-    /// <summary>The oldest IR version that knows an operator set, so that old runtimes can read what we write.</summary>
-    internal static long IrVersionFor(int opset) => opset switch
-    {
-        <= 8 => 3,
-        9 => 4,
-        10 => 5,
-        11 => 6,
-        <= 14 => 7,
-        <= 18 => 8,
-        <= 20 => 9,
-        _ => 10,
-    };
-
-    private Value Constant(float value, bool asVector)
-    {
-        if (!_constants.TryGetValue((value, asVector), out var shared))
-        {
-            shared = AddGlobal(asVector ? TensorData.Create("const", [value], 1) : TensorData.Create("const", [value]));
-            _constants.Add((value, asVector), shared);
-        }
-
-        return shared;
+            IrVersion = OperatorSets.IrVersionFor(Opset),
+            ProducerName = producer,
+            ProducerVersion = ModelFile.ProducerVersion,
+            Graph = _graph.Proto,
+            OpsetImport =
+            {
+                new OperatorSetIdProto { Domain = string.Empty, Version = Opset },
+                _otherDomains.Select(domain => new OperatorSetIdProto { Domain = domain.Key, Version = domain.Value }),
+            },
+        };
     }
 
     // Shared constants belong to no layer.
@@ -205,44 +180,26 @@ public sealed partial class GraphBuilder
         foreach (var input in inputs) node.Input.Add(Current(input));
         foreach (var output in outputs) node.Output.Add(output.Name);
         foreach (var attribute in attributes) node.Attribute.Add(attribute.Proto);
-        _graph.Node.Add(node);
+        _graph.Add(node);
     }
 
     private void Claim(string name)
     {
-        if (!_names.Add(name))
-            throw new ArgumentException($"The graph '{_graph.Name}' already has a value named '{name}'; give the new one another name.", nameof(name));
+        if (_graph.Owns(name) || _renamed.ContainsKey(name))
+            throw new ArgumentException($"The graph '{_graph.Proto.Name}' already has a value named '{name}'; give the new one another name.", nameof(name));
     }
 
     private bool TryRename(string from, string to)
     {
-        var producer = _graph.Node.FirstOrDefault(node => node.Output.Contains(from));
-        if (producer is null || _graph.Output.Any(output => output.Name == from)) return false;
         // A subgraph reads outer values by name, and might have a value of its own under the new one.
-        if (_graph.Node.Any(node => node.Subgraphs().Any())) return false;
-        producer.Output[producer.Output.IndexOf(from)] = to;
-        foreach (var node in _graph.Node)
-            for (var i = 0; i < node.Input.Count; i++)
-                if (node.Input[i] == from) node.Input[i] = to;
-        foreach (var info in _graph.ValueInfo)
-            if (info.Name == from) info.Name = to;
+        if (_graph.Producer(from) is null || _graph.IsOutput(from) || _editor.Graphs.Count > 1) return false;
+        _graph.Rename(from, to);
         _renamed.Add(from, to);
         return true;
     }
 
     // Callers may still hold a value that has become a graph output under another name.
     private string Current(Value value) => value.IsGiven ? _renamed.GetValueOrDefault(value.Name, value.Name) : string.Empty;
-
-    private static ValueInfoProto ValueInfo(string name, DataType type, ReadOnlySpan<Dimension> shape)
-    {
-        var dimensions = new TensorShapeProto();
-        foreach (var dimension in shape) dimensions.Dim.Add(dimension.ToProto());
-        return new ValueInfoProto
-        {
-            Name = name,
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = dimensions } },
-        };
-    }
 
     private sealed class ScopeEnd(GraphBuilder graph, string outer) : IDisposable
     {

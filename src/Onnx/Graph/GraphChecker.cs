@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Graph.Shapes;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -8,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// made nowhere, nodes in the wrong order or in a cycle, constants that do not fit their shape, operands that do not fit together.
 /// </summary>
 /// <remarks>No tensor is read or allocated, so a file that declares absurd sizes costs nothing.</remarks>
-public static class GraphChecker
+internal static class GraphChecker
 {
     /// <summary>Checks a model.</summary>
     /// <exception cref="InvalidModelException">The first problem that was found, with its place.</exception>
@@ -21,7 +20,7 @@ public static class GraphChecker
         if (model.IrVersion < 3) domains.Add(string.Empty);
         foreach (var function in model.Functions) CheckFunction(function);
         CheckGraph(model.Graph, null, domains);
-        ShapeInference.Run(model);
+        new ModelEditor(model).InferShapes();
     }
 
     private static string Domain(string domain) => domain == "ai.onnx" ? string.Empty : domain;
@@ -64,7 +63,7 @@ public static class GraphChecker
                 throw new InvalidModelException($"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
             foreach (var input in node.Input)
             {
-                if (input.Length > 0 && !names.IsVisible(input)) throw NodeOrder.Explain(nodes, node, input);
+                if (input.Length > 0 && !names.IsVisible(input)) throw NodeOrder.Explain(ModelEditor.Of(new GraphProto { Node = { nodes } }).Main, node, input);
             }
 
             foreach (var attribute in node.Attribute)

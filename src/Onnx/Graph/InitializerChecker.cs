@@ -17,7 +17,7 @@ internal static class InitializerChecker
         if (tensor.HasRawData && type != DataType.String)
         {
             // A type newer than this library knows passes through unmeasured.
-            if (BitsPerElement(type) is not { } bits) return;
+            if (ElementTypes.Find(type)?.Bits is not { } bits) return;
             var bytes = (((Int128)count * bits) + 7) / 8;
             if (bytes != tensor.RawData.Length)
                 throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
@@ -34,16 +34,4 @@ internal static class InitializerChecker
         if (stored != expected)
             throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements, but holds {stored}.");
     }
-
-    /// <summary>The size of an element, or null for strings and types that are not known here.</summary>
-    public static int? BitsPerElement(DataType type) => type switch
-    {
-        DataType.Complex128 => 128,
-        DataType.Double or DataType.Int64 or DataType.Uint64 or DataType.Complex64 => 64,
-        DataType.Float or DataType.Int32 or DataType.Uint32 => 32,
-        DataType.Float16 or DataType.Bfloat16 or DataType.Int16 or DataType.Uint16 => 16,
-        DataType.Bool or DataType.Int8 or DataType.Uint8 or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz or DataType.Float8E5M2 or DataType.Float8E5M2Fnuz => 8,
-        DataType.Int4 or DataType.Uint4 or DataType.Float4E2M1 => 4,
-        _ => null,
-    };
 }

@@ -6,26 +6,20 @@ namespace MlNetBatchNorm.Onnx.Graph;
 internal static class NodeOrder
 {
     /// <summary>The error for <paramref name="reader"/>, which reads <paramref name="value"/> before it exists.</summary>
-    public static InvalidModelException Explain(IReadOnlyList<NodeProto> nodes, NodeProto reader, string value)
+    public static InvalidModelException Explain(OnnxGraph graph, NodeProto reader, string value)
     {
-        var makers = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
-        foreach (var node in nodes)
-        {
-            foreach (var output in node.Output) makers.TryAdd(output, node);
-        }
-
-        if (!makers.TryGetValue(value, out var maker))
+        if (graph.Producer(value) is not { } maker)
             return new InvalidModelException($"{reader.Describe()} reads '{value}', but no node, input or initializer has that name.");
         if (ReferenceEquals(maker, reader))
             return new InvalidModelException($"{reader.Describe()} reads its own output '{value}': a cycle.");
-        var path = Path(makers, maker, reader);
+        var path = Path(graph, maker, reader);
         return path is null
             ? new InvalidModelException($"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in topological order.")
             : new InvalidModelException($"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Select(node => node.Describe()))}.");
     }
 
     // Breadth first from the maker up through what it reads; reaching the reader closes the circle.
-    private static List<NodeProto>? Path(Dictionary<string, NodeProto> makers, NodeProto from, NodeProto to)
+    private static List<NodeProto>? Path(OnnxGraph graph, NodeProto from, NodeProto to)
     {
         var cameFrom = new Dictionary<NodeProto, NodeProto?>(ReferenceEqualityComparer.Instance) { [from] = null };
         var queue = new Queue<NodeProto>([from]);
@@ -40,7 +34,7 @@ internal static class NodeOrder
 
             foreach (var input in node.Input)
             {
-                if (makers.TryGetValue(input, out var maker) && cameFrom.TryAdd(maker, node)) queue.Enqueue(maker);
+                if (graph.Producer(input) is { } maker && cameFrom.TryAdd(maker, node)) queue.Enqueue(maker);
             }
         }
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Graph.Shapes;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -7,7 +6,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// Brings a model from operator set 12 or later to a later one, so that it can be joined with others. Only operators that are known to mean the
 /// same there are let through.
 /// </summary>
-public static class OperatorSetUpgrade
+internal static class OperatorSetUpgrade
 {
     /// <summary>The oldest operator set that is upgraded.</summary>
     public const int Oldest = 12;
@@ -38,22 +37,23 @@ public static class OperatorSetUpgrade
     public static ModelProto Upgrade(ModelProto model, int opset)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var from = ShapeInference.DefaultOpset(model);
+        var from = OperatorSets.DefaultOf(model);
         if (from == opset) return model;
         if (from < Oldest || opset > Newest || from > opset)
             throw new InvalidModelException($"The model is written for operator set {from} and cannot be brought to {opset}; from {Oldest} to {Newest} upwards it can.");
         var result = model.Clone();
         foreach (var import in result.OpsetImport.Where(import => import.Domain is "" or "ai.onnx")) import.Version = opset;
-        result.IrVersion = Math.Max(result.IrVersion, GraphBuilder.IrVersionFor(opset));
-        Upgrade(result.Graph, from, opset);
+        result.IrVersion = Math.Max(result.IrVersion, OperatorSets.IrVersionFor(opset));
+        var editor = new ModelEditor(result);
+        foreach (var graph in editor.Graphs) Upgrade(graph, from, opset);
+        editor.Finish();
         return result;
     }
 
-    private static void Upgrade(GraphProto graph, long from, int to)
+    private static void Upgrade(OnnxGraph graph, long from, int to)
     {
-        foreach (var node in graph.Node)
+        foreach (var node in graph.Nodes)
         {
-            foreach (var subgraph in node.Subgraphs()) Upgrade(subgraph, from, to);
             if (!node.IsStandard() || Unchanged.Contains(node.OpType)) continue;
             if (AxesBecomeInput.Contains(node.OpType))
             {
@@ -68,15 +68,11 @@ public static class OperatorSetUpgrade
         }
     }
 
-    private static void MoveAxes(GraphProto graph, NodeProto node)
+    private static void MoveAxes(OnnxGraph graph, NodeProto node)
     {
         if (node.Attribute("axes") is not { } axes) return;
         node.Attribute.Remove(axes);
-        var taken = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        var name = $"{node.Output[0]}_axes";
-        while (taken.Contains(name)) name += "_";
-        graph.Initializer.Add(TensorData.Create(name, [.. axes.Ints], axes.Ints.Count));
-        while (node.Input.Count < 1) node.Input.Add(string.Empty);
-        node.Input.Add(name);
+        var constant = graph.AddConstant($"{node.Output[0]}_axes", name => TensorData.Create(name, [.. axes.Ints], axes.Ints.Count));
+        graph.SetInput(node, Math.Max(node.Input.Count, 1), constant);
     }
 }

@@ -32,25 +32,21 @@ public static class TensorData
     /// <exception cref="ArgumentException">Another type, or a shape of another size.</exception>
     public static TensorProto FromDoubles(string name, DataType type, ReadOnlySpan<double> values, params ReadOnlySpan<long> shape)
     {
-        switch (type)
-        {
-            case DataType.Double:
-                return Create(name, values, shape);
-            case DataType.Float:
-                var singles = new float[values.Length];
-                for (var i = 0; i < singles.Length; i++) singles[i] = (float)values[i];
-                return Create(name, singles, shape);
-            case DataType.Float16:
-                var halves = new Half[values.Length];
-                for (var i = 0; i < halves.Length; i++) halves[i] = (Half)values[i];
-                return FromBytes(name, type, MemoryMarshal.AsBytes<Half>(halves), halves.Length, shape);
-            case DataType.Bfloat16:
-                var brains = new ushort[values.Length];
-                for (var i = 0; i < brains.Length; i++) brains[i] = BFloat16FromDouble(values[i]);
-                return FromBytes(name, type, MemoryMarshal.AsBytes<ushort>(brains), brains.Length, shape);
-            default:
-                throw new ArgumentException($"A {type} tensor cannot hold real numbers; use float16, bfloat16, float32 or float64.", nameof(type));
-        }
+        if (ElementTypes.Find(type) is not { IsReal: true, Bits: { } bits } real)
+            throw new ArgumentException($"A {type} tensor cannot hold real numbers; use float16, bfloat16, float32 or float64.", nameof(type));
+        var bytes = new byte[values.Length * bits / 8];
+        real.Write(values, bytes);
+        return FromBytes(name, type, bytes, values.Length, shape);
+    }
+
+    /// <summary>A tensor of any type that .NET has arrays of.</summary>
+    /// <exception cref="NotSupportedException">The array holds other elements than the type says.</exception>
+    public static TensorProto FromArray(string name, DataType type, Array elements, params ReadOnlySpan<long> shape)
+    {
+        if (elements is not string[] texts) return FromBytes(name, type, ElementTypes.Of(type).Bytes(elements), elements.Length, shape);
+        var tensor = new TensorProto { Name = name, DataType = (int)type, StringData = { texts.Select(ByteString.CopyFromUtf8) } };
+        foreach (var dimension in shape) tensor.Dims.Add(dimension);
+        return tensor;
     }
 
     /// <summary>How many elements a shape holds.</summary>
@@ -75,8 +71,7 @@ public static class TensorData
     }
 
     /// <summary>Whether <see cref="ToDoubles"/> can read a type: float16, bfloat16, float32 or float64.</summary>
-    public static bool IsReal(int dataType) =>
-        (DataType)dataType is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16;
+    public static bool IsReal(int dataType) => ElementTypes.Find((DataType)dataType)?.IsReal ?? false;
 
     /// <summary>The elements of a floating-point tensor as float64 (exact: every such type fits).</summary>
     /// <exception cref="InvalidModelException">Another type, elements in an external file, or fewer or more elements than the shape says.</exception>
@@ -86,34 +81,13 @@ public static class TensorData
         var type = (DataType)tensor.DataType;
         if (!IsReal(tensor.DataType))
             throw new InvalidModelException($"The constant '{tensor.Name}' holds {type}; real numbers were expected.");
-
-        var raw = tensor.RawData.Span;
-        var fromRaw = tensor.HasRawData && raw.Length > 0;
-        var stored = fromRaw ? raw.Length / (double)ElementSize(type) : type switch
-        {
-            DataType.Float => tensor.FloatData.Count,
-            DataType.Double => tensor.DoubleData.Count,
-            _ => tensor.Int32Data.Count,
-        };
+        var real = ElementTypes.Of(type);
+        var stored = tensor.RawData.Length > 0 ? tensor.RawData.Length * 8 / (double)real.Bits! : tensor.FloatData.Count + tensor.DoubleData.Count + tensor.Int32Data.Count;
         if (stored != count)
-            throw new InvalidModelException(
-                $"The constant '{tensor.Name}' of shape [{string.Join(", ", tensor.Dims)}] needs {count} elements but holds {stored.ToString(CultureInfo.InvariantCulture)}.");
-
+            throw new InvalidModelException(string.Create(
+                CultureInfo.InvariantCulture, $"The constant '{tensor.Name}' of shape [{string.Join(", ", tensor.Dims)}] needs {count} elements but holds {stored}."));
         var values = new double[count];
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = type switch
-            {
-                DataType.Float => fromRaw ? BinaryPrimitives.ReadSingleLittleEndian(raw[(4 * i)..]) : tensor.FloatData[i],
-                DataType.Double => fromRaw ? BinaryPrimitives.ReadDoubleLittleEndian(raw[(8 * i)..]) : tensor.DoubleData[i],
-                DataType.Float16 => (double)(fromRaw
-                    ? BinaryPrimitives.ReadHalfLittleEndian(raw[(2 * i)..])
-                    : BitConverter.UInt16BitsToHalf((ushort)tensor.Int32Data[i])),
-                _ => BitConverter.UInt32BitsToSingle(
-                    (uint)(fromRaw ? BinaryPrimitives.ReadUInt16LittleEndian(raw[(2 * i)..]) : (ushort)tensor.Int32Data[i]) << 16),
-            };
-        }
-
+        real.Read(tensor, 0, values);
         return values;
     }
 
@@ -121,12 +95,32 @@ public static class TensorData
     /// <exception cref="InvalidModelException">As <see cref="ToDoubles"/>.</exception>
     public static float[] ToFloats(TensorProto tensor) => Array.ConvertAll(ToDoubles(tensor), value => (float)value);
 
-    private static int ElementSize(DataType type) => type switch
+    /// <summary>The elements of an integer constant of at most one dimension; null for any other tensor.</summary>
+    public static Dimension[]? ToDimensions(TensorProto tensor)
     {
-        DataType.Double => 8,
-        DataType.Float => 4,
-        _ => 2,
-    };
+        // Shapes and axes are short; a long vector is data.
+        const int longest = 64;
+        if (tensor.Dims.Count > 1 || tensor.DataLocation == TensorProto.Types.DataLocation.External) return null;
+        var raw = tensor.RawData.Span;
+        var wide = tensor.DataType == (int)DataType.Int64;
+        if (!wide && tensor.DataType != (int)DataType.Int32) return null;
+        var size = wide ? 8 : 4;
+        var count = raw.Length > 0 ? raw.Length / size : wide ? tensor.Int64Data.Count : tensor.Int32Data.Count;
+        if (count > longest || (tensor.Dims.Count == 1 && tensor.Dims[0] != count) || (tensor.Dims.Count == 0 && count != 1)) return null;
+        var result = new Dimension[count];
+        for (var i = 0; i < count; i++)
+        {
+            result[i] = (wide, raw.Length > 0) switch
+            {
+                (true, true) => BinaryPrimitives.ReadInt64LittleEndian(raw[(8 * i)..]),
+                (true, false) => tensor.Int64Data[i],
+                (false, true) => BinaryPrimitives.ReadInt32LittleEndian(raw[(4 * i)..]),
+                (false, false) => tensor.Int32Data[i],
+            };
+        }
+
+        return result;
+    }
 
     private static long CheckedCount(TensorProto tensor)
     {
@@ -146,18 +140,5 @@ public static class TensorData
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes) };
         foreach (var dimension in shape) tensor.Dims.Add(dimension);
         return tensor;
-    }
-
-    // Round to nearest, ties to even, straight from float64: going through float32 would round twice.
-    internal static ushort BFloat16FromDouble(double value)
-    {
-        if (double.IsNaN(value)) return 0x7FC0;
-        var single = (float)value;
-        var bits = BitConverter.SingleToUInt32Bits(single);
-        var lower = bits & 0xFFFF;
-        var truncated = bits >> 16;
-        if (lower == 0x8000 && single != value)
-            return (ushort)(Math.Abs(value) > Math.Abs((double)single) ? truncated + 1 : truncated);
-        return (ushort)(lower > 0x8000 || (lower == 0x8000 && (truncated & 1) == 1) ? truncated + 1 : truncated);
     }
 }

@@ -2,9 +2,47 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
 
-/// <summary>Changes the names of values in a graph and its subgraphs.</summary>
-public static class ValueNames
+/// <summary>The names that are taken in a model, in whatever part of it, and the one way to make new ones.</summary>
+internal sealed class ValueNames
 {
+    private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _next = new(StringComparer.Ordinal);
+
+    /// <summary>Takes all names of a graph and its subgraphs: of values, whoever makes or reads them, and of nodes.</summary>
+    public void Take(GraphProto graph)
+    {
+        foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo)) _taken.Add(value.Name);
+        foreach (var tensor in graph.Initializer) _taken.Add(tensor.Name);
+        foreach (var tensor in graph.SparseInitializer) _taken.Add(tensor.Values?.Name ?? string.Empty);
+        foreach (var node in graph.Node) Take(node);
+    }
+
+    /// <summary>Takes all names of a node: its own, and those of what it makes and reads, also inside of its subgraphs.</summary>
+    public void Take(NodeProto node)
+    {
+        _taken.Add(node.Name);
+        _taken.UnionWith(node.Input);
+        _taken.UnionWith(node.Output);
+        foreach (var subgraph in node.Subgraphs()) Take(subgraph);
+    }
+
+    /// <summary>Takes a name.</summary>
+    public void Take(string name) => _taken.Add(name);
+
+    /// <summary>Takes a name that nothing has: the stem itself, or with a number behind it.</summary>
+    public string Fresh(string stem)
+    {
+        var name = stem;
+        while (!_taken.Add(name))
+        {
+            var number = _next.GetValueOrDefault(stem, 1) + 1;
+            _next[stem] = number;
+            name = FormattableString.Invariant($"{stem}_{number}");
+        }
+
+        return name;
+    }
+
     /// <summary>
     /// Gives values new names wherever they occur. A value that already has one of the new names gets another that nobody has, so that the
     /// graph keeps its meaning whatever it is called.
@@ -13,27 +51,13 @@ public static class ValueNames
     /// <param name="names">The new name of each value that gets one; no new name may be given twice.</param>
     public static void Rename(GraphProto graph, IReadOnlyDictionary<string, string> names)
     {
-        ArgumentNullException.ThrowIfNull(graph);
-        ArgumentNullException.ThrowIfNull(names);
-        var taken = new HashSet<string>(StringComparer.Ordinal);
-        Replace(graph, name =>
-        {
-            taken.Add(name);
-            return name;
-        });
+        var taken = new ValueNames();
+        taken.Take(graph);
         var all = names.Where(pair => pair.Key != pair.Value).ToDictionary(StringComparer.Ordinal);
-        foreach (var wanted in all.Values.ToArray())
-            if (taken.Contains(wanted) && !all.ContainsKey(wanted)) all[wanted] = Free(wanted, taken);
+        var clashes = all.Values.Where(wanted => taken._taken.Contains(wanted) && !all.ContainsKey(wanted)).ToList();
+        foreach (var wanted in all.Values) taken.Take(wanted);
+        foreach (var clash in clashes) all[clash] = taken.Fresh(clash);
         Replace(graph, name => all.GetValueOrDefault(name, name));
-    }
-
-    private static string Free(string name, HashSet<string> taken)
-    {
-        for (var number = 2; ; number++)
-        {
-            var candidate = FormattableString.Invariant($"{name}_{number}");
-            if (taken.Add(candidate)) return candidate;
-        }
     }
 
     private static void Replace(GraphProto graph, Func<string, string> replace)

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -12,7 +11,7 @@ internal static class CastNode
     public static NodeProto Create(string from, string to, DataType type, ModelEditor editor) => new()
     {
         OpType = "Cast",
-        Name = editor.Fresh($"{to}_cast"),
+        Name = editor.Names.Fresh($"{to}_cast"),
         Input = { from },
         Output = { to },
         Attribute = { ((NodeArgument)("to", (long)type)).Proto },

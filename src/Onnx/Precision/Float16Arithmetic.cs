@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -24,75 +23,61 @@ internal sealed class Float16Arithmetic : PrecisionScheme
 
     public override IReadOnlyList<PrecisionOutcome> Apply(ModelEditor editor, CalibrationRows rows)
     {
-        var graph = editor.Graphs[0];
+        var graph = editor.Main;
         var plan = new Float16Plan(graph, rows);
         var halves = new Dictionary<string, string>(StringComparer.Ordinal);
-        var nodes = new List<NodeProto>();
-        var gone = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var node in graph.Graph.Node)
+        var products = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var node in graph.Nodes.ToList())
         {
-            if (plan.Of(node) is not { } form)
-            {
-                nodes.Add(node);
-                continue;
-            }
-
-            var followsProduct = node.Input.Any(input => graph.Producer(input) is { OpType: "MatMul" } product && plan.Of(product) is not null);
-            foreach (var input in form.Inputs(node)) node.Input[input] = Half(node.Input[input]);
-            var value = node.Output[0];
-            node.Output[0] = halves[value] = editor.Fresh($"{value}_float16");
-            nodes.AddRange(Rewrite(node, followsProduct, editor));
-            if (plan.IsReadAsFloat32(value)) nodes.Add(CastNode.Create(halves[value], value, DataType.Float, editor));
-            else gone.Add(value);
+            if (plan.Of(node) is not { } form) continue;
+            var (value, followsProduct) = (node.Output[0], node.Input.Any(products.Contains));
+            if (node.OpType == "MatMul") products.Add(value);
+            foreach (var input in form.Inputs(node)) graph.SetInput(node, input, Half(node.Input[input], node));
+            var isReadAsFloat32 = plan.IsReadAsFloat32(value);
+            halves[value] = graph.Fresh($"{value}_float16");
+            graph.SetOutput(node, 0, halves[value]);
+            var last = Rewrite(node, followsProduct, graph);
+            if (isReadAsFloat32) graph.AddBehind(last, CastNode.Create(halves[value], value, DataType.Float, editor));
         }
 
-        graph.Graph.Node.Clear();
-        graph.Graph.Node.AddRange(nodes);
-        for (var i = graph.Graph.ValueInfo.Count - 1; i >= 0; i--)
-            if (gone.Contains(graph.Graph.ValueInfo[i].Name)) graph.Graph.ValueInfo.RemoveAt(i);
-        var inner = editor.Graphs.Skip(1).SelectMany(other => other.Graph.Node).Where(node => Float16Operators.Of(node) is { IsHeavy: true });
+        var inner = editor.Graphs.Skip(1).SelectMany(other => other.Nodes).Where(node => Float16Operators.Of(node) is { IsHeavy: true });
         return [.. plan.Outcomes, .. inner.Select(node => new PrecisionOutcome(node.Label(), false, "it stands in a subgraph"))];
 
-        string Half(string value)
+        string Half(string value, NodeProto reader)
         {
             if (halves.TryGetValue(value, out var known)) return known;
-            string half;
             if (graph.Constant(value).Tensor is { } constant)
-            {
-                half = graph.AddConstant($"{value}_float16", name => Float16Range.Convert(constant, name));
-                editor.Abandon(value);
-            }
-            else
-            {
-                half = editor.Fresh($"{value}_float16");
-                nodes.Add(CastNode.Create(value, half, DataType.Float16, editor));
-            }
-
-            return halves[value] = half;
+                return halves[value] = graph.AddConstant($"{value}_float16", name => Float16Range.Convert(constant, name));
+            halves[value] = graph.Fresh($"{value}_float16");
+            graph.Add(CastNode.Create(value, halves[value], DataType.Float16, editor), before: reader);
+            return halves[value];
         }
     }
 
-    // A node as ONNX Runtime runs it well on every device; see the remarks. The weight is turned round once, when the model is loaded.
-    private static List<NodeProto> Rewrite(NodeProto node, bool followsProduct, ModelEditor editor)
+    // A node as ONNX Runtime runs it well on every device (see the remarks): returns the last of what it becomes. The weight is turned round once, when the model is loaded.
+    private static NodeProto Rewrite(NodeProto node, bool followsProduct, OnnxGraph graph)
     {
-        if (editor.Opset < BroadcastingSum) return [node];
+        if (graph.Opset < BroadcastingSum) return node;
         if (node.OpType == "Add" && followsProduct) node.OpType = "Sum";
-        if (node.OpType != "Gemm" || node.Integer("transA", 0) != 0 || node.Real("alpha", 1) != 1 || node.Real("beta", 1) != 1) return [node];
+        if (node.OpType != "Gemm" || node.Integer("transA", 0) != 0 || node.Real("alpha", 1) != 1 || node.Real("beta", 1) != 1) return node;
         var (nodes, weight, result) = (new List<NodeProto>(), node.Input[1], node.Output[0]);
-        if (node.Integer("transB", 0) != 0) weight = Add("Transpose", editor.Fresh($"{weight}_transposed"), weight);
+        if (node.Integer("transB", 0) != 0) weight = Add("Transpose", graph.Fresh($"{weight}_transposed"), weight);
         if (node.InputAt(2).Length == 0)
         {
             Add("MatMul", result, node.Input[0], weight);
-            return nodes;
+        }
+        else
+        {
+            var product = Add("MatMul", graph.Fresh($"{result}_product"), node.Input[0], weight);
+            Add("Sum", result, product, node.Input[2]);
         }
 
-        var product = Add("MatMul", editor.Fresh($"{result}_product"), node.Input[0], weight);
-        Add("Sum", result, product, node.Input[2]);
-        return nodes;
+        graph.Replace(node, nodes);
+        return nodes[^1];
 
         string Add(string opType, string output, params string[] inputs)
         {
-            nodes.Add(new NodeProto { OpType = opType, Name = editor.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inputs }, Output = { output } });
+            nodes.Add(new NodeProto { OpType = opType, Name = graph.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inputs }, Output = { output } });
             return output;
         }
     }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics.Tensors;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -13,16 +12,16 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// </summary>
 internal sealed class Float16Plan
 {
-    private readonly GraphEditor _graph;
+    private readonly OnnxGraph _graph;
     private readonly HashSet<string> _reals = new(StringComparer.Ordinal);
     private readonly Dictionary<NodeProto, Float16Operators> _chosen = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, double> _largest;
 
-    public Float16Plan(GraphEditor graph, CalibrationRows rows)
+    public Float16Plan(OnnxGraph graph, CalibrationRows rows)
     {
         _graph = graph;
         FindReals();
-        var computed = graph.Graph.Node.Where(node => Float16Operators.Of(node) is not null)
+        var computed = graph.Nodes.Where(node => Float16Operators.Of(node) is not null)
             .SelectMany(node => Float16Operators.Of(node)!.Inputs(node).Select(input => node.Input[input]).Concat(node.Output))
             .Where(value => _reals.Contains(value) && graph.Constant(value).Tensor is null)
             .Distinct(StringComparer.Ordinal).ToList();
@@ -47,12 +46,12 @@ internal sealed class Float16Plan
     // The types of values, as far as operators pass them on; an operator that is not known leaves it to what the model declares.
     private void FindReals()
     {
-        var graph = _graph.Graph;
+        var graph = _graph.Proto;
         foreach (var value in graph.Input.Concat(graph.ValueInfo).Concat(graph.Output))
             if (value.Type?.TensorType?.ElemType == (int)DataType.Float) _reals.Add(value.Name);
         foreach (var tensor in graph.Initializer)
             if (tensor.DataType == (int)DataType.Float) _reals.Add(tensor.Name);
-        foreach (var node in graph.Node)
+        foreach (var node in _graph.Nodes)
         {
             var isReal = node.OpType switch
             {
@@ -67,7 +66,7 @@ internal sealed class Float16Plan
 
     private void Choose()
     {
-        var nodes = _graph.Graph.Node;
+        var nodes = _graph.Nodes.ToList();
         foreach (var node in nodes)
         {
             if (Float16Operators.Of(node) is not { } form) continue;

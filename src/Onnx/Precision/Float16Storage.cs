@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -21,43 +20,48 @@ internal sealed class Float16Storage : PrecisionScheme
 
     public override IReadOnlyList<PrecisionOutcome> Apply(ModelEditor editor, CalibrationRows rows)
     {
-        var graph = editor.Model.Graph;
-        var inputs = graph.Input.ToDictionary(input => input.Name, StringComparer.Ordinal);
+        var graph = editor.Main;
+        var inputs = graph.Proto.Input.ToDictionary(input => input.Name, StringComparer.Ordinal);
         var outcomes = new List<PrecisionOutcome>();
-        var widening = new List<NodeProto>();
-        for (var i = 0; i < graph.Initializer.Count; i++)
+        NodeProto? place = null;
+        foreach (var tensor in graph.Proto.Initializer.Where(IsWeight).ToList())
         {
-            var tensor = graph.Initializer[i];
-            if (!IsWeight(tensor)) continue;
-            var input = inputs.GetValueOrDefault(tensor.Name);
-            if (WhyFixed(tensor.Name, input, editor) is { } reason)
+            if (WhyFixed(tensor.Name, inputs.GetValueOrDefault(tensor.Name), editor) is { } reason)
             {
                 outcomes.Add(new PrecisionOutcome(tensor.Name, false, reason));
                 continue;
             }
 
+            var widening = new List<NodeProto>();
             if (Store(tensor, tensor.Name, editor, outcomes, widening) is not { } half) continue;
-            graph.Initializer[i] = half;
-            if (input is null) continue;
-            input.Name = half.Name;
-            input.Type.TensorType.ElemType = (int)DataType.Float16;
+            graph.ReplaceConstant(tensor.Name, half);
+            place = AddBehind(place, widening, graph);
         }
 
-        for (var i = 0; i < widening.Count; i++) graph.Node.Insert(i, widening[i]);
-        for (var i = widening.Count; i < graph.Node.Count; i++)
+        foreach (var node in graph.Nodes.ToList())
         {
-            var node = graph.Node[i];
             if (!node.Is("Constant") || node.Attribute("value") is not { T: { } tensor } attribute || !IsWeight(tensor)) continue;
-            var behind = new List<NodeProto>();
-            if (Store(tensor, node.Output[0], editor, outcomes, behind) is not { } half) continue;
+            var (value, widening) = (node.Output[0], new List<NodeProto>());
+            if (Store(tensor, value, editor, outcomes, widening) is not { } half) continue;
             attribute.T = half;
-            node.Output[0] = half.Name;
-            foreach (var added in behind) graph.Node.Insert(++i, added);
+            graph.SetOutput(node, 0, half.Name);
+            AddBehind(node, widening, graph);
         }
 
-        foreach (var tensor in editor.Graphs.Skip(1).SelectMany(inner => inner.Graph.Initializer).Where(IsWeight))
+        foreach (var tensor in editor.Graphs.Skip(1).SelectMany(inner => inner.Proto.Initializer).Where(IsWeight))
             outcomes.Add(new PrecisionOutcome(tensor.Name, false, "it stands in a subgraph"));
         return outcomes;
+    }
+
+    private static NodeProto? AddBehind(NodeProto? place, List<NodeProto> nodes, OnnxGraph graph)
+    {
+        foreach (var node in nodes)
+        {
+            graph.AddBehind(place, node);
+            place = node;
+        }
+
+        return place;
     }
 
     private static bool IsWeight(TensorProto tensor) =>
@@ -81,17 +85,17 @@ internal sealed class Float16Storage : PrecisionScheme
         var scaling = reason is null ? null : RowScaling.Find(weight);
         outcomes.Add(new PrecisionOutcome(name, reason is null || scaling is not null, scaling is null ? reason ?? string.Empty : $"with a power of two for each entry of its axis {scaling.Axis}"));
         if (reason is not null && scaling is null) return null;
-        var half = Float16Range.Convert(scaling?.Scaled ?? weight, editor.Fresh($"{name}_float16"));
+        var half = Float16Range.Convert(scaling?.Scaled ?? weight, editor.Names.Fresh($"{name}_float16"));
         if (scaling is null)
         {
             nodes.Add(CastNode.Create(half.Name, name, DataType.Float, editor));
             return half;
         }
 
-        var wide = editor.Fresh($"{name}_scaled");
+        var wide = editor.Names.Fresh($"{name}_scaled");
         nodes.Add(CastNode.Create(half.Name, wide, DataType.Float, editor));
-        var factors = editor.Graphs[0].AddConstant($"{name}_scale", scaling.ToProto);
-        nodes.Add(new NodeProto { OpType = "Mul", Name = editor.Fresh($"{name}_mul"), Input = { wide, factors }, Output = { name } });
+        var factors = editor.Main.AddConstant($"{name}_scale", scaling.ToProto);
+        nodes.Add(new NodeProto { OpType = "Mul", Name = editor.Names.Fresh($"{name}_mul"), Input = { wide, factors }, Output = { name } });
         return half;
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -31,9 +30,9 @@ internal sealed class Int8Products : PrecisionScheme
 
     public override IReadOnlyList<PrecisionOutcome> Apply(ModelEditor editor, CalibrationRows rows)
     {
-        var graph = editor.Graphs[0];
+        var graph = editor.Main;
         var products = new List<(NodeProto Node, Candidate? Product, string Reason)>();
-        foreach (var node in graph.Graph.Node.Where(node => node.IsStandard()))
+        foreach (var node in graph.Nodes.Where(node => node.IsStandard()))
         {
             if (node.OpType is "Conv" or "ConvTranspose") products.Add((node, null, "convolutions stay float32"));
             if (node.OpType is not ("MatMul" or "Gemm")) continue;
@@ -41,7 +40,7 @@ internal sealed class Int8Products : PrecisionScheme
             products.Add((node, product, reason ?? string.Empty));
         }
 
-        foreach (var node in editor.Graphs.Skip(1).SelectMany(inner => inner.Graph.Node).Where(node => node.Is("MatMul") || node.Is("Gemm")))
+        foreach (var node in editor.Graphs.Skip(1).SelectMany(inner => inner.Nodes).Where(node => node.Is("MatMul") || node.Is("Gemm")))
             products.Add((node, null, "it stands in a subgraph"));
         // All at once: one run of the model shows the inputs of every product.
         var observed = rows.Observe([.. products.Select(product => product.Product?.Input).OfType<string>().Distinct(StringComparer.Ordinal)]);
@@ -50,7 +49,7 @@ internal sealed class Int8Products : PrecisionScheme
 
     private static PrecisionOutcome Kept(NodeProto node, string reason) => new(node.Label(), false, reason);
 
-    private static string? WhyNot(NodeProto node, GraphEditor graph, out Candidate? product)
+    private static string? WhyNot(NodeProto node, OnnxGraph graph, out Candidate? product)
     {
         product = null;
         var lookup = graph.Constant(node.InputAt(1));
@@ -87,7 +86,7 @@ internal sealed class Int8Products : PrecisionScheme
     }
 
     /// <summary>A node <c>x·W</c> or <c>α·x·W + β·c</c> that can be reduced.</summary>
-    private sealed class Candidate(NodeProto node, GraphEditor graph, RealTensor weights, bool isTransposed)
+    private sealed class Candidate(NodeProto node, OnnxGraph graph, RealTensor weights, bool isTransposed)
     {
         private readonly bool _isNonNegative = IsNonNegative(node.Input[0], graph);
         private readonly int? _rank = node.OpType == "Gemm" ? 2 : graph.Shape(node.Input[0])?.Rank;
@@ -128,7 +127,7 @@ internal sealed class Int8Products : PrecisionScheme
         }
 
         // Where signs are impossible all eight bits are left for the magnitude.
-        private static bool IsNonNegative(string value, GraphEditor graph)
+        private static bool IsNonNegative(string value, OnnxGraph graph)
         {
             var producer = graph.Producer(value);
             while (producer is not null && producer.IsStandard() && KeepingSign.Contains(producer.OpType)) producer = graph.Producer(producer.Input[0]);

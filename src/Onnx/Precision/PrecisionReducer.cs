@@ -1,12 +1,11 @@
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="BatchNormFolder"/>): their parameters are vectors, which stay
+/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="Folding.BatchNormFolder"/>): their parameters are vectors, which stay
 /// float32. Whether the result is good enough is for <see cref="PrecisionCheck"/> to say.
 /// </summary>
 public static class PrecisionReducer
@@ -41,7 +40,8 @@ public static class PrecisionReducer
             _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "Unknown precision."),
         };
         var name = PrecisionNames.NameOf(precision);
-        var editor = new ModelEditor(reduced, new FoldOptions());
+        var editor = new ModelEditor(reduced);
+        editor.InferShapes();
         if (editor.Opset < scheme.LeastOpset)
             throw new NotSupportedException($"{name} needs operator set {scheme.LeastOpset} or later, but the model is written for {editor.Opset}; export or convert it anew.");
         var outcomes = scheme.Apply(editor, new CalibrationRows(model, inputs));

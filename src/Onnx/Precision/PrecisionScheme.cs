@@ -1,4 +1,4 @@
-using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -61,24 +62,15 @@ public static class InputGenerator
         return result;
     }
 
-    private static Array Elements(TensorInfo input, int count, Random random) => input.Type switch
+    private static Array Elements(TensorInfo input, int count, Random random)
     {
-        DataType.Float => Fill(count, () => (float)Normal(random)),
-        DataType.Double => Fill(count, () => Normal(random)),
-        DataType.Float16 => Fill(count, () => BitConverter.HalfToUInt16Bits((Half)Normal(random))),
-        DataType.Bfloat16 => Fill(count, () => (ushort)(BitConverter.SingleToUInt32Bits((float)Normal(random)) >> 16)),
-        DataType.Int64 => Fill(count, () => (long)random.Next(2)),
-        DataType.Int32 => Fill(count, () => random.Next(2)),
-        DataType.Int16 => Fill(count, () => (short)random.Next(2)),
-        DataType.Int8 => Fill(count, () => (sbyte)random.Next(2)),
-        DataType.Uint64 => Fill(count, () => (ulong)random.Next(2)),
-        DataType.Uint32 => Fill(count, () => (uint)random.Next(2)),
-        DataType.Uint16 => Fill(count, () => (ushort)random.Next(2)),
-        DataType.Uint8 => Fill(count, () => (byte)random.Next(2)),
-        DataType.Bool => Fill(count, () => random.Next(2) == 1),
-        DataType.String => Fill(count, () => random.Next(2) == 1 ? "a" : "b"),
-        _ => throw new NotSupportedException($"The input '{input.Name}' of type {input.Type} cannot be generated; give inputs of your own."),
-    };
+        if (input.Type == DataType.String) return Fill(count, () => random.Next(2) == 1 ? "a" : "b");
+        if (ElementTypes.Find(input.Type) is not { Clr: not null } type)
+            throw new NotSupportedException($"The input '{input.Name}' of type {input.Type} cannot be generated; give inputs of your own.");
+        var elements = type.Create(count);
+        type.Write(Fill(count, () => type.IsReal ? Normal(random) : random.Next(2)), type.Bytes(elements));
+        return elements;
+    }
 
     private static T[] Fill<T>(int count, Func<T> element)
     {

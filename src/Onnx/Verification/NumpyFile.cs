@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -53,42 +53,17 @@ internal static partial class NumpyFile
 
     private static HostTensor Elements(string descr, long[] shape, ReadOnlySpan<byte> data, string what)
     {
-        var (type, size) = descr switch
-        {
-            "<f4" => (DataType.Float, 4),
-            "<f8" => (DataType.Double, 8),
-            "<f2" => (DataType.Float16, 2),
-            "<i8" => (DataType.Int64, 8),
-            "<i4" => (DataType.Int32, 4),
-            "<i2" => (DataType.Int16, 2),
-            "|i1" => (DataType.Int8, 1),
-            "<u8" => (DataType.Uint64, 8),
-            "<u4" => (DataType.Uint32, 4),
-            "<u2" => (DataType.Uint16, 2),
-            "|u1" => (DataType.Uint8, 1),
-            "|b1" => (DataType.Bool, 1),
-            _ when descr.StartsWith("<U", StringComparison.Ordinal) && int.TryParse(descr.AsSpan(2), out var characters) => (DataType.String, 4 * characters),
-            _ => throw new InvalidDataException($"{what} has elements of NumPy type '{descr}', which cannot be read."),
-        };
+        var type = ElementTypes.OfNumpy(descr);
+        var characters = 0;
+        if (type is null && !(descr.StartsWith("<U", StringComparison.Ordinal) && int.TryParse(descr.AsSpan(2), out characters)))
+            throw new InvalidDataException($"{what} has elements of NumPy type '{descr}', which cannot be read.");
+        var size = type is null ? 4 * characters : type.Bits!.Value / 8;
         var count = shape.Aggregate((Int128)1, (product, axis) => product * axis);
         if (count * size != data.Length)
             throw new InvalidDataException($"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");
-        Array elements = type switch
-        {
-            DataType.Float => MemoryMarshal.Cast<byte, float>(data).ToArray(),
-            DataType.Double => MemoryMarshal.Cast<byte, double>(data).ToArray(),
-            DataType.Int64 => MemoryMarshal.Cast<byte, long>(data).ToArray(),
-            DataType.Int32 => MemoryMarshal.Cast<byte, int>(data).ToArray(),
-            DataType.Int16 => MemoryMarshal.Cast<byte, short>(data).ToArray(),
-            DataType.Int8 => MemoryMarshal.Cast<byte, sbyte>(data).ToArray(),
-            DataType.Uint64 => MemoryMarshal.Cast<byte, ulong>(data).ToArray(),
-            DataType.Uint32 => MemoryMarshal.Cast<byte, uint>(data).ToArray(),
-            DataType.Uint16 or DataType.Float16 => MemoryMarshal.Cast<byte, ushort>(data).ToArray(),
-            DataType.Uint8 => data.ToArray(),
-            DataType.Bool => Array.ConvertAll(data.ToArray(), value => value != 0),
-            _ => Texts(data, (int)count, size),
-        };
-        return new HostTensor(type, shape, elements);
+        return type is null
+            ? new HostTensor(DataType.String, shape, Texts(data, (int)count, size))
+            : new HostTensor(type.Type, shape, type.FromBytes(data));
     }
 
     // Text is UTF-32, padded with zeros.

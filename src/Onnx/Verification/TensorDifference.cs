@@ -1,5 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
-using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -17,10 +17,11 @@ internal static class TensorDifference
             return same ? (0, 0) : (double.PositiveInfinity, double.PositiveInfinity);
         }
 
+        var (left, right) = (Elements(expected), Elements(actual));
         double largest = 0, scale = 0;
-        for (var i = 0; i < expected.Data.Length; i++)
+        for (var i = 0; i < left.Length; i++)
         {
-            var (a, b) = (Element(expected, i), Element(actual, i));
+            var (a, b) = (left[i], right[i]);
             // Two infinities of the same sign, or two NaN, agree.
             var difference = a.Equals(b) ? 0 : double.IsNaN(a - b) ? double.PositiveInfinity : Math.Abs(a - b);
             largest = Math.Max(largest, difference);
@@ -38,21 +39,11 @@ internal static class TensorDifference
     }
 
     /// <summary>One element as a number.</summary>
-    public static double Element(HostTensor tensor, int index) => tensor.Data switch
-    {
-        float[] values => values[index],
-        double[] values => values[index],
-        long[] values => values[index],
-        int[] values => values[index],
-        short[] values => values[index],
-        sbyte[] values => values[index],
-        ulong[] values => values[index],
-        uint[] values => values[index],
-        byte[] values => values[index],
-        bool[] values => values[index] ? 1 : 0,
-        ushort[] values when tensor.Type == DataType.Float16 => (double)BitConverter.UInt16BitsToHalf(values[index]),
-        ushort[] values when tensor.Type == DataType.Bfloat16 => BitConverter.UInt32BitsToSingle((uint)values[index] << 16),
-        ushort[] values => values[index],
-        _ => throw new NotSupportedException($"Outputs of type {tensor.Type} cannot be compared."),
-    };
+    public static double Element(HostTensor tensor, int index) => TypeOf(tensor).ToDouble(tensor.Data, index);
+
+    private static double[] Elements(HostTensor tensor) => TypeOf(tensor).ToDoubles(tensor.Data);
+
+    private static ElementType TypeOf(HostTensor tensor) => ElementTypes.Find(tensor.Type) is { Clr: not null } type
+        ? type
+        : throw new NotSupportedException($"Outputs of type {tensor.Type} cannot be compared.");
 }

@@ -22,26 +22,11 @@ public static class OnnxScalar
     internal static IEstimator<ITransformer>[] Steps(MLContext ml, DataType type, string source, string result) =>
     [
         ml.Transforms.CopyColumns(SourceColumn, source),
-        type switch
-        {
-            DataType.Float => Map<float>(ml, SingleMapping.Name),
-            DataType.Double => Map<double>(ml, DoubleMapping.Name),
-            DataType.Bool => Map<bool>(ml, BooleanMapping.Name),
-            DataType.Int8 => Map<sbyte>(ml, SByteMapping.Name),
-            DataType.Int16 => Map<short>(ml, Int16Mapping.Name),
-            DataType.Int32 => Map<int>(ml, Int32Mapping.Name),
-            DataType.Int64 => Map<long>(ml, Int64Mapping.Name),
-            DataType.Uint8 => Map<byte>(ml, ByteMapping.Name),
-            DataType.Uint16 => Map<ushort>(ml, UInt16Mapping.Name),
-            DataType.Uint32 => Map<uint>(ml, UInt32Mapping.Name),
-            DataType.Uint64 => Map<ulong>(ml, UInt64Mapping.Name),
-            DataType.String => Map<ReadOnlyMemory<char>>(ml, TextMapping.Name),
-            _ => throw new NotSupportedException($"ML.NET has no columns of {type}."),
-        },
+        TensorTypes.ScalarOf(type, ml),
         ml.Transforms.CopyColumns(result, ResultColumn),
     ];
 
-    private static CustomMappingEstimator<OnnxVectorOfOne<T>, OnnxSingleValue<T>> Map<T>(MLContext ml, string contract) =>
+    internal static CustomMappingEstimator<OnnxVectorOfOne<T>, OnnxSingleValue<T>> Map<T>(MLContext ml, string contract) =>
         ml.Transforms.CustomMapping<OnnxVectorOfOne<T>, OnnxSingleValue<T>>(Mapping<T>.Map, contract);
 
     /// <summary>The mapping of any type.</summary>

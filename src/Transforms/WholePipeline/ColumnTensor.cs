@@ -9,24 +9,8 @@ namespace MlNetBatchNorm.Transforms;
 /// <summary>A column of some rows as a tensor: <c>[N, 1]</c> for scalars, <c>[N, …]</c> for vectors.</summary>
 internal abstract class ColumnTensor
 {
-    private static readonly Dictionary<Type, DataType> Types = new()
-    {
-        [typeof(float)] = DataType.Float,
-        [typeof(double)] = DataType.Double,
-        [typeof(sbyte)] = DataType.Int8,
-        [typeof(byte)] = DataType.Uint8,
-        [typeof(short)] = DataType.Int16,
-        [typeof(ushort)] = DataType.Uint16,
-        [typeof(int)] = DataType.Int32,
-        [typeof(uint)] = DataType.Uint32,
-        [typeof(long)] = DataType.Int64,
-        [typeof(ulong)] = DataType.Uint64,
-        [typeof(bool)] = DataType.Bool,
-        [typeof(ReadOnlyMemory<char>)] = DataType.String,
-    };
-
     /// <summary>The element type of a column; Undefined where ONNX has none for it.</summary>
-    public static DataType TypeOf(DataViewType type) => Types.GetValueOrDefault(ItemOf(type).RawType, DataType.Undefined);
+    public static DataType TypeOf(DataViewType type) => TensorTypes.OfRawType(ItemOf(type).RawType);
 
     /// <summary>The sizes behind the first dimension; empty where they vary.</summary>
     public static IReadOnlyList<long> SizesOf(DataViewType type) => type switch

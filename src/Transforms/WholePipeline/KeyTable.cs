@@ -1,10 +1,8 @@
 using System.Reflection;
-using Google.Protobuf;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
@@ -39,7 +37,7 @@ internal sealed class KeyTable
     public Value Emit(GraphBuilder nodes, Value keys)
     {
         var indices = nodes.Named("indices", "Cast", [keys], ("to", (long)DataType.Int64));
-        return nodes.Named("value", "Gather", [nodes.Initializer(ToTensor()), indices], ("axis", 0));
+        return nodes.Named("value", "Gather", [nodes.Initializer(TensorData.FromArray("values", _type, _values, _values.Length)), indices], ("axis", 0));
     }
 
     /// <summary>The values of keys.</summary>
@@ -49,34 +47,6 @@ internal sealed class KeyTable
         for (var i = 0; i < values.Length; i++)
             values.SetValue(_values.GetValue(Convert.ToInt64(keys.Data.GetValue(i), System.Globalization.CultureInfo.InvariantCulture)), i);
         return new HostTensor(_type, keys.Shape, values);
-    }
-
-    private TensorProto ToTensor()
-    {
-        var tensor = new TensorProto { Name = "values", DataType = (int)_type, Dims = { _values.Length } };
-        switch (_values)
-        {
-            case string[] texts:
-                tensor.StringData.AddRange(texts.Select(ByteString.CopyFromUtf8));
-                break;
-            case float[] numbers:
-                tensor.FloatData.AddRange(numbers);
-                break;
-            case double[] numbers:
-                tensor.DoubleData.AddRange(numbers);
-                break;
-            case long[] numbers:
-                tensor.Int64Data.AddRange(numbers);
-                break;
-            case ulong[] or uint[]:
-                tensor.Uint64Data.AddRange(_values.Cast<object>().Select(value => Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture)));
-                break;
-            default:
-                tensor.Int32Data.AddRange(_values.Cast<object>().Select(value => Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture)));
-                break;
-        }
-
-        return tensor;
     }
 
     private static KeyTable Read<T>(DataViewSchema.Column column, DataType type)

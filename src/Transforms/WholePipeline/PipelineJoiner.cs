@@ -33,7 +33,7 @@ internal sealed class PipelineJoiner
         joiner.AddAll(steps);
         foreach (var column in outputs) joiner.Give(column);
         var model = joiner._nodes.Build();
-        GraphPruner.Prune(model);
+        ModelEditor.Prune(model);
         foreach (var (key, value) in joiner._metadata) ModelFile.SetMetadata(model, key, value);
         return new JoinedPipeline(model, joiner._batchNorms, joiner._stockScopes);
     }

@@ -45,7 +45,7 @@ internal static class StockConverter
         if (stopped is not null) throw step.Unsupported($"cannot be converted by ML.NET's converter ({Sentence(stopped)}).");
         var model = ModelFile.Parse(stream.ToArray());
         var outputs = NameOutputs(step, model);
-        GraphPruner.Prune(model, [.. outputs.Values]);
+        ModelEditor.Prune(model, [.. outputs.Values]);
         DeclareShapes(step, model);
         return (model, outputs);
     }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlNetBatchNorm.Onnx.Execution.Memory;
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Execution;
 
@@ -104,19 +105,7 @@ public sealed unsafe class TensorBuffer<T> : IDisposable
         return OrtValue.CreateTensorValueWithData(_place, type, shape, (nint)(_data + offset), bytes ?? _bytes);
     }
 
-    internal static TensorElementType ElementType =>
-        typeof(T) == typeof(float) ? TensorElementType.Float :
-        typeof(T) == typeof(double) ? TensorElementType.Double :
-        typeof(T) == typeof(long) ? TensorElementType.Int64 :
-        typeof(T) == typeof(int) ? TensorElementType.Int32 :
-        typeof(T) == typeof(bool) ? TensorElementType.Bool :
-        typeof(T) == typeof(sbyte) ? TensorElementType.Int8 :
-        typeof(T) == typeof(short) ? TensorElementType.Int16 :
-        typeof(T) == typeof(byte) ? TensorElementType.UInt8 :
-        typeof(T) == typeof(ushort) ? TensorElementType.UInt16 :
-        typeof(T) == typeof(uint) ? TensorElementType.UInt32 :
-        typeof(T) == typeof(ulong) ? TensorElementType.UInt64 :
-        throw new NotSupportedException($"A tensor buffer of {typeof(T).Name} is not supported; use float, double, bool or an integer type.");
+    internal static TensorElementType ElementType => ElementTypes.OfNumbers(typeof(T)).Runtime;
 
     private void Free()
     {

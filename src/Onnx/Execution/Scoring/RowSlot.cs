@@ -1,39 +1,19 @@
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>The buffer of one input or output in a <see cref="RowBlock"/>.</summary>
-internal abstract class RowSlot : IDisposable
+internal abstract class RowSlot(RowTensor tensor, RowLayout layout) : IDisposable
 {
-    private readonly RowLayout _layout;
+    public RowTensor Tensor => tensor;
 
-    protected RowSlot(RowTensor tensor, RowLayout layout)
-    {
-        Tensor = tensor;
-        _layout = layout;
-    }
+    public static bool Supports(DataType type) => type == DataType.String || ElementTypes.Find(type) is { IsPlain: true };
 
-    public RowTensor Tensor { get; }
-
-    public static bool Supports(DataType type) => type is DataType.Float or DataType.Double or DataType.Bool or DataType.String
-        or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64 or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
-
-    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) => tensor.Type switch
-    {
-        DataType.Float => new NumberSlot<float>(session, tensor, capacity, layout),
-        DataType.Double => new NumberSlot<double>(session, tensor, capacity, layout),
-        DataType.Bool => new NumberSlot<bool>(session, tensor, capacity, layout),
-        DataType.Int8 => new NumberSlot<sbyte>(session, tensor, capacity, layout),
-        DataType.Int16 => new NumberSlot<short>(session, tensor, capacity, layout),
-        DataType.Int32 => new NumberSlot<int>(session, tensor, capacity, layout),
-        DataType.Int64 => new NumberSlot<long>(session, tensor, capacity, layout),
-        DataType.Uint8 => new NumberSlot<byte>(session, tensor, capacity, layout),
-        DataType.Uint16 => new NumberSlot<ushort>(session, tensor, capacity, layout),
-        DataType.Uint32 => new NumberSlot<uint>(session, tensor, capacity, layout),
-        DataType.Uint64 => new NumberSlot<ulong>(session, tensor, capacity, layout),
-        DataType.String => new TextSlot(tensor, capacity, layout),
-        _ => throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row."),
-    };
+    /// <summary>Makes the buffer of a tensor that is <see cref="Supports">supported</see>.</summary>
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) => tensor.Type == DataType.String
+        ? new TextSlot(tensor, capacity, layout)
+        : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, layout));
 
     /// <summary>Ties rows to an input of a run.</summary>
     public abstract void BindInput(BoundRun run, int first, int rows);
@@ -52,16 +32,23 @@ internal abstract class RowSlot : IDisposable
     public abstract void Dispose();
 
     /// <summary>The shape of the tensor that the model sees.</summary>
-    protected long[] ShapeOf(int rows) => _layout.ShapeOf(Tensor, rows);
+    protected long[] ShapeOf(int rows) => layout.ShapeOf(tensor, rows);
 
-    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), INumbers<T>
+    private sealed record Creation(OnnxSession Session, RowTensor Tensor, int Capacity, RowLayout Layout) : IElementAction<RowSlot>
+    {
+        public RowSlot For<T>()
+            where T : unmanaged => new NumberSlot<T>(Session, Tensor, Capacity, Layout);
+    }
+
+    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout)
+        : RowSlot(tensor, layout), INumbers<T>
         where T : unmanaged
     {
         public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
 
-        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Part(first, rows));
 
-        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Part(first, rows));
 
         public override void Complete(int count, int rows)
         {
@@ -76,6 +63,8 @@ internal abstract class RowSlot : IDisposable
         }
 
         public override void Dispose() => Buffer.Dispose();
+
+        private TensorView<T> Part(int first, int rows) => Buffer.At(first * Tensor.Count, ShapeOf(rows));
     }
 
     /// <summary>Native texts have no views of different length over one block, so that each length has a tensor of its own.</summary>
@@ -107,7 +96,8 @@ internal abstract class RowSlot : IDisposable
             foreach (var texts in _native.Values) texts.Dispose();
         }
 
-        private TextBuffer Native(int rows) => _native.TryGetValue(rows, out var texts) ? texts : _native[rows] = new TextBuffer(ShapeOf(rows));
+        private TextBuffer Native(int rows) =>
+            _native.TryGetValue(rows, out var texts) ? texts : _native[rows] = new TextBuffer(ShapeOf(rows));
     }
 
     internal interface INumbers<T>

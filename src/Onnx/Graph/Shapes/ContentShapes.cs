@@ -46,7 +46,7 @@ internal static class ContentShapes
         if (node.Node.Attribute("value") is { T: { } tensor })
         {
             node.Output(0, TensorShape.Of(tensor.Dims));
-            node.OutputContents(GraphScope.Integers(tensor));
+            node.OutputContents(TensorData.ToDimensions(tensor));
         }
         else if (node.Node.Attribute("value_ints") is { } integers)
         {

@@ -4,13 +4,13 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph.Shapes;
 
 /// <summary>One node while its output shapes are found out.</summary>
-internal sealed class ShapeContext(GraphScope scope, NodeProto node)
+internal sealed class ShapeContext(OnnxGraph graph, NodeProto node)
 {
     public NodeProto Node => node;
 
-    public long Opset => scope.Opset;
+    public long Opset => graph.Opset;
 
-    public TensorShape? Input(int index) => scope.Shape(node.InputAt(index));
+    public TensorShape? Input(int index) => graph.Shape(node.InputAt(index));
 
     public bool TryInput(int index, [NotNullWhen(true)] out TensorShape? shape)
     {
@@ -20,18 +20,18 @@ internal sealed class ShapeContext(GraphScope scope, NodeProto node)
 
     public bool HasInput(int index) => node.InputAt(index).Length > 0;
 
-    public Dimension[]? Contents(int index) => scope.Contents(node.InputAt(index));
+    public Dimension[]? Contents(int index) => graph.Contents(node.InputAt(index));
 
-    public long[]? Numbers(int index) => scope.Numbers(node.InputAt(index));
+    public long[]? Numbers(int index) => graph.Integers(node.InputAt(index));
 
-    public TensorShape? OutputShape(int index) => scope.Shape(node.Output[index]);
+    public TensorShape? OutputShape(int index) => graph.Shape(node.Output[index]);
 
     public void Output(int index, TensorShape? shape)
     {
-        if (index < node.Output.Count) scope.SetShape(node.Output[index], shape);
+        if (index < node.Output.Count) graph.SetShape(node.Output[index], shape);
     }
 
-    public void OutputContents(Dimension[]? elements) => scope.SetContents(node.Output[0], elements);
+    public void OutputContents(Dimension[]? elements) => graph.SetContents(node.Output[0], elements);
 
     /// <summary>Axes as an attribute (before opset 13) or as an input; null when they are not given or not constant.</summary>
     public long[]? Axes(int input) => node.Integers("axes") is { } given ? [.. given] : Numbers(input);
@@ -61,7 +61,7 @@ internal sealed class ShapeContext(GraphScope scope, NodeProto node)
     /// <summary>The error for operands that do not fit.</summary>
     public InvalidModelException Wrong(string problem)
     {
-        var inputs = node.Input.Where(name => name.Length > 0).Select(name => $"{name}{scope.Shape(name)?.ToString() ?? "[?]"}");
+        var inputs = node.Input.Where(name => name.Length > 0).Select(name => $"{name}{graph.Shape(name)?.ToString() ?? "[?]"}");
         return new InvalidModelException($"{node.Describe()} has wrong shapes: {problem} (inputs: {string.Join(", ", inputs)}).");
     }
 }

@@ -1,11 +1,32 @@
+using MlNetBatchNorm.Onnx.Proto;
+
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Operators that are written differently in different operator sets, each as one call. This is the only place that knows from which set on
-/// which form holds, so that whoever emits a graph need not.
+/// The operator sets of ONNX: which one a model is written for, and operators that are written differently in different ones, each as one call. This
+/// is the only place that knows from which set on which form holds, so that whoever emits a graph need not.
 /// </summary>
-public static class OperatorSetDialects
+internal static class OperatorSets
 {
+    /// <summary>The newest IR version that is written.</summary>
+    public const long NewestIrVersion = 10;
+
+    /// <summary>The version of ONNX's own operators that a model is written for; 1 for files older than operator sets.</summary>
+    public static long DefaultOf(ModelProto model) => model.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 1;
+
+    /// <summary>The oldest IR version that knows an operator set, so that old runtimes can read what we write.</summary>
+    public static long IrVersionFor(int opset) => opset switch
+    {
+        <= 8 => 3,
+        9 => 4,
+        10 => 5,
+        11 => 6,
+        <= 14 => 7,
+        <= 18 => 8,
+        <= 20 => 9,
+        _ => NewestIrVersion,
+    };
+
     /// <summary>Sums over axes.</summary>
     /// <param name="nodes">The graph.</param>
     /// <param name="x">The tensor.</param>
@@ -24,6 +45,10 @@ public static class OperatorSetDialects
     /// <remarks>The axes are an attribute before operator set 18 and an input from it on.</remarks>
     public static Value ReduceMax(this GraphBuilder nodes, Value x, bool keepAxes, params long[] axes) =>
         Reduce(nodes, "ReduceMax", 18, x, keepAxes, axes);
+
+    /// <summary>The sum of the squares of all elements.</summary>
+    /// <remarks>Of all of them: without axes the form is the same in all operator sets.</remarks>
+    public static Value SumOfSquares(this GraphBuilder nodes, Value x) => nodes.Node("ReduceSumSquare", [x], ("keepdims", 0));
 
     private static Value Reduce(GraphBuilder nodes, string opType, int axesAsInputFrom, Value x, bool keepAxes, long[] axes)
     {

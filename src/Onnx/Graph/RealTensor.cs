@@ -1,10 +1,9 @@
 using System.Numerics.Tensors;
 using Google.Protobuf;
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Folding;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
 /// A constant of real numbers while it is folded. Elements are float64, and are rounded to the tensor's type only when it is written: a weight
@@ -41,7 +40,7 @@ internal sealed class RealTensor
     {
         if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
             return null;
-        return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => RealElements.Read(tensor, start, into), []);
+        return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => ElementTypes.Of((DataType)tensor.DataType).Read(tensor, start, into), []);
     }
 
     /// <summary>A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.</summary>
@@ -153,8 +152,10 @@ internal sealed class RealTensor
     /// <summary>The constant as it is written, each element rounded once to the tensor's type.</summary>
     public TensorProto ToProto(string name)
     {
-        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * RealElements.Size(Type)));
-        Visit((start, chunk) => RealElements.Write(Type, chunk, bytes.AsSpan(start * RealElements.Size(Type))));
+        var type = ElementTypes.Of(Type);
+        var size = type.Bits!.Value / 8;
+        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * size));
+        Visit((start, chunk) => type.Write(chunk, bytes.AsSpan(start * size)));
         return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
     }
 

@@ -1,8 +1,17 @@
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Folding;
+namespace MlNetBatchNorm.Onnx.Graph;
+
+/// <summary>A constant that a node reads, or why there is none.</summary>
+/// <param name="Tensor">The constant, or null.</param>
+/// <param name="Reason">Why there is none: a clause for a message.</param>
+internal readonly record struct ConstantLookup(RealTensor? Tensor, string Reason)
+{
+    public static ConstantLookup None(string reason) => new(null, reason);
+
+    public static ConstantLookup Found(RealTensor tensor) => new(tensor, string.Empty);
+}
 
 /// <summary>
 /// Values that nodes compute from constants alone, for the few operators that exporters put between a weight and its use: Constant, Identity,
@@ -13,7 +22,7 @@ internal static class ConstantReader
     /// <summary>The constant that a node makes, or why its output is none.</summary>
     /// <param name="node">The node.</param>
     /// <param name="graph">The graph that it stands in.</param>
-    public static ConstantLookup Read(NodeProto node, GraphEditor graph)
+    public static ConstantLookup Read(NodeProto node, OnnxGraph graph)
     {
         var computed = ConstantLookup.None($"'{node.Output[0]}' is computed by {node.Describe()}");
         if (!node.IsStandard()) return computed;
@@ -37,7 +46,7 @@ internal static class ConstantReader
             case "Cast":
                 var type = (DataType)node.Integer("to", 0);
                 // A Cast that rounds must round before the fold, or the fold would be more exact than the model.
-                if (input.Tensor is null || !TensorData.IsReal((int)type) || RealElements.Size(type) < RealElements.Size(input.Tensor.Type))
+                if (input.Tensor is null || !TensorData.IsReal((int)type) || ElementTypes.Of(type).Bits < ElementTypes.Of(input.Tensor.Type).Bits)
                     return input.Tensor is null ? input : computed;
                 return ConstantLookup.Found(input.Tensor.As(type));
             case "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":
@@ -61,7 +70,7 @@ internal static class ConstantReader
         return null;
     }
 
-    private static RealTensor? Filled(NodeProto node, GraphEditor graph)
+    private static RealTensor? Filled(NodeProto node, OnnxGraph graph)
     {
         if (graph.Integers(node.InputAt(0)) is not { } shape) return null;
         if (node.Attribute("value") is not { T: { } value }) return RealTensor.Filled(DataType.Float, shape, 0);

@@ -1,0 +1,203 @@
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Graph;
+
+/// <summary>One place where a value is read.</summary>
+/// <param name="Node">The reader.</param>
+/// <param name="Input">Which of its inputs, or −1 when something inside one of its subgraphs reads the value.</param>
+internal readonly record struct Use(NodeProto Node, int Input)
+{
+    public bool IsCapture => Input < 0;
+
+    /// <summary>Whether the reader looks at the value's shape alone, so that other elements make no difference.</summary>
+    public bool IsShapeOnly => !IsCapture && (Node.Is("Shape") || Node.Is("Size"));
+
+    public bool Is(NodeProto node, int input) => ReferenceEquals(Node, node) && Input == input;
+}
+
+/// <summary>
+/// One graph of a model, and what is known about each of its values: who makes it and who reads it (nodes, outputs, subgraphs inside of nodes),
+/// whether it is constant, and its shape. All changes are made here too, in OnnxGraph.Edits.cs, so that this stays true while a graph is changed.
+/// </summary>
+internal sealed partial class OnnxGraph
+{
+    private readonly ModelEditor _model;
+    private readonly OnnxGraph? _outer;
+    private readonly NodeProto? _owner;
+    private readonly LinkedList<NodeProto> _nodes = [];
+    private readonly Dictionary<NodeProto, LinkedListNode<NodeProto>> _places = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<NodeProto, List<OnnxGraph>> _subgraphs = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<string> _inputs;
+    private readonly HashSet<string> _outputs;
+    private readonly HashSet<string> _sparse;
+    private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dimension[]> _contents = new(StringComparer.Ordinal);
+
+    /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
+    /// <param name="model">The model that it belongs to.</param>
+    /// <param name="outer">The graph around it; null for the main graph.</param>
+    /// <param name="owner">The node around it.</param>
+    public OnnxGraph(GraphProto graph, ModelEditor model, OnnxGraph? outer = null, NodeProto? owner = null)
+    {
+        (Proto, _model, _outer, _owner) = (graph, model, outer, owner);
+        model.Graphs.Add(this);
+        _inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
+        _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
+        _sparse = graph.SparseInitializer.Select(tensor => tensor.Values?.Name ?? string.Empty).ToHashSet(StringComparer.Ordinal);
+        foreach (var tensor in graph.Initializer) _initializers.TryAdd(tensor.Name, tensor);
+        // First all that is made here, so that it is known of everything that is read whether it comes from outside.
+        foreach (var node in graph.Node) Define(node);
+        foreach (var node in graph.Node)
+        {
+            _places.Add(node, _nodes.AddLast(node));
+            Read(node);
+        }
+
+        foreach (var output in graph.Output.Where(output => !Owns(output.Name))) CaptureOutside(output.Name);
+    }
+
+    /// <summary>The message; its nodes are written only by <see cref="ModelEditor.Finish"/>, <see cref="Nodes"/> are always up to date.</summary>
+    public GraphProto Proto { get; }
+
+    /// <summary>The nodes in order.</summary>
+    public IEnumerable<NodeProto> Nodes => _nodes;
+
+    public long Opset => _model.Opset;
+
+    /// <summary>Whether a node stands in this graph.</summary>
+    public bool Contains(NodeProto node) => _places.ContainsKey(node);
+
+    /// <summary>The subgraphs of a node of this graph.</summary>
+    public IReadOnlyList<OnnxGraph> Subgraphs(NodeProto node) => _subgraphs.TryGetValue(node, out var inner) ? inner : [];
+
+    /// <summary>The node that makes a value in this very graph, or null.</summary>
+    public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
+
+    /// <summary>The nodes of this graph that read a value, one entry for each place.</summary>
+    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : [];
+
+    public bool IsInput(string value) => _inputs.Contains(value);
+
+    public bool IsOutput(string value) => _outputs.Contains(value);
+
+    /// <summary>Whether a node reads a value or the graph gives it.</summary>
+    public bool IsUsed(string value) => IsOutput(value) || Readers(value).Count > 0;
+
+    /// <summary>Whether a value is made here, rather than in a graph around this one.</summary>
+    public bool Owns(string value) => _producers.ContainsKey(value) || _inputs.Contains(value) || _initializers.ContainsKey(value)
+        || _fresh.ContainsKey(value) || _sparse.Contains(value);
+
+    /// <summary>The graph that a value is made in, as it is seen from here; null when it is made nowhere.</summary>
+    public OnnxGraph? Home(string value) => Owns(value) ? this : _outer?.Home(value);
+
+    /// <summary>Why nothing but one given input of one node reads a value, as far as that is not so; null when it is.</summary>
+    public string? WhyOthersRead(string value, NodeProto reader, int input)
+    {
+        if (IsOutput(value)) return $"'{value}' is also an output of the graph";
+        foreach (var use in Readers(value))
+        {
+            if (!use.Is(reader, input) && !use.IsShapeOnly)
+                return $"'{value}' is also read {(use.IsCapture ? "inside" : "by")} {use.Node.Describe()}";
+        }
+
+        return null;
+    }
+
+    /// <summary>A constant of real numbers that this graph can see, or why a value is none.</summary>
+    public ConstantLookup Constant(string value)
+    {
+        if (value.Length == 0) return ConstantLookup.None("it is not given");
+        if (_fresh.TryGetValue(value, out var tensor)) return ConstantLookup.Found(tensor);
+        if (_initializers.TryGetValue(value, out var stored))
+        {
+            if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
+            if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.DefaultsAreConstant)
+                return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
+            return RealTensor.From(stored) is { } real
+                ? ConstantLookup.Found(real)
+                : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
+        }
+
+        if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
+        if (Producer(value) is { } producer) return ConstantReader.Read(producer, this);
+        return _outer?.Constant(value) ?? ConstantLookup.None($"'{value}' is not a constant");
+    }
+
+    /// <summary>An integer constant of at most one dimension, or null.</summary>
+    public long[]? Integers(string value)
+    {
+        var contents = Contents(value);
+        return contents is not null && contents.All(element => element.Size is not null)
+            ? [.. contents.Select(element => element.Size!.Value)]
+            : null;
+    }
+
+    /// <summary>The shape of a value that this graph can see, or null.</summary>
+    public TensorShape? Shape(string value)
+    {
+        _model.InferShapes();
+        return value.Length == 0 ? null : _shapes.TryGetValue(value, out var shape) ? shape : _outer?.Shape(value);
+    }
+
+    /// <summary>Notes a shape that was found out.</summary>
+    public void SetShape(string value, TensorShape? shape)
+    {
+        if (shape is not null && value.Length > 0) _shapes[value] = shape;
+    }
+
+    /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
+    public Dimension[]? Contents(string value)
+    {
+        _model.InferShapes();
+        if (value.Length == 0) return null;
+        if (_contents.TryGetValue(value, out var known)) return known;
+        return _initializers.TryGetValue(value, out var tensor) ? TensorData.ToDimensions(tensor) : _outer?.Contents(value);
+    }
+
+    /// <summary>Notes elements that were found out.</summary>
+    public void SetContents(string value, Dimension[]? elements)
+    {
+        if (elements is not null) _contents[value] = elements;
+    }
+
+    private void Define(NodeProto node)
+    {
+        foreach (var output in node.Output.Where(output => output.Length > 0)) _producers.TryAdd(output, node);
+    }
+
+    // Takes in what a node reads, and what the subgraphs in it read.
+    private void Read(NodeProto node)
+    {
+        for (var i = 0; i < node.Input.Count; i++) AddReader(node.Input[i], new Use(node, i));
+        foreach (var subgraph in node.Subgraphs())
+        {
+            if (!_subgraphs.TryGetValue(node, out var inner)) _subgraphs.Add(node, inner = []);
+            inner.Add(new OnnxGraph(subgraph, _model, this, node));
+        }
+    }
+
+    // What is read here but made further out is read by the node around this graph, once for each place.
+    private void AddReader(string value, Use use)
+    {
+        if (value.Length == 0) return;
+        if (!_readers.TryGetValue(value, out var uses)) _readers.Add(value, uses = []);
+        uses.Add(use);
+        if (!Owns(value)) CaptureOutside(value);
+    }
+
+    private void CaptureOutside(string value)
+    {
+        if (_outer is not null) _outer.AddReader(value, new Use(_owner!, -1));
+    }
+
+    private void RemoveReader(string value, Use use)
+    {
+        // Not Remove: nodes are compared by content.
+        if (!_readers.TryGetValue(value, out var uses) || uses.FindIndex(other => other.Is(use.Node, use.Input)) is not (>= 0 and var index)) return;
+        uses.RemoveAt(index);
+        if (!Owns(value)) _outer?.RemoveReader(value, new Use(_owner!, -1));
+    }
+}
