@@ -4,27 +4,16 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>The buffer of one input or output in a <see cref="RowBlock"/>.</summary>
-internal abstract class RowSlot : IDisposable
+internal abstract class RowSlot(RowTensor tensor, RowLayout layout) : IDisposable
 {
-    private readonly RowLayout _layout;
-
-    protected RowSlot(RowTensor tensor, RowLayout layout)
-    {
-        Tensor = tensor;
-        _layout = layout;
-    }
-
-    public RowTensor Tensor { get; }
+    public RowTensor Tensor => tensor;
 
     public static bool Supports(DataType type) => type == DataType.String || ElementTypes.Find(type) is { IsPlain: true };
 
-    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout)
-    {
-        if (!Supports(tensor.Type)) throw new NotSupportedException($"The tensor {tensor} cannot be read or written row by row.");
-        return tensor.Type == DataType.String
-            ? new TextSlot(tensor, capacity, layout)
-            : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, layout));
-    }
+    /// <summary>Makes the buffer of a tensor that is <see cref="Supports">supported</see>.</summary>
+    public static RowSlot Create(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) => tensor.Type == DataType.String
+        ? new TextSlot(tensor, capacity, layout)
+        : ElementTypes.Of(tensor.Type).Do(new Creation(session, tensor, capacity, layout));
 
     /// <summary>Ties rows to an input of a run.</summary>
     public abstract void BindInput(BoundRun run, int first, int rows);
@@ -43,7 +32,7 @@ internal abstract class RowSlot : IDisposable
     public abstract void Dispose();
 
     /// <summary>The shape of the tensor that the model sees.</summary>
-    protected long[] ShapeOf(int rows) => _layout.ShapeOf(Tensor, rows);
+    protected long[] ShapeOf(int rows) => layout.ShapeOf(tensor, rows);
 
     private sealed record Creation(OnnxSession Session, RowTensor Tensor, int Capacity, RowLayout Layout) : IElementAction<RowSlot>
     {
@@ -51,14 +40,15 @@ internal abstract class RowSlot : IDisposable
             where T : unmanaged => new NumberSlot<T>(Session, Tensor, Capacity, Layout);
     }
 
-    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout) : RowSlot(tensor, layout), INumbers<T>
+    private sealed class NumberSlot<T>(OnnxSession session, RowTensor tensor, int capacity, RowLayout layout)
+        : RowSlot(tensor, layout), INumbers<T>
         where T : unmanaged
     {
         public TensorBuffer<T> Buffer { get; } = session.CreateBuffer<T>(checked((long)capacity * tensor.Count));
 
-        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Part(first, rows));
 
-        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Buffer.At(first * Tensor.Count, ShapeOf(rows)));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Part(first, rows));
 
         public override void Complete(int count, int rows)
         {
@@ -73,6 +63,8 @@ internal abstract class RowSlot : IDisposable
         }
 
         public override void Dispose() => Buffer.Dispose();
+
+        private TensorView<T> Part(int first, int rows) => Buffer.At(first * Tensor.Count, ShapeOf(rows));
     }
 
     /// <summary>Native texts have no views of different length over one block, so that each length has a tensor of its own.</summary>
@@ -104,7 +96,8 @@ internal abstract class RowSlot : IDisposable
             foreach (var texts in _native.Values) texts.Dispose();
         }
 
-        private TextBuffer Native(int rows) => _native.TryGetValue(rows, out var texts) ? texts : _native[rows] = new TextBuffer(ShapeOf(rows));
+        private TextBuffer Native(int rows) =>
+            _native.TryGetValue(rows, out var texts) ? texts : _native[rows] = new TextBuffer(ShapeOf(rows));
     }
 
     internal interface INumbers<T>
