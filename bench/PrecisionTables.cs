@@ -2,7 +2,6 @@ using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tables;
 

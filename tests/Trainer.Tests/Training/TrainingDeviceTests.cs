@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Tests.Execution;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
@@ -28,7 +29,7 @@ public sealed class TrainingDeviceTests
     {
         var random = new Random(1);
         using var step = new TrainingStep(
-            Network.ForTable(4, [8], 1), Loss.SquaredError, Optimizer.AdamW(1e-2f), RunningStatistics.PyTorch(), 16, random, settings: settings);
+            Network.FeedForward(4, [8], 1), Loss.SquaredError, Optimizer.AdamW(1e-2f), RunningStatistics.PyTorch(), 16, random, settings: settings);
         var losses = new List<float>();
         for (var i = 0; i < 10; i++)
         {
