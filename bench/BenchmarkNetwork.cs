@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Bench;
 
@@ -14,15 +15,15 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
     /// <summary>A small table, a large table, and images.</summary>
     public static IReadOnlyList<BenchmarkNetwork> All { get; } =
     [
-        new("32-64-32-1", Network.ForTable(32, [64, 32], 1)),
-        new("784-512-512-512-10", Network.ForTable(784, [512, 512, 512], 10)),
+        new("32-64-32-1", Network.FeedForward(32, [64, 32], 1)),
+        new("784-512-512-512-10", Network.FeedForward(784, [512, 512, 512], 10)),
         new("residual CNN", Network.Input(1, 28, 28)
-            .Conv2d(16, kernel: 3).BatchNorm().Activation(Activation.Relu)
+            .Conv2d(16, kernel: 3).BatchNorm().Relu()
             .MaxPool(2)
             .Residual(body => body
-                .Conv2d(16, kernel: 3).BatchNorm().Activation(Activation.Relu)
+                .Conv2d(16, kernel: 3).BatchNorm().Relu()
                 .Conv2d(16, kernel: 3).BatchNorm())
-            .Activation(Activation.Relu)
+            .Relu()
             .GlobalAveragePool()
             .Dense(10)),
     ];
@@ -37,10 +38,10 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
         var targets = new float[TrainingRows * outputs];
         for (var row = 0; row < TrainingRows; row++)
             targets[(row * outputs) + (outputs == 1 ? 0 : row % outputs)] = outputs == 1 ? row % 2 : 1;
-        var rows = new LabeledRows(
+        var rows = new TrainingData(
             Architecture.InputShape, outputs, Contender.RandomRows(TrainingRows * (int)Architecture.InputShape.Count), targets);
         var loss = outputs == 1 ? Loss.SigmoidCrossEntropy : Loss.SoftmaxCrossEntropy;
-        var options = new TrainingOptions { Epochs = 1, BatchSize = 64, ValidationFraction = 0, Standardize = false };
+        var options = new TrainingOptions { Epochs = 1, BatchSize = 64, ValidationFraction = 0, StandardizeFeatures = false };
         var export = NetworkExporter.Export(NetworkTrainer.Train(Architecture, loss, rows, options), rows);
         return (ScoreOnly(export.Unfolded.Proto), ScoreOnly(export.Folded.Proto));
     }

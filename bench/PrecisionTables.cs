@@ -6,7 +6,6 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Bench;

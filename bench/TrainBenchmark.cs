@@ -81,7 +81,7 @@ internal sealed class TrainBenchmark : Benchmark
             RunningStatistics.PyTorch(),
             batch,
             random,
-            settings: new SessionSettings { Threads = threads, Device = device });
+            settings: new ExecutionOptions { Threads = threads, Device = device });
         foreach (ref var value in step.Features.Span) value = (random.NextSingle() - 0.5f) * 3;
         for (var row = 0; row < batch; row++) step.Targets.Span[(row * outputs) + random.Next(outputs)] = 1;
 

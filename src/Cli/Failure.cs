@@ -57,6 +57,6 @@ internal static class Failure
 
     // What bad input, a full disk or a missing device look like.
     private static bool IsExpected(Exception exception) => exception
-        is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException or DivergenceException
+        is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException or TrainingDivergedException
         or InvalidDataException or FormatException or IOException or UnauthorizedAccessException or JsonException or NotSupportedException or ArgumentException;
 }

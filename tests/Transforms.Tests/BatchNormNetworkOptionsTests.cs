@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 
@@ -98,11 +99,11 @@ public sealed class BatchNormNetworkOptionsTests
     public void Fit_LossesAndNormalization_AreThoseOfTheOptions()
     {
         var waves = _ml.Data.LoadFromEnumerable(Waves.Create(100));
-        var options = Quick with { Epochs = 1, Loss = Loss.Huber(0.5f), Normalization = new LayerNormLayer(), WeightInitializer = Initializer.Orthogonal(), Dropout = 0 };
+        var options = Quick with { Epochs = 1, Loss = Loss.Huber(0.5f), Normalization = Normalization.Layer(), WeightInitializer = Initializer.Orthogonal(), Dropout = 0 };
         using var regression = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(waves);
         Assert.Equal(Loss.Huber(0.5f), regression.Network.Loss);
         Assert.Equal(["dense", "layernorm", "relu", "dense"], regression.Network.Network.Sites.Select(site => site.Layer.Kind));
-        Assert.All(regression.Network.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.Text));
+        Assert.All(regression.Network.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.ToString()));
 
         var clouds = _ml.Data.LoadFromEnumerable(Clouds.Create(100));
         var keyed = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(clouds).Transform(clouds);
@@ -118,18 +119,18 @@ public sealed class BatchNormNetworkOptionsTests
         using var model = FitMoons(Quick);
         var moved = Moons.Create(400, seed: 5);
         foreach (var row in moved) row.Features[0] += 5;
-        var before = model.Network.Parameters["batchnorm1.mean"].ToArray();
+        var before = model.Network.ParameterArrays["batchnorm1.mean"].ToArray();
         using var recomputed = model.RecomputeStatistics(_ml.Data.LoadFromEnumerable(moved));
         Assert.IsType<BatchNormBinaryTransformer>(recomputed);
-        Assert.NotEqual(before, recomputed.Network.Parameters["batchnorm1.mean"]);
-        Assert.Equal(before, model.Network.Parameters["batchnorm1.mean"]);
-        Assert.Equal(model.Network.Parameters["dense1.weight"], recomputed.Network.Parameters["dense1.weight"]);
+        Assert.NotEqual(before, recomputed.Network.ParameterArrays["batchnorm1.mean"]);
+        Assert.Equal(before, model.Network.ParameterArrays["batchnorm1.mean"]);
+        Assert.Equal(model.Network.ParameterArrays["dense1.weight"], recomputed.Network.ParameterArrays["dense1.weight"]);
 
         // The normalized values are brought back to mean 0: what a fresh pass over the same rows gives again.
-        var rows = new LabeledRows(new SampleShape(2), 1, [.. moved.SelectMany(row => row.Features)], new float[moved.Length]);
-        var expected = model.Network.RecomputeStatistics(rows).Parameters;
-        Assert.Equal(expected["batchnorm1.mean"], recomputed.Network.Parameters["batchnorm1.mean"]);
-        Assert.Equal(expected["batchnorm1.variance"], recomputed.Network.Parameters["batchnorm1.variance"]);
+        var rows = new TrainingData(new SampleShape(2), 1, [.. moved.SelectMany(row => row.Features)], new float[moved.Length]);
+        var expected = model.Network.RecomputeStatistics(rows).ParameterArrays;
+        Assert.Equal(expected["batchnorm1.mean"], recomputed.Network.ParameterArrays["batchnorm1.mean"]);
+        Assert.Equal(expected["batchnorm1.variance"], recomputed.Network.ParameterArrays["batchnorm1.variance"]);
         Assert.Equal(model.Scorer.Metadata["mlnetbn.task"], recomputed.Scorer.Metadata["mlnetbn.task"]);
         Assert.Contains("population", recomputed.Scorer.Metadata["mlnetbn.statistics"], StringComparison.Ordinal);
     }

@@ -23,11 +23,11 @@ internal sealed class ArchitectureOptions
         "relu, leakyrelu[:SLOPE], gelu, silu, softplus, sigmoid, tanh or identity [default: by the task]",
         Activation.Parse);
 
-    private readonly Option<Layer?> _normalization = CommonOptions.Parsed(
+    private readonly Option<Normalization?> _normalization = CommonOptions.Parsed(
         "--normalization",
         "NAME",
         "what normalizes the hidden layers: batch, layer, group:GROUPS or none [default: batch]",
-        ParseNormalization);
+        Normalization.Parse);
 
     private readonly Option<string> _placement = new("--placement")
     {
@@ -49,7 +49,7 @@ internal sealed class ArchitectureOptions
     private readonly Option<Initializer?> _initializer = CommonOptions.Parsed(
         "--init",
         "NAME",
-        "first weights: he, heuniform, glorot, glorotnormal, gaussian:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
+        "first weights: he, heuniform, glorot, glorotnormal, normal:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
         Initializer.Parse);
 
     private readonly Option<string?> _network = new("--network")
@@ -63,9 +63,6 @@ internal sealed class ArchitectureOptions
         "SIZES",
         "with --network: the shape of a row, channels first, as 1,28,28 [default: a plain vector]",
         text => CommonOptions.ParseSizes(text, "sizes", "1,28,28"));
-
-    // None, as a layer: the option has one value, and null is "not given".
-    private static readonly Layer NoNormalization = new DropoutLayer(0);
 
     public ArchitectureOptions()
     {
@@ -112,13 +109,13 @@ internal sealed class ArchitectureOptions
                 Activation = arguments.GetValue(_activation),
                 Dropout = arguments.GetValue(_dropout),
                 WeightInitializer = arguments.GetValue(_initializer),
-                Normalization = normalization is LayerNormLayer or GroupNormLayer ? normalization : null,
+                Normalization = normalization is { IsBatch: false } ? normalization : null,
                 BatchNorm = options.Network.BatchNorm with
                 {
                     Epsilon = arguments.GetValue(_epsilon),
                     GhostBatchSize = arguments.GetValue(_ghost),
-                    Placement = ReferenceEquals(normalization, NoNormalization) ? BatchNormPlacement.None
-                        : arguments.GetValue(_placement) == "after" ? BatchNormPlacement.AfterActivation
+                    Placement = arguments.GetValue(_placement) == "after"
+                        ? BatchNormPlacement.AfterActivation
                         : BatchNormPlacement.BeforeActivation,
                 },
             },
@@ -132,13 +129,4 @@ internal sealed class ArchitectureOptions
             ? throw new FileNotFoundException($"There is no file '{given}' with a network.", given)
             : given;
     }
-
-    private static Layer ParseNormalization(string text) => text.ToLowerInvariant().Split(':') switch
-    {
-        ["batch"] => new BatchNormLayer(),
-        ["layer"] => new LayerNormLayer(),
-        ["group", var groups] => new GroupNormLayer(CommonOptions.ParseSizes(groups, "groups", "8") is [var count] ? count : throw new FormatException($"'{text}' has more than one number of groups.")),
-        ["none"] => NoNormalization,
-        _ => throw new FormatException($"'{text}' is not a normalization; use batch, layer, group:GROUPS or none."),
-    };
 }

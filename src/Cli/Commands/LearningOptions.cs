@@ -16,7 +16,7 @@ internal sealed class LearningOptions
         "--loss",
         "NAME",
         "for regression: squared, absolute or huber[:DELTA], in standard deviations of the label [default: squared]",
-        Loss.ParseRegression);
+        Loss.Parse);
 
     private readonly Option<ClassWeights?> _classWeights = CommonOptions.Parsed(
         "--class-weights",
@@ -51,11 +51,11 @@ internal sealed class LearningOptions
     private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate [default: by the task for adam and adamw, otherwise 0.1]", HelpName = "RATE" };
     private readonly Option<float?> _decay = new("--weight-decay") { Description = "shrinks weights, not gamma, beta and biases [default: 0.01 for adamw, otherwise 0]", HelpName = "DECAY" };
 
-    private readonly Option<Schedule?> _schedule = CommonOptions.Parsed(
+    private readonly Option<LearningRateSchedule?> _schedule = CommonOptions.Parsed(
         "--schedule",
         "NAME",
         "how the learning rate changes: constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…] [default: by the task]",
-        Schedule.Parse);
+        LearningRateSchedule.Parse);
 
     private readonly Option<float?> _clip = new("--clip") { Description = "the largest norm of all gradients together [default: none]", HelpName = "NORM" };
 

@@ -22,7 +22,7 @@ internal sealed class MetricsDocument
     private MetricsDocument(
         JsonObject task,
         TrainedNetwork network,
-        ExportedNetwork export,
+        NetworkExport export,
         MetricValues test,
         MetricValues float32Test,
         TimeSpan elapsed,
@@ -30,7 +30,7 @@ internal sealed class MetricsDocument
         IReadOnlyList<PrecisionSpeed>? speed = null)
     {
         _root = task;
-        _root["parameters"] = network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
+        _root["parameters"] = network.Network.ParameterCount;
         _root["device"] = network.Device.ToString();
         _root["bestEpoch"] = network.Best.Epoch;
         _root["epochs"] = new JsonArray([.. network.History.Select(Epoch)]);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

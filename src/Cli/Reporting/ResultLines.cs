@@ -3,6 +3,7 @@ using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -19,7 +20,7 @@ internal static class ResultLines
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
     public static void Show(
         TrainedNetwork network,
-        ExportedNetwork export,
+        NetworkExport export,
         MetricValues testMetrics,
         MetricValues float32Metrics,
         TimeSpan singleRow,

@@ -21,12 +21,12 @@ internal static class DepthRecipe
     public const int Epochs = 10;
 
     /// <summary>So many times a dense layer of 64 units and a relu (first weights: He), with or without a batch normalization between them.</summary>
-    public static Network CreateNetwork(int features, int classes, int hiddenLayers, bool batchNorm) => Network.ForTable(
+    public static Network CreateNetwork(int features, int classes, int hiddenLayers, bool batchNorm) => Network.FeedForward(
         features,
         [.. Enumerable.Repeat(Units, hiddenLayers)],
         classes,
         Activation.Relu,
-        placement: batchNorm ? BatchNormPlacement.BeforeActivation : BatchNormPlacement.None);
+        normalization: batchNorm ? Normalization.Batch() : Normalization.None);
 
     /// <summary>Stochastic gradient descent with momentum 0.9, at one rate from the first step to the last.</summary>
     public static TrainingOptions CreateOptions(float learningRate, int epochs, int seed) => new()
@@ -35,7 +35,7 @@ internal static class DepthRecipe
         Epochs = epochs,
         ValidationFraction = 0,
         Optimizer = Optimizer.Sgd(learningRate, momentum: 0.9f),
-        Statistics = RunningStatistics.Population(),
+        Statistics = RunningStatistics.Population,
         StatisticsTolerance = double.PositiveInfinity,
         Seed = seed,
     };

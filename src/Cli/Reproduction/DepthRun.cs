@@ -3,6 +3,7 @@ using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
@@ -44,15 +45,15 @@ internal static class DepthRun
     }
 
     private static DepthTrial Try(
-        Network network, int depth, bool batchNorm, float learningRate, LabeledRows training, LabeledRows test, int epochs, int seed, CancellationToken cancellation)
+        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed, CancellationToken cancellation)
     {
         TrainedNetwork trained;
         try
         {
             trained = NetworkTrainer.Train(
-                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed), cancellation: cancellation);
+                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed), cancellationToken: cancellation);
         }
-        catch (DivergenceException)
+        catch (TrainingDivergedException)
         {
             return new DepthTrial(depth, batchNorm, learningRate, null, null, null);
         }

@@ -7,21 +7,21 @@ internal static class MnistRecipe
 {
     /// <summary>A small residual network (after He et al. 2015): 73,082 parameters.</summary>
     public static Network Network { get; } = Network.Input(1, 28, 28)
-        .Conv2d(16, kernel: 3).BatchNorm().Activation(Activation.Relu)
+        .Conv2d(16, kernel: 3).BatchNorm().Relu()
         .MaxPool(2)
         .Residual(
             block => block
-                .Conv2d(32, kernel: 3).BatchNorm().Activation(Activation.Relu)
+                .Conv2d(32, kernel: 3).BatchNorm().Relu()
                 .Conv2d(32, kernel: 3).BatchNorm(),
             around => around.Conv2d(32, kernel: 1).BatchNorm())
-        .Activation(Activation.Relu)
+        .Relu()
         .MaxPool(2)
         .Residual(
             block => block
-                .Conv2d(64, kernel: 3).BatchNorm().Activation(Activation.Relu)
+                .Conv2d(64, kernel: 3).BatchNorm().Relu()
                 .Conv2d(64, kernel: 3).BatchNorm(),
             around => around.Conv2d(64, kernel: 1).BatchNorm())
-        .Activation(Activation.Relu)
+        .Relu()
         .GlobalAveragePool()
         .Dense(MnistFiles.Classes);
 
@@ -38,8 +38,8 @@ internal static class MnistRecipe
         Epochs = Epochs,
         ValidationFraction = 0,
         Optimizer = Optimizer.AdamW(learningRate: 4e-3f, weightDecay: 0.05f),
-        Schedule = Schedule.Cosine(warmup: 0.1),
-        Statistics = RunningStatistics.Population(),
+        Schedule = LearningRateSchedule.Cosine(warmup: 0.1),
+        Statistics = RunningStatistics.Population,
         Augmentation = Augmentation.Shift(2),
     };
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -27,7 +28,7 @@ internal static class MnistRun
             CultureInfo.InvariantCulture, $"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
         using var progress = ProgressDisplay.Create();
         var options = MnistRecipe.Options with { Epochs = epochs, Seed = seed, Progress = progress.Epoch, Warning = progress.Warning };
-        var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options, cancellation: cancellation);
+        var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options, cancellationToken: cancellation);
         progress.Dispose();
 
         var compared = training.Select([.. Enumerable.Range(0, Math.Min(ComparedRows, training.Count))]);

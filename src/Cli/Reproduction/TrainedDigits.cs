@@ -10,7 +10,7 @@ namespace MlNetBatchNorm.Cli.Reproduction;
 /// <param name="TrainingRows">The images that were learned from.</param>
 /// <param name="TestRows">The images that were tested on.</param>
 internal sealed record TrainedDigits(
-    TrainedNetwork Network, ExportedNetwork Export, MetricValues TestMetrics, int TrainingRows, int TestRows)
+    TrainedNetwork Network, NetworkExport Export, MetricValues TestMetrics, int TrainingRows, int TestRows)
 {
     /// <summary>Writes <c>model.onnx</c> (folded) and <c>model.batchnorm.onnx</c>; each appears whole or not at all.</summary>
     /// <param name="folder">The folder; made if it is not there.</param>

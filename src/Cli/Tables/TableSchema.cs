@@ -82,7 +82,7 @@ internal sealed class TableSchema
     /// <summary>The rows of a table as features and targets, for training or testing without ML.NET.</summary>
     /// <param name="table">A table with the columns of the training table, the label among them.</param>
     /// <exception cref="TableException">A column is missing, or a cell cannot be used; the message names file, row and column.</exception>
-    public LabeledRows ToRows(CsvTable table)
+    public TrainingData ToRows(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
         if (table.Find(Label.Column) is null)
@@ -92,7 +92,7 @@ internal sealed class TableSchema
         var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
         if (outputs > 1)
             for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
-        return new LabeledRows(new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
+        return new TrainingData(new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

@@ -5,6 +5,7 @@ using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -86,7 +87,7 @@ internal static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static MetricValues? Float32Metrics(BatchNormTransformer network, LabeledRows rows)
+    private static MetricValues? Float32Metrics(BatchNormTransformer network, TrainingData rows)
     {
         if (network.Export.Reduced is null) return null;
         using var scorer = Scorer.Load(
@@ -110,7 +111,7 @@ internal static class TableTrainer
         }
     }
 
-    private static void Describe(ExportedNetwork export, TableSchema schema)
+    private static void Describe(NetworkExport export, TableSchema schema)
     {
         foreach (var model in new[] { export.Unfolded, export.Folded, export.Deployed })
         {

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Data;
 
 /// <summary>
 /// Shifts and scales each channel of the input to mean 0 and variance 1 over the training rows. It is exported as a BatchNormalization node
@@ -11,13 +11,13 @@ namespace MlNetBatchNorm.Trainer;
 /// <param name="Clip">
 /// How many standard deviations from its mean a value may be; what is farther is brought to that bound. Infinity (the default) = no bound.
 /// </param>
-public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<float> StandardDeviation, float Clip = float.PositiveInfinity)
+internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<float> StandardDeviation, float Clip = float.PositiveInfinity)
 {
     /// <summary>Measures mean and standard deviation in float64, in two passes.</summary>
     /// <param name="rows">The training rows.</param>
     /// <param name="clip">How many standard deviations from its mean a value may be; above 0, infinity (the default) = no bound.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bound is not above 0.</exception>
-    public static Standardization Fit(LabeledRows rows, float clip = float.PositiveInfinity)
+    public static Standardization Fit(TrainingData rows, float clip = float.PositiveInfinity)
     {
         if (!(clip > 0)) throw new ArgumentOutOfRangeException(nameof(clip), clip, "Values are clipped at a number of standard deviations above 0 (infinity = never).");
         ArgumentNullException.ThrowIfNull(rows);
@@ -26,9 +26,9 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
         var count = (double)rows.Count * positions;
         var mean = new double[channels];
         var square = new double[channels];
-        ForEach(rows.Features, positions, channels, (channel, value) => mean[channel] += value);
+        ForEach(rows.FeatureArray, positions, channels, (channel, value) => mean[channel] += value);
         for (var channel = 0; channel < channels; channel++) mean[channel] /= count;
-        ForEach(rows.Features, positions, channels, (channel, value) => square[channel] += (value - mean[channel]) * (value - mean[channel]));
+        ForEach(rows.FeatureArray, positions, channels, (channel, value) => square[channel] += (value - mean[channel]) * (value - mean[channel]));
         return new Standardization(
             Array.ConvertAll(mean, value => (float)value),
             [.. square.Select((sum, channel) => Deviation(Math.Sqrt(sum / count), mean[channel]))],
@@ -39,7 +39,7 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
     }
 
     /// <summary>The rows with every channel standardized; targets and weights stay.</summary>
-    public LabeledRows Apply(LabeledRows rows)
+    public TrainingData Apply(TrainingData rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         var channels = (int)rows.Shape.Channels;
@@ -49,14 +49,14 @@ public sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<fl
         var mean = Mean.ToArray();
         var scale = StandardDeviation.Select(deviation => deviation > 0 ? 1 / deviation : 0).ToArray();
         var (lowest, highest) = (Bound(mean, -Clip), Bound(mean, Clip));
-        var features = new float[rows.Features.Length];
+        var features = new float[rows.FeatureArray.Length];
         for (var i = 0; i < features.Length; i++)
         {
             var channel = i / positions % channels;
-            features[i] = (Math.Clamp(rows.Features[i], lowest[channel], highest[channel]) - mean[channel]) * scale[channel];
+            features[i] = (Math.Clamp(rows.FeatureArray[i], lowest[channel], highest[channel]) - mean[channel]) * scale[channel];
         }
 
-        return new LabeledRows(rows.Shape, rows.Outputs, features, rows.Targets, rows.Weights);
+        return new TrainingData(rows.Shape, rows.Outputs, features, rows.TargetArray, rows.WeightArray);
     }
 
     /// <summary>

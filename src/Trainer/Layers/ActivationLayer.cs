@@ -1,13 +1,17 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>Applies an activation to every value.</summary>
 /// <param name="Function">The activation.</param>
-public sealed record ActivationLayer(Activation Function) : Layer
+internal sealed record ActivationLayer(Activation Function) : Layer
 {
     /// <inheritdoc/>
     public override string Kind => Function.Kind;
+
+    /// <inheritdoc/>
+    public override bool IsRectifier => Function.IsRectifier;
 
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input) => input;

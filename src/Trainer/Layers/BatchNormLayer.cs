@@ -1,44 +1,41 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): each channel is shifted and scaled to mean 0 and variance 1 over the
 /// mini-batch, then by a learned gamma and beta. At inference the running statistics take the place of the batch's. Takes rows of shape
 /// <c>[C]</c>, <c>[C, L]</c> or <c>[C, H, W]</c>; all positions of a channel are normalized together (section 3.2).
 /// </summary>
-public sealed record BatchNormLayer : Layer
+internal sealed record BatchNormLayer : Layer
 {
-    /// <summary>Added to the variance under the root. Default: 1e-5, as PyTorch (Keras: 1e-3).</summary>
+    /// <inheritdoc cref="BatchNormOptions.Epsilon"/>
     public float Epsilon { get; init; } = 1e-5f;
 
-    /// <summary>Whether a learned gamma scales the normalized values. Default: true; without, gamma is 1.</summary>
+    /// <inheritdoc cref="BatchNormOptions.Scale"/>
     public bool Scale { get; init; } = true;
 
-    /// <summary>Whether a learned beta is added. Default: true; without, beta is 0.</summary>
+    /// <inheritdoc cref="BatchNormOptions.Center"/>
     public bool Center { get; init; } = true;
 
-    /// <summary>
-    /// Whether gamma starts at 0 instead of 1. At the end of a residual block that makes the block start as the identity (Goyal et al. 2017,
-    /// arXiv 1706.02677, section 5.1). Default: false. Needs <see cref="Scale"/>.
-    /// </summary>
+    /// <inheritdoc cref="BatchNormOptions.ZeroGamma"/>
     public bool ZeroGamma { get; init; }
 
-    /// <summary>
-    /// Whether training, too, normalizes by the running statistics and leaves them as they are: for fine-tuning a trained network on batches
-    /// that are small or unlike those it was trained on. Gamma and beta still learn. Default: false.
-    /// </summary>
+    /// <inheritdoc cref="BatchNormOptions.Frozen"/>
     public bool Frozen { get; init; }
 
-    /// <summary>
-    /// Rows in a slice of the mini-batch that is normalized by itself, at least 2 (ghost batch normalization, Hoffer et al. 2017,
-    /// arXiv 1705.08741: large batches keep the noise of small ones). Null (the default) = the batch as a whole. A batch that is no multiple
-    /// is dealt out evenly. The running statistics follow the mean of the slices'. Ignored when <see cref="Frozen"/>.
-    /// </summary>
+    /// <inheritdoc cref="BatchNormOptions.GhostBatchSize"/>
     public int? GhostBatchSize { get; init; }
 
     /// <inheritdoc/>
     public override string Kind => "batchnorm";
+
+    /// <inheritdoc/>
+    public override bool IsBatchNorm => true;
+
+    /// <inheritdoc/>
+    public override bool NormalizesByBatch => !Frozen;
 
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)

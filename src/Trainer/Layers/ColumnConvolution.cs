@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// The training passes of an ungrouped convolution as products of matrices: channels go behind the positions, each window of the input

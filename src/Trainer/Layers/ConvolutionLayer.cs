@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// A convolution (cross-correlation, as everywhere in deep learning): rows <c>[C, L]</c> with a kernel of one size, or <c>[C, H, W]</c> with
@@ -8,7 +9,7 @@ namespace MlNetBatchNorm.Trainer;
 /// </summary>
 /// <param name="Channels">The channels that come out.</param>
 /// <param name="Kernel">The kernel's size along each axis.</param>
-public sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel) : Layer
+internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel) : Layer
 {
     /// <summary>Positions from one window to the next, along every axis. Default: 1.</summary>
     public int Stride { get; init; } = 1;
@@ -41,7 +42,7 @@ public sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel) :
     public override IEnumerable<Parameter> Parameters(LayerSite site)
     {
         long[] shape = [Channels, site.Input.Channels / Groups, .. Kernel.Select(size => (long)size)];
-        yield return new Parameter("weight", shape, ParameterRole.Weight, WeightInitializer ?? (site.FeedsRectifier ? Initializer.He : Initializer.Glorot));
+        yield return new Parameter("weight", shape, ParameterRole.Weight, WeightInitializer ?? site.FirstWeights);
         if (HasBias(site)) yield return new Parameter("bias", [Channels], ParameterRole.Affine, Initializer.Zeros);
     }
 

@@ -1,10 +1,11 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>A fully connected layer: <c>y = x·W + b</c>, with <c>x</c> of shape <c>[N, C]</c> and <c>W</c> of shape <c>[C, units]</c>.</summary>
 /// <param name="Units">The number of outputs for each row.</param>
-public sealed record DenseLayer(int Units) : Layer
+internal sealed record DenseLayer(int Units) : Layer
 {
     /// <summary>Whether to add a bias; null (the default) = unless a batch normalization follows, which would undo it.</summary>
     public bool? Bias { get; init; }
@@ -23,7 +24,7 @@ public sealed record DenseLayer(int Units) : Layer
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters(LayerSite site)
     {
-        yield return new Parameter("weight", [site.Input.Channels, Units], ParameterRole.Weight, WeightInitializer ?? (site.FeedsRectifier ? Initializer.He : Initializer.Glorot));
+        yield return new Parameter("weight", [site.Input.Channels, Units], ParameterRole.Weight, WeightInitializer ?? site.FirstWeights);
         if (HasBias(site)) yield return new Parameter("bias", [Units], ParameterRole.Affine, Initializer.Zeros);
     }
 

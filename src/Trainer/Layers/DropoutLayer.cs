@@ -1,6 +1,8 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// Sets each value to 0 with probability <paramref name="Rate"/> in training and divides the others by 1 − rate; does nothing at inference
@@ -8,7 +10,7 @@ namespace MlNetBatchNorm.Trainer;
 /// it behind the last one.
 /// </summary>
 /// <param name="Rate">From 0 to below 1.</param>
-public sealed record DropoutLayer(float Rate) : Layer
+internal sealed record DropoutLayer(float Rate) : Layer
 {
     /// <inheritdoc/>
     public override string Kind => "dropout";
@@ -28,7 +30,7 @@ public sealed record DropoutLayer(float Rate) : Layer
         return new Differentiable(outputs[0], (dy, inputNeeded) =>
         {
             if (!inputNeeded) return Value.None;
-            var kept = nodes.Node("Cast", [outputs[1]], ("to", 1));
+            var kept = nodes.Node("Cast", [outputs[1]], ("to", (long)DataType.Float));
             return nodes.Named("dx", "Mul", [dy, nodes.Node("Mul", [kept, nodes.Constant(1 / (1 - Rate))])]);
         });
     }

@@ -1,9 +1,10 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>Lays the values of a row one behind the other: <c>[C, H, W]</c> to <c>[C·H·W]</c>.</summary>
-public sealed record FlattenLayer : Layer
+internal sealed record FlattenLayer : Layer
 {
     /// <inheritdoc/>
     public override string Kind => "flatten";

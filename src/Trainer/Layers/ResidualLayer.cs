@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// A residual block: <c>y = body(x) + x</c>, or <c>+ projection(x)</c> where the body changes the shape (He et al. 2015, arXiv 1512.03385).
@@ -8,10 +9,10 @@ namespace MlNetBatchNorm.Trainer;
 /// block starts as the identity.
 /// </summary>
 /// <param name="Body">The layers of the block; takes the shape that comes in.</param>
-public sealed record ResidualLayer(Network Body) : Layer
+internal sealed record ResidualLayer(LayerStack Body) : Layer
 {
     /// <summary>The layers of the way around, usually a convolution or dense layer with a batch normalization; null = none.</summary>
-    public Network? Projection { get; init; }
+    public LayerStack? Projection { get; init; }
 
     /// <inheritdoc/>
     public override string Kind => "residual";

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>What convolutions and poolings share: windows that slide over the positions of a row.</summary>
 internal static class SlidingWindow

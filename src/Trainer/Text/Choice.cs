@@ -1,6 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Text;
 
 /// <summary>
 /// A choice as people write it in options and in the text of a network: a name, and behind a colon the numbers that go with it
@@ -27,7 +28,35 @@ internal readonly record struct Choice(string Text, string Name, double[] Number
     {
         var parts = new string[numbers.Length];
         for (var i = 0; i < parts.Length; i++) parts[i] = numbers[i].ToString("R", CultureInfo.InvariantCulture);
-        return parts.Length == 0 ? name : $"{name}:{string.Join(',', parts)}";
+        return $"{name}:{string.Join(',', parts)}";
+    }
+
+    /// <summary>The same for numbers with more digits.</summary>
+    public static string Write(string name, params ReadOnlySpan<double> numbers)
+    {
+        var parts = new string[numbers.Length];
+        for (var i = 0; i < parts.Length; i++) parts[i] = numbers[i].ToString("R", CultureInfo.InvariantCulture);
+        return $"{name}:{string.Join(',', parts)}";
+    }
+
+    /// <summary>What a text says, where it says anything.</summary>
+    /// <param name="parse">Reads it, or throws.</param>
+    /// <param name="text">The text; null says nothing.</param>
+    /// <param name="result">What it says; null when it could not be read.</param>
+    public static bool TryParse<T>(Func<string, T> parse, string? text, [NotNullWhen(true)] out T? result)
+        where T : class
+    {
+        result = null;
+        try
+        {
+            if (text is not null) result = parse(text);
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException)
+        {
+            return false;
+        }
+
+        return result is not null;
     }
 
     /// <summary>The error for a choice that is not there.</summary>

@@ -1,8 +1,9 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>The network's inference pass with its loss, on the very buffers that training writes: no export, no copy of parameters.</summary>
 internal sealed class EvaluationStep : IDisposable
@@ -12,8 +13,8 @@ internal sealed class EvaluationStep : IDisposable
     private const string RowLossOutput = "rowLoss";
 
     private readonly OnnxSession _session;
-    private readonly LabeledRows _rows;
-    private readonly LabeledRows _standardized;
+    private readonly TrainingData _rows;
+    private readonly TrainingData _standardized;
     private readonly TargetStandardization? _targetStandardization;
     private readonly Loss _loss;
     private readonly string[] _parameters;
@@ -29,7 +30,7 @@ internal sealed class EvaluationStep : IDisposable
     /// <param name="rows">The rows, with their targets in their own unit.</param>
     /// <param name="targets">The standardization of the targets that the network learns; null = it learns them as they are.</param>
     /// <param name="settings">Device and threads.</param>
-    public EvaluationStep(Network network, Loss loss, LabeledRows rows, TargetStandardization? targets, ExecutionOptions settings)
+    public EvaluationStep(Network network, Loss loss, TrainingData rows, TargetStandardization? targets, ExecutionOptions settings)
     {
         _rows = rows;
         _standardized = targets?.Apply(rows) ?? rows;
@@ -51,7 +52,7 @@ internal sealed class EvaluationStep : IDisposable
         _targets = _session.CreateBuffer<float>(batch, rows.Outputs);
         _predictions = _session.CreateBuffer<float>(batch, rows.Outputs);
         _rowLosses = _session.CreateBuffer<float>(batch, 1);
-        _allPredictions = new float[rows.Targets.Length];
+        _allPredictions = new float[rows.TargetArray.Length];
     }
 
     public EpochMetrics Run(ParameterStore parameters)
@@ -61,13 +62,13 @@ internal sealed class EvaluationStep : IDisposable
         for (var first = 0; first < _rows.Count; first += BatchSize)
         {
             var count = Math.Min(BatchSize, _rows.Count - first);
-            _rows.Features.AsSpan(first * width, count * width).CopyTo(_features.Span);
-            _standardized.Targets.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
+            _rows.FeatureArray.AsSpan(first * width, count * width).CopyTo(_features.Span);
+            _standardized.TargetArray.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
             Bound(parameters, count).Run();
             _predictions.Span[..(count * _rows.Outputs)].CopyTo(_allPredictions.AsSpan(first * _rows.Outputs));
             for (var i = 0; i < count; i++)
             {
-                var rowWeight = _rows.Weights is null ? 1.0 : _rows.Weights[first + i];
+                var rowWeight = _rows.WeightArray is null ? 1.0 : _rows.WeightArray[first + i];
                 loss += rowWeight * _rowLosses.Span[i];
                 weight += rowWeight;
             }

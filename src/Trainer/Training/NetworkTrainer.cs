@@ -1,4 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Results;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer;
 
@@ -14,19 +17,19 @@ public static class NetworkTrainer
     /// <param name="rows">The rows to learn from.</param>
     /// <param name="options">How to train; null = the defaults.</param>
     /// <param name="validation">Rows to measure each epoch by; null = a part of <paramref name="rows"/>.</param>
-    /// <param name="cancellation">Stops training between two steps.</param>
+    /// <param name="cancellationToken">Stops training between two steps.</param>
     /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
     /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     /// <exception cref="InvalidDataException">The checkpoint of the options is damaged, or of another training; the message names what differs.</exception>
-    /// <exception cref="DivergenceException">The loss became infinite or NaN.</exception>
+    /// <exception cref="TrainingDivergedException">The loss became infinite or NaN.</exception>
     public static TrainedNetwork Train(
         Network network,
         Loss loss,
-        LabeledRows rows,
+        TrainingData rows,
         TrainingOptions? options = null,
-        LabeledRows? validation = null,
-        CancellationToken cancellation = default)
+        TrainingData? validation = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -52,7 +55,7 @@ public static class NetworkTrainer
         (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
         if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
-        var standardization = options.Standardize ? Standardization.Fit(rows, options.ClipStandardDeviations) : null;
+        var standardization = options.StandardizeFeatures ? Standardization.Fit(rows, options.FeatureClip) : null;
         if (standardization is not null)
         {
             rows = standardization.Apply(rows);
@@ -63,9 +66,9 @@ public static class NetworkTrainer
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
-        var settings = new ExecutionOptions { Device = options.Device, Threads = TrainingStep.ThreadsFor(network, batchSize) };
+        var settings = new ExecutionOptions { Device = options.Device, Threads = network.ThreadsFor(batchSize) };
         using var step = new TrainingStep(
-            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.Weights is not null, settings, options.GradientNorm, checkpoint?.Steps ?? 0);
+            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.WeightArray is not null, settings, options.MaximumGradientNorm, checkpoint?.Steps ?? 0);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(network, options, givenRows, givenValidation, step);
         if (checkpoint is not null)
         {
@@ -83,7 +86,7 @@ public static class NetworkTrainer
         var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
         if (checkpoint is not null) loop.Resume(checkpoint);
         loop.Run(
-            epochs => new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best).Write(options.Checkpoint!.Path), cancellation);
+            epochs => new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best).Write(options.Checkpoint!.Path), cancellationToken);
         var best = loop.Best;
         Dictionary<string, double> distances = [];
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
@@ -107,7 +110,7 @@ public static class NetworkTrainer
         }
     }
 
-    private static (LabeledRows Training, LabeledRows? Validation) HoldOut(LabeledRows rows, double fraction, Random random)
+    private static (TrainingData Training, TrainingData? Validation) HoldOut(TrainingData rows, double fraction, Random random)
     {
         var held = (int)Math.Round(rows.Count * fraction);
         if (held == 0) return (rows, null);
@@ -118,7 +121,7 @@ public static class NetworkTrainer
         return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
     }
 
-    private static void RequireFit(Network network, LabeledRows rows)
+    private static void RequireFit(Network network, TrainingData rows)
     {
         if (!rows.Shape.Equals(network.InputShape))
             throw new ArgumentException($"The network takes rows of shape {network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>All numbers of a network in memory that models read and write in place: each group of parameters is one vector.</summary>
 internal sealed class ParameterStore : IDisposable

@@ -8,7 +8,7 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>
 /// The state of a training after an epoch, as a file: an ONNX model without nodes whose initializers are the numbers, and whose metadata says the

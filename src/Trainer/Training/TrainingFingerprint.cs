@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Google.Protobuf;
+using MlNetBatchNorm.Trainer.Graphs;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>What a training is made of, so that a checkpoint is never carried on with other rows or other options.</summary>
 internal static class TrainingFingerprint
@@ -18,7 +19,7 @@ internal static class TrainingFingerprint
     /// <param name="validation">The validation rows as they were given, or null.</param>
     /// <param name="step">The step, which has layers, loss and optimizer with all their numbers in it.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        Network network, TrainingOptions options, LabeledRows rows, LabeledRows? validation, TrainingStep step) => new Dictionary<string, string>
+        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step) => new Dictionary<string, string>
         {
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
             ["training rows"] = Describe(rows),
@@ -26,13 +27,13 @@ internal static class TrainingFingerprint
             ["validation share"] = Text(options.ValidationFraction),
             ["batch size"] = Text(options.BatchSize),
             ["epochs"] = Text(options.Epochs),
-            ["patience"] = Text(options.Patience),
+            ["patience"] = Text(options.EarlyStoppingPatience),
             ["optimizer"] = options.Optimizer.GetType().Name.Replace("Optimizer", string.Empty, StringComparison.Ordinal),
             ["learning rate"] = Text(options.Optimizer.LearningRate),
-            ["schedule"] = options.Schedule.Description,
-            ["gradient norm"] = options.GradientNorm is { } norm ? Text(norm) : "no limit",
+            ["schedule"] = options.Schedule.ToString(),
+            ["gradient norm"] = options.MaximumGradientNorm is { } norm ? Text(norm) : "no limit",
             ["statistics"] = options.Statistics.Description,
-            ["standardization"] = options.Standardize ? $"clipped at {Text(options.ClipStandardDeviations)}" : "none",
+            ["standardization"] = options.StandardizeFeatures ? $"clipped at {Text(options.FeatureClip)}" : "none",
             ["standardization of targets"] = options.StandardizeTargets.ToString(),
             ["augmentation"] = options.Augmentation?.ToString() ?? "none",
             ["seed"] = Text(options.Seed),
@@ -57,13 +58,13 @@ internal static class TrainingFingerprint
 
     private static bool IsHash(string value) => value.StartsWith("sha256:", StringComparison.Ordinal);
 
-    private static string Describe(LabeledRows rows)
+    private static string Describe(TrainingData rows)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes(rows.Features.AsSpan()));
-        hash.AppendData(MemoryMarshal.AsBytes(rows.Targets.AsSpan()));
-        hash.AppendData(MemoryMarshal.AsBytes((rows.Weights ?? []).AsSpan()));
-        return $"{Text(rows.Count)} of shape {rows.Shape}{(rows.Weights is null ? string.Empty : " with weights")} (content {Convert.ToHexStringLower(hash.GetHashAndReset())[..12]})";
+        hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureArray.AsSpan()));
+        hash.AppendData(MemoryMarshal.AsBytes(rows.TargetArray.AsSpan()));
+        hash.AppendData(MemoryMarshal.AsBytes((rows.WeightArray ?? []).AsSpan()));
+        return $"{Text(rows.Count)} of shape {rows.Shape}{(rows.WeightArray is null ? string.Empty : " with weights")} (content {Convert.ToHexStringLower(hash.GetHashAndReset())[..12]})";
     }
 
     // Without the seeds of the operators that draw numbers: they follow from the training's seed and move on with the steps.

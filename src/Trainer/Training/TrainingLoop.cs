@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using MlNetBatchNorm.Trainer.Results;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>The epochs of a training: deals out the rows, measures, remembers the best, stops, and keeps checkpoints.</summary>
 internal sealed class TrainingLoop
@@ -19,7 +20,7 @@ internal sealed class TrainingLoop
         TrainingStep step, EvaluationStep? evaluation, PopulationStatistics? population, MiniBatches batches, Network network, TrainingOptions options)
     {
         (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
-        _stopping = new EarlyStopping(options.Patience);
+        _stopping = new EarlyStopping(options.EarlyStoppingPatience);
         _best = Snapshot();
     }
 
@@ -52,7 +53,7 @@ internal sealed class TrainingLoop
             var loss = RunEpoch(epoch, cancellation);
             if (_evaluation is not null || epoch == _options.Epochs) SetStatistics();
             var measured = _evaluation?.Run(_step.Current);
-            if (measured is not null && !double.IsFinite(measured.Loss)) throw new DivergenceException(epoch, measured.Loss, "validation loss");
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw new TrainingDivergedException(epoch, measured.Loss, "validation loss");
             var isBest = measured is null || _stopping.IsBest(measured.Loss);
             if (isBest) _best = Snapshot();
             var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
@@ -89,7 +90,7 @@ internal sealed class TrainingLoop
         {
             cancellation.ThrowIfCancellationRequested();
             var loss = _step.Run(count, _options.Optimizer.LearningRate * _options.Schedule.Factor(_step.Steps, steps));
-            if (!float.IsFinite(loss)) throw new DivergenceException(epoch, loss, "loss");
+            if (!float.IsFinite(loss)) throw new TrainingDivergedException(epoch, loss, "loss");
             sum += (double)loss * count;
             seen += count;
         }
@@ -99,4 +100,26 @@ internal sealed class TrainingLoop
 
     private Dictionary<string, float[]> Snapshot() =>
         _network.Parameters.ToDictionary(parameter => parameter.Name, parameter => _step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+}
+
+/// <summary>Remembers the best validation loss and says when too many epochs have gone by without a better one.</summary>
+internal sealed class EarlyStopping(int patience)
+{
+    private double _best = double.PositiveInfinity;
+    private int _since;
+
+    public bool ShouldStop => patience > 0 && _since >= patience;
+
+    public bool IsBest(double loss)
+    {
+        if (loss < _best)
+        {
+            _best = loss;
+            _since = 0;
+            return true;
+        }
+
+        _since++;
+        return false;
+    }
 }

@@ -12,7 +12,7 @@ public sealed record TrainingOptions
     public int Epochs { get; init; } = 30;
 
     /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8. Ignored without validation rows.</summary>
-    public int Patience { get; init; } = 8;
+    public int EarlyStoppingPatience { get; init; } = 8;
 
     /// <summary>
     /// The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1. Ignored when validation rows are given.
@@ -23,26 +23,26 @@ public sealed record TrainingOptions
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
 
     /// <summary>How the learning rate changes. Default: constant.</summary>
-    public Schedule Schedule { get; init; } = Schedule.Constant;
+    public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Constant;
 
     /// <summary>
     /// The largest norm of the gradients of all parameters together, above 0; longer gradients are shortened to it before the optimizer sees
     /// them (Pascanu et al. 2013). Default: null, no limit.
     /// </summary>
-    public float? GradientNorm { get; init; }
+    public float? MaximumGradientNorm { get; init; }
 
     /// <summary>The rule of the running statistics. Default: PyTorch's.</summary>
     public RunningStatistics Statistics { get; init; } = RunningStatistics.PyTorch();
 
     /// <summary>Whether to bring the input to mean 0 and variance 1 for each channel. Default: true.</summary>
-    public bool Standardize { get; init; } = true;
+    public bool StandardizeFeatures { get; init; } = true;
 
     /// <summary>
     /// How many standard deviations from its mean an input may be; what is farther is brought to that bound, in training and in the exported
     /// model, so that a single wild value cannot drive a prediction. Above 0; infinity = no bound. Default: 5. Ignored without
-    /// <see cref="Standardize"/>.
+    /// <see cref="StandardizeFeatures"/>.
     /// </summary>
-    public float ClipStandardDeviations { get; init; } = 5;
+    public float FeatureClip { get; init; } = 5;
 
     /// <summary>
     /// Whether to learn numbers (squared error, Huber, absolute error) in standard deviations from their mean, so that learning rates mean the
@@ -90,19 +90,19 @@ public sealed record TrainingOptions
         if (!(StatisticsTolerance >= 0))
             throw new ArgumentOutOfRangeException(nameof(StatisticsTolerance), StatisticsTolerance, "The tolerance of the statistics is a number from 0.");
         ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1, nameof(Epochs));
-        ArgumentOutOfRangeException.ThrowIfNegative(Patience, nameof(Patience));
+        ArgumentOutOfRangeException.ThrowIfNegative(EarlyStoppingPatience, nameof(EarlyStoppingPatience));
         if (ValidationFraction is not (>= 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
-        if (!(ClipStandardDeviations > 0))
-            throw new ArgumentOutOfRangeException(nameof(ClipStandardDeviations), ClipStandardDeviations, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (!(FeatureClip > 0))
+            throw new ArgumentOutOfRangeException(nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
         Checkpoint?.Validate();
-        if (GradientNorm is { } norm) RequireGradientNorm(norm);
+        if (MaximumGradientNorm is { } norm) RequireMaximumGradientNorm(norm);
     }
 
     /// <summary>Checks the norm that gradients are clipped to.</summary>
-    internal static void RequireGradientNorm(float gradientNorm)
+    internal static void RequireMaximumGradientNorm(float maximumGradientNorm)
     {
-        if (gradientNorm is not (> 0 and < float.PositiveInfinity))
-            throw new ArgumentOutOfRangeException(nameof(gradientNorm), gradientNorm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
+        if (maximumGradientNorm is not (> 0 and < float.PositiveInfinity))
+            throw new ArgumentOutOfRangeException(nameof(maximumGradientNorm), maximumGradientNorm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
     }
 }

@@ -1,9 +1,10 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>
 /// One step of training as one ONNX model: forward, backward, update of parameters and running statistics. Parameters live in two sets of
@@ -14,7 +15,6 @@ internal sealed class TrainingStep : IDisposable
     internal const string FeaturesInput = "features";
     internal const string TargetsInput = "targets";
     internal const string RowWeightsInput = "rowWeights";
-    internal const string OnesInput = "ones";
     internal const string LossOutput = "loss";
 
     private readonly OnnxSession _session;
@@ -41,7 +41,7 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="random">The source of the first weights.</param>
     /// <param name="weighted">Whether rows have weights (<see cref="RowWeights"/>).</param>
     /// <param name="settings">Device and threads; null = the CPU, with as many threads as the network's size is worth.</param>
-    /// <param name="gradientNorm">The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.</param>
+    /// <param name="maximumGradientNorm">The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.</param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
@@ -53,7 +53,7 @@ internal sealed class TrainingStep : IDisposable
         Random random,
         bool weighted = false,
         ExecutionOptions? settings = null,
-        float? gradientNorm = null,
+        float? maximumGradientNorm = null,
         long stepsBefore = 0)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -62,7 +62,7 @@ internal sealed class TrainingStep : IDisposable
         ArgumentNullException.ThrowIfNull(statistics);
         ArgumentNullException.ThrowIfNull(random);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        if (gradientNorm is { } norm) TrainingOptions.RequireGradientNorm(norm);
+        if (maximumGradientNorm is { } norm) TrainingOptions.RequireMaximumGradientNorm(norm);
         loss.RequireOutputs(network.OutputShape.Count);
         _weighted = weighted;
         _outputs = (int)network.OutputShape.Count;
@@ -74,12 +74,12 @@ internal sealed class TrainingStep : IDisposable
         var nodes = new GraphBuilder("training step");
         var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore);
         EmitForwardAndBackward(graph, network, loss);
-        var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], gradientNorm);
+        var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], maximumGradientNorm);
         optimizer.Emit(update);
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
 
-        _session = OnnxSession.Load(Model, (settings ?? new ExecutionOptions { Threads = ThreadsFor(network, batchSize) }) with { Name = "the training step" });
+        _session = OnnxSession.Load(Model, (settings ?? new ExecutionOptions { Threads = network.ThreadsFor(batchSize) }) with { Name = "the training step" });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -175,19 +175,6 @@ internal sealed class TrainingStep : IDisposable
         _loss.Dispose();
     }
 
-    /// <summary>
-    /// One thread unless a step has enough arithmetic: below about four million multiplications, waking a second thread for each small
-    /// operator costs more than it brings (measured: 20-64-32-2 at 128 rows is fastest on one, 784-100-100-100-10 at 60 on two; convolutional
-    /// networks change over at the same place, eleven small ones between 3 and 9 million, where it matters little).
-    /// </summary>
-    internal static int ThreadsFor(Network network, int batchSize)
-    {
-        // A kernel is used at every position of its output.
-        var products = network.AllSites.Sum(site => site.Output.Positions
-            * site.Layer.Parameters(site).Where(parameter => parameter.Role == ParameterRole.Weight).Sum(parameter => (long)parameter.Count));
-        return 3 * products * batchSize < 4_000_000 ? 1 : 0;
-    }
-
     private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)
     {
         var nodes = graph.Nodes;
@@ -225,7 +212,7 @@ internal sealed class TrainingStep : IDisposable
         run.BindInput(FeaturesInput, Features.Rows(rows));
         run.BindInput(TargetsInput, Targets.Rows(rows));
         if (_weighted) run.BindInput(RowWeightsInput, _rowWeights.Rows(rows));
-        if (_needsOnes) run.BindInput(OnesInput, _ones.Rows(rows));
+        if (_needsOnes) run.BindInput(TrainingGraph.OnesInput, _ones.Rows(rows));
         foreach (var (name, _, buffer) in _scalars) run.BindInput(name, buffer.Whole);
         foreach (var name in _stateInputs) run.BindInput(name, _stores[from][name]);
         foreach (var name in _stateOutputs) run.BindOutput(UpdateGraph.NextName(name), _stores[1 - from][name]);

@@ -51,10 +51,10 @@ public sealed record BatchNormNetworkOptions
     public BatchNormOptions BatchNorm { get; init; } = new();
 
     /// <summary>
-    /// Another normalization behind each hidden layer, as <c>new LayerNormLayer()</c> or <c>new GroupNormLayer(8)</c>, at the place that
+    /// Another normalization behind each hidden layer, as <c>Normalization.Layer()</c> or <c>Normalization.Group(8)</c>, at the place that
     /// <see cref="BatchNormOptions.Placement"/> says; null (the default) = batch normalization.
     /// </summary>
-    public Layer? Normalization { get; init; }
+    public Normalization? Normalization { get; init; }
 
     /// <summary>
     /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task: 0.5 for regression,
@@ -95,7 +95,7 @@ public sealed record BatchNormNetworkOptions
     public Optimizer? Optimizer { get; init; }
 
     /// <summary>How the learning rate changes; null (the default) = by the task: it stays for two classes, otherwise down along a cosine.</summary>
-    public Schedule? Schedule { get; init; }
+    public LearningRateSchedule? Schedule { get; init; }
 
     /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
     public bool Standardize { get; init; } = true;
@@ -116,7 +116,7 @@ public sealed record BatchNormNetworkOptions
     public float? GradientNorm { get; init; }
 
     /// <summary>The version of ONNX's operator set that the model is exported in, from 9 to 21. Default: 17.</summary>
-    public int Opset { get; init; } = new ExportOptions().Opset;
+    public int Opset { get; init; } = new NetworkExportOptions().Opset;
 
     /// <summary>
     /// What becomes of a row with a missing label, a feature that is not a finite number, or a negative weight. Default:
@@ -180,8 +180,8 @@ public sealed record BatchNormNetworkOptions
     {
         if (Network is null)
         {
-            return Trainer.Network.ForTable(
-                features, HiddenLayers!, outputs, Activation, Normalization ?? BatchNorm.CreateLayer(), BatchNorm.Placement, Dropout!.Value, WeightInitializer);
+            return Trainer.Network.FeedForward(
+                features, HiddenLayers!, outputs, Activation, Normalization ?? Trainer.Normalization.Batch(BatchNorm), BatchNorm.Placement, Dropout!.Value, WeightInitializer);
         }
 
         if (Network.OutputShape.Count != outputs)
@@ -207,16 +207,16 @@ public sealed record BatchNormNetworkOptions
     {
         BatchSize = BatchSize,
         Epochs = Epochs!.Value,
-        Patience = Patience!.Value,
+        EarlyStoppingPatience = Patience!.Value,
         ValidationFraction = ValidationFraction!.Value,
         Optimizer = Optimizer!,
         Schedule = Schedule!,
         Statistics = BatchNorm.Statistics,
-        Standardize = Standardize,
-        ClipStandardDeviations = ClipStandardDeviations,
+        StandardizeFeatures = Standardize,
+        FeatureClip = ClipStandardDeviations,
         StandardizeTargets = StandardizeTargets,
         StatisticsTolerance = BatchNorm.StatisticsTolerance,
-        GradientNorm = GradientNorm,
+        MaximumGradientNorm = GradientNorm,
         Seed = seed,
         Device = Device,
         Checkpoint = Checkpoint,

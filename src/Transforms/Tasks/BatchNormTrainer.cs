@@ -67,12 +67,12 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var rows = Read(reader, "training", log);
         RequireDifferentLabels(rows);
         var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
-        var export = new ExportOptions
+        var export = new NetworkExportOptions
         {
             Opset = options.Opset,
             Metadata = Describe(input.Schema, reader.Label),
             Precision = options.Precision,
-            PrecisionLoss = options.PrecisionLoss,
+            AllowedMetricLoss = options.PrecisionLoss,
         };
         var loss = CreateLoss(rows, reader.Label);
         var architecture = options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
@@ -104,10 +104,10 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     }
 
     /// <summary>Reads the rows with the task's targets.</summary>
-    private protected abstract LabeledRows ReadRows(TrainingRowReader reader, CancellationToken cancellation);
+    private protected abstract TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellation);
 
     /// <summary>Rejects rows that all say the same, from which nothing can be learned.</summary>
-    private protected abstract void RequireDifferentLabels(LabeledRows rows);
+    private protected abstract void RequireDifferentLabels(TrainingData rows);
 
     /// <summary>The texts of the classes, in the order of the outputs; none for a number.</summary>
     private protected abstract IReadOnlyList<string> Classes(DataViewSchema.Column label);
@@ -120,7 +120,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <summary>The name of the label column, for messages.</summary>
     private protected string LabelName => _options.LabelColumnName;
 
-    private Loss CreateLoss(LabeledRows rows, DataViewSchema.Column label)
+    private Loss CreateLoss(TrainingData rows, DataViewSchema.Column label)
     {
         var loss = _options.Loss ?? DefaultLoss;
         if (loss.IsRegression != DefaultLoss.IsRegression)
@@ -132,7 +132,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     // TrainerInfo has no public constructor; one that is all false is what is true of these trainers.
     private static TrainerInfo CreateInfo() => (TrainerInfo)RuntimeHelpers.GetUninitializedObject(typeof(TrainerInfo));
 
-    private LabeledRows Read(TrainingRowReader reader, string what, TrainingLog log)
+    private TrainingData Read(TrainingRowReader reader, string what, TrainingLog log)
     {
         var rows = ReadRows(reader, _options.CancellationToken);
         log.LeftOut(reader.LeftOut, what);
@@ -140,7 +140,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     }
 
     // Keys that another MapValueToKey made would mean other classes.
-    private Func<IDataView, LabeledRows> ReadAgain(IReadOnlyList<string> classes) => data =>
+    private Func<IDataView, TrainingData> ReadAgain(IReadOnlyList<string> classes) => data =>
     {
         var reader = OpenRows(data);
         return Classes(reader.Label).SequenceEqual(classes)

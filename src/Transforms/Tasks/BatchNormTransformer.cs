@@ -5,6 +5,7 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -25,7 +26,7 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
     public TrainedNetwork Network { get; }
 
     /// <summary>The network as ONNX: unfolded, folded, and in the precision that the options ask for; and how far they differ.</summary>
-    public ExportedNetwork Export { get; }
+    public NetworkExport Export { get; }
 
     TrainedNetwork IPredictionTransformer<TrainedNetwork>.Model => Network;
 
@@ -49,17 +50,17 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
     /// one): best those of a test set, as they went into <c>Fit</c>.
     /// </param>
     /// <param name="options">Operator set, precision, what may be lost, and further metadata; null = float32 in operator set 17.</param>
-    /// <returns>What was written (<see cref="ExportedNetwork.Deployed"/>), and what fewer bits cost (<see cref="ExportedNetwork.Precision"/>).</returns>
+    /// <returns>What was written (<see cref="NetworkExport.Deployed"/>), and what fewer bits cost (<see cref="NetworkExport.Precision"/>).</returns>
     /// <exception cref="ArgumentException">A column is missing or does not fit, or its classes are not those of the training.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">There are no rows, or a value cannot be used; the row is named.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="ModelVerificationException">The file would be worse by more than is allowed; nothing is written.</exception>
-    public ExportedNetwork ExportToOnnx(string path, IDataView rows, ExportOptions? options = null)
+    public NetworkExport ExportToOnnx(string path, IDataView rows, NetworkExportOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(rows);
-        options ??= new ExportOptions();
+        options ??= new NetworkExportOptions();
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(path)}' to.");
         var data = options.Precision == ModelPrecision.Float32 ? ReadFeatures(rows) : _fitted.ReadRows(rows);
@@ -81,7 +82,7 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
                 $"The statistics of a network in {PrecisionNames.NameOf(reduced.Precision)} cannot be recomputed: without labels nobody could say what those bits cost then. Train it in float32, recompute, and reduce the exported model.");
 
         var data = ReadFeatures(rows);
-        var options = new ExportOptions { Opset = (int)Export.Unfolded.Proto.OpsetImport.First(opset => opset.Domain.Length == 0).Version, Metadata = Description() };
+        var options = new NetworkExportOptions { Opset = (int)Export.Unfolded.OpsetImport.First(opset => opset.Domain.Length == 0).Version, Metadata = Description() };
         return FittedNetwork.Create(Network.RecomputeStatistics(data), data, options, FeatureColumnName, _fitted.Device, _fitted.ReadRows);
     }
 
@@ -91,7 +92,7 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
         .ToDictionary(entry => entry.Key, entry => entry.Value, StringComparer.Ordinal);
 
     // The features stand in for a label, which nobody looks at.
-    private LabeledRows ReadFeatures(IDataView rows)
+    private TrainingData ReadFeatures(IDataView rows)
     {
         var reader = new TrainingRowReader(rows, FeatureColumnName, FeatureColumnName, weight: null, Network.Network.InputShape, UnusableRows.Fail);
         return reader.Read<VBuffer<float>>((int)Network.Network.OutputShape.Count, (_, _) => null, CancellationToken.None);

@@ -21,12 +21,12 @@ public sealed class BatchNormBinaryTrainer : BatchNormTrainer<BatchNormBinaryTra
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(bool), false, "Boolean was expected. Map its two values to true and false first.");
 
-    private protected override LabeledRows ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
+    private protected override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
         reader.Read<bool>(1, SetTarget, cancellation);
 
-    private protected override void RequireDifferentLabels(LabeledRows rows)
+    private protected override void RequireDifferentLabels(TrainingData rows)
     {
-        var positives = rows.Targets.Count(target => target > 0.5f);
+        var positives = rows.TargetArray.Count(target => target > 0.5f);
         if (positives == 0 || positives == rows.Count)
             throw new InvalidDataException(
                 $"The label column '{LabelName}' is {(positives == 0 ? "false" : "true")} in all {rows.Count} rows; both classes are needed to learn from.");

@@ -22,10 +22,10 @@ public sealed class BatchNormMulticlassTrainer : BatchNormTrainer<BatchNormMulti
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(uint), true, "a key of UInt32 was expected. Put MapValueToKey in front of the trainer.");
 
-    private protected override LabeledRows ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
+    private protected override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
         reader.Read<uint>(ClassLabels.CountOf(reader.Label), SetTarget, cancellation);
 
-    private protected override void RequireDifferentLabels(LabeledRows rows)
+    private protected override void RequireDifferentLabels(TrainingData rows)
     {
         var first = TensorPrimitives.IndexOfMax(rows.Target(0));
         for (var row = 1; row < rows.Count; row++)

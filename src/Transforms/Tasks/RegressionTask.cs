@@ -19,14 +19,14 @@ public sealed class BatchNormRegressionTrainer : BatchNormTrainer<BatchNormRegre
     private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
         (typeof(float), false, "Single was expected. Put ConvertType in front of the trainer.");
 
-    private protected override LabeledRows ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
+    private protected override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
         reader.Read<float>(1, SetTarget, cancellation);
 
-    private protected override void RequireDifferentLabels(LabeledRows rows)
+    private protected override void RequireDifferentLabels(TrainingData rows)
     {
-        if (Array.TrueForAll(rows.Targets, target => target == rows.Targets[0]))
+        if (Array.TrueForAll(rows.TargetArray, target => target == rows.TargetArray[0]))
             throw new InvalidDataException(
-                $"The label column '{LabelName}' is {rows.Targets[0]} in all {rows.Count} rows; there is nothing to learn.");
+                $"The label column '{LabelName}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
     }
 
     private protected override IReadOnlyList<string> Classes(DataViewSchema.Column label) => [];

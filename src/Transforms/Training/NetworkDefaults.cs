@@ -37,7 +37,7 @@ internal static class NetworkDefaults
             Patience = 8,
             ValidationFraction = 0.1,
             Optimizer = Optimizer.AdamW(1e-3f),
-            Schedule = Schedule.Constant,
+            Schedule = LearningRateSchedule.Constant,
         },
 
         // A cosine is laid out over all epochs, so there is nothing to be gained from stopping early.
@@ -50,7 +50,7 @@ internal static class NetworkDefaults
             Patience = 0,
             ValidationFraction = 0.1,
             Optimizer = Optimizer.AdamW(3e-3f),
-            Schedule = Schedule.Cosine(),
+            Schedule = LearningRateSchedule.Cosine(),
         },
 
         // No rows held out: the best epoch on a few hundred rows is chance where single rows can be far off, and the rows are worth more in training.
@@ -63,7 +63,7 @@ internal static class NetworkDefaults
             Patience = 0,
             ValidationFraction = 0,
             Optimizer = Optimizer.AdamW(3e-3f),
-            Schedule = Schedule.Cosine(),
+            Schedule = LearningRateSchedule.Cosine(),
         },
         _ => throw new ArgumentOutOfRangeException(nameof(task), task, "There is no such task."),
     };

@@ -25,11 +25,10 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>Says what is trained on what.</summary>
-    public void Started(Network network, LabeledRows rows, Device asked)
+    public void Started(Network network, TrainingData rows, Device asked)
     {
         ThrowIfCancelled();
-        var parameters = network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
-        Info($"training {parameters:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}");
+        Info($"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}");
     }
 
     /// <summary>Says what rows were left out.</summary>
@@ -58,7 +57,7 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>Says what came out of it and where it ran, and warns if that is not where it was to run.</summary>
-    public void Finished(TrainedNetwork network, ExportedNetwork export, Scorer scorer)
+    public void Finished(TrainedNetwork network, NetworkExport export, Scorer scorer)
     {
         Info(
             $"kept epoch {network.Best.Epoch} of {network.History.Count}; trained on {network.Device}, scoring on {scorer.ActualDevice}; folded - unfolded at most {export.Verification.LargestRelative:0.0e+0} of the output's scale");

@@ -49,7 +49,7 @@ internal sealed class TrainingRowReader
     /// <param name="outputs">The targets of a row.</param>
     /// <param name="setTarget">Makes them from the label.</param>
     /// <param name="cancellation">Stops the reading.</param>
-    public LabeledRows Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellation)
+    public TrainingData Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellation)
     {
         DataViewSchema.Column[] needed = _weight is { } column ? [Label, _features, column] : [Label, _features];
         using var cursor = _data.GetRowCursor(needed);
@@ -95,7 +95,7 @@ internal sealed class TrainingRowReader
         var used = targets.Count / outputs;
         if (used == 0) throw new InvalidDataException(NothingLeft());
         LeftOut = LeftOut with { Total = LeftOut.Count + used };
-        return new LabeledRows(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
+        return new TrainingData(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 
     private void LeaveOut(string reason)

@@ -45,7 +45,7 @@ public class AugmentationTests
 
         static string Message(Network network)
         {
-            var rows = new LabeledRows(network.InputShape, 1, new float[24], [.. new float[24 / network.InputShape.Count]]);
+            var rows = new TrainingData(network.InputShape, 1, new float[24], [.. new float[24 / network.InputShape.Count]]);
             var options = new TrainingOptions { Augmentation = Augmentation.Shift(2) };
             return Assert.Throws<ArgumentException>(() => NetworkTrainer.Train(network, Loss.SquaredError, rows, options)).Message;
         }
@@ -57,8 +57,8 @@ public class AugmentationTests
         var random = new Random(1);
         var features = new float[40 * 16];
         foreach (ref var value in features.AsSpan()) value = random.NextSingle();
-        var rows = new LabeledRows(new SampleShape(1, 4, 4), 1, features, [.. Enumerable.Range(0, 40).Select(row => row % 2f)]);
-        var network = Network.Input(1, 4, 4).Conv2d(2, 3).BatchNorm().Activation(Activation.Relu).Flatten().Dense(1);
+        var rows = new TrainingData(new SampleShape(1, 4, 4), 1, features, [.. Enumerable.Range(0, 40).Select(row => row % 2f)]);
+        var network = Network.Input(1, 4, 4).Conv2d(2, 3).BatchNorm().Relu().Flatten().Dense(1);
 
         var (first, again, without) = (Weights(Augmentation.Shift(1)), Weights(Augmentation.Shift(1)), Weights(null));
 
@@ -66,7 +66,7 @@ public class AugmentationTests
         Assert.NotEqual(first, without);
 
         float[] Weights(Augmentation? augmentation) => NetworkTrainer.Train(
-            network, Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 2, BatchSize = 16, Augmentation = augmentation }).Parameters["conv1.weight"];
+            network, Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 2, BatchSize = 16, Augmentation = augmentation }).ParameterArrays["conv1.weight"];
     }
 
     private static IEnumerable<(int Down, int Across)> Moves(int most) =>

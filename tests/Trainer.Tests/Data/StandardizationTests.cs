@@ -1,4 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
 
 namespace MlNetBatchNorm.Trainer.Tests.Data;
@@ -24,13 +26,13 @@ public class StandardizationTests
         var standardized = Standardization.Fit(rows).Apply(rows);
 
         Assert.Equal(0, Standardization.Fit(rows).StandardDeviation[0]);
-        Assert.All(standardized.Features, value => Assert.Equal(0, value));
+        Assert.All(standardized.FeatureArray, value => Assert.Equal(0, value));
     }
 
     [Fact]
     public void Apply_OtherChannels_SaysBothCounts()
     {
-        var exception = Assert.Throws<ArgumentException>(() => Standardization.Fit(Rows([1, 2])).Apply(new LabeledRows(new SampleShape(2), 1, [1, 2], [0])));
+        var exception = Assert.Throws<ArgumentException>(() => Standardization.Fit(Rows([1, 2])).Apply(new TrainingData(new SampleShape(2), 1, [1, 2], [0])));
         Assert.Contains("2 channels", exception.Message, StringComparison.Ordinal);
     }
 
@@ -39,7 +41,7 @@ public class StandardizationTests
     {
         var standardization = Standardization.Fit(Rows([0, 2]), clip: 5);
 
-        Assert.Equal([-5, -1, 0, 5], standardization.Apply(Rows([-100, 0, 1, 1e6f])).Features);
+        Assert.Equal([-5, -1, 0, 5], standardization.Apply(Rows([-100, 0, 1, 1e6f])).FeatureArray);
     }
 
     [Theory]
@@ -60,17 +62,17 @@ public class StandardizationTests
         // The second feature is constant in training but not afterwards.
         float[] training = [1, 5, 2, 5, 4, 5, 9, 5, 12, 5];
         float[] later = [3, 5, 100, 6, -200, 4];
-        var standardization = Standardization.Fit(new LabeledRows(new SampleShape(2), 1, training, new float[5]), clip);
-        var network = Network.Input(2).Dense(3).Activation(Activation.Tanh).Dense(1);
+        var standardization = Standardization.Fit(new TrainingData(new SampleShape(2), 1, training, new float[5]), clip);
+        var network = Network.Input(2).Dense(3).Tanh().Dense(1);
         var parameters = network.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
         {
             var values = new float[parameter.Count];
-            Initializer.Glorot.Fill(values, parameter.Shape, new Random(3));
+            Initializer.GlorotUniform.Fill(values, parameter.Shape, new Random(3));
             return values;
         });
 
         var inside = Score(standardization, later);
-        var outside = Score(null, standardization.Apply(new LabeledRows(new SampleShape(2), 1, later, new float[3])).Features);
+        var outside = Score(null, standardization.Apply(new TrainingData(new SampleShape(2), 1, later, new float[3])).FeatureArray);
 
         Closeness.Require(Array.ConvertAll(outside, value => (double)value), inside, 1e-6, "The score");
 
@@ -97,23 +99,23 @@ public class StandardizationTests
         for (var i = 0; i < near.Length; i++) near[i] = MathF.Round((random.NextSingle() - 0.5f) * 64) / 16;
         var targets = Enumerable.Range(0, 300).Select(row => near[2 * row] > near[(2 * row) + 1] ? 1f : 0f).ToArray();
         var far = near.Select((value, i) => i % 2 == 0 ? mean + (deviation * value) : value).ToArray();
-        var rows = new LabeledRows(new SampleShape(2), 1, far, targets);
+        var rows = new TrainingData(new SampleShape(2), 1, far, targets);
         var trained = NetworkTrainer.Train(
-            Network.ForTable(2, [16, 8], 1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 5, ValidationFraction = 0 });
+            Network.FeedForward(2, [16, 8], 1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 5, ValidationFraction = 0 });
 
         var export = NetworkExporter.Export(trained, rows);
 
         Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         var standardized = trained.Standardization!.Apply(rows);
         var onStandardized = new TrainedNetwork(
-            trained.Network, trained.Loss, trained.Parameters, null, trained.Statistics, trained.History, trained.Device).ToOnnx();
+            trained.Network, trained.Loss, trained.ParameterArrays, null, trained.Statistics, trained.History, trained.Device).ToOnnx();
         using var expected = Onnx.Execution.Scorer.Load(onStandardized);
         using var actual = Onnx.Execution.Scorer.Load(export.Folded);
         var (a, b) = (new float[600], new float[600]);
-        expected.ScoreBatch(standardized.Features, 300, a);
+        expected.ScoreBatch(standardized.FeatureArray, 300, a);
         actual.ScoreBatch(far, 300, b);
         for (var i = 0; i < a.Length; i++) Assert.Equal(a[i], b[i], 1e-4f);
     }
 
-    private static LabeledRows Rows(float[] values) => new(new SampleShape(1), 1, values, new float[values.Length]);
+    private static TrainingData Rows(float[] values) => new(new SampleShape(1), 1, values, new float[values.Length]);
 }

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Statistics;
 
 namespace MlNetBatchNorm.Trainer.Tests.Diagnostics;
@@ -6,12 +7,12 @@ public class TrainingWarningTests
 {
     [Fact]
     public void Train_DefaultsOnPlainRows_GivesNoWarning() =>
-        Assert.Empty(Train(Network.ForTable(3, [16, 8], 1), new TrainingOptions { Epochs = 10, BatchSize = 32 }));
+        Assert.Empty(Train(Network.FeedForward(3, [16, 8], 1), new TrainingOptions { Epochs = 10, BatchSize = 32 }));
 
     [Fact]
     public void Train_FewerThanEightValuesOfAChannel_Warns()
     {
-        var warning = Single(Network.ForTable(3, [4], 1), new TrainingOptions { BatchSize = 4 }, TrainingWarningKind.SmallBatch);
+        var warning = Single(Network.FeedForward(3, [4], 1), new TrainingOptions { BatchSize = 4 }, TrainingWarningKind.SmallBatch);
         Assert.Equal("batchnorm1", warning.Layer);
         Assert.Contains("4 values", warning.Message, StringComparison.Ordinal);
     }
@@ -22,7 +23,7 @@ public class TrainingWarningTests
 
     [Fact]
     public void Train_SmallBatchWithoutBatchNorm_IsFine() =>
-        Assert.Empty(Train(Network.ForTable(3, [4], 1, placement: BatchNormPlacement.None), new TrainingOptions { BatchSize = 2 }));
+        Assert.Empty(Train(Network.FeedForward(3, [4], 1, normalization: Normalization.None), new TrainingOptions { BatchSize = 2 }));
 
     [Fact]
     public void Train_DropoutInFrontOfBatchNorm_Warns()
@@ -35,18 +36,18 @@ public class TrainingWarningTests
 
     [Fact]
     public void Train_DropoutBehindTheLastBatchNorm_IsFine() =>
-        Assert.Empty(Train(Network.ForTable(3, [16], 1, dropout: 0.2f), new TrainingOptions { Epochs = 10, BatchSize = 32 }));
+        Assert.Empty(Train(Network.FeedForward(3, [16], 1, dropout: 0.2f), new TrainingOptions { Epochs = 10, BatchSize = 32 }));
 
     [Fact]
     public void Train_MomentumOfOne_Warns() => Single(
-        Network.ForTable(3, [4], 1),
+        Network.FeedForward(3, [4], 1),
         new TrainingOptions { BatchSize = 64, Statistics = RunningStatistics.PyTorch(1) },
         TrainingWarningKind.LastBatchStatistics);
 
     [Fact]
     public void Train_MomentumTooSlowForTheSteps_WarnsAndSaysHowFar()
     {
-        var options = new TrainingOptions { Epochs = 1, BatchSize = 64, Statistics = RunningStatistics.Keras(0.999f), Standardize = false };
+        var options = new TrainingOptions { Epochs = 1, BatchSize = 64, Statistics = RunningStatistics.Keras(0.999f), StandardizeFeatures = false };
         Single(Network.Input(3).BatchNorm().Dense(1), options, TrainingWarningKind.StatisticsFarFromPopulation);
         Assert.Empty(Train(Network.Input(3).BatchNorm().Dense(1), options with { StatisticsTolerance = double.PositiveInfinity }));
     }
@@ -55,7 +56,7 @@ public class TrainingWarningTests
     public void Train_Warning_IsCalledBackToo()
     {
         var seen = new List<TrainingWarning>();
-        var all = Train(Network.ForTable(3, [4], 1), new TrainingOptions { Epochs = 1, BatchSize = 4, Warning = seen.Add });
+        var all = Train(Network.FeedForward(3, [4], 1), new TrainingOptions { Epochs = 1, BatchSize = 4, Warning = seen.Add });
         Assert.NotEmpty(seen);
         Assert.Equal(all, seen);
     }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Tests.Referees;
+using MlNetBatchNorm.Trainer.Layers;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
@@ -11,26 +13,26 @@ public class LayerExportTests
     private static readonly Dictionary<string, Network> Networks = new()
     {
         ["residual images"] = Network.Input(2, 8, 8)
-            .Conv2d(4, 3).BatchNorm().Activation(Activation.Relu)
-            .Residual(body => body.Conv2d(4, 3).BatchNorm().Activation(Activation.Relu).Conv2d(4, 3).BatchNorm(zeroGamma: true))
+            .Conv2d(4, 3).BatchNorm().Relu()
+            .Residual(body => body.Conv2d(4, 3).BatchNorm().Relu().Conv2d(4, 3).BatchNorm(zeroGamma: true))
             .Residual(
-                body => body.Conv2d(6, 3, stride: 2).BatchNorm().Activation(Activation.Silu).Conv2d(6, 3, groups: 2).BatchNorm(),
+                body => body.Conv2d(6, 3, stride: 2).BatchNorm().Silu().Conv2d(6, 3, new ConvolutionOptions { Groups = 2 }).BatchNorm(),
                 around => around.Conv2d(6, 1, stride: 2).BatchNorm())
-            .Activation(Activation.Relu).GlobalAveragePool().Dense(3),
+            .Relu().GlobalAveragePool().Dense(3),
         ["sequences"] = Network.Input(2, 12)
-            .Conv1d(4, 3).BatchNorm().Activation(Activation.Gelu).MaxPool(2).Conv1d(4, 3, groups: 4).BatchNorm().Activation(Activation.Softplus)
+            .Conv1d(4, 3).BatchNorm().Gelu().MaxPool(2).Conv1d(4, 3, new ConvolutionOptions { Groups = 4 }).BatchNorm().Softplus()
             .AveragePool(3, stride: 2, padding: 1).Flatten().Dense(3),
         ["normalized by row"] = Network.Input(4, 6, 6)
             .Conv2d(4, 3).GroupNorm(2).Activation(Activation.LeakyRelu()).MaxPool(3, stride: 2, padding: 1).Flatten()
-            .Dense(8).LayerNorm().Activation(Activation.Tanh).Dense(3),
+            .Dense(8).LayerNorm().Tanh().Dense(3),
         ["without gamma or beta, in slices, behind the activation"] = Network.Input(5)
-            .Dense(8).Activation(Activation.Sigmoid).Add(new BatchNormLayer { Scale = false, GhostBatchSize = 8 })
+            .Dense(8).Sigmoid().Add(new BatchNormLayer { Scale = false, GhostBatchSize = 8 })
             .Dense(8).Add(new BatchNormLayer { Center = false }).Dropout(0.2f).Dense(3),
         ["in front of a padded convolution"] = Network.Input(2, 8, 8).BatchNorm().Conv2d(3, 3).GlobalAveragePool().Dense(3),
     };
 
     // Trained once for all operator sets.
-    private static readonly ConcurrentDictionary<string, (TrainedNetwork Network, LabeledRows Rows)> Trained = new();
+    private static readonly ConcurrentDictionary<string, (TrainedNetwork Network, TrainingData Rows)> Trained = new();
 
     public static TheoryData<string, int> Cases
     {
@@ -62,21 +64,21 @@ public class LayerExportTests
         from model in new[] { (Name: "unfolded", Model: exported.Unfolded.Proto), (Name: "folded", Model: exported.Folded.Proto) }
         select ($"{name} {opset} {model.Name}", model.Model));
 
-    private static ExportedNetwork Export(string name, int opset)
+    private static NetworkExport Export(string name, int opset)
     {
         var (network, rows) = Trained.GetOrAdd(name, Train);
-        return NetworkExporter.Export(network, rows, new ExportOptions { Opset = opset });
+        return NetworkExporter.Export(network, rows, new NetworkExportOptions { Opset = opset });
     }
 
-    private static (TrainedNetwork Network, LabeledRows Rows) Train(string name)
+    private static (TrainedNetwork Network, TrainingData Rows) Train(string name)
     {
         var network = Networks[name];
         var random = new Random(11);
         const int count = 48;
         var targets = new float[count * 3];
         for (var row = 0; row < count; row++) targets[(row * 3) + random.Next(3)] = 1;
-        var rows = new LabeledRows(network.InputShape, 3, GradientCheck.Values(random, count * (int)network.InputShape.Count), targets);
-        var options = new TrainingOptions { Epochs = 3, BatchSize = 16, ValidationFraction = 0.25, Standardize = false };
+        var rows = new TrainingData(network.InputShape, 3, GradientCheck.Values(random, count * (int)network.InputShape.Count), targets);
+        var options = new TrainingOptions { Epochs = 3, BatchSize = 16, ValidationFraction = 0.25, StandardizeFeatures = false };
         return (NetworkTrainer.Train(network, Loss.SoftmaxCrossEntropy, rows, options), rows);
     }
 }

@@ -3,15 +3,16 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
 
 /// <summary>Trained networks in fewer bits, judged by their figures.</summary>
 public class NetworkReducerTests
 {
-    private static readonly LabeledRows Rows = Circles(600, seed: 1);
+    private static readonly TrainingData Rows = Circles(600, seed: 1);
     private static readonly Lazy<TrainedNetwork> Trained = new(() => NetworkTrainer.Train(
-        Network.ForTable(4, [64, 48], 1, Activation.Relu), Loss.SigmoidCrossEntropy, Rows, new TrainingOptions { Epochs = 12, BatchSize = 64 }));
+        Network.FeedForward(4, [64, 48], 1, Activation.Relu), Loss.SigmoidCrossEntropy, Rows, new TrainingOptions { Epochs = 12, BatchSize = 64 }));
 
     [Theory]
     [InlineData(ModelPrecision.Float16, 1e-3)]
@@ -19,7 +20,7 @@ public class NetworkReducerTests
     [InlineData(ModelPrecision.Int8, 0.1)]
     public void Export_FewerBits_DeploysThemAndSaysWhatTheyCost(ModelPrecision precision, double difference)
     {
-        var export = NetworkExporter.Export(Trained.Value, Rows, new ExportOptions { Precision = precision });
+        var export = NetworkExporter.Export(Trained.Value, Rows, new NetworkExportOptions { Precision = precision });
         var reduced = export.Reduced!;
         Assert.Same(reduced.Model, export.Deployed);
         Assert.Equal((precision, 600), (reduced.Precision, reduced.Rows));
@@ -35,8 +36,8 @@ public class NetworkReducerTests
         // The figures again, from what is deployed.
         using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
         var probabilities = new float[Rows.Count];
-        scorer.ScoreBatch(Rows.Features, Rows.Count, probabilities);
-        Assert.Equal(ClassificationMetrics.Accuracy(new PredictedRows(probabilities, Rows.Targets, 1)), reduced.Metrics.After[Metric.Accuracy]);
+        scorer.ScoreBatch(Rows.FeatureArray, Rows.Count, probabilities);
+        Assert.Equal(ClassificationMetrics.Accuracy(new PredictedRows(probabilities, Rows.TargetArray, 1)), reduced.Metrics.After[Metric.Accuracy]);
     }
 
     [Fact]
@@ -52,13 +53,13 @@ public class NetworkReducerTests
     {
         // No loss at all is allowed, not even a gain smaller than one: the AUC of 600 rows feels 8 bits.
         var exception = Assert.Throws<ModelVerificationException>(() =>
-            NetworkExporter.Export(Trained.Value, Rows, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = -1 }));
+            NetworkExporter.Export(Trained.Value, Rows, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
         Assert.StartsWith("With int8, auc goes from ", exception.Message, StringComparison.Ordinal);
         Assert.EndsWith("nothing was written.", exception.Message, StringComparison.Ordinal);
     }
 
     // Inside or outside of a circle, with two columns of noise, one of them in millions.
-    private static LabeledRows Circles(int count, int seed)
+    private static TrainingData Circles(int count, int seed)
     {
         var random = new Random(seed);
         var (features, targets) = (new float[count * 4], new float[count]);
@@ -71,6 +72,6 @@ public class NetworkReducerTests
             targets[row] = (x * x) + (y * y) < 0.6 ? 1 : 0;
         }
 
-        return new LabeledRows(new SampleShape(4), 1, features, targets);
+        return new TrainingData(new SampleShape(4), 1, features, targets);
     }
 }

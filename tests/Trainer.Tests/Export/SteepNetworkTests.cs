@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
 
@@ -41,7 +42,7 @@ public class SteepNetworkTests
         // The tolerance is the only thing that can be made unfair from here: a fold of ours that is wrong would have to be written first.
         var (network, rows) = Train(groupSize: 2, seed: 0);
 
-        var error = Assert.Throws<ModelVerificationException>(() => NetworkExporter.Export(network, rows, new ExportOptions { Tolerance = 1e-9 })).Message;
+        var error = Assert.Throws<ModelVerificationException>(() => NetworkExporter.Export(network, rows, new NetworkExportOptions { Tolerance = 1e-9 })).Message;
 
         Assert.Contains("at most 1.0E-009 is allowed, and what a last digit in the rows does is", error, StringComparison.Ordinal);
     }
@@ -51,7 +52,7 @@ public class SteepNetworkTests
     {
         var rows = Rows(1);
         var network = NetworkTrainer.Train(Network.Input(Width).Dense(1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 1 });
-        var inputs = new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, Count, Width) };
+        var inputs = new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, Count, Width) };
 
         var noise = RoundingNoise.Measure(BatchNormFolder.Fold(network.ToOnnx()).Model.Proto, inputs);
 
@@ -59,24 +60,24 @@ public class SteepNetworkTests
         Assert.InRange(noise.LargestRelative, 1e-8, 1e-6);
     }
 
-    private static (TrainedNetwork Network, LabeledRows Rows) Train(int groupSize, int seed)
+    private static (TrainedNetwork Network, TrainingData Rows) Train(int groupSize, int seed)
     {
         var groups = 16 / groupSize;
         var network = Network.Input(Width)
-            .Dense(16).GroupNorm(groups).Activation(Activation.Relu)
-            .Dense(16).GroupNorm(groups).Activation(Activation.Relu)
+            .Dense(16).GroupNorm(groups).Relu()
+            .Dense(16).GroupNorm(groups).Relu()
             .Dense(1);
         var rows = Rows(seed);
         return (NetworkTrainer.Train(network, Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 5, Seed = seed }), rows);
     }
 
-    private static LabeledRows Rows(int seed)
+    private static TrainingData Rows(int seed)
     {
         var random = new Random(seed);
         var features = new float[Count * Width];
         foreach (ref var feature in features.AsSpan()) feature = (random.NextSingle() * 4) - 2;
         var targets = new float[Count];
         for (var row = 0; row < Count; row++) targets[row] = features[row * Width] > features[(row * Width) + 1] ? 1 : 0;
-        return new LabeledRows(new SampleShape(Width), 1, features, targets);
+        return new TrainingData(new SampleShape(Width), 1, features, targets);
     }
 }

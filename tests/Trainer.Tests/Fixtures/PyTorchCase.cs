@@ -1,9 +1,10 @@
 using System.Text.Json;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Fixtures;
 
 /// <summary>What PyTorch computed for a small network; see generate.py beside the JSON files.</summary>
-public sealed record PyTorchCase
+internal sealed record PyTorchCase
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web);
 
@@ -90,7 +91,7 @@ public sealed record PyTorchCase
     {
         var step = new TrainingStep(
             CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.Parse(Statistics), Batch, new Random(0),
-            weighted: RowWeights is not null, gradientNorm: optimizer is null ? ClipNorm : null);
+            weighted: RowWeights is not null, maximumGradientNorm: optimizer is null ? ClipNorm : null);
         foreach (var (name, values) in Initial) values.CopyTo(step.Parameter(name));
         return step;
     }
@@ -102,7 +103,7 @@ public sealed record PyTorchCase
         const int allSteps = 100;
         var batches = (Rows + Batch - 1) / Batch;
         var width = X.Length / Rows;
-        var schedule = Trainer.Schedule.Parse(Schedule);
+        var schedule = LearningRateSchedule.Parse(Schedule);
         var loss = float.NaN;
         for (var i = 0; i < steps; i++)
         {

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Graphs;
+
 namespace MlNetBatchNorm.Trainer.Tests.Gradients;
 
 /// <summary>

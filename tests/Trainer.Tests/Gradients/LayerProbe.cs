@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Tests.Gradients;
@@ -27,7 +28,7 @@ internal sealed class LayerProbe : IDisposable
         var dx = backward(dy, true);
         nodes.Output("dx", dx, DataType.Float, Sizes(Input));
         nodes.Output("y", y, DataType.Float, Sizes(Output));
-        foreach (var parameter in _network.Parameters.Where(parameter => _graph.HasGradient(parameter.Name)))
+        foreach (var parameter in _network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic))
             nodes.Output($"d.{parameter.Name}", _graph.GradientOf(parameter).Emit(nodes), DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]);
         foreach (var (name, value) in _graph.Statistics) nodes.Output($"batch.{name}", value, DataType.Float, "C");
         _session = OnnxSession.Load(nodes.Build());
@@ -50,7 +51,7 @@ internal sealed class LayerProbe : IDisposable
         foreach (var parameter in Parameters.Where(parameter => _graph.Reads(parameter.Name)))
             inputs[parameter.Name] = HostTensor.Of(parameters[parameter.Name], [.. parameter.Shape]);
         foreach (var (name, compute) in _graph.HostScalars) inputs[name] = HostTensor.Of([compute(new StepContext(1, rows, 0.1f))]);
-        if (_graph.NeedsOnes) inputs[TrainingStep.OnesInput] = HostTensor.Of([.. Enumerable.Repeat(1f, rows)], rows);
+        if (_graph.NeedsOnes) inputs[TrainingGraph.OnesInput] = HostTensor.Of([.. Enumerable.Repeat(1f, rows)], rows);
         return _session.Run(inputs).ToDictionary(output => output.Key, output => (float[])output.Value.Data);
     }
 

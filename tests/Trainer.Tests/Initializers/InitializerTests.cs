@@ -8,11 +8,11 @@ public class InitializerTests
     public static TheoryData<string, Initializer, double, double> VarianceRules => new()
     {
         // name, initializer, variance for the matrix, variance for the kernel (fan-in 288, fan-out 576)
-        { "he", Initializer.He, 2.0 / 200, 2.0 / 288 },
+        { "he", Initializer.HeNormal, 2.0 / 200, 2.0 / 288 },
         { "he uniform", Initializer.HeUniform, 2.0 / 200, 2.0 / 288 },
-        { "glorot", Initializer.Glorot, 2.0 / 300, 2.0 / 864 },
+        { "glorot", Initializer.GlorotUniform, 2.0 / 300, 2.0 / 864 },
         { "glorot normal", Initializer.GlorotNormal, 2.0 / 300, 2.0 / 864 },
-        { "gaussian", Initializer.Gaussian(0.02f), 0.0004, 0.0004 },
+        { "gaussian", Initializer.Normal(0.02f), 0.0004, 0.0004 },
     };
 
     [Theory]
@@ -70,8 +70,8 @@ public class InitializerTests
     [Fact]
     public void Initializer_SettingOutOfItsRange_Throws()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => Initializer.Gaussian(0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Initializer.Gaussian(float.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Initializer.Normal(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Initializer.Normal(float.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => Initializer.Orthogonal(-1));
     }
 

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Layers;
+
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
 
 /// <summary>Batch normalization in float64, one channel of one slice at a time, straight from Algorithm 1 of the paper.</summary>

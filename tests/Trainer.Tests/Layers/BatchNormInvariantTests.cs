@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
@@ -28,7 +29,7 @@ public class BatchNormInvariantTests
     public void WeightsTimesA_GiveTheSameOutputAndInputGradientAndOneOverAOfTheWeightGradient(float a)
     {
         // ε breaks the invariance by about ε/σ²; without it, it is exact.
-        var block = new ResidualLayer(Network.Input(4).Dense(4).Add(new BatchNormLayer { Epsilon = 0 })) { Projection = Network.Input(4).Dense(4, bias: false) };
+        var block = new ResidualLayer(Network.Input(4).Dense(4).BatchNorm(epsilon: 0).Stack) { Projection = Network.Input(4).Dense(4, bias: false).Stack };
         using var probe = new LayerProbe(block, Shape);
         var random = new Random(2);
         var x = GradientCheck.Values(random, Rows * 4);
@@ -47,7 +48,7 @@ public class BatchNormInvariantTests
     [Fact]
     public void BiasBefore_HasZeroGradient()
     {
-        var block = new ResidualLayer(Network.Input(4).Dense(4, bias: true).BatchNorm());
+        var block = new ResidualLayer(Network.Input(4).Dense(4, bias: true).BatchNorm().Stack);
         using var probe = new LayerProbe(block, Shape);
         var random = new Random(3);
         var parameters = probe.Parameters.ToDictionary(parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));

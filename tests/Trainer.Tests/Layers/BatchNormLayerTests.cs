@@ -1,4 +1,6 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
 

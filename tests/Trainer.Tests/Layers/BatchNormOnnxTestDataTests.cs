@@ -3,7 +3,9 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Tests.Referees;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
 
@@ -65,7 +67,7 @@ public class BatchNormOnnxTestDataTests
         var rows = ToRows(input[0]);
         var count = rows.Length / Channels;
 
-        var export = NetworkExporter.Export(trained, new LabeledRows(new SampleShape(Channels), Channels, rows, new float[rows.Length]));
+        var export = NetworkExporter.Export(trained, new TrainingData(new SampleShape(Channels), Channels, rows, new float[rows.Length]));
 
         Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         foreach (var model in new[] { export.Unfolded, export.Folded })
@@ -107,11 +109,13 @@ public class BatchNormOnnxTestDataTests
     /// <summary>Σ y·t, with which a test can look at the outputs one at a time.</summary>
     private sealed record DotProductLoss : Loss
     {
-        public override string Kind => "dot product";
+        private protected override string Text => Kind;
 
-        public override Value RowLoss(GraphBuilder nodes, Value output, Value target) =>
+        internal override string Kind => "dot product";
+
+        internal override Value RowLoss(GraphBuilder nodes, Value output, Value target) =>
             nodes.Node("ReduceSum", [nodes.Node("Mul", [output, target]), nodes.Integers(1)], ("keepdims", 1));
 
-        public override Value RowGradient(GraphBuilder nodes, Value output, Value target) => target;
+        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) => target;
     }
 }

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Layers;
+
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
 
 /// <summary>Convolution and pooling in float64, position by position. Sequences are images of height 1.</summary>

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
@@ -96,8 +97,8 @@ public class ConvolutionLayerTests
     {
         Assert.Contains("[C, H, W]", Message(() => Network.Input(20).Conv2d(4, 3)), StringComparison.Ordinal);
         Assert.Contains("[C, L]", Message(() => Network.Input(3, 8, 8).Conv1d(4, 3)), StringComparison.Ordinal);
-        Assert.Contains("larger than the 2 positions", Message(() => Network.Input(3, 2, 8).Conv2d(4, 3, padding: 0)), StringComparison.Ordinal);
-        Assert.Contains("3 groups must divide", Message(() => Network.Input(4, 8, 8).Conv2d(6, 3, groups: 3)), StringComparison.Ordinal);
+        Assert.Contains("larger than the 2 positions", Message(() => Network.Input(3, 2, 8).Conv2d(4, 3, new ConvolutionOptions { Padding = 0 })), StringComparison.Ordinal);
+        Assert.Contains("3 groups must divide", Message(() => Network.Input(4, 8, 8).Conv2d(6, 3, new ConvolutionOptions { Groups = 3 })), StringComparison.Ordinal);
         Assert.Contains("Flatten()", Message(() => Network.Input(4, 8, 8).Dense(6)), StringComparison.Ordinal);
     }
 

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 
 namespace MlNetBatchNorm.Trainer.Tests.Layers;
@@ -45,8 +46,8 @@ public class SimpleLayerTests
         test =>
         {
             var channels = (int)test.Shape.Channels;
-            var body = Network.Input(channels).Dense(channels, bias: false).Activation(Activation.Tanh);
-            GradientCheck.Holds(new ResidualLayer(body), test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, null));
+            var body = Network.Input(channels).Dense(channels, bias: false).Tanh();
+            GradientCheck.Holds(new ResidualLayer(body.Stack), test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, null));
         },
         maximumAxes: 0);
 
@@ -56,7 +57,7 @@ public class SimpleLayerTests
         {
             var channels = (int)test.Shape.Channels;
             var empty = Network.Input(channels);
-            var layer = new ResidualLayer(empty.Dense(channels, bias: false).Activation(Activation.Tanh)) { Projection = empty.Dense(channels, bias: false) };
+            var layer = new ResidualLayer(empty.Dense(channels, bias: false).Tanh().Stack) { Projection = empty.Dense(channels, bias: false).Stack };
             GradientCheck.Holds(layer, test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, "projection/dense1.weight"));
         },
         maximumAxes: 0);
@@ -70,7 +71,7 @@ public class SimpleLayerTests
     [Fact]
     public void Residual_ZeroGammaAtTheEnd_StartsAsTheIdentity()
     {
-        var layer = new ResidualLayer(Network.Input(3).Dense(3).BatchNorm(zeroGamma: true));
+        var layer = new ResidualLayer(Network.Input(3).Dense(3).BatchNorm(zeroGamma: true).Stack);
         using var probe = new LayerProbe(layer, new SampleShape(3));
         var x = GradientCheck.Values(new Random(1), 12);
         var parameters = probe.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
@@ -85,7 +86,7 @@ public class SimpleLayerTests
     [Fact]
     public void ToString_NestedLayers_ListsEachWithItsParameters()
     {
-        var table = Network.Input(3, 8, 8).Conv2d(4, 3).Residual(body => body.Conv2d(4, 3).BatchNorm()).GlobalAveragePool().Dense(2).ToString();
+        var table = Network.Input(3, 8, 8).Conv2d(4, 3).Residual(body => body.Conv2d(4, 3).BatchNorm()).GlobalAveragePool().Dense(2).Summary();
         Assert.Contains("residual1/conv1", table, StringComparison.Ordinal);
         Assert.Contains("[4, 8, 8]", table, StringComparison.Ordinal);
         Assert.Contains("282", table.Split('\n')[^2], StringComparison.Ordinal);

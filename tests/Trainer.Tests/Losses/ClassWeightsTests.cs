@@ -9,28 +9,28 @@ public class ClassWeightsTests
     public void Balanced_TwoClasses_AreScikitLearnsWeights()
     {
         // compute_class_weight("balanced", classes=[0, 1], y=[0, 0, 0, 1]) = [0.66666667, 2.]
-        var rows = new LabeledRows(new SampleShape(1), 1, [1, 2, 3, 4], [0, 0, 0, 1]);
+        var rows = new TrainingData(new SampleShape(1), 1, [1, 2, 3, 4], [0, 0, 0, 1]);
         Assert.Equal([2 / 3f, 2f], ClassWeights.Balanced.For(Two, rows));
     }
 
     [Fact]
     public void Balanced_WeightedRows_CountByTheirWeights()
     {
-        var rows = new LabeledRows(new SampleShape(1), 1, [1, 2, 3, 4], [0, 0, 0, 1], [1, 1, 2, 4]);
+        var rows = new TrainingData(new SampleShape(1), 1, [1, 2, 3, 4], [0, 0, 0, 1], [1, 1, 2, 4]);
         Assert.Equal([1f, 1f], ClassWeights.Balanced.For(Two, rows));
     }
 
     [Fact]
     public void Balanced_ClassWithoutRows_HasTheWeightOne()
     {
-        var rows = new LabeledRows(new SampleShape(1), 3, [1, 2, 3], [1, 0, 0, 1, 0, 0, 0, 1, 0]);
+        var rows = new TrainingData(new SampleShape(1), 3, [1, 2, 3], [1, 0, 0, 1, 0, 0, 0, 1, 0]);
         Assert.Equal([0.5f, 1f, 1f], ClassWeights.Balanced.For(Three, rows));
     }
 
     [Fact]
     public void Parse_Names_GivesTheirWeightsAndOneToTheOthers()
     {
-        var rows = new LabeledRows(new SampleShape(1), 3, [1], [1, 0, 0]);
+        var rows = new TrainingData(new SampleShape(1), 3, [1], [1, 0, 0]);
         Assert.Equal([1f, 2.5f, 0.5f], ClassWeights.Parse("c=0.5, b=2.5").For(Three, rows));
         Assert.Equal([1f, 2.5f, 0.5f], ClassWeights.Parse("c=0.5, b=2.5").Rename(Three, ["x", "y", "z"]).For(["x", "y", "z"], rows));
     }
@@ -46,7 +46,7 @@ public class ClassWeightsTests
     [Fact]
     public void For_UnknownClass_NamesIt() => Assert.Contains(
         "class 'd', but the classes are a, b, c",
-        Assert.Throws<ArgumentException>(() => ClassWeights.Parse("d=2").For(Three, new LabeledRows(new SampleShape(1), 3, [1], [1, 0, 0]))).Message,
+        Assert.Throws<ArgumentException>(() => ClassWeights.Parse("d=2").For(Three, new TrainingData(new SampleShape(1), 3, [1], [1, 0, 0]))).Message,
         StringComparison.Ordinal);
 
     [Fact]

@@ -35,7 +35,7 @@ public class LossTests
     public void Metrics_Regression_FollowTheirFormulas()
     {
         // Errors 1, −1, 2; targets 1, 2, 6 with mean 3.
-        var rows = new LabeledRows(new SampleShape(1), 1, [0, 0, 0], [1, 2, 6]);
+        var rows = new TrainingData(new SampleShape(1), 1, [0, 0, 0], [1, 2, 6]);
 
         foreach (var loss in new[] { Loss.SquaredError, Loss.AbsoluteError, Loss.Huber() })
         {
@@ -49,8 +49,8 @@ public class LossTests
     [Fact]
     public void Metrics_RegressionWithWeights_CountAsRepeatedRows()
     {
-        var weighted = new LabeledRows(new SampleShape(1), 1, [0, 0], [1, 5], [3, 1]);
-        var repeated = new LabeledRows(new SampleShape(1), 1, [0, 0, 0, 0], [1, 1, 1, 5]);
+        var weighted = new TrainingData(new SampleShape(1), 1, [0, 0], [1, 5], [3, 1]);
+        var repeated = new TrainingData(new SampleShape(1), 1, [0, 0, 0, 0], [1, 1, 1, 5]);
 
         var (first, second) = (Loss.SquaredError.Measure([2, 3], weighted), Loss.SquaredError.Measure([2, 2, 2, 3], repeated));
 
@@ -61,7 +61,7 @@ public class LossTests
     public void Metrics_Multiclass_MacroAccuracyIsTheMeanOfTheRecalls()
     {
         // Class 0: 2 of 3 right; class 1: 0 of 1; class 2 is absent.
-        var rows = new LabeledRows(new SampleShape(1), 3, [0, 0, 0, 0], [1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0]);
+        var rows = new TrainingData(new SampleShape(1), 3, [0, 0, 0, 0], [1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0]);
 
         var metrics = Loss.SoftmaxCrossEntropy.Measure([0.5f, 0.3f, 0.2f, 0.5f, 0.3f, 0.2f, 0.1f, 0.8f, 0.1f, 0.4f, 0.3f, 0.3f], rows);
 

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Training;
+
 namespace MlNetBatchNorm.Trainer.Tests.Optimizers;
 
 public class OptimizerTests
@@ -28,7 +30,7 @@ public class OptimizerTests
     public void TrainingStep_GradientNormOutOfItsRange_SaysTheRange(float norm)
     {
         var exception = Assert.Throws<ArgumentOutOfRangeException>(() => new TrainingStep(
-            Network.Input(1).Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 4, new Random(0), gradientNorm: norm));
+            Network.Input(1).Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 4, new Random(0), maximumGradientNorm: norm));
         Assert.Contains("above 0", exception.Message, StringComparison.Ordinal);
     }
 

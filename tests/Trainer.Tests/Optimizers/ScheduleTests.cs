@@ -7,15 +7,15 @@ public class ScheduleTests
     [Fact]
     public void Cosine_FromFirstToLastStep_FallsFromOneToZero()
     {
-        Assert.Equal(1, Schedule.Cosine().Factor(0, 1_000_000), Tolerance);
-        Assert.Equal(0.5, Schedule.Cosine().Factor(500_000, 1_000_000), 1e-5);
-        Assert.Equal(0, Schedule.Cosine().Factor(999_999, 1_000_000), Tolerance);
+        Assert.Equal(1, LearningRateSchedule.Cosine().Factor(0, 1_000_000), Tolerance);
+        Assert.Equal(0.5, LearningRateSchedule.Cosine().Factor(500_000, 1_000_000), 1e-5);
+        Assert.Equal(0, LearningRateSchedule.Cosine().Factor(999_999, 1_000_000), Tolerance);
     }
 
     [Fact]
     public void Cosine_WithWarmUp_RisesFirst()
     {
-        var schedule = Schedule.Cosine(warmup: 0.1);
+        var schedule = LearningRateSchedule.Cosine(warmup: 0.1);
 
         Assert.Equal(0.5, schedule.Factor(50, 1001), 1e-2);
         Assert.Equal(1, schedule.Factor(100, 1001), 1e-4);
@@ -25,7 +25,7 @@ public class ScheduleTests
     [Fact]
     public void WarmUp_RisesAndStays()
     {
-        var schedule = Schedule.WarmUp(0.2);
+        var schedule = LearningRateSchedule.WarmUp(0.2);
 
         Assert.Equal(0.5, schedule.Factor(100, 1000), 1e-2);
         Assert.Equal(1, schedule.Factor(200, 1000), Tolerance);
@@ -35,22 +35,22 @@ public class ScheduleTests
     [Fact]
     public void Step_MultipliesAtEachMilestone()
     {
-        var schedule = Schedule.Step();
+        var schedule = LearningRateSchedule.Step();
 
         Assert.Equal(1, schedule.Factor(499, 1000), Tolerance);
         Assert.Equal(0.1, schedule.Factor(500, 1000), Tolerance);
         Assert.Equal(0.01, schedule.Factor(750, 1000), Tolerance);
-        Assert.Equal(0.25, Schedule.Step(0.5, 0.1, 0.2).Factor(999, 1000), Tolerance);
+        Assert.Equal(0.25, LearningRateSchedule.Step(0.5, 0.1, 0.2).Factor(999, 1000), Tolerance);
     }
 
     [Fact]
     public void Schedule_SettingOutOfItsRange_Throws()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Cosine(1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.WarmUp(-0.1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(0.1, 0.5, 0.5));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(0.1, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.Cosine(1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.WarmUp(-0.1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.Step(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.Step(1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.Step(0.1, 0.5, 0.5));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LearningRateSchedule.Step(0.1, 1));
     }
 }

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Trainer.Tests.Gradients;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Statistics;
 
@@ -11,9 +12,9 @@ public class RunningStatisticsTests
     {
         ["pytorch"] = (RunningStatistics.PyTorch(), (batches, start) => batches.Aggregate(start, (r, b) => ((1 - Rate) * r) + (Rate * b)), true),
         ["keras"] = (RunningStatistics.Keras(0.9f), (batches, start) => batches.Aggregate(start, (r, b) => (0.9 * r) + (0.1 * b)), false),
-        ["zero-debiased"] = (RunningStatistics.ZeroDebiased(), (batches, _) =>
+        ["zero-debiased"] = (RunningStatistics.MovingAverage(correctStart: true), (batches, _) =>
             batches.Aggregate(0.0, (d, b) => ((1 - Rate) * d) + (Rate * b)) / (1 - Math.Pow(1 - Rate, batches.Length)), true),
-        ["cumulative"] = (RunningStatistics.Cumulative(), (batches, _) => batches.Average(), true),
+        ["cumulative"] = (RunningStatistics.Cumulative, (batches, _) => batches.Average(), true),
     };
 
     public static TheoryData<string> Names => [.. Rules.Keys];
@@ -44,15 +45,15 @@ public class RunningStatisticsTests
     public void Population_AfterTraining_AreTheStatisticsOfTheRows()
     {
         var rows = Rows(1000, 3);
-        var trained = Train(rows, RunningStatistics.Population(), standardize: false);
+        var trained = Train(rows, RunningStatistics.Population, standardize: false);
         for (var feature = 0; feature < 3; feature++)
         {
             // Batches of 100 divide the rows, so the mean of their means is the mean; their variances leave out the little between them.
             var values = Enumerable.Range(0, rows.Count).Select(row => (double)rows.Row(row)[feature]).ToArray();
             var mean = values.Average();
             var deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
-            Assert.Equal(mean, trained.Parameters["batchnorm1.mean"][feature], 1e-4);
-            Assert.Equal(1, Math.Sqrt(trained.Parameters["batchnorm1.variance"][feature]) / deviation, 0.02);
+            Assert.Equal(mean, trained.ParameterArrays["batchnorm1.mean"][feature], 1e-4);
+            Assert.Equal(1, Math.Sqrt(trained.ParameterArrays["batchnorm1.variance"][feature]) / deviation, 0.02);
         }
 
         Assert.Empty(trained.Warnings);
@@ -63,12 +64,12 @@ public class RunningStatisticsTests
     {
         var rows = Rows(1000, 3);
         var trained = Train(rows, RunningStatistics.Keras(0.999f), standardize: false);
-        var before = trained.Parameters["batchnorm1.mean"].ToArray();
+        var before = trained.ParameterArrays["batchnorm1.mean"].ToArray();
         var recomputed = trained.RecomputeStatistics(rows, 100);
-        Assert.Equal(before, trained.Parameters["batchnorm1.mean"]);
-        Assert.All(recomputed.Parameters["batchnorm1.mean"], mean => Assert.Equal(5, mean, 0.3f));
-        Assert.All(recomputed.Parameters["batchnorm1.variance"], variance => Assert.Equal(4, variance, 0.5f));
-        Assert.Same(trained.Parameters["dense1.weight"], recomputed.Parameters["dense1.weight"]);
+        Assert.Equal(before, trained.ParameterArrays["batchnorm1.mean"]);
+        Assert.All(recomputed.ParameterArrays["batchnorm1.mean"], mean => Assert.Equal(5, mean, 0.3f));
+        Assert.All(recomputed.ParameterArrays["batchnorm1.variance"], variance => Assert.Equal(4, variance, 0.5f));
+        Assert.Same(trained.ParameterArrays["dense1.weight"], recomputed.ParameterArrays["dense1.weight"]);
         Assert.True(recomputed.Statistics.IsPopulation);
         Assert.Contains(trained.Warnings, warning => warning.Kind == TrainingWarningKind.StatisticsFarFromPopulation);
         Assert.Empty(recomputed.Warnings);
@@ -79,8 +80,8 @@ public class RunningStatisticsTests
     {
         var rows = Rows(1000, 3);
         var recomputed = Train(rows, RunningStatistics.PyTorch(), standardize: true).RecomputeStatistics(rows, 100);
-        Assert.All(recomputed.Parameters["batchnorm1.mean"], mean => Assert.Equal(0, mean, 1e-4f));
-        Assert.All(recomputed.Parameters["batchnorm1.variance"], variance => Assert.Equal(1, variance, 0.05f));
+        Assert.All(recomputed.ParameterArrays["batchnorm1.mean"], mean => Assert.Equal(0, mean, 1e-4f));
+        Assert.All(recomputed.ParameterArrays["batchnorm1.variance"], variance => Assert.Equal(1, variance, 0.05f));
     }
 
     [Fact]
@@ -95,21 +96,21 @@ public class RunningStatisticsTests
     {
         Assert.Contains("PyTorch", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.PyTorch(0)).Message, StringComparison.Ordinal);
         Assert.Contains("Keras", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.Keras(1)).Message, StringComparison.Ordinal);
-        Assert.Contains("zero-debiased", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.ZeroDebiased(0)).Message, StringComparison.Ordinal);
+        Assert.Contains("moving average", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.MovingAverage(0, correctStart: true)).Message, StringComparison.Ordinal);
     }
 
-    internal static LabeledRows Rows(int count, int features)
+    internal static TrainingData Rows(int count, int features)
     {
         var random = new Random(7);
         var x = Array.ConvertAll(GradientCheck.Values(random, count * features), value => (2 * value) + 5);
         var y = new float[count];
         for (var row = 0; row < count; row++) y[row] = x[row * features] > 5 ? 1 : 0;
-        return new LabeledRows(new SampleShape(features), 1, x, y);
+        return new TrainingData(new SampleShape(features), 1, x, y);
     }
 
-    internal static TrainedNetwork Train(LabeledRows rows, RunningStatistics statistics, bool standardize) => NetworkTrainer.Train(
+    internal static TrainedNetwork Train(TrainingData rows, RunningStatistics statistics, bool standardize) => NetworkTrainer.Train(
         Network.Input((int)rows.Shape.Channels).BatchNorm().Dense(1),
         Loss.SigmoidCrossEntropy,
         rows,
-        new TrainingOptions { Epochs = 2, BatchSize = 100, ValidationFraction = 0, Statistics = statistics, Standardize = standardize });
+        new TrainingOptions { Epochs = 2, BatchSize = 100, ValidationFraction = 0, Statistics = statistics, StandardizeFeatures = standardize });
 }

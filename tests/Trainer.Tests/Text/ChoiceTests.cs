@@ -7,9 +7,9 @@ public class ChoiceTests
     public void Parse_EveryActivationAndInitializer_GivesBackWhatItsTextSays()
     {
         foreach (var text in new[] { "relu", "leakyrelu:0.2", "sigmoid", "tanh", "gelu", "silu", "softplus", "identity" })
-            Assert.Equal(text, Activation.Parse(text.ToUpperInvariant()).Text);
-        foreach (var text in new[] { "he", "heuniform", "glorot", "glorotnormal", "gaussian:0.01", "orthogonal:1.5", "zeros", "ones" })
-            Assert.Equal(text, Initializer.Parse(text.ToUpperInvariant()).Text);
+            Assert.Equal(text, Activation.Parse(text.ToUpperInvariant()).ToString());
+        foreach (var text in new[] { "henormal", "heuniform", "glorotuniform", "glorotnormal", "normal:0.01", "orthogonal:1.5", "zeros", "ones" })
+            Assert.Equal(text, Initializer.Parse(text.ToUpperInvariant()).ToString());
     }
 
     [Theory]
@@ -28,13 +28,53 @@ public class ChoiceTests
     }
 
     [Theory]
-    [InlineData("constant", "constant")]
-    [InlineData("cosine", "cosine")]
-    [InlineData("cosine:0.1", "cosine after a warm-up over 0.1 of the steps")]
-    [InlineData("warmup:0.2", "warm-up over 0.2 of the steps")]
-    [InlineData("step", "times 0.1 at 0.5, 0.75 of the steps")]
-    [InlineData("step:0.5,0.25", "times 0.5 at 0.25 of the steps")]
-    public void Parse_Schedule_IsTheOneNamed(string text, string description) => Assert.Equal(description, Schedule.Parse(text).Description);
+    [InlineData("constant", 1.0)]
+    [InlineData("cosine", 0.5)]
+    [InlineData("cosine:0.1", 0.5868240888334652)]
+    [InlineData("warmup:0.8", 0.625)]
+    [InlineData("step:0.1,0.5,0.75", 0.1)]
+    [InlineData("step:0.5,0.25", 0.5)]
+    public void Parse_Schedule_IsTheOneNamed(string text, double halfway)
+    {
+        var schedule = LearningRateSchedule.Parse(text.ToUpperInvariant());
+        Assert.Equal(text, schedule.ToString());
+        Assert.Equal(halfway, schedule.Factor(50, 101), 1e-6);
+    }
+
+    [Theory]
+    [InlineData("pytorch:0.25")]
+    [InlineData("keras:0.9")]
+    [InlineData("average:0.3")]
+    [InlineData("debiased:0.5")]
+    [InlineData("biased-average:0.3")]
+    [InlineData("biased-debiased:0.5")]
+    [InlineData("cumulative")]
+    [InlineData("population")]
+    public void ToString_Statistics_IsWhatParseReads(string text) => Assert.Equal(text, RunningStatistics.Parse(text).ToString());
+
+    [Fact]
+    public void ToString_LossesClassWeightsNormalizationsOptimizers_AreWhatParseReads()
+    {
+        foreach (var text in new[] { "squared", "absolute", "huber:1.5", "sigmoid", "softmax" }) Assert.Equal(text, Loss.Parse(text).ToString());
+        foreach (var text in new[] { "balanced", "Yes=3,No=0.5" }) Assert.Equal(text, ClassWeights.Parse(text).ToString());
+        foreach (var text in new[] { "batch", "layer", "group:8", "none" }) Assert.Equal(text, Normalization.Parse(text).ToString());
+        foreach (var text in new[] { "sgd", "sgd:0.9", "nesterov:0.8", "adam", "adamw" }) Assert.Equal(text, Optimizer.Parse(text).ToString());
+    }
+
+    [Fact]
+    public void TryParse_WhatCannotBeRead_IsFalse()
+    {
+        Assert.False(Activation.TryParse("leakyrelu:2", out var activation));
+        Assert.Null(activation);
+        Assert.False(Loss.TryParse(null, out _));
+        Assert.False(Normalization.TryParse("group:2.5", out _));
+        Assert.False(Network.TryParse("dense", out var none, 4));
+        Assert.Null(none);
+        Assert.True(Network.TryParse("dense 3; relu", out var network, 4));
+        Assert.Equal(3, network.OutputShape.Count);
+        Assert.True(Initializer.TryParse("he", out var initializer));
+        Assert.Equal(Initializer.HeNormal, initializer);
+    }
 
     [Fact]
     public void Parse_Optimizer_IsTheOneNamed()
@@ -50,9 +90,9 @@ public class ChoiceTests
     [Fact]
     public void Parse_RegressionLoss_IsTheOneNamed()
     {
-        Assert.Equal(Loss.SquaredError, Loss.ParseRegression("squared"));
-        Assert.Equal(Loss.AbsoluteError, Loss.ParseRegression("Absolute"));
-        Assert.Equal(Loss.Huber(1.5f), Loss.ParseRegression("huber:1.5"));
+        Assert.Equal(Loss.SquaredError, Loss.Parse("squared"));
+        Assert.Equal(Loss.AbsoluteError, Loss.Parse("Absolute"));
+        Assert.Equal(Loss.Huber(1.5f), Loss.Parse("huber:1.5"));
     }
 
     [Theory]

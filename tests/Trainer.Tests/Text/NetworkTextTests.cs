@@ -1,6 +1,8 @@
 using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
+using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Trainer.Tests.Text;
 
@@ -13,10 +15,10 @@ public class NetworkTextTests
         var configuration = Config.QuickThrowOnFailure.WithMaxTest(300).WithReplay(2026, 1511).WithQuietOnSuccess(true);
         Prop.ForAll(RandomNetworks.Arbitrary, network =>
         {
-            var text = network.ToText();
+            var text = network.ToString();
             var read = Network.Parse(text, [.. network.InputShape.Sizes]);
             Assert.Equal(Describe(network), Describe(read));
-            Assert.Equal(text, read.ToText());
+            Assert.Equal(text, read.ToString());
             kinds.UnionWith(network.AllSites.Select(site => site.Layer.Kind));
         }).Check(configuration);
 
@@ -42,15 +44,15 @@ public class NetworkTextTests
             end
             globalaveragepool
             dropout 0.2
-            dense 10 init=gaussian:0.01 name=last
+            dense 10 init=normal:0.01 name=last
             """,
             3,
             16,
             16);
         var expected = Network.Input(3, 16, 16)
-            .Conv2d(16, 3, bias: false).BatchNorm().Activation(Activation.Relu)
+            .Conv2d(16, 3, new ConvolutionOptions { Bias = false }).BatchNorm().Relu()
             .Residual(body => body.Conv2d(32, 3, stride: 2).BatchNorm(zeroGamma: true), around => around.Conv2d(32, 1, stride: 2))
-            .GlobalAveragePool().Dropout(0.2f).Add(new DenseLayer(10) { WeightInitializer = Initializer.Gaussian(0.01f), Name = "last" });
+            .GlobalAveragePool().Dropout(0.2f).Dense(10, weights: Initializer.Normal(0.01f)).Named("last");
         Assert.Equal(Describe(expected), Describe(network));
     }
 
@@ -88,19 +90,19 @@ public class NetworkTextTests
     [InlineData("")]
     public void ToText_NameThatMeansSomething_SaysSo(string name) => Assert.Contains(
         "cannot be written",
-        Assert.Throws<NotSupportedException>(() => Network.Input(2).Add(new DenseLayer(3) { Name = name }).ToText()).Message,
+        Assert.Throws<NotSupportedException>(() => Network.Input(2).Add(new DenseLayer(3) { Name = name }).ToString()).Message,
         StringComparison.Ordinal);
 
     [Fact]
     public void ToText_LayerOfOnesOwn_SaysSo() => Assert.Contains(
         "'own' cannot be written",
-        Assert.Throws<NotSupportedException>(() => Network.Input(2).Add(new OwnLayer()).ToText()).Message,
+        Assert.Throws<NotSupportedException>(() => Network.Input(2).Add(new OwnLayer()).ToString()).Message,
         StringComparison.Ordinal);
 
     // Every public property of every layer (but the kernel, which prints as a type), and all shapes and parameters.
     private static string Describe(Network network) => string.Join('\n', network.AllSites
-        .Select(site => $"{site.Name} {site.Input} {site.Output} {Regex.Replace(site.Layer.ToString(), "Kernel = [^,]*,", string.Empty)} {string.Join(", ", site.Parameters.Select(parameter => $"{parameter.Name} [{string.Join(", ", parameter.Shape)}] {parameter.Initializer.Text}"))}")
-        .Append(network.ToString()));
+        .Select(site => $"{site.Name} {site.Input} {site.Output} {Regex.Replace(site.Layer.ToString(), "Kernel = [^,]*,", string.Empty)} {string.Join(", ", site.Parameters.Select(parameter => $"{parameter.Name} [{string.Join(", ", parameter.Shape)}] {parameter.Initializer}"))}")
+        .Append(network.Summary()));
 
     private sealed record OwnLayer : Layer
     {

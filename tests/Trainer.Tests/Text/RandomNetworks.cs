@@ -1,5 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Trainer.Tests.Text;
 
@@ -9,7 +11,7 @@ internal static class RandomNetworks
     private const int MostLayers = 12;
 
     private static readonly Initializer[] Initializers =
-        [Initializer.He, Initializer.HeUniform, Initializer.Glorot, Initializer.GlorotNormal, Initializer.Gaussian(0.0125f), Initializer.Orthogonal(1.4f), Initializer.Zeros];
+        [Initializer.HeNormal, Initializer.HeUniform, Initializer.GlorotUniform, Initializer.GlorotNormal, Initializer.Normal(0.0125f), Initializer.Orthogonal(1.4f), Initializer.Zeros];
 
     private static readonly Activation[] Activations =
     [
@@ -88,6 +90,6 @@ internal static class RandomNetworks
         var empty = Network.Input([.. network.OutputShape.Sizes]);
         var body = depth > 1 ? empty.Add(new DropoutLayer(0.5f)) : Grow(empty, random, 1 + random.Next(4), depth + 1);
         var around = Grow(empty, random, 1 + random.Next(2), depth + 1);
-        return new ResidualLayer(body) { Projection = body.OutputShape.Equals(empty.OutputShape) && random.Next(2) == 0 ? null : around };
+        return new ResidualLayer(body.Stack) { Projection = body.OutputShape.Equals(empty.OutputShape) && random.Next(2) == 0 ? null : around.Stack };
     }
 }

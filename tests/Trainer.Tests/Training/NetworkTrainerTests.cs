@@ -1,5 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer.Results;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
@@ -14,8 +16,8 @@ public class NetworkTrainerTests
         var second = Train(Rings(100), Quick with { Seed = 5 });
         var other = Train(Rings(100), Quick with { Seed = 6 });
 
-        foreach (var (name, values) in first.Parameters) Assert.Equal(values, second.Parameters[name]);
-        Assert.NotEqual(first.Parameters["dense1.weight"], other.Parameters["dense1.weight"]);
+        foreach (var (name, values) in first.ParameterArrays) Assert.Equal(values, second.ParameterArrays[name]);
+        Assert.NotEqual(first.ParameterArrays["dense1.weight"], other.Parameters["dense1.weight"]);
         Assert.Equal(first.History.Select(report => report.Loss), second.History.Select(report => report.Loss));
     }
 
@@ -24,8 +26,8 @@ public class NetworkTrainerTests
     {
         // The validation labels contradict the training labels, so the validation loss can only rise.
         var rows = Rings(100);
-        var contrary = new LabeledRows(rows.Shape, 1, rows.Features, Array.ConvertAll(rows.Targets, target => 1 - target));
-        var options = Quick with { Epochs = 20, Patience = 2 };
+        var contrary = new TrainingData(rows.Shape, 1, rows.FeatureArray, Array.ConvertAll(rows.TargetArray, target => 1 - target));
+        var options = Quick with { Epochs = 20, EarlyStoppingPatience = 2 };
 
         var stopped = Train(rows, options, contrary);
 
@@ -34,13 +36,13 @@ public class NetworkTrainerTests
         Assert.Equal(stopped.History.Min(report => report.Validation!.Loss), stopped.Best.Validation!.Loss);
         // The same run cut off at the best epoch has the same network.
         var cut = Train(rows, options with { Epochs = best }, contrary);
-        foreach (var (name, values) in cut.Parameters) Assert.Equal(values, stopped.Parameters[name]);
+        foreach (var (name, values) in cut.Parameters) Assert.Equal(values, stopped.ParameterArrays[name]);
     }
 
     [Fact]
     public void Train_WithoutValidation_GivesTheLastEpoch()
     {
-        var trained = Train(Rings(50), Quick with { ValidationFraction = 0, Patience = 1 });
+        var trained = Train(Rings(50), Quick with { ValidationFraction = 0, EarlyStoppingPatience = 1 });
 
         Assert.Equal(3, trained.Best.Epoch);
         Assert.All(trained.History, report => Assert.Null(report.Validation));
@@ -50,7 +52,7 @@ public class NetworkTrainerTests
     public void Train_Cancelled_Throws()
     {
         using var source = new CancellationTokenSource();
-        var options = Quick with { Epochs = 1000, Patience = 0, Progress = report => { if (report.Epoch == 2) source.Cancel(); } };
+        var options = Quick with { Epochs = 1000, EarlyStoppingPatience = 0, Progress = report => { if (report.Epoch == 2) source.Cancel(); } };
 
         Assert.Throws<OperationCanceledException>(() => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(64), options, null, source.Token));
     }
@@ -77,9 +79,9 @@ public class NetworkTrainerTests
     public void Train_HugeLearningRate_ThrowsWithTheEpoch()
     {
         var rows = Line(64);
-        var options = Quick with { Epochs = 200, Optimizer = Optimizer.Sgd(1e6f), Patience = 0 };
+        var options = Quick with { Epochs = 200, Optimizer = Optimizer.Sgd(1e6f), EarlyStoppingPatience = 0 };
 
-        var exception = Assert.Throws<DivergenceException>(() => NetworkTrainer.Train(Network.Input(1).Dense(4).Dense(1), Loss.SquaredError, rows, options));
+        var exception = Assert.Throws<TrainingDivergedException>(() => NetworkTrainer.Train(Network.Input(1).Dense(4).Dense(1), Loss.SquaredError, rows, options));
 
         Assert.Contains("epoch", exception.Message, StringComparison.Ordinal);
         Assert.Contains("learning rate", exception.Message, StringComparison.Ordinal);
@@ -90,11 +92,11 @@ public class NetworkTrainerTests
     {
         // Half of the rows say the opposite, but weigh nothing.
         var rows = Rings(200);
-        var targets = rows.Targets.Select((target, row) => row % 2 == 0 ? target : 1 - target).ToArray();
+        var targets = rows.TargetArray.Select((target, row) => row % 2 == 0 ? target : 1 - target).ToArray();
         var weights = Enumerable.Range(0, 200).Select(row => row % 2 == 0 ? 3f : 0f).ToArray();
-        var weighted = new LabeledRows(rows.Shape, 1, rows.Features, targets, weights);
+        var weighted = new TrainingData(rows.Shape, 1, rows.FeatureArray, targets, weights);
 
-        var trained = Train(weighted, Quick with { Epochs = 40, Patience = 0 });
+        var trained = Train(weighted, Quick with { Epochs = 40, EarlyStoppingPatience = 0 });
 
         Assert.True(trained.Best.Validation!.Accuracy > 0.9, $"accuracy {trained.Best.Validation.Accuracy}");
     }
@@ -113,11 +115,11 @@ public class NetworkTrainerTests
             using var session = OnnxSession.Load(model.Proto);
             var probabilities = (float[])session.Run(new Dictionary<string, HostTensor>
             {
-                [TrainedNetwork.FeaturesInput] = HostTensor.Of(validation.Features, validation.Count, 2),
+                [TrainedNetwork.FeaturesInput] = HostTensor.Of(validation.FeatureArray, validation.Count, 2),
             })[TrainedNetwork.ProbabilityOutput].Data;
-            var logLoss = ClassificationMetrics.LogLoss(new PredictedRows(probabilities, validation.Targets, 1));
+            var logLoss = ClassificationMetrics.LogLoss(new PredictedRows(probabilities, validation.TargetArray, 1));
             Assert.Equal(trained.Best.Validation!.Loss, logLoss, 1e-5);
-            var auc = ClassificationMetrics.AreaUnderRoc(new PredictedRows(probabilities, validation.Targets, 1));
+            var auc = ClassificationMetrics.AreaUnderRoc(new PredictedRows(probabilities, validation.TargetArray, 1));
             Assert.Equal(trained.Best.Validation.AreaUnderRocCurve!.Value, auc, 1e-9);
         }
 
@@ -127,8 +129,8 @@ public class NetworkTrainerTests
     [Fact]
     public void StopAfterThisEpoch_InTheCallback_KeepsTheBestNetworkSoFar()
     {
-        var whole = Train(Rings(200), Quick with { Epochs = 9, Patience = 0 });
-        var stopped = Train(Rings(200), Quick with { Epochs = 9, Patience = 0, Progress = report => StopAt(report, 4) });
+        var whole = Train(Rings(200), Quick with { Epochs = 9, EarlyStoppingPatience = 0 });
+        var stopped = Train(Rings(200), Quick with { Epochs = 9, EarlyStoppingPatience = 0, Progress = report => StopAt(report, 4) });
 
         Assert.Equal(4, stopped.History.Count);
         Assert.Equal(whole.History.Take(4).Select(report => report.Loss), stopped.History.Select(report => report.Loss));
@@ -139,11 +141,11 @@ public class NetworkTrainerTests
     public void StopAfterThisEpoch_PopulationStatisticsWithoutValidation_AreThoseOfTheRows()
     {
         var rows = Rings(200);
-        var options = Quick with { Epochs = 9, ValidationFraction = 0, Statistics = RunningStatistics.Population(), BatchSize = 200 };
+        var options = Quick with { Epochs = 9, ValidationFraction = 0, Statistics = RunningStatistics.Population, BatchSize = 200 };
         var stopped = Train(rows, options with { Progress = report => StopAt(report, 3) });
         var whole = Train(rows, options with { Epochs = 3 });
 
-        foreach (var (name, values) in whole.Parameters) Assert.Equal(values, stopped.Parameters[name]);
+        foreach (var (name, values) in whole.ParameterArrays) Assert.Equal(values, stopped.ParameterArrays[name]);
     }
 
     [Fact]
@@ -159,10 +161,10 @@ public class NetworkTrainerTests
     {
         Assert.Contains("at least 2", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
         Assert.Contains("from 0 to below 1", Rejected(Quick with { ValidationFraction = 1 }), StringComparison.Ordinal);
-        Assert.Contains("above 0", Rejected(Quick with { ClipStandardDeviations = 0 }), StringComparison.Ordinal);
-        Assert.Contains("above 0", Rejected(Quick with { GradientNorm = 0 }), StringComparison.Ordinal);
+        Assert.Contains("above 0", Rejected(Quick with { FeatureClip = 0 }), StringComparison.Ordinal);
+        Assert.Contains("above 0", Rejected(Quick with { MaximumGradientNorm = 0 }), StringComparison.Ordinal);
         Rejected(Quick with { Epochs = 0 });
-        Rejected(Quick with { Patience = -1 });
+        Rejected(Quick with { EarlyStoppingPatience = -1 });
 
         static string Rejected(TrainingOptions options) => Assert.Throws<ArgumentOutOfRangeException>(() => Train(Rings(20), options)).Message;
     }
@@ -175,11 +177,11 @@ public class NetworkTrainerTests
     {
         // Dollars: far from mean 0 and variance 1.
         var line = Line(200);
-        var rows = new LabeledRows(line.Shape, 1, line.Features, Array.ConvertAll(line.Targets, value => (1000 * value) + 50_000));
+        var rows = new TrainingData(line.Shape, 1, line.FeatureArray, Array.ConvertAll(line.TargetArray, value => (1000 * value) + 50_000));
         var loss = new[] { Loss.SquaredError, Loss.AbsoluteError, Loss.Huber() }.Single(loss => loss.Kind == kind);
-        var network = Network.ForTable(1, [16], 1, Activation.Relu);
+        var network = Network.FeedForward(1, [16], 1, Activation.Relu);
 
-        var trained = NetworkTrainer.Train(network, loss, rows, Quick with { Epochs = 60, Patience = 0 }, validation: rows);
+        var trained = NetworkTrainer.Train(network, loss, rows, Quick with { Epochs = 60, EarlyStoppingPatience = 0 }, validation: rows);
 
         var metrics = trained.Best.Validation!;
         Assert.InRange(metrics.RSquared!.Value, 0.98, 1);
@@ -187,7 +189,7 @@ public class NetworkTrainerTests
         using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded.Proto);
         var scores = (float[])session.Run(new Dictionary<string, HostTensor>
         {
-            [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, rows.Count, 1),
+            [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, rows.Count, 1),
         })[TrainedNetwork.ScoreOutput].Data;
         foreach (var (metric, value) in loss.Measure(scores, rows)) Assert.Equal(metrics.Values[metric]!.Value, value, 1e-3 * Math.Abs(value));
     }
@@ -206,20 +208,20 @@ public class NetworkTrainerTests
     [Fact]
     public void Train_ConstantTarget_GivesIt()
     {
-        var rows = new LabeledRows(new SampleShape(1), 1, Line(50).Features, [.. Enumerable.Repeat(1234.5f, 50)]);
+        var rows = new TrainingData(new SampleShape(1), 1, Line(50).FeatureArray, [.. Enumerable.Repeat(1234.5f, 50)]);
 
-        var trained = NetworkTrainer.Train(Network.ForTable(1, [4], 1), Loss.SquaredError, rows, Quick with { Epochs = 50, Patience = 0 }, validation: rows);
+        var trained = NetworkTrainer.Train(Network.FeedForward(1, [4], 1), Loss.SquaredError, rows, Quick with { Epochs = 50, EarlyStoppingPatience = 0 }, validation: rows);
 
         Assert.InRange(trained.Best.Validation!.RootMeanSquaredError!.Value, 0, 0.5);
     }
 
-    private static Network Architecture() => Network.ForTable(2, [12], 1, Activation.Relu);
+    private static Network Architecture() => Network.FeedForward(2, [12], 1, Activation.Relu);
 
-    private static TrainedNetwork Train(LabeledRows rows, TrainingOptions options, LabeledRows? validation = null) =>
+    private static TrainedNetwork Train(TrainingData rows, TrainingOptions options, TrainingData? validation = null) =>
         NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, rows, options, validation);
 
     /// <summary>Points inside (1) and outside (0) of a circle.</summary>
-    private static LabeledRows Rings(int count)
+    private static TrainingData Rings(int count)
     {
         var random = new Random(11);
         var features = new float[count * 2];
@@ -233,13 +235,13 @@ public class NetworkTrainerTests
             targets[i] = inside;
         }
 
-        return new LabeledRows(new SampleShape(2), 1, features, targets);
+        return new TrainingData(new SampleShape(2), 1, features, targets);
     }
 
-    private static LabeledRows Line(int count)
+    private static TrainingData Line(int count)
     {
         var x = Enumerable.Range(0, count).Select(i => (float)i).ToArray();
-        return new LabeledRows(new SampleShape(1), 1, x, Array.ConvertAll(x, value => (2 * value) + 1));
+        return new TrainingData(new SampleShape(1), 1, x, Array.ConvertAll(x, value => (2 * value) + 1));
     }
 
     private static void StopAt(EpochReport report, int epoch)

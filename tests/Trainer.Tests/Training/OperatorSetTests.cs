@@ -10,7 +10,7 @@ namespace MlNetBatchNorm.Trainer.Tests.Training;
 /// </summary>
 public sealed class OperatorSetTests
 {
-    private static readonly SessionSettings OneThread = new() { Threads = 1, Spinning = false };
+    private static readonly ExecutionOptions OneThread = new() { Threads = 1, Spinning = false };
 
     private static readonly Dictionary<string, Loss> Losses = new()
     {

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
@@ -33,7 +34,7 @@ public class TrainingStepTests
     [Fact]
     public void Run_ThousandSteps_AllocatesNothing()
     {
-        using var step = NewStep(Network.Input(2).Dense(8).BatchNorm().Activation(Activation.Relu).Dense(1), RunningStatistics.PyTorch(), Optimizer.AdamW());
+        using var step = NewStep(Network.Input(2).Dense(8).BatchNorm().Relu().Dense(1), RunningStatistics.PyTorch(), Optimizer.AdamW());
         // Both directions between the two buffer sets, and both batch sizes, are bound at first use.
         for (var i = 0; i < 4; i++) step.Run(4 - (i % 2), 0.001f);
 
@@ -47,7 +48,7 @@ public class TrainingStepTests
     public void Run_RowWeights_CountAsRepeatedRows()
     {
         // Without batch normalization, whose statistics know no weights.
-        var network = Network.Input(2).Dense(3).Activation(Activation.Tanh).Dense(1);
+        var network = Network.Input(2).Dense(3).Tanh().Dense(1);
         using var repeated = NewStep(network, RunningStatistics.PyTorch(), batchSize: 3);
         using var weighted = NewStep(network, RunningStatistics.PyTorch(), batchSize: 2, weighted: true);
         float[] rows = [0.5f, -1, 0.5f, -1, 2, 1];

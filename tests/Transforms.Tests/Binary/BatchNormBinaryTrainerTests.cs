@@ -132,8 +132,8 @@ public sealed class BatchNormBinaryTrainerTests
         using var first = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 5 }).Fit(data);
         using var second = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 5 }).Fit(data);
         using var other = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 6 }).Fit(data);
-        foreach (var (name, values) in first.Network.Parameters) Assert.Equal(values, second.Network.Parameters[name]);
-        Assert.NotEqual(first.Network.Parameters["dense1.weight"], other.Network.Parameters["dense1.weight"]);
+        foreach (var (name, values) in first.Network.ParameterArrays) Assert.Equal(values, second.Network.ParameterArrays[name]);
+        Assert.NotEqual(first.Network.ParameterArrays["dense1.weight"], other.Network.ParameterArrays["dense1.weight"]);
     }
 
     [Fact]

@@ -56,7 +56,7 @@ public sealed class MlNetGuide
         };
         var trainer = ml.Regression.Trainers.BatchNormNetwork(new BatchNormNetworkOptions
         {
-            Network = Network.Input(2).Dense(32).BatchNorm().Activation(Activation.Relu).Dense(1),
+            Network = Network.Input(2).Dense(32).BatchNorm().Relu().Dense(1),
             ExampleWeightColumnName = "Weight",
             UnusableRows = UnusableRows.Skip,   // as ML.NET's own trainers do
             Context = ml,                       // its Log, its seed, its cancellation

@@ -56,7 +56,7 @@ public sealed class BatchNormMulticlassTrainerBadInputTests
     [Fact]
     public void Fit_NetworkWithOtherOutputs_SaysHowMany()
     {
-        var network = Network.Input(2).Dense(8).BatchNorm().Activation(Activation.Relu).Dense(5);
+        var network = Network.Input(2).Dense(8).BatchNorm().Relu().Dense(5);
         var exception = Assert.Throws<ArgumentException>(() => _ml.Transforms.Conversion.MapValueToKey("Label")
             .Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { HiddenLayers = null, Network = network }))
             .Fit(_ml.Data.LoadFromEnumerable(Clouds.Create(50))));

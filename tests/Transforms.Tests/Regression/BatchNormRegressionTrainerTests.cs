@@ -101,7 +101,7 @@ public sealed class BatchNormRegressionTrainerTests
     [Fact]
     public void Fit_OwnNetwork_IsUsed()
     {
-        var network = Network.Input(2).Dense(8).BatchNorm().Activation(Activation.Tanh).Dense(1);
+        var network = Network.Input(2).Dense(8).BatchNorm().Tanh().Dense(1);
         using var model = Fit(Quick with { Epochs = 1, HiddenLayers = null, Dropout = null, Network = network });
         Assert.Same(network, model.Network.Network);
     }

@@ -29,14 +29,14 @@ public sealed class RowWeightTests
     {
         var options = new BatchNormNetworkOptions
         {
-            Network = Network.Input(2).Dense(6).Activation(Activation.Tanh).Dense(outputs),
+            Network = Network.Input(2).Dense(6).Tanh().Dense(outputs),
             BatchSize = 1000,
             Epochs = 60,
             Patience = 0,
             ValidationFraction = 0,
             Standardize = false,
             Optimizer = Optimizer.Sgd(0.3f),
-            Schedule = Schedule.Constant,
+            Schedule = LearningRateSchedule.Constant,
             Device = Device.Cpu,
         };
         var rows = Rows();
@@ -47,8 +47,8 @@ public sealed class RowWeightTests
         Assert.InRange(Distance(weighted, unweighted), 1e-2, 10);
     }
 
-    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Network.Parameters.Max(
-        parameter => parameter.Value.Zip(right.Network.Parameters[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
+    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Network.ParameterArrays.Max(
+        parameter => parameter.Value.Zip(right.Network.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
 
     // The first half counts twice, and differs from the second half in where its rows lie.
     private static Row[] Rows()

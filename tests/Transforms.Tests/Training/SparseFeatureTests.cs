@@ -37,7 +37,7 @@ public sealed class SparseFeatureTests
     {
         using var model = trainer.Fit(sparse);
         using var expected = trainer.Fit(dense);
-        foreach (var (name, values) in expected.Network.Parameters) Assert.Equal(values, model.Network.Parameters[name]);
+        foreach (var (name, values) in expected.Network.ParameterArrays) Assert.Equal(values, model.Network.ParameterArrays[name]);
         var (left, right) = (model.Transform(sparse), expected.Transform(dense));
         if (left.Schema["Score"].Type is VectorDataViewType) Assert.Equal(right.GetColumn<float[]>("Score"), left.GetColumn<float[]>("Score"));
         else Assert.Equal(right.GetColumn<float>("Score"), left.GetColumn<float>("Score"));

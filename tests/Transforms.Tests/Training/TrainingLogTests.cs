@@ -23,7 +23,7 @@ public sealed class TrainingLogTests
         using var model = Fit(task, Quick with { Context = _ml });
         var lines = Lines(ChannelMessageKind.Info);
         Assert.Equal(5, lines.Length);
-        var parameters = model.Network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
+        var parameters = model.Network.Network.ParameterCount;
         Assert.Equal($"training {parameters} parameters on 200 rows of 2 features; device asked for: cpu", lines[0]);
         Assert.Equal(model.Network.History.Select(report => report.ToString()), lines[1..4]);
         Assert.StartsWith($"kept epoch {model.Network.Best.Epoch} of 3; trained on cpu, scoring on cpu; ", lines[4], StringComparison.Ordinal);
@@ -72,13 +72,13 @@ public sealed class TrainingLogTests
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(100));
         using var first = trainer.Fit(data);
         using var second = trainer.Fit(data);
-        Assert.Equal(first.Network.Parameters["dense1.weight"], second.Network.Parameters["dense1.weight"]);
+        Assert.Equal(first.Network.ParameterArrays["dense1.weight"], second.Network.ParameterArrays["dense1.weight"]);
     }
 
     private float[] FirstWeights(MLContext? context, int? seed)
     {
         using var model = Fit(TaskKind.Binary, Quick with { Context = context, Seed = seed, Epochs = 1 });
-        return model.Network.Parameters["dense1.weight"];
+        return model.Network.ParameterArrays["dense1.weight"];
     }
 
     private BatchNormTransformer Fit(TaskKind task, BatchNormNetworkOptions options) => task switch

@@ -78,7 +78,7 @@ public class PipelineExportTests
         int[] sizes = columnHasShape ? [1, Stripes.Size, Stripes.Size] : [Stripes.Size * Stripes.Size];
         schema[nameof(Stripes.Row.Pixels)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, sizes);
         var data = Ml.Data.LoadFromEnumerable(Stripes.Create(120), schema);
-        var network = Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Activation(Activation.Relu).GlobalAveragePool().Dense(1);
+        var network = Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Relu().GlobalAveragePool().Dense(1);
         var options = Small with { HiddenLayers = null, Network = network, FeatureColumnName = nameof(Stripes.Row.Pixels) };
         ITransformer model = Ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
         var expected = model.Transform(data).GetColumn<float>("Score").ToArray();

@@ -59,7 +59,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         var exception = Assert.Throws<ModelVerificationException>(() => Ml.Model.ExportToOnnx(model, data, path, options));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
-        exception = Assert.Throws<ModelVerificationException>(() => model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = -1 }));
+        exception = Assert.Throws<ModelVerificationException>(() => model.ExportToOnnx(path, data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
     }
@@ -116,7 +116,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide).Fit(data);
         var path = Path.Combine(_folder.FullName, "network.onnx");
 
-        var export = model.ExportToOnnx(path, test, new ExportOptions { Precision = precision, Opset = 13, PrecisionLoss = 0.05 });
+        var export = model.ExportToOnnx(path, test, new NetworkExportOptions { Precision = precision, Opset = 13, AllowedMetricLoss = 0.05 });
 
         var written = ModelFile.Read(path);
         Assert.Equal(export.Deployed.Proto, written);
@@ -137,8 +137,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Precision = ModelPrecision.Float16 }).Fit(data);
         var path = Path.Combine(_folder.FullName, "network.onnx");
-        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = 0.05 }).Deployed.Proto, ModelMetadata.Precision));
-        Assert.Null(ModelFile.GetMetadata(model.ExportToOnnx(path, data).Deployed.Proto, ModelMetadata.Precision));
+        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportToOnnx(path, data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = 0.05 }).Deployed, ModelMetadata.Precision));
+        Assert.Null(ModelFile.GetMetadata(model.ExportToOnnx(path, data).Deployed, ModelMetadata.Precision));
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class PipelinePrecisionTests : IDisposable
 
         using var model = Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class", Epochs = 2 }).Fit(Keyed(rows));
         var path = Path.Combine(_folder.FullName, "network.onnx");
-        var exception = Assert.Throws<ArgumentException>(() => model.ExportToOnnx(path, Keyed(rows.Reverse()), new ExportOptions { Precision = ModelPrecision.Int8 }));
+        var exception = Assert.Throws<ArgumentException>(() => model.ExportToOnnx(path, Keyed(rows.Reverse()), new NetworkExportOptions { Precision = ModelPrecision.Int8 }));
         Assert.Contains("but the network was trained on red, blue, green", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
     }

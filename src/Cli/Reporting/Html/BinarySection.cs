@@ -13,12 +13,12 @@ internal static class BinarySection
     {
         var (predictions, rows) = (trained.Tested.Predictions, trained.Tested.Rows);
         var positive = trained.Schema.Label.PositiveClass!;
-        var curve = RocCurve.Of(predictions, rows.Targets, rows.Weights);
-        var bins = ReliabilityCurve.Of(predictions, rows.Targets, weights: rows.Weights);
+        var curve = RocCurve.Of(predictions, rows.TargetArray, rows.WeightArray);
+        var bins = ReliabilityCurve.Of(predictions, rows.TargetArray, weights: rows.WeightArray);
 
         yield return Html.H2("Where it is right and wrong");
         yield return Html.P($"Predicted is {positive} where its probability is above 50 %.");
-        yield return ConfusionTable.Create(ConfusionMatrix.Of(predictions, rows.Targets, 1, rows.Weights), trained.Schema.Label.Classes);
+        yield return ConfusionTable.Create(ConfusionMatrix.Of(predictions, rows.TargetArray, 1, rows.WeightArray), trained.Schema.Label.Classes);
         yield return Html.P(
             $"Another threshold may suit better: a lower one finds more of {positive} and raises more false alarms. The first curve shows every choice; the closer it comes to the upper left corner, the better.");
         var charts = new XElement("div", new XAttribute("class", "charts"));

@@ -54,13 +54,13 @@ internal static class FiguresSection
     /// <summary>What can be said of the test rows without looking at anything but their labels.</summary>
     private sealed class Baseline
     {
-        public Baseline(LabeledRows rows)
+        public Baseline(TrainingData rows)
         {
             double total = 0, sum = 0, squares = 0;
             var counts = new double[Math.Max(2, rows.Outputs)];
             for (var row = 0; row < rows.Count; row++)
             {
-                var weight = rows.Weights is null ? 1.0 : rows.Weights[row];
+                var weight = rows.WeightArray is null ? 1.0 : rows.WeightArray[row];
                 var target = rows.Target(row);
                 total += weight;
                 sum += weight * target[0];

@@ -8,13 +8,13 @@ namespace MlNetBatchNorm.Cli.Reporting.Html;
 /// <summary>The network: how its batch normalizations are doing, how they were folded, and the proof that nothing changed.</summary>
 internal static class ModelSection
 {
-    public static IEnumerable<XElement> Create(TrainedNetwork network, ExportedNetwork export, TimeSpan singleRow)
+    public static IEnumerable<XElement> Create(TrainedNetwork network, NetworkExport export, TimeSpan singleRow)
     {
         yield return Html.H2("The network");
         yield return Html.P(
-            $"{string.Join(" → ", network.Network.Sites.Select(site => site.Name))}. It has {Html.Count(network.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count))} parameters, "
+            $"{string.Join(" → ", network.Network.Sites.Select(site => site.Name))}. It has {Html.Count(network.Network.ParameterCount)} parameters, "
             + string.Create(CultureInfo.InvariantCulture, $"and a single prediction takes {singleRow.TotalMicroseconds:0.0} µs on the machine that trained it."));
-        var health = BatchNormHealth.Of(network);
+        var health = network.BatchNorms;
         if (health.Count > 0)
         {
             yield return Html.H3("Batch normalizations");

@@ -13,7 +13,7 @@ internal static class RegressionSection
 
     public static IEnumerable<XElement> Create(TrainedTable trained)
     {
-        var (predictions, targets, label) = (trained.Tested.Predictions, trained.Tested.Rows.Targets, trained.Schema.Label.Column);
+        var (predictions, targets, label) = (trained.Tested.Predictions, trained.Tested.Rows.TargetArray, trained.Schema.Label.Column);
         var both = Axis.For(string.Empty, predictions.Concat(targets).Select(value => (double)value));
         var every = Math.Max(1, (targets.Length + MostDots - 1) / MostDots);
         (double X, double Y)[] shown = [.. Enumerable.Range(0, targets.Length).Where(row => row % every == 0).Select(row => ((double)targets[row], (double)predictions[row]))];

@@ -1,0 +1,113 @@
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>Rows with their targets, in memory: what a network is trained and measured on. Immutable, as long as nobody writes to its arrays.</summary>
+public sealed class TrainingData
+{
+    /// <summary>Takes arrays without copying them; do not change them afterwards.</summary>
+    /// <param name="shape">The shape of one row.</param>
+    /// <param name="outputs">The number of targets for each row.</param>
+    /// <param name="features">The rows, <c>[N, …shape]</c>, row-major.</param>
+    /// <param name="targets">The targets, <c>[N, outputs]</c>: 0 or 1 for two classes, one-hot for more, a number for regression.</param>
+    /// <param name="weights">A weight from 0 for each row, or null when all count the same. Only their ratios matter.</param>
+    /// <exception cref="ArgumentException">
+    /// No rows, arrays of the wrong length, a number that is not finite, or weights that are negative or all 0.
+    /// </exception>
+    public TrainingData(SampleShape shape, int outputs, float[] features, float[] targets, float[]? weights = null)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(targets);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        if (targets.Length == 0) throw new ArgumentException("There are no rows to learn from.", nameof(targets));
+        if (targets.Length % outputs != 0)
+            throw new ArgumentException($"{targets.Length} targets do not make whole rows of {outputs}.", nameof(targets));
+        Count = targets.Length / outputs;
+        if (features.Length != Count * shape.Count)
+            throw new ArgumentException($"{Count} rows of shape {shape} need {Count * shape.Count} features, but {features.Length} were given.", nameof(features));
+        if (weights is not null && weights.Length != Count)
+            throw new ArgumentException($"{Count} rows need {Count} weights, but {weights.Length} were given.", nameof(weights));
+        RequireFinite(features, (int)shape.Count, "feature", nameof(features));
+        RequireFinite(targets, outputs, "target", nameof(targets));
+        if (weights is not null) RequireWeights(weights);
+        Shape = shape;
+        Outputs = outputs;
+        (FeatureArray, TargetArray, WeightArray) = (features, targets, weights);
+    }
+
+    /// <summary>The shape of one row.</summary>
+    public SampleShape Shape { get; }
+
+    /// <summary>How many targets a row has.</summary>
+    public int Outputs { get; }
+
+    /// <summary>The number of rows.</summary>
+    public int Count { get; }
+
+    /// <summary>The rows, <c>[N, …shape]</c>, row-major.</summary>
+    public ReadOnlyMemory<float> Features => FeatureArray;
+
+    /// <summary>The targets, <c>[N, outputs]</c>, row-major.</summary>
+    public ReadOnlyMemory<float> Targets => TargetArray;
+
+    /// <summary>The rows' weights; null when all count the same.</summary>
+    public ReadOnlyMemory<float>? Weights => WeightArray is { } weights ? new ReadOnlyMemory<float>(weights) : null;
+
+    /// <summary>What <see cref="Features"/> shows.</summary>
+    internal float[] FeatureArray { get; }
+
+    /// <summary>What <see cref="Targets"/> shows.</summary>
+    internal float[] TargetArray { get; }
+
+    /// <summary>What <see cref="Weights"/> shows.</summary>
+    internal float[]? WeightArray { get; }
+
+    /// <summary>The features of one row.</summary>
+    /// <param name="index">The row, from 0.</param>
+    public ReadOnlySpan<float> Row(int index) => FeatureArray.AsSpan(index * (int)Shape.Count, (int)Shape.Count);
+
+    /// <summary>The targets of one row.</summary>
+    /// <param name="index">The row, from 0.</param>
+    public ReadOnlySpan<float> Target(int index) => TargetArray.AsSpan(index * Outputs, Outputs);
+
+    /// <summary>The first rows, copied; all of them, where there are no more.</summary>
+    /// <param name="count">How many; from 1.</param>
+    public TrainingData First(int count) => Select([.. Enumerable.Range(0, Math.Min(Count, count))]);
+
+    /// <summary>Some of the rows, copied.</summary>
+    /// <param name="rows">Their numbers, from 0, in the order wanted; at least one.</param>
+    public TrainingData Select(ReadOnlySpan<int> rows)
+    {
+        var width = (int)Shape.Count;
+        var features = new float[rows.Length * width];
+        var targets = new float[rows.Length * Outputs];
+        var weights = WeightArray is null ? null : new float[rows.Length];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            Row(rows[i]).CopyTo(features.AsSpan(i * width));
+            Target(rows[i]).CopyTo(targets.AsSpan(i * Outputs));
+            if (weights is not null) weights[i] = WeightArray![rows[i]];
+        }
+
+        return new TrainingData(Shape, Outputs, features, targets, weights);
+    }
+
+    private static void RequireFinite(float[] values, int width, string what, string parameter)
+    {
+        for (var i = 0; i < values.Length; i++)
+            if (!float.IsFinite(values[i]))
+                throw new ArgumentException(
+                    $"Row {i / width} has {values[i]} as {what} {i % width}; every {what} must be a finite number. Replace missing values first.", parameter);
+    }
+
+    private static void RequireWeights(float[] weights)
+    {
+        var sum = 0.0;
+        for (var row = 0; row < weights.Length; row++)
+        {
+            if (!(float.IsFinite(weights[row]) && weights[row] >= 0))
+                throw new ArgumentException($"Row {row} has the weight {weights[row]}; a weight is a finite number from 0.", nameof(weights));
+            sum += weights[row];
+        }
+
+        if (sum == 0) throw new ArgumentException("Every row has the weight 0, so there is nothing to learn from.", nameof(weights));
+    }
+}

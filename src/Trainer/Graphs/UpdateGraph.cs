@@ -1,0 +1,138 @@
+using MlNetBatchNorm.Onnx.Graph;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Trainer.Graphs;
+
+/// <summary>
+/// The end of a training step, where an optimizer turns gradients into new parameters: one at a time (<see cref="Update"/>), or a whole
+/// group as one vector (<see cref="UpdateVector"/>), which takes a dozen nodes instead of a dozen for each parameter.
+/// </summary>
+internal sealed class UpdateGraph
+{
+    private readonly TrainingGraph _training;
+    private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
+    private readonly GradientClipping? _clipping;
+
+    internal UpdateGraph(TrainingGraph training, IReadOnlyList<ParameterGroup> groups, float? gradientNorm = null)
+    {
+        _training = training;
+        Groups = groups;
+        if (gradientNorm is { } norm) _clipping = GradientClipping.Emit(training, groups, norm);
+    }
+
+    /// <summary>The graph that nodes are added to.</summary>
+    public GraphBuilder Nodes => _training.Nodes;
+
+    /// <summary>The groups of trained parameters.</summary>
+    public IReadOnlyList<ParameterGroup> Groups { get; }
+
+    /// <summary>The learning rate of the step, a scalar.</summary>
+    public Value LearningRate => HostScalar("learningRate", context => context.LearningRate);
+
+    internal HashSet<string> Inputs { get; } = new(StringComparer.Ordinal);
+
+    internal HashSet<string> Outputs { get; } = new(StringComparer.Ordinal);
+
+    internal List<(ParameterGroup Group, string Slot)> Slots { get; } = [];
+
+    /// <summary>A scalar that the host computes before each step.</summary>
+    public Value HostScalar(string name, Func<StepContext, float> compute) => _training.HostScalar(name, compute);
+
+    /// <summary>A parameter's value before the step.</summary>
+    public Value Current(Parameter parameter) => _training.Parameter(parameter);
+
+    /// <summary>A parameter's gradient; clipped, where the training clips gradients.</summary>
+    public Gradient GradientOf(Parameter parameter) => _clipping?.GradientOf(parameter) ?? _training.GradientOf(parameter);
+
+    /// <summary>Sets a parameter's value after the step.</summary>
+    public void Update(Parameter parameter, Value next)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        AddOutput(parameter.Name, next, [.. parameter.Shape.Select(size => (Dimension)size)]);
+    }
+
+    /// <summary>All values of a group before the step, <c>[count]</c>.</summary>
+    public Value CurrentVector(ParameterGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return Vector(group.Name, group.Count);
+    }
+
+    /// <summary>All gradients of a group, <c>[count]</c>.</summary>
+    public Value GradientVector(ParameterGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return Concatenate([.. group.Parameters.Select(parameter => Flatten(GradientOf(parameter).Emit(Nodes), parameter.Shape.Count))]);
+    }
+
+    /// <summary>Sets all values of a group after the step.</summary>
+    public void UpdateVector(ParameterGroup group, Value next)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        AddOutput(group.Name, next, group.Count);
+    }
+
+    /// <summary>A vector of the optimizer's own, as long as the group, zero at first: its value before the step.</summary>
+    public Value Slot(ParameterGroup group, string slot)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        Slots.Add((group, slot));
+        return Vector(SlotName(group, slot), group.Count);
+    }
+
+    /// <summary>Sets a slot's value after the step.</summary>
+    public void SetSlot(ParameterGroup group, string slot, Value next) => AddOutput(SlotName(group, slot), next, group.Count);
+
+    /// <summary>The name of an output, given the name of the input that it replaces.</summary>
+    internal static string NextName(string name) => $"{name}.next";
+
+    internal static string SlotName(ParameterGroup group, string slot) => $"{group.Name}.{slot}";
+
+    internal Value Concatenate(Value[] parts) => parts.Length == 1 ? parts[0] : Nodes.Node("Concat", parts, ("axis", 0));
+
+    private Value Flatten(Value gradient, int rank) => rank == 1 ? gradient : Nodes.Node("Reshape", [gradient, Nodes.Integers(-1)]);
+
+    private Value Vector(string name, int count)
+    {
+        if (!_vectors.TryGetValue(name, out var vector))
+        {
+            _vectors.Add(name, vector = Nodes.Input(name, DataType.Float, count));
+            Inputs.Add(name);
+        }
+
+        return vector;
+    }
+
+    private void AddOutput(string name, Value next, params ReadOnlySpan<Dimension> shape)
+    {
+        Nodes.Output(NextName(name), next, DataType.Float, shape);
+        Outputs.Add(name);
+    }
+}
+
+/// <summary>
+/// Gradients shortened to a largest norm over all parameters together (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, Algorithm 1):
+/// g ← g·min(1, c/(‖g‖ + 1e-6)), with ‖g‖ = √(Σ over all parameters of Σ g²). The 1e-6, as in PyTorch, keeps a zero gradient from dividing by 0.
+/// </summary>
+internal sealed class GradientClipping
+{
+    private readonly Dictionary<string, Gradient> _clipped;
+
+    private GradientClipping(Dictionary<string, Gradient> clipped) => _clipped = clipped;
+
+    public static GradientClipping Emit(TrainingGraph training, IReadOnlyList<ParameterGroup> groups, float largestNorm)
+    {
+        var nodes = training.Nodes;
+        using var scope = nodes.Scope("clipping");
+        var parameters = groups.SelectMany(group => group.Parameters).ToArray();
+        var gradients = Array.ConvertAll(parameters, parameter => training.GradientOf(parameter).Emit(nodes));
+        var squares = Array.ConvertAll(gradients, gradient => nodes.SumOfSquares(gradient));
+        var norm = nodes.Named("norm", "Sqrt", [nodes.Node("Sum", squares)]);
+        var ratio = nodes.Node("Div", [nodes.Constant(largestNorm), nodes.Node("Add", [norm, nodes.Constant(1e-6f)])]);
+        var factor = nodes.Named("factor", "Min", [ratio, nodes.Constant(1)]);
+        return new GradientClipping(parameters.Zip(gradients).ToDictionary(
+            pair => pair.First.Name, pair => Gradient.Of(nodes.Named("clipped", "Mul", [pair.Second, factor])), StringComparer.Ordinal));
+    }
+
+    public Gradient GradientOf(Parameter parameter) => _clipped[parameter.Name];
+}

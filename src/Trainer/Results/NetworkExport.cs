@@ -1,0 +1,64 @@
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer.Results;
+
+namespace MlNetBatchNorm.Trainer;
+
+/// <summary>A trained network as ONNX, with its batch normalizations and without.</summary>
+public sealed class NetworkExport
+{
+    internal NetworkExport(
+        OnnxModel unfolded, OnnxModel folded, FoldResult folding, ComparisonResult verification, ReducedNetwork? reduced, double? roundingNoise)
+    {
+        (Unfolded, Folded, Folding, Verification) = (unfolded, folded, folding, verification);
+        (Reduced, RoundingNoise) = (reduced, roundingNoise);
+    }
+
+    /// <summary>The network as it was trained, with BatchNormalization nodes.</summary>
+    public OnnxModel Unfolded { get; }
+
+    /// <summary>The same function without them.</summary>
+    public OnnxModel Folded { get; }
+
+    /// <summary>What became of each batch normalization.</summary>
+    public FoldResult Folding { get; }
+
+    /// <summary>How far the two differ on real rows.</summary>
+    public ComparisonResult Verification { get; }
+
+    /// <summary>What was done to need fewer bits, and how far the outputs are from those of the folded model; null for float32.</summary>
+    public PrecisionCheck? Precision => Reduced?.Check;
+
+    /// <summary>How good the folded model is on the rows, where the options ask for fewer bits; null for float32.</summary>
+    public EpochMetrics? MetricsBefore => Reduced is null ? null : new EpochMetrics(double.NaN, Reduced.Metrics.Before);
+
+    /// <summary>How good the model with fewer bits is on the same rows; null for float32.</summary>
+    public EpochMetrics? MetricsAfter => Reduced is null ? null : new EpochMetrics(double.NaN, Reduced.Metrics.After);
+
+    /// <summary>
+    /// What a change of the last digit in the rows does to an output, in relation to its scale, where folding did more than the tolerance and that
+    /// is why; null = folding stayed within the tolerance. See <see cref="NetworkExportOptions.Tolerance"/>.
+    /// </summary>
+    public double? RoundingNoise { get; }
+
+    /// <summary>The model to deploy: folded, in the precision that was asked for.</summary>
+    public OnnxModel Deployed => Reduced?.Model ?? Folded;
+
+    /// <summary>The folded one with fewer bits, where the options ask for it, and what that costs; otherwise null.</summary>
+    internal ReducedNetwork? Reduced { get; }
+
+    /// <summary>Writes the model to deploy; the file appears whole or not at all.</summary>
+    /// <param name="path">The file to create or replace.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public void Save(string path) => Deployed.Save(path);
+
+    /// <summary>Writes the model to deploy.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    public void Save(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        Deployed.Save(stream);
+    }
+}

@@ -1,0 +1,95 @@
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Trainer.Results;
+
+/// <summary>
+/// The statistics of a network's batch normalizations over given rows, with its weights frozen: E = mean of μ over mini-batches,
+/// Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10), averaged in float64. A last batch that is smaller counts
+/// in proportion. Dropout is off, as it is at inference.
+/// </summary>
+internal sealed class PopulationStatistics : IDisposable
+{
+    private const string FeaturesInput = "features";
+
+    private readonly OnnxSession _session;
+    private readonly TrainingData _rows;
+    private readonly int _batchSize;
+    private readonly string[] _parameters;
+    private readonly Dictionary<string, IReadOnlyList<long>> _shapes;
+    private readonly string[] _statistics;
+    private readonly (string Name, Func<StepContext, float> Compute)[] _scalars;
+    private readonly bool _needsOnes;
+
+    /// <summary>Prepares the pass.</summary>
+    /// <param name="network">The architecture.</param>
+    /// <param name="rows">The rows, as they go into the first layer (standardized).</param>
+    /// <param name="batchSize">Rows in a mini-batch.</param>
+    /// <param name="random">Deals out the rows: in an order by class, say, a mini-batch would have too little variance.</param>
+    /// <param name="settings">Device and threads.</param>
+    /// <param name="largestCount">The most rows to look at.</param>
+    public PopulationStatistics(Network network, TrainingData rows, int batchSize, Random random, ExecutionOptions settings, int largestCount = int.MaxValue)
+    {
+        var order = Enumerable.Range(0, rows.Count).ToArray();
+        random.Shuffle(order);
+        _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
+        _batchSize = Math.Min(batchSize, _rows.Count);
+        if (_batchSize < network.MinimumBatchRows)
+            throw new ArgumentException($"{_rows.Count} row has no variance; give at least {network.MinimumBatchRows} rows to measure statistics on.", nameof(rows));
+
+        var nodes = new GraphBuilder("population statistics");
+        var graph = new TrainingGraph(nodes, unbiasedVariance: true, random, isNoisy: false);
+        var x = nodes.Input(FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
+        graph.Train(network.Sites, x);
+        foreach (var (name, value) in graph.Statistics) nodes.Output($"{name}.batch", value, DataType.Float, "C");
+        _statistics = [.. graph.Statistics.Select(statistic => statistic.Name)];
+        _scalars = [.. graph.HostScalars];
+        _needsOnes = graph.NeedsOnes;
+        _parameters = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads)];
+        _shapes = network.Parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Shape, StringComparer.Ordinal);
+        MinimumRows = network.MinimumBatchRows;
+        _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the pass for population statistics" });
+    }
+
+    private int MinimumRows { get; }
+
+    /// <summary>Makes the pass.</summary>
+    /// <param name="parameters">The network's parameters by full name.</param>
+    /// <returns>Means and variances by full name.</returns>
+    public IReadOnlyDictionary<string, float[]> Measure(Func<string, float[]> parameters)
+    {
+        var width = (int)_rows.Shape.Count;
+        var sums = _statistics.ToDictionary(name => name, name => new double[_shapes[name][0]], StringComparer.Ordinal);
+        var inputs = _parameters.ToDictionary(name => name, name => HostTensor.Of(parameters(name), [.. _shapes[name]]), StringComparer.Ordinal);
+        long seen = 0;
+        for (var first = 0; _rows.Count - first >= Math.Max(1, MinimumRows); first += _batchSize)
+        {
+            var count = Math.Min(_batchSize, _rows.Count - first);
+            inputs[FeaturesInput] = HostTensor.Of(
+                _rows.FeatureArray.AsSpan(first * width, count * width).ToArray(), [count, .. _rows.Shape.Sizes]);
+            foreach (var (name, compute) in _scalars) inputs[name] = HostTensor.Of([compute(new StepContext(1, count, 0))]);
+            if (_needsOnes)
+            {
+                var ones = new float[count];
+                Array.Fill(ones, 1);
+                inputs[TrainingGraph.OnesInput] = HostTensor.Of(ones, count);
+            }
+
+            var batch = _session.Run(inputs);
+            foreach (var (name, sum) in sums)
+            {
+                var values = (float[])batch[$"{name}.batch"].Data;
+                for (var i = 0; i < sum.Length; i++) sum[i] += (double)count * values[i];
+            }
+
+            seen += count;
+        }
+
+        return sums.ToDictionary(sum => sum.Key, sum => Array.ConvertAll(sum.Value, value => (float)(value / seen)), StringComparer.Ordinal);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+}
