@@ -14,11 +14,11 @@ namespace MlNetBatchNorm.Bench;
 /// </summary>
 internal static class PrecisionTables
 {
-    private static readonly (string File, string Label, TaskKind Task)[] Tables =
+    private static readonly (string File, string Label, LearningTask Task)[] Tables =
     [
-        ("churn.csv", "churn", TaskKind.Binary),
-        ("letters.csv", "lettr", TaskKind.Multiclass),
-        ("ames.csv", "Sale_Price", TaskKind.Regression),
+        ("churn.csv", "churn", LearningTask.Binary),
+        ("letters.csv", "lettr", LearningTask.Multiclass),
+        ("ames.csv", "Sale_Price", LearningTask.Regression),
     ];
 
     public static void Print()
@@ -33,7 +33,7 @@ internal static class PrecisionTables
         }
     }
 
-    private static void Print(string file, CsvTable training, CsvTable test, string label, TaskKind task, ModelPrecision precision)
+    private static void Print(string file, CsvTable training, CsvTable test, string label, LearningTask task, ModelPrecision precision)
     {
         // Nothing is refused: a loss of all is allowed.
         var network = new BatchNormNetworkOptions { Precision = precision, PrecisionLoss = 1, Device = Device.Cpu };

@@ -45,11 +45,11 @@ public class TransformerBenchmarks
         _examples = [.. Enumerable.Range(0, Rows).Select(row => new Row { Features = features[(row * Width)..((row + 1) * Width)], Label = features[row * Width] })];
         var options = new BatchNormNetworkOptions { HiddenLayers = [64, 32], Epochs = 1, Device = Device.Cpu };
         _ours = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1000)));
-        ModelFile.Write(_ours.Model, _path);
+        _ours.SaveOnnx(_path);
         _stock = _ml.Transforms.ApplyOnnxModel([TrainedNetwork.ScoreOutput], [TrainedNetwork.FeaturesInput], _path).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1)));
         _rows = new FeatureRows(features, Width);
         _objects = _ml.Data.LoadFromEnumerable(_examples);
-        _session = OnnxSession.Load(_ours.Model);
+        _session = OnnxSession.Load(_ours.Proto);
         _run = _session.CreateBoundRun();
         var input = new TensorBuffer<float>(Rows, Width);
         features.CopyTo(input.Span);

@@ -20,7 +20,7 @@ internal static class DepthRun
     {
         OutputFolder.RequireNoFile(folder);
         var (training, test) = TableSplit.Every(CsvTable.Read(data), 0.2);
-        var schema = TableSchema.Infer(training, "lettr", TaskKind.Multiclass);
+        var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         var (trainingRows, testRows) = (schema.ToRows(training), schema.ToRows(test));
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{trainingRows.Count:N0} letters to learn from, {testRows.Count:N0} to test on"));

@@ -1,16 +1,24 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
+/// <summary>Rows that were not learned from, and what a network predicts for them.</summary>
+/// <param name="Rows">The rows as features and targets (<see cref="LabeledRows.Targets"/>), with their weights.</param>
+/// <param name="Predictions">
+/// The predictions, <c>[N, K]</c> row-major: the probability of the positive class (K = 1), of each class, or the number itself (K = 1).
+/// </param>
+internal sealed record TestedRows(LabeledRows Rows, float[] Predictions);
+
 /// <summary>What training on a table gave.</summary>
 internal sealed class TrainedTable : IDisposable
 {
-    internal TrainedTable(
+    public TrainedTable(
         TableSchema schema,
-        ITransformer featurizer,
+        ITransformer features,
         BatchNormTransformer network,
         IReadOnlyDictionary<string, double> testMetrics,
         IReadOnlyDictionary<string, double> float32TestMetrics,
@@ -23,7 +31,7 @@ internal sealed class TrainedTable : IDisposable
         Float32TestMetrics = float32TestMetrics;
         TrainingRows = trainingRows;
         Tested = tested;
-        Pipeline = new TransformerChain<ITransformer>(featurizer, network);
+        Pipeline = new TransformerChain<ITransformer>(features, network);
     }
 
     /// <summary>What the columns mean.</summary>
@@ -54,8 +62,8 @@ internal sealed class TrainedTable : IDisposable
     public TestedRows Tested { get; }
 
     /// <summary>
-    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and <c>model.batchnorm.onnx</c> (the network with its batch
-    /// normalizations). Each file appears whole or not at all.
+    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and
+    /// <c>model.batchnorm.onnx</c> (the network with its batch normalizations). Each file appears whole or not at all.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <returns>The paths of the files.</returns>
@@ -65,24 +73,36 @@ internal sealed class TrainedTable : IDisposable
         var zip = Path.Combine(folder, "model.zip");
         var deployed = Path.Combine(folder, "model.onnx");
         var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
-        AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, PipelineSchema.Create(Schema), stream));
-        ModelFile.Write(Network.Export.Deployed, deployed);
+        AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, RawSchema, stream));
+        Network.SaveOnnx(deployed);
         ModelFile.Write(Network.Export.Unfolded, unfolded);
         return [zip, deployed, unfolded];
     }
 
     /// <summary>
     /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
-    /// as text, <c>(missing)</c> where missing) to the prediction. See <see cref="PipelineExportCatalog.ExportToOnnx"/>.
+    /// as text, <c>(missing)</c> where missing) to the prediction.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>
-    /// <exception cref="NotSupportedException">Built without ML.NET's own ONNX converter.</exception>
-    /// <exception cref="Trainer.VerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
-    public PipelineExport SavePipeline(string folder, CsvTable rows)
+    /// <returns>The path of the file, and what is in it.</returns>
+    /// <exception cref="VerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
+    public (string Path, FoldedPipeline Pipeline) SavePipeline(string folder, CsvTable rows)
     {
         Directory.CreateDirectory(folder);
-        return new MLContext().Model.ExportToOnnx(Pipeline, new TableDataView(rows, Schema.Features), Path.Combine(folder, "pipeline.onnx"));
+        var path = Path.Combine(folder, "pipeline.onnx");
+        return (path, new MLContext().Model.ConvertToFoldedOnnx(Pipeline, new TableDataView(rows, Schema.Features), path));
+    }
+
+    // The columns that the pipeline takes.
+    private DataViewSchema RawSchema
+    {
+        get
+        {
+            var builder = new DataViewSchema.Builder();
+            foreach (var feature in Schema.Features.Columns) builder.AddColumn(feature.Name, feature.RawType);
+            return builder.ToSchema();
+        }
     }
 
     /// <inheritdoc/>

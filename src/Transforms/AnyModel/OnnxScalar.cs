@@ -1,15 +1,16 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.AnyModel;
 
 /// <summary>
-/// Makes a scalar column of a vector with one value, when a saved <c>ScoreOnnx</c> is run by ML.NET, which gives every output as a vector.
-/// ML.NET saves no more of a mapping than its name, and finds it by that name when it loads a model: there is one for each type, with columns
-/// of fixed names, and the names of the contracts never change.
+/// Makes a scalar column of a vector with one value, when a saved model is run by ML.NET, which gives every output as a vector. ML.NET saves no
+/// more of a mapping than its name, and finds it by that name when it loads a model: there is one for each type, with columns of fixed names, and
+/// the names of the contracts never change.
 /// </summary>
-public static class OnnxScalar
+internal static class OnnxScalar
 {
     /// <summary>The column that is read.</summary>
     public const string SourceColumn = "ScoreOnnxVector";
@@ -19,7 +20,8 @@ public static class OnnxScalar
 
     private const string Contract = "MlNetBatchNorm.OnnxScalar.";
 
-    internal static IEstimator<ITransformer>[] Steps(MLContext ml, DataType type, string source, string result) =>
+    /// <summary>The steps from a vector to a scalar.</summary>
+    public static IEstimator<ITransformer>[] Steps(MLContext ml, DataType type, string source, string result) =>
     [
         ml.Transforms.CopyColumns(SourceColumn, source),
         type switch
@@ -41,100 +43,98 @@ public static class OnnxScalar
         ml.Transforms.CopyColumns(result, ResultColumn),
     ];
 
-    private static CustomMappingEstimator<OnnxVectorOfOne<T>, OnnxSingleValue<T>> Map<T>(MLContext ml, string contract) =>
-        ml.Transforms.CustomMapping<OnnxVectorOfOne<T>, OnnxSingleValue<T>>(Mapping<T>.Map, contract);
+    private static CustomMappingEstimator<Vector<T>, Scalar<T>> Map<T>(MLContext ml, string contract) =>
+        ml.Transforms.CustomMapping<Vector<T>, Scalar<T>>(Mapping<T>.Map, contract);
 
-    /// <summary>The mapping of any type.</summary>
-    /// <typeparam name="T">What a value is in memory.</typeparam>
-    public abstract class Mapping<T> : CustomMappingFactory<OnnxVectorOfOne<T>, OnnxSingleValue<T>>
+    private sealed class Vector<T>
     {
-        /// <inheritdoc/>
-        public override Action<OnnxVectorOfOne<T>, OnnxSingleValue<T>> GetMapping() => Map;
-
-        internal static void Map(OnnxVectorOfOne<T> vector, OnnxSingleValue<T> scalar) => scalar.Value = vector.Values.GetItemOrDefault(0);
+        [ColumnName(SourceColumn)]
+        [VectorType(1)]
+        public VBuffer<T> Values { get; set; }
     }
 
-    /// <summary>The mapping of Single.</summary>
-    [CustomMappingFactoryAttribute(Name)]
-    public sealed class SingleMapping : Mapping<float>
+    private sealed class Scalar<T>
     {
-        internal const string Name = Contract + "Single.1";
+        [ColumnName(ResultColumn)]
+        public T Value { get; set; } = default!;
     }
 
-    /// <summary>The mapping of Double.</summary>
-    [CustomMappingFactoryAttribute(Name)]
-    public sealed class DoubleMapping : Mapping<double>
+    private abstract class Mapping<T> : CustomMappingFactory<Vector<T>, Scalar<T>>
     {
-        internal const string Name = Contract + "Double.1";
+        public override Action<Vector<T>, Scalar<T>> GetMapping() => Map;
+
+        public static void Map(Vector<T> vector, Scalar<T> scalar) => scalar.Value = vector.Values.GetItemOrDefault(0);
     }
 
-    /// <summary>The mapping of Boolean.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class BooleanMapping : Mapping<bool>
+    private sealed class SingleMapping : Mapping<float>
     {
-        internal const string Name = Contract + "Boolean.1";
+        public const string Name = Contract + "Single.1";
     }
 
-    /// <summary>The mapping of SByte.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class SByteMapping : Mapping<sbyte>
+    private sealed class DoubleMapping : Mapping<double>
     {
-        internal const string Name = Contract + "SByte.1";
+        public const string Name = Contract + "Double.1";
     }
 
-    /// <summary>The mapping of Int16.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class Int16Mapping : Mapping<short>
+    private sealed class BooleanMapping : Mapping<bool>
     {
-        internal const string Name = Contract + "Int16.1";
+        public const string Name = Contract + "Boolean.1";
     }
 
-    /// <summary>The mapping of Int32.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class Int32Mapping : Mapping<int>
+    private sealed class SByteMapping : Mapping<sbyte>
     {
-        internal const string Name = Contract + "Int32.1";
+        public const string Name = Contract + "SByte.1";
     }
 
-    /// <summary>The mapping of Int64.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class Int64Mapping : Mapping<long>
+    private sealed class Int16Mapping : Mapping<short>
     {
-        internal const string Name = Contract + "Int64.1";
+        public const string Name = Contract + "Int16.1";
     }
 
-    /// <summary>The mapping of Byte.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class ByteMapping : Mapping<byte>
+    private sealed class Int32Mapping : Mapping<int>
     {
-        internal const string Name = Contract + "Byte.1";
+        public const string Name = Contract + "Int32.1";
     }
 
-    /// <summary>The mapping of UInt16.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class UInt16Mapping : Mapping<ushort>
+    private sealed class Int64Mapping : Mapping<long>
     {
-        internal const string Name = Contract + "UInt16.1";
+        public const string Name = Contract + "Int64.1";
     }
 
-    /// <summary>The mapping of UInt32.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class UInt32Mapping : Mapping<uint>
+    private sealed class ByteMapping : Mapping<byte>
     {
-        internal const string Name = Contract + "UInt32.1";
+        public const string Name = Contract + "Byte.1";
     }
 
-    /// <summary>The mapping of UInt64.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class UInt64Mapping : Mapping<ulong>
+    private sealed class UInt16Mapping : Mapping<ushort>
     {
-        internal const string Name = Contract + "UInt64.1";
+        public const string Name = Contract + "UInt16.1";
     }
 
-    /// <summary>The mapping of Text.</summary>
     [CustomMappingFactoryAttribute(Name)]
-    public sealed class TextMapping : Mapping<ReadOnlyMemory<char>>
+    private sealed class UInt32Mapping : Mapping<uint>
     {
-        internal const string Name = Contract + "Text.1";
+        public const string Name = Contract + "UInt32.1";
+    }
+
+    [CustomMappingFactoryAttribute(Name)]
+    private sealed class UInt64Mapping : Mapping<ulong>
+    {
+        public const string Name = Contract + "UInt64.1";
+    }
+
+    [CustomMappingFactoryAttribute(Name)]
+    private sealed class TextMapping : Mapping<ReadOnlyMemory<char>>
+    {
+        public const string Name = Contract + "Text.1";
     }
 }

@@ -1,7 +1,7 @@
 using Microsoft.ML.Data;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>The element types that ONNX and ML.NET have in common.</summary>
 internal static class TensorTypes

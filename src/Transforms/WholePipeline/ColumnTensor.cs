@@ -4,7 +4,7 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>A column of some rows as a tensor: <c>[N, 1]</c> for scalars, <c>[N, …]</c> for vectors.</summary>
 internal abstract class ColumnTensor

@@ -9,20 +9,21 @@ using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
-/// <summary>From a fitted pipeline to a file: joined, folded, compared, written.</summary>
+/// <summary>From a fitted pipeline to one model: joined, folded, compared.</summary>
 internal static class PipelineExporter
 {
-    private static readonly string[] DefaultOutputs = [nameof(BinaryPrediction.Score), nameof(BinaryPrediction.Probability), nameof(BinaryPrediction.PredictedLabel)];
+    private static readonly string[] DefaultOutputs =
+        [nameof(BinaryPrediction.Score), nameof(BinaryPrediction.Probability), nameof(BinaryPrediction.PredictedLabel)];
 
-    public static PipelineExport Export(ITransformer pipeline, IDataView data, string path, PipelineExportOptions options)
+    public static FoldedPipeline Export(ITransformer pipeline, IDataView data, FoldedPipelineOptions options)
     {
         if (!(options.Tolerance >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Tolerance, "The tolerance is a number from 0.");
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(path)}' to.");
         if (options.LabelColumnName is { } label && data.Schema.GetColumnOrNull(label) is null)
-            throw new ArgumentException($"There is no label column '{label}' to judge the file by; the columns are {string.Join(", ", data.Schema.Select(column => column.Name))}.");
+            throw new ArgumentException(
+                $"There is no label column '{label}' to judge the file by; the columns are "
+                + $"{string.Join(", ", data.Schema.Select(column => column.Name))}.");
         var (steps, schema) = PipelineSteps.Of(pipeline, data.Schema, last => ChooseOutputs(last, options));
         DataViewSchema.Column[] outputs = [.. ChooseOutputs(schema, options).Select(name => schema[name])];
         var joined = PipelineJoiner.Join(steps, data.Schema, outputs, options.Opset);
@@ -30,7 +31,9 @@ internal static class PipelineExporter
 
         var fold = BatchNormFolder.Fold(joined.Model, new FoldOptions { Expand = true, KeepSubtractions = true });
         var model = fold.Model;
-        var normalizers = fold.BatchNorms.Where(outcome => joined.StockScopes.Any(scope => outcome.Name.StartsWith(scope, StringComparison.Ordinal))).ToList();
+        var normalizers = fold.BatchNorms
+            .Where(outcome => joined.StockScopes.Any(scope => outcome.Name.StartsWith(scope, StringComparison.Ordinal)))
+            .ToList();
         var comparison = Verify(model, pipeline, data, outputs, options);
 
         SetNumber(model, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
@@ -39,11 +42,8 @@ internal static class PipelineExporter
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model, key, value);
         var reduction = options.Precision == ModelPrecision.Float32 ? null : PipelineReduction.Run(model, data, options, comparison.InBatches);
         model = reduction?.Result.Model ?? model;
-        ModelFile.Write(model, path);
-        return new PipelineExport
+        return new FoldedPipeline(model)
         {
-            Path = path,
-            Model = model,
             Inputs = [.. model.Graph.Input.Select(Describe)],
             Outputs = [.. model.Graph.Output.Select(Describe)],
             Nodes = model.Graph.Node.Count,
@@ -58,14 +58,15 @@ internal static class PipelineExporter
         };
     }
 
-    private static string[] ChooseOutputs(DataViewSchema schema, PipelineExportOptions options)
+    private static string[] ChooseOutputs(DataViewSchema schema, FoldedPipelineOptions options)
     {
         var columns = schema.Where(column => !column.IsHidden).Select(column => column.Name).ToList();
         if (options.Outputs is not { Count: > 0 } wanted)
         {
             string[] found = [.. DefaultOutputs.Where(columns.Contains)];
             return found.Length > 0 ? found : throw new ArgumentException(
-                $"The pipeline gives none of the columns {string.Join(", ", DefaultOutputs)}; its columns are {string.Join(", ", columns)}. Say in the options which outputs the file is to give.");
+                $"The pipeline gives none of the columns {string.Join(", ", DefaultOutputs)}; its columns are {string.Join(", ", columns)}. "
+                + "Say in the options which outputs the file is to give.");
         }
 
         return wanted.FirstOrDefault(name => !columns.Contains(name)) is { } missing
@@ -75,7 +76,7 @@ internal static class PipelineExporter
 
     // Some of ML.NET's conversions are right for one row only. Then the file says so, and is compared row by row.
     private static PipelineComparison Verify(
-        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options)
+        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, FoldedPipelineOptions options)
     {
         VerificationException failure;
         try

@@ -5,7 +5,7 @@ using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>Collects how far predicted columns differ, over all rows.</summary>
 internal sealed class PredictionDifferences
