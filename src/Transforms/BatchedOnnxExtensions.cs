@@ -217,7 +217,7 @@ public static class BatchedOnnxExtensions
         if (Path.GetDirectoryName(Path.GetFullPath(filePath)) is { } folder && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(filePath)}' to.");
         var pipeline = Convert(catalog, model, data, options);
-        ModelFile.Write(pipeline.Proto, filePath);
+        pipeline.Model.Save(filePath);
         return pipeline;
     }
 
@@ -238,7 +238,7 @@ public static class BatchedOnnxExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         var pipeline = Convert(catalog, model, data, options);
-        Google.Protobuf.MessageExtensions.WriteTo(pipeline.Proto, stream);
+        pipeline.Model.Save(stream);
         return pipeline;
     }
 

@@ -75,7 +75,7 @@ internal sealed class TrainedTable : IDisposable
         var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
         AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, RawSchema, stream));
         Network.SaveOnnx(deployed);
-        ModelFile.Write(Network.Export.Unfolded, unfolded);
+        Network.Export.Unfolded.Save(unfolded);
         return [zip, deployed, unfolded];
     }
 

@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// to the buffers; tensors that were made there (<see cref="OnnxSession.AllocateInput"/>) are read and written in place as well.
 /// One thread at a time; many may exist for one session.
 /// </summary>
-public sealed class BoundRun : IDisposable
+internal sealed class BoundRun : IDisposable
 {
     private readonly OnnxSession _session;
     private readonly OrtIoBinding _binding;

@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>The outputs of a run, where the device left them: they can go into the next run without a way through the host.</summary>
-public sealed class DeviceTensors : IDisposable
+internal sealed class DeviceTensors : IDisposable
 {
     private readonly Dictionary<string, OrtValue> _values;
 

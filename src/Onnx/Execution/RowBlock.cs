@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// read in place, so that after the first runs nothing is copied or allocated (texts excepted). One thread at a time; many blocks may exist
 /// for one model.
 /// </summary>
-public sealed class RowBlock : IDisposable
+internal sealed class RowBlock : IDisposable
 {
     private readonly ModelSessions? _sessions;
     private readonly RunPlan _plan;

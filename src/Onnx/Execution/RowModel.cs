@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// everywhere, in which case that many rows go through the model at once. Each row's outputs must depend on that row alone. Safe for many
 /// threads; each brings its own <see cref="RowBlock"/>.
 /// </summary>
-public sealed class RowModel : IDisposable
+internal sealed class RowModel : IDisposable
 {
     private readonly ModelSessions _sessions;
     private readonly OnnxSession _session;

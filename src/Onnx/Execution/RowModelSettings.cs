@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Execution.Memory;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a <see cref="RowModel"/> is to be read and run.</summary>
-public sealed record RowModelSettings
+internal sealed record RowModelSettings
 {
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;

@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="Name">Its name.</param>
 /// <param name="Type">Its element type.</param>
 /// <param name="Shape">The shape of one row's part; empty where that is a single value of an <c>[N]</c>.</param>
-public sealed record RowTensor(string Name, DataType Type, IReadOnlyList<long> Shape)
+internal sealed record RowTensor(string Name, DataType Type, IReadOnlyList<long> Shape)
 {
     /// <summary>The number of values of one row.</summary>
     public int Count { get; } = checked((int)Shape.Aggregate(1L, (product, size) => product * size));

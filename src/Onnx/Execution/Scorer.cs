@@ -63,7 +63,7 @@ public sealed class Scorer : IDisposable
     public DeviceReport DeviceReport => _session.DeviceReport;
 
     /// <summary>How tensors get to the model on its device.</summary>
-    public MemoryReport Memory => _session.Memory;
+    internal MemoryReport Memory => _session.Memory;
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _session.Metadata;
@@ -89,7 +89,14 @@ public sealed class Scorer : IDisposable
     /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
+    public static Scorer Load(OnnxModel model, ScorerSettings? settings = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Load(model.Proto, settings);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Scores one row.</summary>
     /// <param name="row"><see cref="RowLength"/> numbers.</param>
@@ -163,7 +170,7 @@ public sealed class Scorer : IDisposable
     /// Makes buffers for a caller that writes rows in place and reads the results in place, as a cursor over many rows does.
     /// </summary>
     /// <param name="capacity">The most rows at once.</param>
-    public RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_sessions, capacity);
+    internal RowBlock CreateBlock(int capacity) => _layout.CreateBlock(_sessions, capacity);
 
     /// <summary>
     /// Makes tensors for a number of rows where the model reads and writes them, and a run that is tied to them: for callers whose rows stay

@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Execution.Memory;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>How a model is to be run.</summary>
-public sealed record SessionSettings
+internal sealed record SessionSettings
 {
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;

@@ -2,7 +2,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>A part of a <see cref="TensorBuffer{T}"/>, with a shape of its own: what a model's input or output is tied to.</summary>
 /// <typeparam name="T">The element type.</typeparam>
-public readonly struct TensorView<T>
+internal readonly struct TensorView<T>
     where T : unmanaged
 {
     internal TensorView(TensorBuffer<T> buffer, int offset, long[] shape)

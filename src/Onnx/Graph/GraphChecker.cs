@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// made nowhere, nodes in the wrong order or in a cycle, constants that do not fit their shape, operands that do not fit together.
 /// </summary>
 /// <remarks>No tensor is read or allocated, so a file that declares absurd sizes costs nothing.</remarks>
-public static class GraphChecker
+internal static class GraphChecker
 {
     /// <summary>Checks a model.</summary>
     /// <exception cref="InvalidModelException">The first problem that was found, with its place.</exception>

@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Takes out of a model what its outputs do not need: nodes, constants, and inputs that nobody reads.</summary>
-public static class GraphPruner
+internal static class GraphPruner
 {
     /// <summary>Keeps some of a model's outputs, and what they need.</summary>
     /// <param name="model">The model, which is changed.</param>

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// Writes operators of the domain <c>ai.onnx.ml</c> in terms of ONNX's own where these say the same, so that they can be folded: FeatureVectorizer
 /// becomes Concat, and Scaler a Sub and a BatchNormalization. A OneHotEncoder whose output is declared without the axis that it adds gets a Flatten.
 /// </summary>
-public static class MachineLearningOperators
+internal static class MachineLearningOperators
 {
     private const string Domain = "ai.onnx.ml";
 

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// Brings a model from operator set 12 or later to a later one, so that it can be joined with others. Only operators that are known to mean the
 /// same there are let through.
 /// </summary>
-public static class OperatorSetUpgrade
+internal static class OperatorSetUpgrade
 {
     /// <summary>The oldest operator set that is upgraded.</summary>
     public const int Oldest = 12;

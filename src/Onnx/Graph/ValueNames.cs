@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Changes the names of values in a graph and its subgraphs.</summary>
-public static class ValueNames
+internal static class ValueNames
 {
     /// <summary>
     /// Gives values new names wherever they occur. A value that already has one of the new names gets another that nobody has, so that the

@@ -102,7 +102,7 @@ internal sealed class BatchedRebuild
         var classes = task.SavedClasses(new TransformerChain<ITransformer>(group).GetOutputSchema(features.ToSchema()));
         task.Restore(stock.Model.Graph, classes, new Dictionary<string, string> { [column] = TrainedNetwork.FeaturesInput });
         return task.CreateTransformer(
-            new NetworkParts(stock.Model, column, classes, _device) { Threads = _options.Threads, BatchSize = _options.BatchSize });
+            new NetworkParts(new OnnxModel(stock.Model), column, classes, _device) { Threads = _options.Threads, BatchSize = _options.BatchSize });
     }
 
     private BatchedOnnxTransformer? RebuildStock(OnnxTransformer onnx, StockOnnxModel stock)

@@ -10,6 +10,7 @@ using MlNetBatchNorm.Transforms.Saving;
 using MlNetBatchNorm.Transforms.Scoring;
 using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -52,14 +53,17 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     /// <exception cref="InvalidOperationException">The network was loaded; see <see cref="IsTrained"/>.</exception>
     public TrainedNetwork Model => Training.Network;
 
+    /// <summary>The network as ONNX, as it scores: its batch normalizations folded.</summary>
+    public OnnxModel Onnx => _parts.Model;
+
     /// <summary>The device in use, and what was tried to get it.</summary>
     public DeviceReport DeviceReport => Scorer.DeviceReport;
 
     /// <summary>The scorer behind the transformer.</summary>
     internal Scorer Scorer { get; }
 
-    /// <summary>The network as ONNX, its batch normalizations folded, as it scores.</summary>
-    internal ModelProto Proto => _parts.Model;
+    /// <summary>The network as ONNX, as its message.</summary>
+    internal ModelProto Proto => Onnx.Proto;
 
     /// <summary>How it was trained.</summary>
     /// <exception cref="InvalidOperationException">The network was loaded.</exception>
@@ -83,7 +87,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     public Scorer CreateScorer(ScorerSettings? settings = null)
     {
         settings ??= new ScorerSettings { Device = _parts.Device };
-        return Scorer.Load(Proto, settings with { Outputs = settings.Outputs ?? _task.Outputs });
+        return Scorer.Load(Onnx, settings with { Outputs = settings.Outputs ?? _task.Outputs });
     }
 
     /// <summary>
@@ -94,7 +98,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     public void SaveOnnx(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        ModelFile.Write(Proto, path);
+        Onnx.Save(path);
     }
 
     /// <summary>Writes the network as it scores as an ONNX file.</summary>
@@ -102,7 +106,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     public void SaveOnnx(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        Google.Protobuf.MessageExtensions.WriteTo(Proto, stream);
+        Onnx.Save(stream);
     }
 
     /// <summary>
@@ -155,8 +159,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
                 + "what those bits cost then. Train it in float32, recompute, and reduce the exported model.");
 
         var data = ReadFeatures(rows);
-        var opset = (int)training.Export.Unfolded.OpsetImport.First(opset => opset.Domain.Length == 0).Version;
-        var options = new ExportOptions { Opset = opset, Metadata = Description() };
+        var options = new ExportOptions { Opset = training.Export.Unfolded.Opset, Metadata = Description() };
         var recomputed = NetworkTraining.Create(training.Network.RecomputeStatistics(data), data, options, training.ReadRows);
         return _task.CreateTransformer(_parts with { Model = recomputed.Export.Deployed, Training = recomputed });
     }
@@ -176,7 +179,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     }
 
     // What training wrote about task and columns; the statistics are described anew.
-    private Dictionary<string, string> Description() => Export.Unfolded.MetadataProps
+    private Dictionary<string, string> Description() => Export.Unfolded.Metadata
         .Where(entry => entry.Key != ModelMetadata.Statistics)
         .ToDictionary(entry => entry.Key, entry => entry.Value, StringComparer.Ordinal);
 
@@ -191,7 +194,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
 
     private static RowScoring CreateScoring(NetworkTask task, NetworkParts parts, Scorer scorer)
     {
-        var features = new RowTensor(TrainedNetwork.FeaturesInput, Onnx.Proto.TensorProto.Types.DataType.Float, scorer.RowShape);
+        var features = new RowTensor(TrainedNetwork.FeaturesInput, DataType.Float, scorer.RowShape);
         return new RowScoring(
             scorer.CreateBlock,
             [new InputColumn(parts.FeatureColumnName, features, 0, IsFeatures: true)],

@@ -1,6 +1,6 @@
 using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Rows;
 
@@ -11,7 +11,7 @@ namespace MlNetBatchNorm.Transforms.Tasks;
 /// <param name="FeatureColumnName">The column that it reads.</param>
 /// <param name="Classes">The classes that it tells apart.</param>
 /// <param name="Device">The device to score on.</param>
-internal sealed record NetworkParts(ModelProto Model, string FeatureColumnName, ClassLabels Classes, Device Device)
+internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, ClassLabels Classes, Device Device)
 {
     /// <summary>See <see cref="BatchedScoringOptions.Threads"/>.</summary>
     public int? Threads { get; init; }

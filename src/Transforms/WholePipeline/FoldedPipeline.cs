@@ -1,6 +1,6 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Transforms;
@@ -8,10 +8,10 @@ namespace MlNetBatchNorm.Transforms;
 /// <summary>A pipeline that was exported as one file.</summary>
 public sealed record FoldedPipeline
 {
-    internal FoldedPipeline(ModelProto proto) => Proto = proto;
+    internal FoldedPipeline(OnnxModel model) => Model = model;
 
     /// <summary>What is in the file.</summary>
-    internal ModelProto Proto { get; }
+    public OnnxModel Model { get; }
 
     /// <summary>The columns that it reads, with their element types and shapes; <c>N</c> stands for any number of rows.</summary>
     public required IReadOnlyList<TensorInfo> Inputs { get; init; }

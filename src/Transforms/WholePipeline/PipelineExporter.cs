@@ -34,19 +34,21 @@ internal static class PipelineExporter
         var normalizers = fold.BatchNorms
             .Where(outcome => joined.StockScopes.Any(scope => outcome.Name.StartsWith(scope, StringComparison.Ordinal)))
             .ToList();
-        var comparison = Verify(model, pipeline, data, outputs, options);
+        var comparison = Verify(model.Proto, pipeline, data, outputs, options);
 
-        SetNumber(model, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
-        SetNumber(model, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
-        SetNumber(model, ModelMetadata.VerifiedRows, comparison.Rows);
-        foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model, key, value);
-        var reduction = options.Precision == ModelPrecision.Float32 ? null : PipelineReduction.Run(model, data, options, comparison.InBatches);
+        SetNumber(model.Proto, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
+        SetNumber(model.Proto, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
+        SetNumber(model.Proto, ModelMetadata.VerifiedRows, comparison.Rows);
+        foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model.Proto, key, value);
+        var reduction = options.Precision == ModelPrecision.Float32
+            ? null
+            : PipelineReduction.Run(model.Proto, data, options, comparison.InBatches);
         model = reduction?.Result.Model ?? model;
         return new FoldedPipeline(model)
         {
-            Inputs = [.. model.Graph.Input.Select(Describe)],
-            Outputs = [.. model.Graph.Output.Select(Describe)],
-            Nodes = model.Graph.Node.Count,
+            Inputs = model.Inputs,
+            Outputs = model.Outputs,
+            Nodes = model.Proto.Graph.Node.Count,
             BatchNormsFolded = joined.BatchNormsFolded,
             NormalizersFolded = normalizers.Count(outcome => outcome.Reason.Length == 0),
             NormalizersKept = [.. normalizers.Where(outcome => outcome.Reason.Length > 0).Select(outcome => $"{outcome.Name} ({outcome.Reason})")],
@@ -99,9 +101,6 @@ internal static class PipelineExporter
             throw failure;
         }
     }
-
-    private static TensorInfo Describe(ValueInfoProto info) => new(
-        info.Name, (DataType)info.Type.TensorType.ElemType, [.. info.Type.TensorType.Shape.Dim.Select(Dimension.From)]);
 
     private static void SetNumber(ModelProto model, string key, double value) =>
         ModelFile.SetMetadata(model, key, value.ToString("R", CultureInfo.InvariantCulture));

@@ -109,7 +109,7 @@ internal sealed class PipelineJoiner
     {
         var opset = network.Proto.OpsetImport.First(import => import.Domain.Length == 0).Version;
         if (network.IsTrained && network.Export.Reduced is null && opset != _nodes.Opset)
-            return BatchNormFolder.Fold(network.Model.ToOnnx(_nodes.Opset)).Model;
+            return BatchNormFolder.Fold(network.Model.ToOnnx(_nodes.Opset)).Model.Proto;
         try
         {
             return OperatorSetUpgrade.Upgrade(network.Proto, _nodes.Opset);

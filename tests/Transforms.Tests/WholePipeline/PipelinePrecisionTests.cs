@@ -97,7 +97,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         foreach (var opset in new[] { 12, 13, 17 })
         {
             using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
-            Assert.Equal(opset, file.Result.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
+            Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
             Assert.InRange(file.Result.Reduction!.Figures!.After["accuracy"], 0.9, 1);
         }
@@ -115,7 +115,7 @@ public sealed class PipelinePrecisionTests : IDisposable
 
         var export = model.ExportOnnx(test, new ExportOptions { Precision = precision, Opset = 13, PrecisionLoss = 0.05 });
 
-        var written = export.Deployed;
+        var written = export.Deployed.Proto;
         Assert.Equal(13, Assert.Single(written.OpsetImport).Version);
         Assert.Equal("binary", ModelFile.GetMetadata(written, ModelMetadata.Task));
         Assert.Equal(precision == ModelPrecision.Float32 ? null : PrecisionNames.NameOf(precision), ModelFile.GetMetadata(written, ModelMetadata.Precision));
@@ -133,8 +133,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Precision = ModelPrecision.Float16 }).Fit(data);
         var options = new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = 0.05 };
-        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportOnnx(data, options).Deployed, ModelMetadata.Precision));
-        Assert.Null(ModelFile.GetMetadata(model.ExportOnnx(data).Deployed, ModelMetadata.Precision));
+        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportOnnx(data, options).Deployed.Proto, ModelMetadata.Precision));
+        Assert.Null(ModelFile.GetMetadata(model.ExportOnnx(data).Deployed.Proto, ModelMetadata.Precision));
     }
 
     [Fact]
@@ -166,6 +166,6 @@ public sealed class PipelinePrecisionTests : IDisposable
 
         Assert.Equal("float16", ModelFile.GetMetadata(ModelFile.Read(path), ModelMetadata.Precision));
         Assert.Equal(File.ReadAllBytes(path), stream.ToArray());
-        Assert.Equal(model.Export.Deployed, ModelFile.Read(path));
+        Assert.Equal(model.Export.Deployed.Proto, ModelFile.Read(path));
     }
 }

@@ -5,5 +5,8 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="IsAvailable">Whether a small model ran on it and gave the right numbers.</param>
 /// <param name="Attempts">What was tried.</param>
 /// <param name="Install">What it needs; empty for the CPU.</param>
-/// <param name="Memory">How tensors get to a model there; null where none ran.</param>
-public sealed record DeviceStatus(Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install, MemoryReport? Memory = null);
+public sealed record DeviceStatus(Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install)
+{
+    /// <summary>How tensors get to a model there; null where none ran.</summary>
+    internal MemoryReport? Memory { get; init; }
+}

@@ -35,7 +35,7 @@ public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> P
             var outputs = session.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) });
             var right = outputs["y"].Data is float[] and [var first, var second] && Math.Abs(first - 7) < 1e-3 && Math.Abs(second - 10) < 1e-3;
             var attempts = session.DeviceReport.Attempts;
-            return new(device, right, right ? attempts : [.. attempts, new("running a small model", "its numbers are wrong")], install, session.Memory);
+            return new(device, right, right ? attempts : [.. attempts, new("running a small model", "its numbers are wrong")], install) { Memory = session.Memory };
         }
         catch (DeviceNotAvailableException exception)
         {

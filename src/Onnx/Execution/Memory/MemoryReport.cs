@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="IsPinned">Whether the host's buffers lie in page-locked memory, which the device reads and writes by itself.</param>
 /// <param name="ReplaysGraphs">Whether a run of the same shape is recorded and replayed as one CUDA graph.</param>
 /// <param name="Obstacle">Why it is not <see cref="TensorRoute.Kept"/> on a device with a memory of its own; null = nothing is in the way.</param>
-public sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
+internal sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
 {
     /// <summary>One line.</summary>
     public override string ToString()
