@@ -19,9 +19,9 @@ internal sealed class TrainBenchmark : Benchmark
 
     private static readonly (string Name, Network Network, int Batch)[] Networks =
     [
-        ("20-64-32-2 relu", Network.ForTable(20, [64, 32], 2), 128),
-        ("784-100-100-100-10 sigmoid", Network.ForTable(784, [100, 100, 100], 10, Activation.Sigmoid), 60),
-        ("784-512-512-512-10 relu", Network.ForTable(784, [512, 512, 512], 10), 256),
+        ("20-64-32-2 relu", Network.FeedForward(20, [64, 32], 2), 128),
+        ("784-100-100-100-10 sigmoid", Network.FeedForward(784, [100, 100, 100], 10, Activation.Sigmoid), 60),
+        ("784-512-512-512-10 relu", Network.FeedForward(784, [512, 512, 512], 10), 256),
         ("1x28x28 residual relu", MnistRecipe.Network, 128),
     ];
 

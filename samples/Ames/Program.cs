@@ -26,10 +26,10 @@ Console.WriteLine($"R² {metrics.RSquared:F3}, mean absolute error {metrics.Mean
 
 // Save the whole pipeline, and load it as another program would.
 ml.Model.Save(model, data.Schema, "ames.zip");
-var loaded = ml.Model.Load("ames.zip", out _);
+using var loaded = ml.Model.LoadBatched("ames.zip", out _);
 
 // Ask about one house.
-using var engine = ml.Model.CreatePredictionEngine<House, RegressionPrediction>(loaded);
+using var engine = ml.Model.CreatePredictionEngine<House, RegressionPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new House
 {
     Neighborhood = "North_Ames",
@@ -46,7 +46,7 @@ var prediction = engine.Predict(new House
 Console.WriteLine($"worth about {prediction.Score:F0} dollars");
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the vector, gives the price.
-model.LastTransformer.Export.Deployed.Save("ames.onnx");
+model.LastTransformer.SaveOnnx("ames.onnx");
 Console.WriteLine("written: ames.zip, ames.onnx");
 
 internal sealed class House

@@ -25,10 +25,10 @@ Console.WriteLine($"AUC {metrics.AreaUnderRocCurve:F3}, accuracy {metrics.Accura
 
 // Save the whole pipeline, and load it as another program would.
 ml.Model.Save(model, data.Schema, "churn.zip");
-var loaded = ml.Model.Load("churn.zip", out _);
+using var loaded = ml.Model.LoadBatched("churn.zip", out _);
 
 // Ask about one customer.
-using var engine = ml.Model.CreatePredictionEngine<Customer, BinaryPrediction>(loaded);
+using var engine = ml.Model.CreatePredictionEngine<Customer, BinaryPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new Customer
 {
     Contract = "Month-to-month",
@@ -40,7 +40,7 @@ var prediction = engine.Predict(new Customer
 Console.WriteLine($"leaves with probability {prediction.Probability:F2}");
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the vector, gives score and probability.
-model.LastTransformer.Export.Deployed.Save("churn.onnx");
+model.LastTransformer.SaveOnnx("churn.onnx");
 Console.WriteLine("written: churn.zip, churn.onnx");
 
 internal sealed class Customer

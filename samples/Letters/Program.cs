@@ -30,26 +30,20 @@ Console.WriteLine($"accuracy {metrics.MicroAccuracy:F3}, log-loss {metrics.LogLo
 
 // Save the whole pipeline, and load it as another program would.
 ml.Model.Save(model, data.Schema, "letters.zip");
-var loaded = ml.Model.Load("letters.zip", out _);
+using var loaded = ml.Model.LoadBatched("letters.zip", out _);
 
 // Ask about one image.
-using var engine = ml.Model.CreatePredictionEngine<Letter, LetterPrediction>(loaded);
+using var engine = ml.Model.CreatePredictionEngine<Letter, MulticlassPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new Letter { Measurements = [2, 8, 3, 5, 1, 8, 13, 0, 6, 6, 10, 8, 0, 8, 0, 8] });
 Console.WriteLine($"it is {prediction.PredictedLabel}, with probability {prediction.Score.Max():F2}");
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the measurements, gives score and probability.
 var network = model.OfType<BatchNormMulticlassTransformer>().Single();
-network.Export.Deployed.Save("letters.onnx");
+network.SaveOnnx("letters.onnx");
 Console.WriteLine("written: letters.zip, letters.onnx");
 
 internal sealed class Letter
 {
     [LoadColumn(0)] public string Text { get; set; } = "";
     [LoadColumn(1, 16), VectorType(16)] public float[] Measurements { get; set; } = [];
-}
-
-internal sealed class LetterPrediction
-{
-    public string PredictedLabel { get; set; } = "";
-    public float[] Score { get; set; } = [];
 }

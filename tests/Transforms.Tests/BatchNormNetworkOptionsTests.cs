@@ -3,17 +3,17 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 
 /// <summary>What the options choose reaches the training, and what contradicts itself is said.</summary>
 public sealed class BatchNormNetworkOptionsTests
 {
-    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [16], BatchSize = 32, Epochs = 3, Device = Device.Cpu };
+    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [16], BatchSize = 32, Epochs = 3, Device = Device.Cpu, Seed = 0 };
 
     private static readonly BatchNormNetworkOptions Images = new()
     {
+        Seed = 0,
         FeatureColumnName = nameof(Stripes.Row.Pixels),
         Network = Network.Parse("conv2d 6 3; batchnorm; relu; residual; conv2d 6 3; batchnorm zerogamma=yes; end; maxpool 2; flatten; dense 1", 1, Stripes.Size, Stripes.Size),
         BatchSize = 32,
@@ -73,6 +73,67 @@ public sealed class BatchNormNetworkOptionsTests
     [Fact]
     public void Fit_OneRowInAMiniBatch_IsAnError() => Assert.Contains("at least 2 rows", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
 
+    public static TheoryData<BatchNormNetworkOptions, string> OutOfRange => new()
+    {
+        { new() { Epochs = -1 }, "Epochs" },
+        { new() { BatchSize = 0 }, "BatchSize" },
+        { new() { ValidationFraction = 1 }, "ValidationFraction" },
+        { new() { HiddenLayers = [16, 0] }, "0" },
+        { new() { Dropout = 1 }, "dropout" },
+        { new() { Opset = 8 }, "Opset" },
+        { new() { AllowedMetricLoss = double.NaN }, "AllowedMetricLoss" },
+        { new() { Loss = Loss.Huber() }, "numbers" },
+    };
+
+    [Theory]
+    [MemberData(nameof(OutOfRange))]
+    public void Trainer_OptionOutOfRange_IsRejectedWhenItIsMade(BatchNormNetworkOptions options, string expected)
+    {
+        var exception = Assert.ThrowsAny<ArgumentException>(() => _ml.BinaryClassification.Trainers.BatchNormNetwork(options));
+        Assert.Contains(expected, exception.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void Trainer_ListChangedAfterwards_KeepsItsCopy()
+    {
+        var units = new List<int> { 16 };
+        var trainer = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { HiddenLayers = units, Epochs = 1 });
+        units[0] = 3;
+        using var model = trainer.Fit(_ml.Data.LoadFromEnumerable(Moons.Create(100)));
+        Assert.Equal(2 * 16, model.Model.Parameters["dense1.weight"].Length);
+    }
+
+    [Fact]
+    public void Trainer_ShortOverload_SetsWhatItSays()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Moons.Create(100));
+        using var brief = new MLContext(2).BinaryClassification.Trainers
+            .BatchNormNetwork(hiddenLayers: [8], epochs: 2, batchSize: 16, learningRate: 1e-2, dropout: 0.1).Fit(data);
+        var options = new BatchNormNetworkOptions
+        {
+            HiddenLayers = [8],
+            Epochs = 2,
+            BatchSize = 16,
+            Optimizer = Optimizer.AdamW(1e-2f),
+            Dropout = 0.1f,
+        };
+        using var whole = new MLContext(2).BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
+        foreach (var (name, values) in whole.Model.Parameters) Assert.Equal(values, brief.Model.Parameters[name]);
+    }
+
+    [Fact]
+    public void Fit_ValidationSetOfTheOptions_IsMeasuredAsThatOfFit()
+    {
+        var validation = _ml.Data.LoadFromEnumerable(Moons.Create(80, seed: 4));
+        var data = _ml.Data.LoadFromEnumerable(Moons.Create(200));
+        var options = Quick with { Seed = 1 };
+        using var inOptions = _ml.BinaryClassification.Trainers.BatchNormNetwork(options with { ValidationSet = validation }).Fit(data);
+        using var inFit = _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data, validation);
+        using var neither = _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(data);
+        Assert.Equal(inFit.Model.Best.Validation!.Loss, inOptions.Model.Best.Validation!.Loss);
+        Assert.NotEqual(neither.Model.Best.Validation!.Loss, inOptions.Model.Best.Validation!.Loss);
+    }
+
     [Fact]
     public void Fit_Opset_IsTheExportsOne()
     {
@@ -101,16 +162,16 @@ public sealed class BatchNormNetworkOptionsTests
         var waves = _ml.Data.LoadFromEnumerable(Waves.Create(100));
         var options = Quick with { Epochs = 1, Loss = Loss.Huber(0.5f), Normalization = Normalization.Layer(), WeightInitializer = Initializer.Orthogonal(), Dropout = 0 };
         using var regression = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(waves);
-        Assert.Equal(Loss.Huber(0.5f), regression.Network.Loss);
-        Assert.Equal(["dense", "layernorm", "relu", "dense"], regression.Network.Network.Sites.Select(site => site.Layer.Kind));
-        Assert.All(regression.Network.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.ToString()));
+        Assert.Equal(Loss.Huber(0.5f), regression.Model.Loss);
+        Assert.Equal(["dense", "layernorm", "relu", "dense"], regression.Model.Network.Sites.Select(site => site.Layer.Kind));
+        Assert.All(regression.Model.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.Text));
 
         var clouds = _ml.Data.LoadFromEnumerable(Clouds.Create(100));
         var keyed = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(clouds).Transform(clouds);
         var smoothed = Quick with { Epochs = 1, Loss = Loss.SmoothedCrossEntropy(0.1f), ClassWeights = ClassWeights.Parse("red=0.5") };
         using var multiclass = _ml.MulticlassClassification.Trainers.BatchNormNetwork(smoothed).Fit(keyed);
-        Assert.Equal("softmax cross-entropy", multiclass.Network.Loss.Kind);
-        Assert.NotEqual(Loss.SmoothedCrossEntropy(0.1f), multiclass.Network.Loss);
+        Assert.Equal("softmax cross-entropy", multiclass.Model.Loss.Kind);
+        Assert.NotEqual(Loss.SmoothedCrossEntropy(0.1f), multiclass.Model.Loss);
     }
 
     [Fact]
@@ -119,18 +180,18 @@ public sealed class BatchNormNetworkOptionsTests
         using var model = FitMoons(Quick);
         var moved = Moons.Create(400, seed: 5);
         foreach (var row in moved) row.Features[0] += 5;
-        var before = model.Network.ParameterArrays["batchnorm1.mean"].ToArray();
+        var before = model.Model.Parameters["batchnorm1.mean"].ToArray();
         using var recomputed = model.RecomputeStatistics(_ml.Data.LoadFromEnumerable(moved));
         Assert.IsType<BatchNormBinaryTransformer>(recomputed);
-        Assert.NotEqual(before, recomputed.Network.ParameterArrays["batchnorm1.mean"]);
-        Assert.Equal(before, model.Network.ParameterArrays["batchnorm1.mean"]);
-        Assert.Equal(model.Network.ParameterArrays["dense1.weight"], recomputed.Network.ParameterArrays["dense1.weight"]);
+        Assert.NotEqual(before, recomputed.Model.Parameters["batchnorm1.mean"]);
+        Assert.Equal(before, model.Model.Parameters["batchnorm1.mean"]);
+        Assert.Equal(model.Model.Parameters["dense1.weight"], recomputed.Model.Parameters["dense1.weight"]);
 
         // The normalized values are brought back to mean 0: what a fresh pass over the same rows gives again.
         var rows = new TrainingData(new SampleShape(2), 1, [.. moved.SelectMany(row => row.Features)], new float[moved.Length]);
-        var expected = model.Network.RecomputeStatistics(rows).ParameterArrays;
-        Assert.Equal(expected["batchnorm1.mean"], recomputed.Network.ParameterArrays["batchnorm1.mean"]);
-        Assert.Equal(expected["batchnorm1.variance"], recomputed.Network.ParameterArrays["batchnorm1.variance"]);
+        var expected = model.Model.RecomputeStatistics(rows).Parameters;
+        Assert.Equal(expected["batchnorm1.mean"], recomputed.Model.Parameters["batchnorm1.mean"]);
+        Assert.Equal(expected["batchnorm1.variance"], recomputed.Model.Parameters["batchnorm1.variance"]);
         Assert.Equal(model.Scorer.Metadata["mlnetbn.task"], recomputed.Scorer.Metadata["mlnetbn.task"]);
         Assert.Contains("population", recomputed.Scorer.Metadata["mlnetbn.statistics"], StringComparison.Ordinal);
     }
@@ -138,7 +199,7 @@ public sealed class BatchNormNetworkOptionsTests
     [Fact]
     public void RecomputeStatistics_NetworkOfFewerBits_SaysWhatToDoInstead()
     {
-        using var model = FitMoons(Quick with { HiddenLayers = [64, 64], Precision = ModelPrecision.Float16, PrecisionLoss = 0.1 });
+        using var model = FitMoons(Quick with { HiddenLayers = [64, 64], Precision = ModelPrecision.Float16, AllowedMetricLoss = 0.1 });
         var error = Assert.Throws<NotSupportedException>(() => model.RecomputeStatistics(_ml.Data.LoadFromEnumerable(Moons.Create(50))));
         Assert.Contains("in float16 cannot be recomputed", error.Message, StringComparison.Ordinal);
         Assert.Contains("Train it in float32, recompute, and reduce", error.Message, StringComparison.Ordinal);
@@ -187,7 +248,7 @@ public sealed class BatchNormNetworkOptionsTests
         };
         using var model = FitMoons(options with { Epochs = 1, Warning = seen.Add });
         Assert.Contains(seen, warning => warning.Kind == kind);
-        Assert.Equal(seen, model.Network.Warnings);
+        Assert.Equal(seen, model.Model.Warnings);
     }
 
     private BatchNormBinaryTransformer FitMoons(BatchNormNetworkOptions options) =>

@@ -18,6 +18,6 @@ internal static class Models
     public static ITransformer SaveAndLoad(MLContext ml, ITransformer model, DataViewSchema schema, bool batched)
     {
         var loaded = SaveAndLoad(ml, model, schema, out _);
-        return batched ? ml.Model.ForBatchedScoring(loaded) : loaded;
+        return batched ? ml.Model.ToBatched(loaded) : loaded;
     }
 }

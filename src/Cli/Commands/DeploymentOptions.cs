@@ -22,7 +22,7 @@ internal sealed class DeploymentOptions
     {
         Description = "with --precision: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
         HelpName = "X",
-        DefaultValueFactory = _ => Defaults.PrecisionLoss,
+        DefaultValueFactory = _ => Defaults.AllowedMetricLoss,
     };
 
     public DeploymentOptions()
@@ -38,6 +38,6 @@ internal sealed class DeploymentOptions
     {
         Opset = arguments.GetValue(_opset),
         Precision = arguments.GetValue(_precision),
-        PrecisionLoss = arguments.GetValue(_precisionLoss),
+        AllowedMetricLoss = arguments.GetValue(_precisionLoss),
     };
 }

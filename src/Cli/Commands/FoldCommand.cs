@@ -71,7 +71,7 @@ internal static class FoldCommand
                     : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
                     : ModelInputs.FromFile(path, arguments.GetValue(label)),
                 LabeledOutput = arguments.GetValue(judged),
-                PrecisionLoss = arguments.GetValue(loss),
+                AllowedMetricLoss = arguments.GetValue(loss),
                 Precision = arguments.GetValue(precision),
                 PrecisionTolerance = arguments.GetValue(precisionTolerance),
                 Device = arguments.GetValue(device)!,

@@ -4,6 +4,7 @@ using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -99,11 +100,11 @@ internal sealed class LearningOptions
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
-    public void Validate(CommandResult result, TaskKind task)
+    public void Validate(CommandResult result, LearningTask task)
     {
-        if (task != TaskKind.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
-        if (task == TaskKind.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
-        if (task != TaskKind.Multiclass) Reject(_smoothing, "goes with --task multiclass only.");
+        if (task != LearningTask.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
+        if (task == LearningTask.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
+        if (task != LearningTask.Multiclass) Reject(_smoothing, "goes with --task multiclass only.");
         if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase)) Reject(_decay, "does not go with adam, which has none; use adamw.");
 
         void Reject(Option option, string reason)
@@ -120,14 +121,14 @@ internal sealed class LearningOptions
             Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing ? Loss.SmoothedCrossEntropy(smoothing) : arguments.GetValue(_loss),
             ClassWeights = arguments.GetValue(_classWeights),
             Epochs = arguments.GetValue(_epochs),
-            Patience = arguments.GetValue(_patience),
+            EarlyStoppingPatience = arguments.GetValue(_patience),
             ValidationFraction = arguments.GetValue(_validation),
             BatchSize = arguments.GetValue(_batch),
             Optimizer = ReadOptimizer(arguments, options),
             Schedule = arguments.GetValue(_schedule),
-            GradientNorm = arguments.GetValue(_clip),
+            MaximumGradientNorm = arguments.GetValue(_clip),
             BatchNorm = options.Network.BatchNorm with { Statistics = arguments.GetValue(_statistics) ?? Defaults.BatchNorm.Statistics },
-            Standardize = !arguments.GetValue(_raw),
+            StandardizeFeatures = !arguments.GetValue(_raw),
             Seed = arguments.GetValue(_seed),
             Device = arguments.GetValue(_device)!,
         },
@@ -136,7 +137,9 @@ internal sealed class LearningOptions
     private Optimizer ReadOptimizer(ParseResult arguments, TableTrainingOptions options)
     {
         var name = arguments.GetRequiredValue(_optimizer);
-        var usual = name.StartsWith("adam", StringComparison.OrdinalIgnoreCase) ? options.Network.WithDefaults(options.Task).Optimizer!.LearningRate : (float?)null;
+        float? usual = name.StartsWith("adam", StringComparison.OrdinalIgnoreCase)
+            ? NetworkTask.Of(options.Task).Defaults.Optimizer!.LearningRate
+            : null;
         return Optimizer.Parse(name, arguments.GetValue(_rate) ?? usual, arguments.GetValue(_decay));
     }
 }

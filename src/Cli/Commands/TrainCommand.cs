@@ -2,6 +2,7 @@ using System.CommandLine;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -15,10 +16,10 @@ internal static class TrainCommand
         var task = new Option<string>("--task")
         {
             Description = "what to predict: one of two classes, one of several, or a number",
-            HelpName = string.Join('|', TaskNames.All),
-            DefaultValueFactory = _ => TaskNames.NameOf(TaskKind.Binary),
+            HelpName = string.Join('|', NetworkTask.Names),
+            DefaultValueFactory = _ => NetworkTask.Of(LearningTask.Binary).Name,
         };
-        task.AcceptOnlyFromAmong([.. TaskNames.All]);
+        task.AcceptOnlyFromAmong([.. NetworkTask.Names]);
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
         var test = new Option<string?>("--test") { Description = "a table to test on", HelpName = "TEST.csv" };
         var fraction = new Option<double>("--test-fraction")
@@ -53,8 +54,8 @@ internal static class TrainCommand
         {
             if (result.GetResult(test) is not null && result.GetResult(fraction) is { Implicit: false })
                 result.AddError("--test and --test-fraction exclude each other: with a test table, none of DATA.csv is held back.");
-            var kind = TaskNames.Find(result.Given(task)) ?? TaskKind.Binary;
-            if (result.GetResult(positive) is not null && kind != TaskKind.Binary)
+            var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
+            if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
                 result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
             architecture.Validate(result);
             learning.Validate(result, kind);
@@ -68,7 +69,7 @@ internal static class TrainCommand
             var options = new TableTrainingOptions
             {
                 Label = arguments.GetRequiredValue(label),
-                Task = TaskNames.Find(arguments.GetRequiredValue(task))!.Value,
+                Task = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind,
                 Schema = new TableSchemaOptions
                 {
                     Positive = arguments.GetValue(positive),

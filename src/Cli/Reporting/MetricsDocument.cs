@@ -8,6 +8,7 @@ using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
@@ -48,7 +49,7 @@ internal sealed class MetricsDocument
     public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
         new JsonObject
         {
-            ["task"] = TaskNames.NameOf(trained.Schema.Label.Task),
+            ["task"] = trained.Schema.Label.Task.Name,
             ["label"] = trained.Schema.Label.Column,
             ["positiveClass"] = trained.Schema.Label.PositiveClass,
             ["classes"] = new JsonArray([.. trained.Schema.Label.Classes.Select(name => (JsonNode)name)]),
@@ -56,7 +57,7 @@ internal sealed class MetricsDocument
             ["testRows"] = trained.TestRows,
             ["features"] = trained.Schema.Features.FeatureCount,
         },
-        trained.Network.Network,
+        trained.Network.Model,
         trained.Network.Export,
         trained.TestMetrics,
         trained.Float32TestMetrics,
@@ -67,7 +68,7 @@ internal sealed class MetricsDocument
     public static MetricsDocument Create(TrainedDigits trained, int seed, TimeSpan elapsed, TimeSpan singleRow) => new(
         new JsonObject
         {
-            ["task"] = TaskNames.NameOf(TaskKind.Multiclass),
+            ["task"] = NetworkTask.Of(LearningTask.Multiclass).Name,
             ["data"] = "MNIST",
             ["seed"] = seed,
             ["trainingRows"] = trained.TrainingRows,

@@ -43,7 +43,7 @@ internal static class ResultLines
     }
 
     /// <summary>What became of the whole pipeline.</summary>
-    public static void Show(PipelineExport pipeline)
+    public static void Show(FoldedPipeline pipeline)
     {
         Line("whole pipeline", string.Create(
             CultureInfo.InvariantCulture,

@@ -20,22 +20,27 @@ internal static class TrainingRun
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = Train(training, test, options);
         progress.Dispose();
-        CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
+        CommonOptions.ReportDevice(trained.Network.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto) : [];
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
         List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
-        PipelineExport? pipeline = null;
+        FoldedPipeline? pipeline = null;
         try
         {
-            if (options.WholePipeline) files.Add((pipeline = trained.SavePipeline(folder, test)).Path);
+            if (options.WholePipeline)
+            {
+                (var path, pipeline) = trained.SavePipeline(folder, test);
+                files.Add(path);
+            }
         }
         finally
         {
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
             files.Add(HtmlReport.Write(trained, Path.GetFileName(training.FilePath), singleRow, folder, files));
-            ResultLines.Show(trained.Network.Network, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
+            ResultLines.Show(
+                trained.Network.Model, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
         }
 
         if (pipeline is not null) ResultLines.Show(pipeline);

@@ -21,7 +21,7 @@ internal static class DepthRun
     {
         OutputFolder.RequireNoFile(folder);
         var (training, test) = TableSplit.Every(CsvTable.Read(data), 0.2);
-        var schema = TableSchema.Infer(training, "lettr", TaskKind.Multiclass);
+        var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         var (trainingRows, testRows) = (schema.ToRows(training), schema.ToRows(test));
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{trainingRows.Count:N0} letters to learn from, {testRows.Count:N0} to test on"));
@@ -58,7 +58,7 @@ internal static class DepthRun
             return new DepthTrial(depth, batchNorm, learningRate, null, null, null);
         }
 
-        var accuracy = ModelEvaluation.Of(trained.ToOnnx().Proto, trained.Loss, test).Metrics[Metric.MicroAccuracy];
+        var accuracy = ModelEvaluation.Of(trained.ToOnnx(), trained.Loss, test).Metrics[Metric.MicroAccuracy];
         var last = trained.History[^1];
         return new DepthTrial(depth, batchNorm, learningRate, accuracy, last.Loss, last.Elapsed.TotalSeconds / trained.History.Count);
     }

@@ -32,3 +32,19 @@ internal readonly record struct CellValue(CellKind Kind, float Number)
         return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
     }
 }
+
+/// <summary>What the text of one cell can be read as.</summary>
+internal enum CellKind
+{
+    /// <summary>No value.</summary>
+    Missing,
+
+    /// <summary>A finite number.</summary>
+    Number,
+
+    /// <summary>Infinity, or a number too large for a float.</summary>
+    Infinite,
+
+    /// <summary>Anything else.</summary>
+    Text,
+}

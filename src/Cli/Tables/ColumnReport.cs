@@ -9,3 +9,34 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="Categories">The categories, or classes of the label, with their counts; empty for numbers and dropped columns.</param>
 internal sealed record ColumnReport(
     string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories);
+
+/// <summary>What became of a column of the training table.</summary>
+internal enum ColumnKind
+{
+    /// <summary>The column that is predicted.</summary>
+    Label,
+
+    /// <summary>One feature: the number itself.</summary>
+    Numeric,
+
+    /// <summary>One feature per category, 1 where the row has that category and 0 elsewhere (one-hot).</summary>
+    Categorical,
+
+    /// <summary>No feature, for a reason found in the data.</summary>
+    Dropped,
+
+    /// <summary>No feature, because <see cref="TableSchemaOptions.Ignore"/> names it.</summary>
+    Ignored,
+
+    /// <summary>No feature: <see cref="TableSchemaOptions.Weight"/> names it as the weight of the rows.</summary>
+    Weight,
+}
+
+/// <summary>How often a text occurs in a column of the training table.</summary>
+/// <param name="Category">The text.</param>
+/// <param name="Rows">The rows that have it.</param>
+internal sealed record CategoryCount(string Category, int Rows)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Category} ({Rows})";
+}

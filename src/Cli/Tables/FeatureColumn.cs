@@ -1,8 +1,15 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>How one column of a table becomes features.</summary>
+/// <summary>
+/// How one column of a table becomes features: for the encoder, which makes the features of all rows in training, testing and scoring, and as
+/// ML.NET's own transforms, which make the same of raw columns in a pipeline that is saved or exported.
+/// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(NumericFeature), "numeric")]
 [JsonDerivedType(typeof(CategoricalFeature), "categorical")]
@@ -25,4 +32,203 @@ internal abstract class FeatureColumn
     /// <summary>Names of the features, for people: <c>tenure</c>, or <c>contract=One year</c> for each category.</summary>
     [JsonIgnore]
     public abstract IReadOnlyList<string> FeatureNames { get; }
+
+    /// <summary>The type of the raw column as ML.NET data.</summary>
+    [JsonIgnore]
+    public abstract PrimitiveDataViewType RawType { get; }
+
+    /// <summary>A text that the column may have, from which the transforms learn what there is to learn.</summary>
+    [JsonIgnore]
+    public abstract string Prototype { get; }
+
+    /// <summary>The features that each different text of the column in a table means.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="offset">The first of the features in the vector.</param>
+    /// <param name="unknown">Takes up what was not there in training.</param>
+    /// <exception cref="TableException">A text cannot be a value of the column.</exception>
+    public abstract BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown);
+
+    /// <summary>The raw column of a table as ML.NET data: what the transforms take.</summary>
+    /// <exception cref="TableException">A text cannot be a value of the column.</exception>
+    public abstract ViewColumn View(CsvTable table);
+
+    /// <summary>The transforms that make features of raw columns, in place.</summary>
+    /// <remarks>Columns that are alike share one: every transform of a chain costs each row a step.</remarks>
+    public static IEnumerable<IEstimator<ITransformer>> ToTransforms(MLContext ml, IReadOnlyList<FeatureColumn> columns)
+    {
+        InputOutputColumnPair[] numbers = [.. columns.OfType<NumericFeature>().Select(column => new InputOutputColumnPair(column.Name))];
+        if (numbers.Length > 0)
+            yield return ml.Transforms.ReplaceMissingValues(numbers, MissingValueReplacingEstimator.ReplacementMode.Mean);
+        foreach (var alike in columns.OfType<CategoricalFeature>().GroupBy(column => string.Join('\0', column.AllCategories)))
+        {
+            // Keys in the order given.
+            var keys = ml.Data.LoadFromEnumerable(alike.First().AllCategories.Select(category => new CategoryKey { Category = category }));
+            InputOutputColumnPair[] pairs = [.. alike.Select(column => new InputOutputColumnPair(column.Name))];
+            yield return ml.Transforms.Categorical.OneHotEncoding(pairs, keyData: keys);
+        }
+    }
+
+    /// <summary>A row of the one-column data view that OneHotEncoding takes its keys from.</summary>
+    private sealed class CategoryKey
+    {
+        public required string Category { get; init; }
+    }
+}
+
+/// <summary>A column of numbers: one feature, the number itself.</summary>
+internal sealed class NumericFeature : FeatureColumn
+{
+    /// <summary>Describes a column of numbers.</summary>
+    /// <param name="name">The column of the table.</param>
+    /// <param name="imputedValue">The feature where the table has no value.</param>
+    [JsonConstructor]
+    public NumericFeature(string name, float imputedValue)
+        : base(name)
+    {
+        if (!float.IsFinite(imputedValue))
+            throw new ArgumentOutOfRangeException(
+                nameof(imputedValue), imputedValue, $"The imputed value of column '{name}' must be a finite number.");
+        ImputedValue = imputedValue;
+    }
+
+    /// <summary>The feature where the table has no value: the mean of the training table.</summary>
+    [JsonPropertyName("imputed")]
+    public float ImputedValue { get; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int FeatureCount => 1;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<string> FeatureNames => [Name];
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override PrimitiveDataViewType RawType => NumberDataViewType.Single;
+
+    /// <summary>The imputed value: the mean of this one row is exactly that.</summary>
+    [JsonIgnore]
+    public override string Prototype => ImputedValue.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
+    {
+        var column = table.Column(Name);
+        var values = column.ReadNumbers(table, ImputedValue);
+        var slots = new int[values.Length];
+        Array.Fill(slots, offset);
+        return new(column.Codes, slots, values);
+    }
+
+    /// <summary>Single, NaN where missing.</summary>
+    public override ViewColumn View(CsvTable table)
+    {
+        var column = table.Column(Name);
+        return new ViewColumn<float>(Name, RawType, column.ReadNumbers(table, float.NaN), column.Codes);
+    }
+}
+
+/// <summary>
+/// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there are
+/// two). A row whose text is none of the categories has 0 in all of them.
+/// </summary>
+internal sealed class CategoricalFeature : FeatureColumn
+{
+    private const int MostExamples = 3;
+
+    /// <summary>Describes a column of categories.</summary>
+    /// <param name="name">The column of the table.</param>
+    /// <param name="categories">The categories in the order of their features.</param>
+    /// <param name="missingCategory">The name of one more category, the last, for rows without a value; null for none.</param>
+    [JsonConstructor]
+    public CategoricalFeature(string name, IReadOnlyList<string> categories, string? missingCategory = null)
+        : base(name)
+    {
+        ArgumentNullException.ThrowIfNull(categories);
+        Categories = categories;
+        MissingCategory = missingCategory;
+        var all = AllCategories;
+        if (all.Any(string.IsNullOrEmpty) || all.Distinct().Count() != all.Count)
+            throw new ArgumentException($"The categories of column '{name}' must be different and not empty.", nameof(categories));
+    }
+
+    /// <summary>The categories in the order of their features, without <see cref="MissingCategory"/>.</summary>
+    public IReadOnlyList<string> Categories { get; }
+
+    /// <summary>
+    /// The name of the last category, for rows without a value; null when the training table had a value in every row. It is a visible text
+    /// because ML.NET takes an empty one for "no key" and would leave the category out.
+    /// </summary>
+    [JsonPropertyName("missing")]
+    public string? MissingCategory { get; }
+
+    /// <summary><see cref="Categories"/> and then <see cref="MissingCategory"/>, if there is one: a name for each feature.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> AllCategories => MissingCategory is null ? Categories : [.. Categories, MissingCategory];
+
+    /// <summary>What stands for "no value" where it must be a text: <see cref="MissingCategory"/>, or one that is no category.</summary>
+    [JsonIgnore]
+    public string MissingText => MissingCategory ?? MissingTextBeside(Categories);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int FeatureCount => Categories.Count + (MissingCategory is null ? 0 : 1);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<string> FeatureNames => [.. AllCategories.Select(category => $"{Name}={category}")];
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override PrimitiveDataViewType RawType => TextDataViewType.Instance;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string Prototype => MissingText;
+
+    /// <summary>"(missing)", or with more parentheses where that is itself a category.</summary>
+    public static string MissingTextBeside(IReadOnlyCollection<string> categories)
+    {
+        var text = "(missing)";
+        while (categories.Contains(text)) text = $"({text})";
+        return text;
+    }
+
+    /// <inheritdoc/>
+    public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
+    {
+        var column = table.Column(Name);
+        var rows = column.CountRows();
+        var slots = new int[rows.Length];
+        var values = new float[rows.Length];
+        Array.Fill(values, 1f);
+        var slotOf = new Dictionary<string, int>();
+        foreach (var category in Categories) slotOf.Add(category, offset + slotOf.Count);
+        var missingSlot = MissingCategory is null ? -1 : offset + Categories.Count;
+        var (unknownRows, examples) = (0, new List<string>());
+        for (var code = 0; code < slots.Length; code++)
+        {
+            var isMissing = column.Values[code].Kind == CellKind.Missing;
+            slots[code] = isMissing ? missingSlot : slotOf.GetValueOrDefault(column.Texts[code], -1);
+            if (slots[code] >= 0 || rows[code] == 0) continue;
+            unknownRows += rows[code];
+            var example = isMissing ? MissingText : column.Texts[code];
+            if (examples.Count < MostExamples && !examples.Contains(example)) examples.Add(example);
+        }
+
+        if (unknownRows > 0) unknown.Add(new(Name, unknownRows, examples));
+        return new(column.Codes, slots, values);
+    }
+
+    /// <summary>Text, <see cref="MissingText"/> where missing.</summary>
+    public override ViewColumn View(CsvTable table)
+    {
+        var column = table.Column(Name);
+        var missing = MissingText.AsMemory();
+        var texts = new ReadOnlyMemory<char>[column.Texts.Length];
+        for (var code = 0; code < texts.Length; code++)
+            texts[code] = column.Values[code].Kind == CellKind.Missing ? missing : column.Texts[code].AsMemory();
+        return new ViewColumn<ReadOnlyMemory<char>>(Name, RawType, texts, column.Codes);
+    }
 }

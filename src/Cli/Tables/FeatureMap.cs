@@ -1,11 +1,19 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories.
-/// As JSON it travels in the metadata of the exported model, so that the model can be given a table.
+/// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories. As JSON it
+/// travels in the metadata of the exported model, so that the model can be given a table.
 /// </summary>
+/// <remarks>
+/// Every feature comes out of it: <see cref="Bind"/> makes those of a table's rows, whatever they are for, and <see cref="ToPipeline"/> writes
+/// the same down as transforms for programs that have ML.NET but not this one.
+/// </remarks>
 internal sealed class FeatureMap
 {
     private const int FormatVersion = 1;
@@ -15,8 +23,7 @@ internal sealed class FeatureMap
     public FeatureMap(IReadOnlyList<FeatureColumn> columns)
     {
         ArgumentNullException.ThrowIfNull(columns);
-        if (columns.Any(column => column is null))
-            throw new ArgumentException("A column is null.", nameof(columns));
+        if (columns.Any(column => column is null)) throw new ArgumentException("A column is null.", nameof(columns));
         if (columns.GroupBy(column => column.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new ArgumentException($"Column '{twice.Key}' is there twice.", nameof(columns));
         Columns = columns;
@@ -42,6 +49,24 @@ internal sealed class FeatureMap
     /// <exception cref="TableException">As for <see cref="Bind"/>.</exception>
     public float[] EncodeAll(CsvTable table) => Bind(table).EncodeAll();
 
+    /// <summary>
+    /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a model
+    /// and convert to ONNX. All that they know is what the map says: they are fitted on one row that is made of it, not on the training table.
+    /// </summary>
+    /// <param name="ml">A context.</param>
+    /// <param name="featuresColumn">The name of the feature vector. The raw columns are replaced by encoded ones.</param>
+    public ITransformer ToPipeline(MLContext ml, string featuresColumn)
+    {
+        ArgumentNullException.ThrowIfNull(ml);
+        ArgumentException.ThrowIfNullOrEmpty(featuresColumn);
+        var chain = new EstimatorChain<ITransformer>();
+        foreach (var transform in FeatureColumn.ToTransforms(ml, Columns)) chain = chain.Append<ITransformer>(transform);
+        var row = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
+        return chain
+            .Append<ITransformer>(ml.Transforms.Concatenate(featuresColumn, [.. Columns.Select(column => column.Name)]))
+            .Fit(new TableDataView(row, this));
+    }
+
     /// <summary>The map as JSON, on one line.</summary>
     public string ToJson() =>
         JsonSerializer.Serialize(new FeatureMapDocument(FormatVersion, Columns), FeatureMapJson.Format.FeatureMapDocument);
@@ -56,13 +81,10 @@ internal sealed class FeatureMap
         {
             var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
                 ?? throw new InvalidDataException("The feature map is null.");
-            if (document.Version != FormatVersion)
-            {
-                throw new InvalidDataException(
+            return document.Version == FormatVersion
+                ? new(document.Columns)
+                : throw new InvalidDataException(
                     $"The feature map has version {document.Version} and this program reads version {FormatVersion}; use a newer program.");
-            }
-
-            return new(document.Columns);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
         {
@@ -71,13 +93,34 @@ internal sealed class FeatureMap
     }
 
     /// <summary>Rejects a table that lacks a column, naming all of them at once.</summary>
-    internal void RequireColumns(CsvTable table)
+    public void RequireColumns(CsvTable table)
     {
         var missing = Columns.Where(column => table.Find(column.Name) is null).Select(column => column.Name).ToList();
-        if (missing.Count == 0)
-            return;
-        throw new TableException(
-            $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, " +
-            $"which the table does not have; its columns are {table.ColumnNames}.");
+        if (missing.Count > 0)
+            throw new TableException(
+                $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, "
+                + $"which the table does not have; its columns are {table.ColumnNames}.");
     }
+}
+
+/// <summary>The JSON of a <see cref="FeatureMap"/>.</summary>
+/// <param name="Version">The version of the format.</param>
+/// <param name="Columns">The columns in the order of their features.</param>
+internal sealed record FeatureMapDocument(int Version, IReadOnlyList<FeatureColumn> Columns);
+
+/// <summary>Serializers made at build time: nothing is looked up by reflection when the tool starts.</summary>
+[JsonSerializable(typeof(FeatureMapDocument))]
+internal sealed partial class FeatureMapJson : JsonSerializerContext
+{
+    /// <summary>The serializers with the options of the format.</summary>
+    public static FeatureMapJson Format { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+
+        // Names stay readable: the text is shown in model viewers, never in a web page.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
 }

@@ -5,30 +5,19 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <summary>How the label column of a table becomes the number that a network learns.</summary>
 internal sealed class LabelMap
 {
-    /// <summary>What to do about a regression label that is not a number.</summary>
-    internal const string NumberAdvice = "the task regression needs a number in every row: fix it, or choose another task or label";
-
     /// <summary>Describes a label column.</summary>
     /// <param name="column">The column of the table.</param>
     /// <param name="task">What is predicted.</param>
     /// <param name="classes">
     /// The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.
     /// </param>
-    public LabelMap(string column, TaskKind task, IReadOnlyList<string> classes)
+    public LabelMap(string column, LearningTask task, IReadOnlyList<string> classes)
     {
         ArgumentException.ThrowIfNullOrEmpty(column);
         ArgumentNullException.ThrowIfNull(classes);
-        var fits = task switch
-        {
-            TaskKind.Binary => classes.Count == 2,
-            TaskKind.Multiclass => classes.Count >= 2,
-            TaskKind.Regression => classes.Count == 0,
-            _ => throw new ArgumentOutOfRangeException(nameof(task), task, "There is no such task."),
-        };
-        if (!fits)
-            throw new ArgumentException($"A {task} label cannot have {classes.Count} classes.", nameof(classes));
+        Task = TableTask.Of(task);
+        if (!Task.CanHave(classes.Count)) throw new ArgumentException($"A {task} label cannot have {classes.Count} classes.", nameof(classes));
         Column = column;
-        Task = task;
         Classes = classes;
     }
 
@@ -36,7 +25,7 @@ internal sealed class LabelMap
     public string Column { get; }
 
     /// <summary>What is predicted.</summary>
-    public TaskKind Task { get; }
+    public TableTask Task { get; }
 
     /// <summary>
     /// The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.
@@ -44,7 +33,21 @@ internal sealed class LabelMap
     public IReadOnlyList<string> Classes { get; }
 
     /// <summary>The positive class of a binary label; null for the other tasks.</summary>
-    public string? PositiveClass => Task == TaskKind.Binary ? Classes[1] : null;
+    public string? PositiveClass => Task.PositiveClass(Classes);
+
+    /// <summary>Describes the label column of a training table and checks that it fits the task.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="label">The column.</param>
+    /// <param name="task">What is predicted.</param>
+    /// <param name="positive">The positive class, where the user has chosen one.</param>
+    /// <exception cref="TableException">There is no such column, a row has no label, or they do not fit the task.</exception>
+    public static (LabelMap Label, ColumnReport Report) Infer(CsvTable table, string label, LearningTask task, string? positive)
+    {
+        var column = table.Find(label) ?? throw new TableException(
+            $"{table.FilePath}: there is no label column {NameList.Quote(label)}; the columns are {table.ColumnNames}.");
+        RequireLabels(table, column);
+        return TableTask.Of(task).Infer(table, column, positive);
+    }
 
     /// <summary>
     /// The label of every row: 1 for the positive class and 0 for the negative one (binary), the index in <see cref="Classes"/>
@@ -57,46 +60,44 @@ internal sealed class LabelMap
     public float[] Encode(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
-        var labels = EncodeTexts(table);
+        RequireLabels(table, table.Column(Column));
+        var labels = Task.Encode(table, this);
         return Array.ConvertAll(table.Column(Column).Codes, code => labels[code]);
     }
 
-    /// <summary>The label that each different text of the column means; -1 or NaN for those that no row has.</summary>
-    internal float[] EncodeTexts(CsvTable table)
+    /// <summary>The label as a column of ML.NET data.</summary>
+    /// <exception cref="TableException">As for <see cref="Encode"/>.</exception>
+    public ViewColumn View(CsvTable table)
+    {
+        RequireLabels(table, table.Column(Column));
+        return Task.View(table, this);
+    }
+
+    /// <summary>For each different text of the column, the index of its class; -1 for a text that no row has and that is no class.</summary>
+    /// <exception cref="TableException">A row has a text that is none of the classes.</exception>
+    public int[] FindClasses(CsvTable table)
     {
         var column = table.Column(Column);
-        RequireLabels(table, column);
-        return Task == TaskKind.Regression
-            ? column.ReadNumbers(table, float.NaN, NumberAdvice)
-            : Array.ConvertAll(FindClasses(table, column), index => (float)index);
-    }
-
-    /// <summary>Rejects a column with a row that has no label.</summary>
-    internal static void RequireLabels(CsvTable table, TableColumn column)
-    {
-        for (var row = 0; row < column.Count; row++)
-        {
-            if (column.IsMissing(row))
-                throw table.CellError(row, column.Name, "the label is missing; every row needs one: fill it in or remove the row.");
-        }
-    }
-
-    /// <summary>For each text of the column, the index of its class.</summary>
-    private int[] FindClasses(CsvTable table, TableColumn column)
-    {
         var indices = new int[column.Texts.Length];
         for (var code = 0; code < indices.Length; code++)
         {
             indices[code] = IndexOf(column.Texts[code], column.Values[code]);
             if (indices[code] < 0 && column.FirstRowWith(code) is >= 0 and var row)
-            {
                 throw table.CellError(
-                    row, Column, $"{NameList.Quote(column.Texts[code])} is none of the classes that the model knows " +
-                    $"({NameList.Of(Classes, 20)}).");
-            }
+                    row,
+                    Column,
+                    $"{NameList.Quote(column.Texts[code])} is none of the classes that the model knows ({NameList.Of(Classes, 20)}).");
         }
 
         return indices;
+    }
+
+    private static void RequireLabels(CsvTable table, TableColumn column)
+    {
+        for (var row = 0; row < column.Count; row++)
+            if (column.IsMissing(row))
+                throw table.CellError(
+                    row, column.Name, "the label is missing; every row needs one: fill it in or remove the row.");
     }
 
     private int IndexOf(string text, CellValue value)
@@ -105,10 +106,8 @@ internal sealed class LabelMap
         var sameNumber = -1;
         for (var i = 0; i < Classes.Count; i++)
         {
-            if (Classes[i] == text)
-                return i;
-            if (value.Kind == CellKind.Number && CellValue.Read(Classes[i]) == value)
-                sameNumber = i;
+            if (Classes[i] == text) return i;
+            if (value.Kind == CellKind.Number && CellValue.Read(Classes[i]) == value) sameNumber = i;
         }
 
         return sameNumber;

@@ -1,56 +1,33 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Rows;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>
-/// A <see cref="CsvTable"/> as ML.NET data: the label first, if the table has it, then the weights, and then the columns that features are made from. Numbers
-/// are Single, NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing; the label is Boolean
-/// (binary: is it the positive class), Text (multiclass) or Single (regression). <see cref="TablePipeline"/> makes the feature vector of
-/// them.
-/// </summary>
+/// <summary>A <see cref="CsvTable"/> as ML.NET data.</summary>
 internal sealed class TableDataView : IDataView
 {
     private readonly ViewColumn[] _columns;
     private readonly int _rowCount;
 
-    /// <summary>Views a table through the schema of the training table.</summary>
-    /// <param name="table">The table, to train on or to score.</param>
-    /// <param name="schema">The schema.</param>
-    /// <exception cref="TableException">
-    /// The table lacks a column that features are made from, a column of numbers has a text or an infinity, or a label does not fit.
-    /// </exception>
-    public TableDataView(CsvTable table, TableSchema schema)
-        : this(table, (schema ?? throw new ArgumentNullException(nameof(schema))).Features, schema.Label, schema.WeightColumn)
+    /// <summary>
+    /// The raw columns that features are made from: numbers are Single, NaN where missing; categories are Text,
+    /// <see cref="CategoricalFeature.MissingText"/> where missing. <see cref="FeatureMap.ToPipeline"/> makes the feature vector of them.
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="features">The columns.</param>
+    /// <exception cref="TableException">The table lacks a column, or a column of numbers has a text or an infinity.</exception>
+    public TableDataView(CsvTable table, FeatureMap features)
+        : this(table, RawColumns(table, features))
     {
     }
 
-    /// <summary>Views a table through a feature map, such as an exported model carries.</summary>
-    /// <param name="table">The table.</param>
-    /// <param name="features">The columns that features are made from.</param>
-    /// <param name="label">The label; null to leave it out even if the table has it.</param>
-    /// <param name="weight">The column with the rows' weights, Single; null to leave it out.</param>
-    /// <exception cref="TableException">As for the other constructor; or a weight is not a number from 0.</exception>
-    public TableDataView(CsvTable table, FeatureMap features, LabelMap? label = null, string? weight = null)
+    private TableDataView(CsvTable table, IEnumerable<ViewColumn> columns)
     {
-        ArgumentNullException.ThrowIfNull(table);
-        ArgumentNullException.ThrowIfNull(features);
-        features.RequireColumns(table);
-
-        var columns = new List<ViewColumn>();
-        if (label is not null && table.Find(label.Column) is not null)
-            columns.Add(LabelColumn(table, label));
-        if (weight is not null && table.Find(weight) is { } weights)
-            columns.Add(new ViewColumn<float>(weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight), weights.Codes));
-        foreach (var feature in features.Columns)
-            columns.Add(FeatureColumn(table, feature));
         _columns = [.. columns];
         _rowCount = table.RowCount;
-
         var builder = new DataViewSchema.Builder();
-        foreach (var column in columns)
-            builder.AddColumn(column.Name, column.Type);
+        foreach (var column in _columns) builder.AddColumn(column.Name, column.Type, column.Annotations);
         Schema = builder.ToSchema();
     }
 
@@ -59,6 +36,28 @@ internal sealed class TableDataView : IDataView
 
     /// <inheritdoc/>
     public bool CanShuffle => true;
+
+    /// <summary>
+    /// What a network learns from: the label (Boolean for two classes: is it the positive one; Text for several; Single for a number), the
+    /// weights of the rows, if there are any, and the features as one vector, made by the map.
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="schema">What its columns mean.</param>
+    /// <param name="featuresColumn">The name of the vector.</param>
+    /// <exception cref="TableException">
+    /// The table lacks a column, a column of numbers has a text or an infinity, or a label or a weight does not fit.
+    /// </exception>
+    public static TableDataView ForTraining(CsvTable table, TableSchema schema, string featuresColumn)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(schema);
+        List<ViewColumn> columns = [schema.Label.View(table)];
+        if (schema.WeightColumn is { } weight)
+            columns.Add(new ViewColumn<float>(
+                weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight), table.Column(weight).Codes));
+        columns.Add(new FeatureVector(featuresColumn, schema.Features, schema.Features.Bind(table)));
+        return new TableDataView(table, columns);
+    }
 
     /// <inheritdoc/>
     public long? GetRowCount() => _rowCount;
@@ -92,33 +91,115 @@ internal sealed class TableDataView : IDataView
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
         [GetRowCursor(columnsNeeded, rand)];
 
-    private static ViewColumn LabelColumn(CsvTable table, LabelMap label)
+    private static IEnumerable<ViewColumn> RawColumns(CsvTable table, FeatureMap features)
     {
-        var codes = table.Column(label.Column).Codes;
-        var values = label.EncodeTexts(table);
-        switch (label.Task)
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(features);
+        features.RequireColumns(table);
+        return features.Columns.Select(feature => feature.View(table));
+    }
+
+    /// <summary>The features of a row, all of them as one column.</summary>
+    private sealed class FeatureVector(string name, FeatureMap map, FeatureEncoder encoder)
+        : ViewColumn(name, new VectorDataViewType(NumberDataViewType.Single, encoder.FeatureCount))
+    {
+        public override DataViewSchema.Annotations Annotations { get; } = ClassLabels.NamesOfSlots(map.FeatureNames);
+
+        public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
         {
-            case TaskKind.Binary:
-                var isPositive = Array.ConvertAll(values, value => value == 1);
-                return new ViewColumn<bool>(label.Column, BooleanDataViewType.Instance, isPositive, codes);
-            case TaskKind.Multiclass:
-                var classes = Array.ConvertAll(values, value => value < 0 ? default : label.Classes[(int)value].AsMemory());
-                return new ViewColumn<ReadOnlyMemory<char>>(label.Column, TextDataViewType.Instance, classes, codes);
-            default:
-                return new ViewColumn<float>(label.Column, NumberDataViewType.Single, values, codes);
-        }
+            var editor = VBufferEditor.Create(ref value, encoder.FeatureCount);
+            encoder.Encode(cursor.Row, editor.Values);
+            value = editor.Commit();
+        });
     }
+}
 
-    private static ViewColumn FeatureColumn(CsvTable table, FeatureColumn feature)
+/// <summary>One column of a <see cref="TableDataView"/>.</summary>
+internal abstract class ViewColumn(string name, DataViewType type)
+{
+    /// <summary>The name of the column.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>The type of its values.</summary>
+    public DataViewType Type { get; } = type;
+
+    /// <summary>What else is known of it; null = nothing.</summary>
+    public virtual DataViewSchema.Annotations? Annotations => null;
+
+    /// <summary>Makes the <see cref="ValueGetter{TValue}"/> of a cursor.</summary>
+    public abstract Delegate GetterFor(TableCursor cursor);
+}
+
+/// <summary>A column whose values are worked out: one for each different text of the table's column.</summary>
+internal sealed class ViewColumn<T>(string name, DataViewType type, T[] values, int[] codes) : ViewColumn(name, type)
+{
+    /// <inheritdoc/>
+    public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<T>)((ref T value) => value = values[codes[cursor.Row]]);
+}
+
+/// <summary>Walks over the rows of a <see cref="TableDataView"/>, in the order of the table or shuffled.</summary>
+internal sealed class TableCursor : DataViewRowCursor
+{
+    private const long Ended = -2;
+
+    private readonly ViewColumn[] _columns;
+    private readonly bool[] _isActive;
+    private readonly int _rowCount;
+    private readonly int[]? _order;
+    private long _position = -1;
+
+    /// <summary>Creates a cursor before the first row.</summary>
+    /// <param name="schema">The schema of the view.</param>
+    /// <param name="columns">The columns, as in the schema.</param>
+    /// <param name="isActive">For each column, whether it may be read.</param>
+    /// <param name="rowCount">The rows.</param>
+    /// <param name="order">The order of the rows; null for that of the table.</param>
+    public TableCursor(DataViewSchema schema, ViewColumn[] columns, bool[] isActive, int rowCount, int[]? order)
     {
-        var column = table.Column(feature.Name);
-        if (feature is not CategoricalFeature categorical)
-            return new ViewColumn<float>(column.Name, NumberDataViewType.Single, column.ReadNumbers(table, float.NaN), column.Codes);
-
-        var missing = categorical.MissingText.AsMemory();
-        var texts = new ReadOnlyMemory<char>[column.Texts.Length];
-        for (var code = 0; code < texts.Length; code++)
-            texts[code] = column.Values[code].Kind == CellKind.Missing ? missing : column.Texts[code].AsMemory();
-        return new ViewColumn<ReadOnlyMemory<char>>(column.Name, TextDataViewType.Instance, texts, column.Codes);
+        Schema = schema;
+        _columns = columns;
+        _isActive = isActive;
+        _rowCount = rowCount;
+        _order = order;
     }
+
+    /// <inheritdoc/>
+    public override DataViewSchema Schema { get; }
+
+    /// <inheritdoc/>
+    public override long Position => _position;
+
+    /// <inheritdoc/>
+    public override long Batch => 0;
+
+    /// <summary>The row of the table on which the cursor stands.</summary>
+    public int Row => _position >= 0
+        ? _order is null ? (int)_position : _order[_position]
+        : throw new InvalidOperationException("The cursor is not on a row: MoveNext has not been called, or there are no more rows.");
+
+    /// <inheritdoc/>
+    public override bool MoveNext()
+    {
+        if (_position == Ended) return false;
+        _position++;
+        if (_position < _rowCount) return true;
+        _position = Ended;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public override bool IsColumnActive(DataViewSchema.Column column) => column.Index < _isActive.Length && _isActive[column.Index];
+
+    /// <inheritdoc/>
+    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+    {
+        if (!IsColumnActive(column))
+            throw new InvalidOperationException($"Column '{column.Name}' is not among those that this cursor was asked for.");
+        return _columns[column.Index].GetterFor(this) as ValueGetter<TValue>
+            ?? throw new InvalidOperationException(
+                $"Column '{column.Name}' has values of type {column.Type}, not {typeof(TValue).Name}.");
+    }
+
+    /// <summary>A row keeps its id when the rows are shuffled: it is its place in the table.</summary>
+    public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId id) => id = new((ulong)Row, 0);
 }

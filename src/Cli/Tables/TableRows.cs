@@ -4,7 +4,6 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Transforms;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Cli.Tables;
@@ -62,8 +61,8 @@ internal static class TableRows
     private static RowLabels Labels(CsvTable table, ModelProto model, string label)
     {
         var column = table.Column(label);
-        if (TaskNames.Find(ModelFile.GetMetadata(model, ModelMetadata.Task)) is { } task && ModelFile.GetMetadata(model, ModelMetadata.Labels) is { } classes)
-            return Of(HostTensor.Of(new LabelMap(label, task, TextList.FromJson(classes)).Encode(table), table.RowCount));
+        if (TableDescription.Find(model, table.FilePath) is { } known)
+            return Of(HostTensor.Of(new LabelMap(label, known.Task.Kind, known.Classes).Encode(table), table.RowCount));
         var texts = Enumerable.Range(0, table.RowCount).Select(row => column[row]).ToArray();
         var numbers = texts.Select(text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : double.NaN).ToArray();
         return Of(Array.Exists(texts, text => !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _))

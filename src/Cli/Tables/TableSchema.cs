@@ -3,6 +3,31 @@ using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
+/// <summary>What <see cref="TableSchema.Infer"/> cannot know from the table itself.</summary>
+internal sealed record TableSchemaOptions
+{
+    /// <summary>
+    /// Columns to treat as categories even if all their values are numbers (codes, say). <see cref="MaxCategories"/> does not apply to
+    /// them.
+    /// </summary>
+    public IReadOnlyList<string> Categorical { get; init; } = [];
+
+    /// <summary>Columns to make no features from.</summary>
+    public IReadOnlyList<string> Ignore { get; init; } = [];
+
+    /// <summary>A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.</summary>
+    public string? Weight { get; init; }
+
+    /// <summary>Whether columns of numbers that are the same in every row stay. Default: false, they can tell nothing.</summary>
+    public bool KeepConstants { get; init; }
+
+    /// <summary>The positive class of a binary label; null to choose it by name or rarity. Not used for the other tasks.</summary>
+    public string? Positive { get; init; }
+
+    /// <summary>A text column with more different texts than this is dropped. At least 2; 100 unless set.</summary>
+    public int MaxCategories { get; init; } = 100;
+}
+
 /// <summary>What a training table means: its label, the features made from its other columns, and what was found on the way.</summary>
 internal sealed class TableSchema
 {
@@ -39,14 +64,14 @@ internal sealed class TableSchema
     /// A column that was named is not there; the label does not fit the task; a column of numbers has a few texts or an infinity; or no
     /// column is left to make features from.
     /// </exception>
-    public static TableSchema Infer(CsvTable table, string label, TaskKind task, TableSchemaOptions? options = null)
+    public static TableSchema Infer(CsvTable table, string label, LearningTask task, TableSchemaOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentException.ThrowIfNullOrEmpty(label);
         options ??= new();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxCategories, 2, nameof(options));
 
-        var (labelMap, labelReport) = LabelInference.Infer(table, label, task, options.Positive);
+        var (labelMap, labelReport) = LabelMap.Infer(table, label, task, options.Positive);
         RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
         RequireFeatureColumns(table, label, options.Ignore, "ignored");
         if (options.Weight is { } weight) RequireFeatureColumns(table, label, [weight], "taken as weights");
@@ -86,13 +111,11 @@ internal sealed class TableSchema
     {
         ArgumentNullException.ThrowIfNull(table);
         if (table.Find(Label.Column) is null)
-            throw new TableException($"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {string.Join(", ", table.Columns.Select(column => column.Name))}.");
-        var labels = Label.Encode(table);
-        var outputs = Label.Task == TaskKind.Multiclass ? Label.Classes.Count : 1;
-        var targets = outputs == 1 ? labels : new float[labels.Length * outputs];
-        if (outputs > 1)
-            for (var row = 0; row < labels.Length; row++) targets[(row * outputs) + (int)labels[row]] = 1;
-        return new TrainingData(new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
+            throw new TableException(
+                $"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {table.ColumnNames}.");
+        var (targets, outputs) = Label.Task.ToTargets(Label.Encode(table), Label.Classes.Count);
+        return new TrainingData(
+            new SampleShape(Features.FeatureCount), outputs, Features.EncodeAll(table), targets, RowWeights.Read(table, WeightColumn));
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

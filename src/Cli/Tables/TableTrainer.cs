@@ -1,18 +1,51 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx;
+using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Trainer.Results;
+using MlNetBatchNorm.Transforms.WholePipeline;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>From a table to a trained pipeline: works out the columns, trains the network in an ML.NET chain, and tests it.</summary>
+/// <summary>What to learn from a table, and how.</summary>
+internal sealed record TableTrainingOptions
+{
+    /// <summary>The column to predict.</summary>
+    public required string Label { get; init; }
+
+    /// <summary>What kind of prediction. Default: one of two classes.</summary>
+    public LearningTask Task { get; init; } = LearningTask.Binary;
+
+    /// <summary>What the table cannot tell by itself.</summary>
+    public TableSchemaOptions Schema { get; init; } = new();
+
+    /// <summary>
+    /// An architecture as text (<see cref="Trainer.Network.Parse"/>), for networks whose input is only known when the table has been read;
+    /// null (the default) = that of <see cref="Network"/>.
+    /// </summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>
+    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels first;
+    /// null (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in the shape.
+    /// </summary>
+    public IReadOnlyList<long>? InputShape { get; init; }
+
+    /// <summary>
+    /// Whether the whole pipeline is to be exported afterwards (<see cref="TrainedTable.SavePipeline"/>): what stands in the way of that is
+    /// then said before training. Default: false.
+    /// </summary>
+    public bool WholePipeline { get; init; }
+
+    /// <summary>The network and its training; the column names in it, and those of the classes that have weights, are set by the table.</summary>
+    public BatchNormNetworkOptions Network { get; init; } = new();
+}
+
+/// <summary>From a table to a trained pipeline: works out the columns, trains the network, and tests it.</summary>
 internal static class TableTrainer
 {
-    private const string FeaturesColumn = "Features";
+    // The most test rows that ML.NET's transforms are tried on.
+    private const int ComparedRows = 1000;
 
     /// <summary>Trains on one table and tests on another.</summary>
     /// <param name="training">The rows to learn from.</param>
@@ -21,8 +54,11 @@ internal static class TableTrainer
     /// <param name="schemaKnown">Called when the columns have been worked out, before training.</param>
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
     /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
-    /// <exception cref="ModelVerificationException">In the precision of the options the network is worse on the test rows than they allow.</exception>
-    public static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
+    /// <exception cref="ModelVerificationException">
+    /// In the precision of the options the network is worse on the test rows than they allow; or ML.NET's transforms would make other features.
+    /// </exception>
+    public static TrainedTable Train(
+        CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
@@ -30,26 +66,21 @@ internal static class TableTrainer
         var schema = TableSchema.Infer(
             training, options.Label, options.Task, options.InputShape is null ? options.Schema : options.Schema with { KeepConstants = true });
 
-        // Before training, not after it: a test table that does not fit and a row without a weight are known at once.
+        // Before training, not after it: a table that does not fit is known at once.
         var testRows = schema.ToRows(test);
-        if (schema.WeightColumn is { } weight) RowWeights.ReadTexts(training, weight);
         var network = CreateOptions(options, schema);
+        var ml = new MLContext(network.Seed);
+        var rows = TableDataView.ForTraining(training, schema, network.FeatureColumnName);
         schemaKnown?.Invoke(schema);
-
-        var ml = new MLContext(options.Network.Seed ?? 0);
-        var view = new TableDataView(training, schema);
-        var featurizer = TablePipeline.Build(ml, schema, FeaturesColumn).Fit(view);
-        if (options.WholePipeline) RequireConvertible(featurizer, view.Schema);
-        var trained = Fit(ml, featurizer.Transform(view), schema.Label, network);
-        Describe(trained.Export, schema);
+        var pipeline = schema.Features.ToPipeline(ml, network.FeatureColumnName);
+        RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test, testRows);
+        if (options.WholePipeline) RequireConvertible(pipeline, network.FeatureColumnName, schema, test);
+        var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
         try
         {
-            var tested = ModelEvaluation.Of(trained.Scorer, trained.Network.Loss, testRows);
-            var float32 = Float32Metrics(trained, testRows) ?? tested.Metrics;
-            if (trained.Export.Reduced is { } reduced)
-                NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, tested.Metrics), options.Network.PrecisionLoss);
-            return new TrainedTable(
-                schema, featurizer, trained, tested.Metrics, float32, training.RowCount, new TestedRows(testRows, tested.Predictions));
+            var tested = new TestedRows(testRows, Predict(trained.Scorer, testRows));
+            var (metrics, float32Metrics) = Measure(trained, tested, network.AllowedMetricLoss);
+            return new TrainedTable(schema, pipeline, trained, metrics, float32Metrics, training.RowCount, tested);
         }
         catch
         {
@@ -58,21 +89,46 @@ internal static class TableTrainer
         }
     }
 
-    private static void RequireConvertible(ITransformer featurizer, DataViewSchema table) =>
-        PipelineJoiner.RequireConvertible(PipelineSteps.Of(featurizer, table, _ => [FeaturesColumn]).Steps, table);
-
-    private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema)
+    // What is saved with the network, for programs without this one, must make of a row what the network is tested with.
+    private static void RequireSameFeatures(ITransformer pipeline, string column, TableSchema schema, CsvTable test, TrainingData tested)
     {
-        // To ML.NET a class of two is a Boolean, whatever its name in the table.
-        var classWeights = schema.Label.Task == TaskKind.Binary ? options.Network.ClassWeights?.Rename(schema.Label.Classes, ["false", "true"]) : options.Network.ClassWeights;
-        return options.Network with
+        var made = pipeline.Transform(new TableDataView(test, schema.Features));
+        var (row, width, features) = (0, schema.Features.FeatureCount, new float[schema.Features.FeatureCount]);
+        foreach (var vector in made.GetColumn<VBuffer<float>>(column).Take(ComparedRows))
         {
-            LabelColumnName = schema.Label.Column,
-            FeatureColumnName = FeaturesColumn,
-            ExampleWeightColumnName = schema.WeightColumn,
-            ClassWeights = classWeights,
-            Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,
-        };
+            vector.CopyTo(features);
+            var expected = tested.Features.AsSpan(row * width, width);
+            var place = expected.CommonPrefixLength(features);
+            if (place < width)
+                throw new ModelVerificationException(
+                    $"ML.NET's transforms make {features[place]:R} of '{schema.Features.FeatureNames[place]}' in test row {row + 1}, but the network "
+                    + $"is given {expected[place]:R}; nothing was trained.");
+            row++;
+        }
+    }
+
+    private static void RequireConvertible(ITransformer pipeline, string column, TableSchema schema, CsvTable table)
+    {
+        var raw = new TableDataView(table, schema.Features).Schema;
+        PipelineJoiner.RequireConvertible(PipelineSteps.Of(pipeline, raw, _ => [column]).Steps, raw);
+    }
+
+    private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema) => options.Network with
+    {
+        LabelColumnName = schema.Label.Column,
+        FeatureColumnName = FeaturesColumn(schema),
+        ExampleWeightColumnName = schema.WeightColumn,
+        Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,
+        Seed = options.Network.Seed ?? 0,
+        Metadata = TableDescription.ToMetadata(schema),
+    };
+
+    // Labels and weights stand beside the features.
+    private static string FeaturesColumn(TableSchema schema)
+    {
+        var name = "Features";
+        while (name == schema.Label.Column || name == schema.WeightColumn) name += "'";
+        return name;
     }
 
     private static long[] InputShape(TableTrainingOptions options, TableSchema schema)
@@ -83,42 +139,28 @@ internal static class TableTrainer
         return shape.Count == count
             ? [.. shape.Sizes]
             : throw new ArgumentException(
-                $"The input shape {shape} has {shape.Count} values, but the table gives {count} features from {schema.Features.Columns.Count} columns; every value of the shape is a column of numbers.");
+                $"The input shape {shape} has {shape.Count} values, but the table gives {count} features from "
+                + $"{schema.Features.Columns.Count} columns; every value of the shape is a column of numbers.");
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static MetricValues? Float32Metrics(BatchNormTransformer network, TrainingData rows)
+    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Measure(
+        BatchNormTransformer network, TestedRows tested, double allowedLoss)
     {
-        if (network.Export.Reduced is null) return null;
-        using var scorer = Scorer.Load(
-            network.Export.Folded, new ScorerSettings { Outputs = [.. network.Scorer.Outputs.Select(output => output.Name)] });
-        return ModelEvaluation.Of(scorer, network.Network.Loss, rows).Metrics;
+        var (rows, loss) = (tested.Rows, network.Model.Loss);
+        var metrics = loss.Metrics(tested.Predictions, rows);
+        if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
+        using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = network.Task.Outputs });
+        var float32 = loss.Metrics(Predict(scorer, rows), rows);
+        NetworkReducer.RequireWithin(reduced.Precision, float32, metrics, allowedLoss);
+        return (metrics, float32);
     }
 
-    private static BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
+    // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
+    private static float[] Predict(Scorer scorer, TrainingData rows)
     {
-        switch (label.Task)
-        {
-            case TaskKind.Binary:
-                return ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(rows);
-            case TaskKind.Multiclass:
-                // The key is for training only: a pipeline that began with it would ask for a label when it scores.
-                var classes = ml.Data.LoadFromEnumerable(label.Classes.Select(name => new MulticlassPredictedClass { PredictedLabel = name.AsMemory() }));
-                var toKey = ml.Transforms.Conversion.MapValueToKey(label.Column, label.Column, maximumNumberOfKeys: label.Classes.Count, keyData: classes);
-                return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(toKey.Fit(rows).Transform(rows));
-            default:
-                return ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
-        }
-    }
-
-    private static void Describe(NetworkExport export, TableSchema schema)
-    {
-        foreach (var model in new[] { export.Unfolded, export.Folded, export.Deployed })
-        {
-            ModelFile.SetMetadata(model.Proto, ModelMetadata.LabelColumn, schema.Label.Column);
-            ModelFile.SetMetadata(model.Proto, ModelMetadata.Labels, TextList.ToJson(schema.Label.Classes));
-            ModelFile.SetMetadata(model.Proto, ModelMetadata.FeatureNames, TextList.ToJson(schema.Features.FeatureNames));
-            ModelFile.SetMetadata(model.Proto, ModelMetadata.FeatureMap, schema.Features.ToJson());
-        }
+        var results = new float[rows.Count * scorer.ResultLength];
+        scorer.ScoreBatch(rows.Features, rows.Count, results);
+        return results[^rows.TargetArray.Length..];
     }
 }

@@ -1,20 +1,27 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
+/// <summary>Rows that were not learned from, and what a network predicts for them.</summary>
+/// <param name="Rows">The rows as features and targets (<see cref="TrainingData.Targets"/>), with their weights.</param>
+/// <param name="Predictions">
+/// The predictions, <c>[N, K]</c> row-major: the probability of the positive class (K = 1), of each class, or the number itself (K = 1).
+/// </param>
+internal sealed record TestedRows(TrainingData Rows, float[] Predictions);
+
 /// <summary>What training on a table gave.</summary>
 internal sealed class TrainedTable : IDisposable
 {
-    internal TrainedTable(
+    public TrainedTable(
         TableSchema schema,
-        ITransformer featurizer,
+        ITransformer features,
         BatchNormTransformer network,
-        MetricValues testMetrics,
-        MetricValues float32TestMetrics,
+        IReadOnlyDictionary<string, double> testMetrics,
+        IReadOnlyDictionary<string, double> float32TestMetrics,
         int trainingRows,
         TestedRows tested)
     {
@@ -24,7 +31,7 @@ internal sealed class TrainedTable : IDisposable
         Float32TestMetrics = float32TestMetrics;
         TrainingRows = trainingRows;
         Tested = tested;
-        Pipeline = new TransformerChain<ITransformer>(featurizer, network);
+        Pipeline = new TransformerChain<ITransformer>(features, network);
     }
 
     /// <summary>What the columns mean.</summary>
@@ -36,11 +43,14 @@ internal sealed class TrainedTable : IDisposable
     /// <summary>Its last part, the network.</summary>
     public BatchNormTransformer Network { get; }
 
-    /// <summary>The figures on the test rows.</summary>
-    internal MetricValues TestMetrics { get; }
+    /// <summary>
+    /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
+    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> TestMetrics { get; }
 
     /// <summary>The same figures of the network before it got the precision of the options; for float32 they are the same.</summary>
-    internal MetricValues Float32TestMetrics { get; }
+    public IReadOnlyDictionary<string, double> Float32TestMetrics { get; }
 
     /// <summary>The rows that were learned from, including those held out for validation.</summary>
     public int TrainingRows { get; }
@@ -52,8 +62,8 @@ internal sealed class TrainedTable : IDisposable
     public TestedRows Tested { get; }
 
     /// <summary>
-    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and <c>model.batchnorm.onnx</c> (the network with its batch
-    /// normalizations). Each file appears whole or not at all.
+    /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and
+    /// <c>model.batchnorm.onnx</c> (the network with its batch normalizations). Each file appears whole or not at all.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <returns>The paths of the files.</returns>
@@ -63,24 +73,36 @@ internal sealed class TrainedTable : IDisposable
         var zip = Path.Combine(folder, "model.zip");
         var deployed = Path.Combine(folder, "model.onnx");
         var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
-        AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, PipelineSchema.Create(Schema), stream));
-        Network.Export.Deployed.Save(deployed);
+        AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, RawSchema, stream));
+        Network.SaveOnnx(deployed);
         Network.Export.Unfolded.Save(unfolded);
         return [zip, deployed, unfolded];
     }
 
     /// <summary>
     /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
-    /// as text, <c>(missing)</c> where missing) to the prediction. See <see cref="PipelineExportCatalog.ExportToOnnx"/>.
+    /// as text, <c>(missing)</c> where missing) to the prediction.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>
-    /// <exception cref="NotSupportedException">Built without ML.NET's own ONNX converter.</exception>
-    /// <exception cref="Onnx.Verification.ModelVerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
-    public PipelineExport SavePipeline(string folder, CsvTable rows)
+    /// <returns>The path of the file, and what is in it.</returns>
+    /// <exception cref="ModelVerificationException">The file would not give ML.NET's predictions; it is not written.</exception>
+    public (string Path, FoldedPipeline Pipeline) SavePipeline(string folder, CsvTable rows)
     {
         Directory.CreateDirectory(folder);
-        return new MLContext().Model.ExportToOnnx(Pipeline, new TableDataView(rows, Schema.Features), Path.Combine(folder, "pipeline.onnx"));
+        var path = Path.Combine(folder, "pipeline.onnx");
+        return (path, new MLContext().Model.ConvertToFoldedOnnx(Pipeline, new TableDataView(rows, Schema.Features), path));
+    }
+
+    // The columns that the pipeline takes.
+    private DataViewSchema RawSchema
+    {
+        get
+        {
+            var builder = new DataViewSchema.Builder();
+            foreach (var feature in Schema.Features.Columns) builder.AddColumn(feature.Name, feature.RawType);
+            return builder.ToSchema();
+        }
     }
 
     /// <inheritdoc/>

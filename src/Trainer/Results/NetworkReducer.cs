@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
@@ -59,7 +60,7 @@ internal static class NetworkReducer
 internal sealed record ReducedNetwork(PrecisionCheck Check, int Rows, MetricComparison Metrics)
 {
     /// <summary>The model.</summary>
-    public ModelProto Model => Check.Result.Model;
+    public OnnxModel Model => Check.Result.Model;
 
     /// <summary>Its precision.</summary>
     public ModelPrecision Precision => Check.Result.Precision;

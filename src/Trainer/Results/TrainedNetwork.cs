@@ -135,6 +135,6 @@ public sealed class TrainedNetwork
         Dimension[] shape = [Dimension.Rows, .. Network.OutputShape.Sizes.Select(size => (Dimension)size)];
         nodes.Output(ScoreOutput, output, DataType.Float, shape);
         if (prediction != output) nodes.Output(ProbabilityOutput, prediction, DataType.Float, shape);
-        return new OnnxModel(nodes.Build());
+        return nodes.Build();
     }
 }

@@ -1,27 +1,31 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.AnyModel;
+using MlNetBatchNorm.Transforms.Interop;
 
 namespace MlNetBatchNorm.Transforms;
 
-/// <summary>An ONNX model as an estimator that learns nothing. Made by <c>ml.Transforms.ScoreOnnx(…)</c>.</summary>
+/// <summary>An ONNX model as an estimator that learns nothing. Made by <c>ml.Transforms.ApplyOnnxModelBatched(…)</c>.</summary>
 public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>
 {
     private readonly Func<RowModelSettings, RowModel> _load;
     private readonly Func<ModelProto> _read;
-    private readonly ScoreOnnxOptions _options;
+    private readonly BatchedOnnxOptions _options;
+    private readonly Device _device;
     private readonly OnnxColumns _columns;
     private RowModel? _first;
 
-    internal BatchedOnnxEstimator(Func<RowModelSettings, RowModel> load, Func<ModelProto> read, ScoreOnnxOptions options)
+    internal BatchedOnnxEstimator(Func<RowModelSettings, RowModel> load, Func<ModelProto> read, BatchedOnnxOptions options, Device device)
     {
         _load = load;
         _read = read;
-        _options = options;
+        _options = options.Copy();
+        _device = device;
 
         // What is wrong with a model or an option shows at once, not in Fit.
         _first = Load();
-        _columns = OnnxColumns.Create(_first, options);
+        _columns = OnnxColumns.Create(_first, _options);
     }
 
     /// <summary>Checks that the data has the columns that the model reads.</summary>
@@ -44,15 +48,16 @@ public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>
         {
             var names = inputSchema.Select(column => column.Name).ToArray();
             if (!names.Contains(input.Name))
-                throw new ArgumentException($"There is no input column '{input.Name}'; the columns are {string.Join(", ", names)}.", nameof(inputSchema));
+                throw new ArgumentException(
+                    $"There is no input column '{input.Name}'; the columns are {string.Join(", ", names)}.", nameof(inputSchema));
         }
 
-        return _columns.Added.Aggregate(inputSchema, (shape, column) => PredictionShape.Append(shape, column.Name, column.Type));
+        return _columns.Added.Aggregate(inputSchema, (shape, column) => MlNetInternals.Append(shape, column.Name, column.Type));
     }
 
     private RowModel Load() => _load(new RowModelSettings
     {
-        Run = _options,
+        Run = _options.ToRun(_device),
         Outputs = _options.Outputs is { } outputs ? [.. outputs.Keys] : null,
         Shapes = _options.Shapes,
         RowByRow = _options.RowByRow,

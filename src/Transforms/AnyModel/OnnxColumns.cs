@@ -1,7 +1,9 @@
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Transforms.Rows;
+using MlNetBatchNorm.Transforms.Scoring;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.AnyModel;
 
 /// <summary>The columns that a model reads and adds.</summary>
 /// <param name="Inputs">Those it reads, in the order of its inputs.</param>
@@ -9,13 +11,18 @@ namespace MlNetBatchNorm.Transforms;
 internal sealed record OnnxColumns(IReadOnlyList<InputColumn> Inputs, IReadOnlyList<ScoreColumn> Added)
 {
     /// <exception cref="ArgumentException">The options name an input that the model does not have, or one column twice.</exception>
-    public static OnnxColumns Create(RowModel model, ScoreOnnxOptions options)
+    public static OnnxColumns Create(RowModel model, BatchedOnnxOptions options)
     {
         foreach (var name in options.Inputs?.Keys ?? [])
             if (model.Inputs.All(input => input.Name != name))
-                throw new ArgumentException($"The model has no input '{name}'; its inputs are {string.Join(", ", model.Inputs.Select(input => input.Name))}.", nameof(options));
+                throw new ArgumentException(
+                    $"The model has no input '{name}'; its inputs are {string.Join(", ", model.Inputs.Select(input => input.Name))}.",
+                    nameof(options));
         (string Name, DataViewType Type)[] added =
-            [.. model.Outputs.Select(output => (options.Outputs?[output.Name] ?? output.Name, TypeOf(output, output.Count == 1 && !options.SingleValuesAsVectors)))];
+        [
+            .. model.Outputs.Select(output => (
+                options.Outputs?[output.Name] ?? output.Name, TypeOf(output, output.Count == 1 && !options.SingleValuesAsVectors))),
+        ];
         if (added.GroupBy(column => column.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new ArgumentException($"Two outputs would become the column '{twice.Key}'; give them different names.", nameof(options));
         return Create(model, options.Inputs, added);

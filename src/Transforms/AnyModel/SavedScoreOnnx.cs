@@ -5,8 +5,11 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Saving;
+using MlNetBatchNorm.Transforms.Scoring;
+using MlNetBatchNorm.Transforms.Rows;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.AnyModel;
 
 /// <summary>
 /// How any model is saved, and built again: what ML.NET needs around the model to make the same columns is added to its graph, and what was
@@ -19,7 +22,7 @@ namespace MlNetBatchNorm.Transforms;
 /// <param name="Added">The values that were added to the graph.</param>
 /// <param name="Before">The number of transformers in front of the model.</param>
 /// <param name="After">The number of transformers behind it.</param>
-/// <param name="RowByRow">See <see cref="ScoreOnnxOptions.RowByRow"/>.</param>
+/// <param name="RowByRow">See <see cref="BatchedOnnxOptions.RowByRow"/>.</param>
 internal sealed record SavedScoreOnnx(
     Dictionary<string, string> Inputs, string[] Outputs, string[] Columns, bool[] Scalars, string[] Added, int Before, int After, bool RowByRow)
 {
@@ -28,13 +31,15 @@ internal sealed record SavedScoreOnnx(
     public static SavedScoreOnnx FromJson(string json) =>
         JsonSerializer.Deserialize<SavedScoreOnnx>(json) ?? throw new InvalidModelException("The columns of the saved model are not written down in it.");
 
-    public static SavedForm Create(RowModel rows, ModelProto read, OnnxColumns columns, ScoreOnnxOptions options)
+    public static SavedForm Create(RowModel rows, ModelProto read, OnnxColumns columns, BatchedOnnxOptions options)
     {
         if (rows.FixedRows > 1)
             throw new InvalidOperationException(
-                $"The model always takes {rows.FixedRows} rows at once, but ML.NET runs what it loads row by row, so it cannot be saved in a pipeline. Export the model with a free first dimension.");
+                $"The model always takes {rows.FixedRows} rows at once, but ML.NET runs what it loads row by row, so it cannot be saved in a "
+                + "pipeline. Export the model with a free first dimension.");
         if (columns.Inputs.Select(input => input.Name).Intersect(columns.Added.Select(column => column.Name)).FirstOrDefault() is { } both)
-            throw new InvalidOperationException($"The model reads and replaces the column '{both}', which ML.NET cannot save. Give the output another name.");
+            throw new InvalidOperationException(
+                $"The model reads and replaces the column '{both}', which ML.NET cannot save. Give the output another name.");
         var (model, ml) = (RowModel.WithShapes(read, options.Shapes, options.RowByRow).Clone(), new MLContext());
         var graph = model.Graph;
 
@@ -49,8 +54,11 @@ internal sealed record SavedScoreOnnx(
         ValueInfoProto[] kept = [.. outputs.Select(name => graph.Output.First(output => output.Name == name))];
         graph.Output.Clear();
         graph.Output.AddRange(kept);
-        if (model.OpsetImport.FirstOrDefault(set => set.Domain is "" or "ai.onnx") is not { } standard) model.OpsetImport.Add(new OperatorSetIdProto { Version = GraphBuilder.DefaultOpset });
-        else if (standard.Version < OldestOpset) throw new InvalidOperationException($"A model of opset {standard.Version} cannot be saved in a pipeline; convert it to {OldestOpset} or later.");
+        if (model.OpsetImport.FirstOrDefault(set => set.Domain is "" or "ai.onnx") is not { } standard)
+            model.OpsetImport.Add(new OperatorSetIdProto { Version = GraphBuilder.DefaultOpset });
+        else if (standard.Version < OldestOpset)
+            throw new InvalidOperationException(
+                $"A model of opset {standard.Version} cannot be saved in a pipeline; convert it to {OldestOpset} or later.");
 
         List<string> added = [], results = [], temporary = [.. single.Select(Vector)];
         List<IEstimator<ITransformer>> steps = [];
@@ -76,7 +84,8 @@ internal sealed record SavedScoreOnnx(
             else steps.Add(ml.Transforms.CopyColumns(column.Name, result));
         }
 
-        if (columns.Added.Any(column => column.Type is not VectorDataViewType)) temporary.AddRange([OnnxScalar.SourceColumn, OnnxScalar.ResultColumn]);
+        if (columns.Added.Any(column => column.Type is not VectorDataViewType))
+            temporary.AddRange([OnnxScalar.SourceColumn, OnnxScalar.ResultColumn]);
         if (temporary.Count > 0) steps.Add(ml.Transforms.DropColumns([.. temporary]));
         var saved = new SavedScoreOnnx(
             columns.Inputs.ToDictionary(input => names[input.Tensor.Name], input => input.Name),
@@ -101,18 +110,23 @@ internal sealed record SavedScoreOnnx(
 
     /// <summary>The transformer that was saved.</summary>
     /// <param name="saved">The model, which is changed back.</param>
-    /// <param name="options">Device, threads and batches.</param>
-    public BatchedOnnxTransformer Rebuild(ModelProto saved, BatchedScoringOptions options)
+    /// <param name="options">Threads and batches.</param>
+    /// <param name="device">The device.</param>
+    public BatchedOnnxTransformer Rebuild(ModelProto saved, BatchedScoringOptions options, Device device)
     {
         SavedGraph.Remove(saved.Graph, Added);
         if (saved.MetadataProps.FirstOrDefault(entry => entry.Key == ModelMetadata.ScoreOnnx) is { } entry) saved.MetadataProps.Remove(entry);
-        var rebuilt = new ScoreOnnxOptions(options)
+        var rebuilt = new BatchedOnnxOptions
         {
             Inputs = Inputs,
             Outputs = Outputs.Zip(Columns).ToDictionary(pair => pair.First, pair => pair.Second),
             RowByRow = RowByRow,
+            Device = device,
+            Threads = options.Threads,
+            BatchSize = options.BatchSize,
         };
-        var model = RowModel.Load(saved, new RowModelSettings { Run = options, Outputs = Outputs, RowByRow = RowByRow });
+        var model = RowModel.Load(
+            saved, new RowModelSettings { Outputs = Outputs, RowByRow = RowByRow, Run = options.ToRun(device) });
         var types = Scalars.Select((isScalar, index) => (Columns[index], OnnxColumns.TypeOf(model.Outputs[index], isScalar)));
         return new BatchedOnnxTransformer(model, () => saved, OnnxColumns.Create(model, Inputs, types), rebuilt);
     }

@@ -1,12 +1,13 @@
-using System.IO.Compression;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Interop;
+using MlNetBatchNorm.Transforms.Rows;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Loading;
 
 /// <summary>
 /// What one of ML.NET's own ONNX transformers holds. It shows nothing of that, but it can be saved, and then its model is a part of the file.
@@ -14,27 +15,22 @@ namespace MlNetBatchNorm.Transforms;
 /// <param name="Model">The model.</param>
 internal sealed record StockOnnxModel(ModelProto Model)
 {
-    // So ML.NET calls the part of its file: a length, and that many bytes.
-    private const string Entry = "OnnxModel";
-
     /// <summary>Reads the model out of a transformer.</summary>
     /// <exception cref="InvalidModelException">It is not an ONNX model, or was written by a later version of this library.</exception>
     public static StockOnnxModel Read(ModelOperationsCatalog catalog, OnnxTransformer transformer)
     {
-        using var file = new MemoryStream();
-        catalog.Save(transformer, null, file);
-        file.Position = 0;
-        using var archive = new ZipArchive(file, ZipArchiveMode.Read);
-        var entry = archive.Entries.FirstOrDefault(entry => entry.Name == Entry)
-            ?? throw new InvalidModelException($"ML.NET saved an ONNX transformer without a part '{Entry}'; this version of ML.NET is not known.");
-        using var reader = new BinaryReader(entry.Open());
-        var model = ModelFile.Parse(reader.ReadBytes(reader.ReadInt32()));
-        ModelMetadata.RequireKnownFormat(model.MetadataProps.Select(metadata => KeyValuePair.Create(metadata.Key, metadata.Value)), "The saved model");
+        var model = ModelFile.Parse(MlNetInternals.OnnxBytesOf(catalog, transformer));
+        ModelMetadata.RequireKnownFormat(
+            model.MetadataProps.Select(metadata => KeyValuePair.Create(metadata.Key, metadata.Value)), "The saved model");
         return new StockOnnxModel(model);
     }
 
     /// <summary>A metadata entry of the model, or null.</summary>
     public string? Metadata(string key) => ModelFile.GetMetadata(Model, key);
+
+    /// <summary>The output that a column is made of, or null. ML.NET leaves out an ending of its own in the column's name.</summary>
+    public string? OutputOf(string column) => Model.Graph.Output
+        .FirstOrDefault(output => output.Name == column || output.Name.Replace(".output", string.Empty, StringComparison.Ordinal) == column)?.Name;
 
     /// <summary>
     /// The columns that the transformer reads and adds; null where it cannot be told. The transformer is asked, with a schema that has just the

@@ -7,6 +7,10 @@ using MlNetBatchNorm.Trainer;
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>The columns that a network is trained on, its architecture, and how it is trained.</summary>
+/// <remarks>
+/// A trainer keeps a copy, and checks it when it is made. What "by the task" says is filled in for the task of the trainer. That two of them are
+/// equal means nothing: lists and callbacks are compared as objects.
+/// </remarks>
 public sealed record BatchNormNetworkOptions
 {
     /// <summary>
@@ -22,8 +26,8 @@ public sealed record BatchNormNetworkOptions
     public string? ExampleWeightColumnName { get; init; }
 
     /// <summary>
-    /// The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, 256, 128 for more, 128, 64 for
-    /// regression.
+    /// The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, 256, 128 for more, 128, 64
+    /// for regression.
     /// </summary>
     public IReadOnlyList<int>? HiddenLayers { get; init; }
 
@@ -37,11 +41,11 @@ public sealed record BatchNormNetworkOptions
     public Initializer? WeightInitializer { get; init; }
 
     /// <summary>
-    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/> gives it,
-    /// in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
+    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/> gives
+    /// it, in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
     /// <para>
-    /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where the type
-    /// of the feature column has several dimensions itself, they have to be the same, or the network takes a plain vector.
+    /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where the
+    /// type of the feature column has several dimensions itself, they have to be the same, or the network takes a plain vector.
     /// It gives one value for two classes and for regression, and one for each class otherwise: logits, or the number itself.
     /// </para>
     /// </summary>
@@ -64,14 +68,17 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more (with
-    /// smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>, <c>Loss.AbsoluteError</c>).
+    /// smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>,
+    /// <c>Loss.AbsoluteError</c>).
     /// </summary>
     public Loss? Loss { get; init; }
 
-    /// <summary>How much the rows of each class count in the loss, for classes of which one is rare or dear; null (the default) = all the same.</summary>
+    /// <summary>
+    /// How much the rows of each class count in the loss, for classes of which one is rare or dear; null (the default) = all the same.
+    /// </summary>
     public ClassWeights? ClassWeights { get; init; }
 
-    /// <summary>Rows in a mini-batch, at least 2. Default: 128.</summary>
+    /// <summary>Rows in a mini-batch, at least 2 where there is a batch normalization of plain features. Default: 128.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>The most passes over the rows; null (the default) = by the task: 60 for regression, otherwise 30.</summary>
@@ -81,13 +88,20 @@ public sealed record BatchNormNetworkOptions
     /// Epochs without a better validation loss after which training stops; 0 = never; null (the default) = by the task: 8 for two classes,
     /// otherwise never.
     /// </summary>
-    public int? Patience { get; init; }
+    public int? EarlyStoppingPatience { get; init; }
 
     /// <summary>
     /// The share of rows held out to measure each epoch by, from 0 (none) to below 1; null (the default) = by the task: none for regression,
     /// otherwise 0.1.
     /// </summary>
     public double? ValidationFraction { get; init; }
+
+    /// <summary>
+    /// Rows of your own to measure each epoch by, in place of a part held out; they have the columns of the training rows, as in
+    /// <c>ValidationSet = front.Fit(train).Transform(validation)</c> where the trainer stands behind <c>front</c>. Null (the default) = none;
+    /// the rows that <c>Fit(input, validation)</c> is given come first.
+    /// </summary>
+    public IDataView? ValidationSet { get; init; }
 
     /// <summary>
     /// The optimizer; null (the default) = AdamW with a learning rate by the task: 1e-3 for two classes, otherwise 3e-3.
@@ -98,13 +112,13 @@ public sealed record BatchNormNetworkOptions
     public LearningRateSchedule? Schedule { get; init; }
 
     /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
-    public bool Standardize { get; init; } = true;
+    public bool StandardizeFeatures { get; init; } = true;
 
     /// <summary>
     /// How many standard deviations from the mean a standardized feature may be before it is cut off; infinity = never. Default: 5. Without
-    /// effect where <see cref="Standardize"/> is off.
+    /// effect where <see cref="StandardizeFeatures"/> is off.
     /// </summary>
-    public float ClipStandardDeviations { get; init; } = 5;
+    public float FeatureClip { get; init; } = 5;
 
     /// <summary>
     /// Whether a regression learns its label in standard deviations from the mean, so that learning rates mean the same in every unit; the
@@ -113,7 +127,7 @@ public sealed record BatchNormNetworkOptions
     public bool StandardizeTargets { get; init; } = true;
 
     /// <summary>The largest norm of all gradients together; larger ones are scaled down to it. Null (the default) = no limit.</summary>
-    public float? GradientNorm { get; init; }
+    public float? MaximumGradientNorm { get; init; }
 
     /// <summary>The version of ONNX's operator set that the model is exported in, from 9 to 21. Default: 17.</summary>
     public int Opset { get; init; } = new NetworkExportOptions().Opset;
@@ -125,20 +139,17 @@ public sealed record BatchNormNetworkOptions
     public UnusableRows UnusableRows { get; init; } = UnusableRows.Fail;
 
     /// <summary>
-    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = 0 or, with a
-    /// <see cref="Context"/>, a number drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the
-    /// same in every run of a program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = a number drawn
+    /// from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the same in every run of a program with
+    /// <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
     /// </summary>
     public int? Seed { get; init; }
 
-    /// <summary>The device for training and scoring. Default: the best one available.</summary>
-    public Device Device { get; init; } = Device.Auto;
-
     /// <summary>
-    /// The context whose <c>Log</c> hears of the training (a line for each epoch, warnings, devices), whose generator gives the seed and whose
-    /// cancellation ends it. Null (the default) = none: a trainer that is made through a catalog cannot see which context that belongs to.
+    /// The device for training and scoring; null (the default) = the GPU that the context's <c>GpuDeviceId</c> names (with
+    /// <c>FallbackToCpu</c>, or else the CPU), and where it names none, the best device available.
     /// </summary>
-    public MLContext? Context { get; init; }
+    public Device? Device { get; init; }
 
     /// <summary>
     /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8 suits
@@ -147,19 +158,19 @@ public sealed record BatchNormNetworkOptions
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part by
-    /// which the RMSE grows. Above it <c>Fit</c> fails. Default: 0.01.
+    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part
+    /// by which the RMSE grows. Above it <c>Fit</c> fails. Default: 0.01.
     /// </summary>
-    public double PrecisionLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
+    public double AllowedMetricLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>
-    /// Where <c>Fit</c> keeps the state of the training, so that the same <c>Fit</c> goes on after it was stopped; null (the default) = nowhere. A
-    /// checkpoint of other data or options is refused with an <see cref="InvalidDataException"/> that names what differs. With a <see cref="Context"/>
-    /// say the <see cref="Seed"/>, too: a drawn one would be another one.
+    /// Where <c>Fit</c> keeps the state of the training, so that the same <c>Fit</c> goes on after it was stopped; null (the default) =
+    /// nowhere. A checkpoint of other data or options is refused with an <see cref="InvalidDataException"/> that names what differs. Say the
+    /// <see cref="Seed"/>, too: a drawn one would be another one.
     /// </summary>
     public CheckpointOptions? Checkpoint { get; init; }
 
-    /// <summary>Called after each epoch, on the thread that called <c>Fit</c>.</summary>
+    /// <summary>Called after each epoch, on the thread that called <c>Fit</c>. An exception from it ends <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
     /// <summary>
@@ -171,25 +182,40 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
-    /// <summary>The same options, with every one that depends on the task filled in where it was left open.</summary>
-    /// <param name="task">The task.</param>
-    public BatchNormNetworkOptions WithDefaults(TaskKind task) => NetworkDefaults.Complete(this, task);
+    /// <summary>What else the exported model is to say of itself; it goes before what the trainer says.</summary>
+    internal IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
-    internal Network CreateNetwork(int features, int outputs)
+    /// <summary>A copy that nobody changes from outside, with the options of a task where they were left open.</summary>
+    /// <param name="open">The task's.</param>
+    internal BatchNormNetworkOptions CopyWithDefaults(BatchNormNetworkOptions open) => this with
     {
-        if (Network is null)
-        {
-            return Trainer.Network.FeedForward(
-                features, HiddenLayers!, outputs, Activation, Normalization ?? Trainer.Normalization.Batch(BatchNorm), BatchNorm.Placement, Dropout!.Value, WeightInitializer);
-        }
+        HiddenLayers = HiddenLayers is { } units ? [.. units] : open.HiddenLayers,
+        Activation = Activation ?? open.Activation,
+        Dropout = Dropout ?? open.Dropout,
+        Epochs = Epochs ?? open.Epochs,
+        EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
+        ValidationFraction = ValidationFraction ?? open.ValidationFraction,
+        Optimizer = Optimizer ?? open.Optimizer,
+        Schedule = Schedule ?? open.Schedule,
+        Metadata = new Dictionary<string, string>(Metadata),
+    };
 
-        if (Network.OutputShape.Count != outputs)
-            throw new ArgumentException($"The network gives {Network.OutputShape.Count} values for a row, but {outputs} are needed: end it with a dense layer of {outputs}.");
-        return Network;
+    /// <summary>Rejects what cannot be learned with, whatever the data. Options that depend on the task must have been filled in.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range, or contradicts another one.</exception>
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(LabelColumnName);
+        ArgumentException.ThrowIfNullOrEmpty(FeatureColumnName);
+        if (!(AllowedMetricLoss >= 0))
+            throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
+        ToTrainingOptions(seed: 0, Onnx.Execution.Device.Cpu).Validate();
+        _ = new NetworkExportOptions { Opset = Opset };
+
+        // The number of features is not known yet, but the layers have to fit whatever it is.
+        if (Network is null) _ = CreateNetwork(features: 1, outputs: 1);
     }
 
-    /// <summary>Rejects options that a network of one's own leaves without effect.</summary>
+    /// <summary>Rejects options that a network of one's own leaves without effect. They must not have been filled in.</summary>
     /// <exception cref="ArgumentException">There are some.</exception>
     internal void RequireOneArchitecture()
     {
@@ -200,25 +226,49 @@ public sealed record BatchNormNetworkOptions
             (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout),
         };
         if (without.FirstOrDefault(option => option.Value is not null).Name is { } name)
-            throw new ArgumentException($"{nameof(Network)} is an architecture of its own; {name} would have no effect. Leave one of them out.");
+            throw new ArgumentException(
+                $"{nameof(Network)} is an architecture of its own; {name} would have no effect. Leave one of them out.");
     }
 
-    internal TrainingOptions ToTrainingOptions(int seed) => new()
+    /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
+    internal Network CreateNetwork(int features, int outputs)
+    {
+        if (Network is null)
+        {
+            return Trainer.Network.FeedForward(
+                features,
+                HiddenLayers!,
+                outputs,
+                Activation,
+                Normalization ?? Trainer.Normalization.Batch(BatchNorm),
+                BatchNorm.Placement,
+                Dropout!.Value,
+                WeightInitializer);
+        }
+
+        if (Network.OutputShape.Count != outputs)
+            throw new ArgumentException(
+                $"The network gives {Network.OutputShape.Count} values for a row, but {outputs} are needed: "
+                + $"end it with a dense layer of {outputs}.");
+        return Network;
+    }
+
+    internal TrainingOptions ToTrainingOptions(int seed, Device device) => new()
     {
         BatchSize = BatchSize,
         Epochs = Epochs!.Value,
-        EarlyStoppingPatience = Patience!.Value,
+        EarlyStoppingPatience = EarlyStoppingPatience!.Value,
         ValidationFraction = ValidationFraction!.Value,
         Optimizer = Optimizer!,
         Schedule = Schedule!,
         Statistics = BatchNorm.Statistics,
-        StandardizeFeatures = Standardize,
-        FeatureClip = ClipStandardDeviations,
+        StandardizeFeatures = StandardizeFeatures,
+        FeatureClip = FeatureClip,
         StandardizeTargets = StandardizeTargets,
         StatisticsTolerance = BatchNorm.StatisticsTolerance,
-        MaximumGradientNorm = GradientNorm,
+        MaximumGradientNorm = MaximumGradientNorm,
         Seed = seed,
-        Device = Device,
+        Device = device,
         Checkpoint = Checkpoint,
         Progress = Progress,
         Warning = Warning,

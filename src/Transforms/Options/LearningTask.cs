@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>What a network is trained to predict.</summary>
-public enum TaskKind
+public enum LearningTask
 {
     /// <summary>One of two classes, one of which is the positive one.</summary>
     Binary,

@@ -3,9 +3,12 @@ using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Rows;
 
-/// <summary>The classes of a key column: how many, what they are called, and the annotations that say so on the columns that are added.</summary>
+/// <summary>
+/// The classes that a network tells apart: how many, what they are called, and, where they are keys of a column, the annotations that say so on
+/// the columns that are added.
+/// </summary>
 internal sealed class ClassLabels
 {
     private const string KeyValues = "KeyValues";
@@ -20,6 +23,12 @@ internal sealed class ClassLabels
         ValueType = valueType;
         KeyAnnotations = keyAnnotations;
     }
+
+    /// <summary>No classes: a number.</summary>
+    public static ClassLabels None { get; } = new([], TextDataViewType.Instance, DataViewSchema.Annotations.Empty);
+
+    /// <summary>The two values of a Boolean, the negative one first.</summary>
+    public static ClassLabels Boolean { get; } = new(["false", "true"], BooleanDataViewType.Instance, DataViewSchema.Annotations.Empty);
 
     /// <summary>The classes as texts, in the order of their keys; where the keys have no values, their numbers from 0.</summary>
     public IReadOnlyList<string> Texts { get; }
@@ -41,10 +50,13 @@ internal sealed class ClassLabels
                 $"The label column '{label.Name}' has {count} {(count == 1 ? "class" : "classes")}; 2 to {MostClasses} can be learned.");
     }
 
-    public static ClassLabels Read(DataViewSchema.Column label)
+    /// <summary>The classes of a key column.</summary>
+    /// <exception cref="ArgumentException">There are fewer than 2, or far too many.</exception>
+    public static ClassLabels OfKeys(DataViewSchema.Column label)
     {
         var count = CountOf(label);
-        if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType { ItemType: var type } vector || vector.Size != count)
+        if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType { ItemType: var type } vector
+            || vector.Size != count)
         {
             return new ClassLabels(
                 [.. Enumerable.Range(0, count).Select(index => index.ToString(CultureInfo.InvariantCulture))],
@@ -60,9 +72,12 @@ internal sealed class ClassLabels
     }
 
     /// <summary>The classes as the names of a vector's slots.</summary>
-    public DataViewSchema.Annotations ToSlotNames()
+    public DataViewSchema.Annotations ToSlotNames() => NamesOfSlots(Texts);
+
+    /// <summary>The annotations of a vector whose slots have names.</summary>
+    public static DataViewSchema.Annotations NamesOfSlots(IReadOnlyList<string> texts)
     {
-        ReadOnlyMemory<char>[] names = [.. Texts.Select(text => text.AsMemory())];
+        ReadOnlyMemory<char>[] names = [.. texts.Select(text => text.AsMemory())];
         var builder = new DataViewSchema.Annotations.Builder();
         builder.Add<VBuffer<ReadOnlyMemory<char>>>(
             SlotNames,

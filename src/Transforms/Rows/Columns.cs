@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>Finds columns, and says clearly when one is missing or has another type.</summary>
 internal static class Columns

@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
 /// The element types that ONNX and ML.NET have in common: what <see cref="Onnx.Graph.ElementTypes"/> knows of a type, and here what ML.NET calls it

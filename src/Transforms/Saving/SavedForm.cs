@@ -1,9 +1,15 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Interop;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Saving;
 
-/// <summary>A model in terms of ML.NET's own transformers.</summary>
+/// <summary>
+/// A model in terms of ML.NET's own transformers. A transformer of ours cannot write a model of its own (ModelSaveContext has no public members
+/// for that), so the saving is left to ML.NET's transformers that do the same: the ONNX model, and what makes the final columns from its outputs.
+/// </summary>
 /// <param name="Model">The model.</param>
 internal sealed record SavedForm(ModelProto Model)
 {
@@ -15,4 +21,33 @@ internal sealed record SavedForm(ModelProto Model)
 
     /// <summary>What makes the final columns from them.</summary>
     public IReadOnlyList<IEstimator<ITransformer>> After { get; init; } = [];
+
+    /// <summary>Saves the form.</summary>
+    /// <param name="context">Where to.</param>
+    /// <param name="columns">The columns of the data that are read.</param>
+    public void Save(ModelSaveContext context, IEnumerable<(string Name, DataViewType Type)> columns)
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
+        try
+        {
+            ModelFile.Write(SavedGraph.WithoutHalfInitializers(Model), path);
+            var schema = new DataViewSchema.Builder();
+            foreach (var (name, type) in columns) schema.AddColumn(name, type);
+
+            // ML.NET runs an unknown first dimension as 1: one row at a time.
+            var constants = Model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+            string[] read = [.. Model.Graph.Input.Select(input => input.Name).Where(name => !constants.Contains(name))];
+            var chain = new EstimatorChain<ITransformer>();
+            foreach (var step in Before) chain = chain.Append<ITransformer>(step);
+            chain = chain.Append<ITransformer>(new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path));
+            foreach (var step in After) chain = chain.Append<ITransformer>(step);
+            using var fitted = chain.Fit(new EmptyView(schema.ToSchema()));
+            ITransformer whole = Before.Count + After.Count == 0 ? fitted.LastTransformer : fitted;
+            whole.Save(context);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }

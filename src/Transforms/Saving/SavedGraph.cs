@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Saving;
 
 /// <summary>Changes a network's graph so that its outputs are what ML.NET can make columns of, and back.</summary>
 internal static class SavedGraph

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Transforms.Scoring;
 
 namespace MlNetBatchNorm.Transforms;
 
@@ -9,7 +10,11 @@ namespace MlNetBatchNorm.Transforms;
 /// </summary>
 /// <remarks>
 /// Saved with <c>ml.Model.Save</c> it loads back as a chain of ML.NET's own transformers around the same model, which ML.NET runs row by row;
-/// <c>ml.Model.ForBatchedScoring(loaded)</c> makes that fast again.
+/// <c>ml.Model.LoadBatched</c> loads it as it was.
+/// <para>
+/// A <c>PredictionEngine</c> disposes of the transformer that it was made from when it is disposed of itself, unless it is made with
+/// <c>new PredictionEngineOptions { OwnsTransformer = false }</c>.
+/// </para>
 /// </remarks>
 public abstract class BatchedTransformer : ITransformer, IDisposable
 {
@@ -26,6 +31,7 @@ public abstract class BatchedTransformer : ITransformer, IDisposable
     public bool IsRowToRowMapper => true;
 
     /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed of.</exception>
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
@@ -33,6 +39,7 @@ public abstract class BatchedTransformer : ITransformer, IDisposable
     }
 
     /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed of.</exception>
     public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
@@ -40,6 +47,8 @@ public abstract class BatchedTransformer : ITransformer, IDisposable
     }
 
     /// <summary>Scores a view, lazily: nothing runs until a cursor moves, and only if one of the added columns is asked for.</summary>
+    /// <param name="input">The view.</param>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed of.</exception>
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -53,15 +62,17 @@ public abstract class BatchedTransformer : ITransformer, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    void ICanSaveModel.Save(ModelSaveContext ctx) => SavedNetwork.Save(ctx, ToSaved(), _scoring.Inputs);
+    void ICanSaveModel.Save(ModelSaveContext ctx) => Save(ctx);
 
     /// <summary>Releases the model.</summary>
     /// <param name="disposing">Whether <see cref="Dispose()"/> was called.</param>
     protected virtual void Dispose(bool disposing)
     {
-        if (disposing) _model.Dispose();
+        if (!disposing) return;
+        _scoring.End(GetType().Name);
+        _model.Dispose();
     }
 
-    /// <summary>The form in which ML.NET saves the model.</summary>
-    private protected abstract SavedForm ToSaved();
+    /// <summary>Saves the model in terms of ML.NET's own transformers.</summary>
+    private protected abstract void Save(ModelSaveContext context);
 }

@@ -1,7 +1,14 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
+
+/// <summary>The row of a block that getters read: where a cursor stands, or the only row there is.</summary>
+internal interface ICurrentRow
+{
+    /// <summary>Its place in the block. Asking for it makes sure that the row has been scored.</summary>
+    int Index { get; }
+}
 
 /// <summary>The values of one passed-through column for the rows of a batch, while the input's cursor is already further on.</summary>
 internal abstract class ColumnBuffer

@@ -1,8 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Transforms.Rows;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>A column that a model reads.</summary>
 /// <param name="Name">The column's name.</param>

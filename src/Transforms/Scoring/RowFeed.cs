@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>Writes what a row has in one column to its place in a block.</summary>
 internal abstract class RowFeed

@@ -1,14 +1,11 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>A model with the columns it reads and adds: all that the row-wise and the batched way of scoring have in common.</summary>
 internal sealed class RowScoring
 {
-    // The rows that go through a model at once, where nothing else is said.
-    private const int DefaultBatchSize = 1024;
-
     // Rows of many values (images) go in smaller batches, so that a cursor stays within a few dozen megabytes.
     private const long BytesInBatch = 16 << 20;
     private const int BytesOfValue = 8;
@@ -16,26 +13,28 @@ internal sealed class RowScoring
     private readonly Func<int, RowBlock> _createBlock;
     private readonly int _batchSize;
 
+    // The name of the transformer that was disposed of.
+    private volatile string? _ended;
+
     /// <summary>Describes a model.</summary>
     /// <param name="createBlock">Makes buffers for a number of rows.</param>
     /// <param name="inputs">The columns it reads, in the order of its inputs.</param>
     /// <param name="columns">The columns it adds, in order.</param>
     /// <param name="outputValues">The values that it gives for a row.</param>
-    /// <param name="batchSize">The most rows at once; null = the default.</param>
+    /// <param name="batchSize">The most rows at once.</param>
     public RowScoring(
         Func<int, RowBlock> createBlock,
         IReadOnlyList<InputColumn> inputs,
         IReadOnlyList<ScoreColumn> columns,
         int outputValues,
-        int? batchSize = null)
+        int batchSize = BatchedScoringOptions.DefaultBatchSize)
     {
-        var most = batchSize ?? DefaultBatchSize;
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most, nameof(batchSize));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         _createBlock = createBlock;
         Inputs = inputs;
         Columns = columns;
         var bytes = BytesOfValue * (inputs.Sum(input => (long)input.Tensor.Count) + outputValues);
-        _batchSize = (int)Math.Clamp(BytesInBatch / Math.Max(bytes, 1), 1, most);
+        _batchSize = (int)Math.Clamp(BytesInBatch / Math.Max(bytes, 1), 1, batchSize);
     }
 
     /// <summary>The columns that are read.</summary>
@@ -45,14 +44,26 @@ internal sealed class RowScoring
     public IReadOnlyList<ScoreColumn> Columns { get; }
 
     /// <summary>Buffers for a batch.</summary>
-    public RowBlock CreateBatch() => _createBlock(_batchSize);
+    public RowBlock CreateBatch() => CreateBlock(_batchSize);
 
     /// <summary>Buffers for single rows.</summary>
-    public RowBlock CreateSingle() => _createBlock(1);
+    public RowBlock CreateSingle() => CreateBlock(1);
+
+    /// <summary>Scores the first rows of a block.</summary>
+    public void Run(RowBlock block, int rows)
+    {
+        RequireAlive();
+        block.Run(rows);
+    }
+
+    /// <summary>Lets everything fail from now on, and say why.</summary>
+    /// <param name="owner">The transformer that is disposed of.</param>
+    public void End(string owner) => _ended = owner;
 
     /// <summary>The input's columns and behind them the added ones.</summary>
     public DataViewSchema OutputSchema(DataViewSchema input)
     {
+        RequireAlive();
         RequireInputs(input);
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(input);
@@ -74,5 +85,21 @@ internal sealed class RowScoring
     /// <param name="at">The row to read.</param>
     public ValueGetter<TValue> CreateGetter<TValue>(int index, RowBlock block, ICurrentRow at) =>
         Columns[index].CreateGetter(block, at) as ValueGetter<TValue>
-            ?? throw new InvalidOperationException($"The column '{Columns[index].Name}' has the type {Columns[index].Type}, not {typeof(TValue).Name}.");
+            ?? throw new InvalidOperationException(
+                $"The column '{Columns[index].Name}' has the type {Columns[index].Type}, not {typeof(TValue).Name}.");
+
+    private RowBlock CreateBlock(int rows)
+    {
+        RequireAlive();
+        return _createBlock(rows);
+    }
+
+    private void RequireAlive()
+    {
+        if (_ended is { } owner)
+            throw new ObjectDisposedException(
+                owner,
+                $"This {owner} was disposed of: by a 'using', with the chain that it is part of, or by a PredictionEngine that was made from it. An "
+                + "engine disposes of its transformer unless it is made with new PredictionEngineOptions { OwnsTransformer = false }.");
+    }
 }

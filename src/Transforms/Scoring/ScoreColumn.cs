@@ -1,9 +1,10 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Transforms.Rows;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>A column that a transformer adds: its name and type, and how its value is read from a block of scored rows.</summary>
 /// <param name="Name">The column's name.</param>

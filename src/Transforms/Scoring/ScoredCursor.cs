@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>
 /// Reads ahead, scores a batch at a time, and hands the rows out one by one. The first batches are small, so that taking a few rows from a
@@ -113,7 +113,7 @@ internal sealed class ScoredCursor : DataViewRowCursor, ICurrentRow
 
         _batchSize = Math.Min(_batchSize * 2, _block.Capacity);
         if (_count == 0) return false;
-        _block.Run(_count);
+        _scoring.Run(_block, _count);
         return true;
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Scoring;
 
 /// <summary>A data view with scores, computed a batch at a time while a cursor moves.</summary>
 internal sealed class ScoredDataView : IDataView
@@ -52,5 +53,31 @@ internal sealed class ScoredDataView : IDataView
         var needed = _input.Schema.Where(column => active[column.Index]).ToList();
         if (IsScored(active)) needed.AddRange(_scoring.RequireInputs(_input.Schema).Where(column => !active[column.Index]).Distinct());
         return needed;
+    }
+}
+
+/// <summary>The input's cursor under the schema of a scored view, for readers that ask for none of the added columns: nothing is scored or copied.</summary>
+internal sealed class PassingCursor(DataViewRowCursor input, DataViewSchema schema, bool[] active) : DataViewRowCursor
+{
+    public override DataViewSchema Schema => schema;
+
+    public override long Position => input.Position;
+
+    public override long Batch => input.Batch;
+
+    public override bool IsColumnActive(DataViewSchema.Column column) => active[column.Index];
+
+    public override bool MoveNext() => input.MoveNext();
+
+    public override ValueGetter<DataViewRowId> GetIdGetter() => input.GetIdGetter();
+
+    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => active[column.Index]
+        ? input.GetGetter<TValue>(input.Schema[column.Index])
+        : throw new InvalidOperationException($"The column '{column.Name}' was not asked for when the cursor was made.");
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) input.Dispose();
+        base.Dispose(disposing);
     }
 }

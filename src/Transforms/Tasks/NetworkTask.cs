@@ -1,62 +1,108 @@
-using System.Numerics.Tensors;
-using Microsoft.ML.Data;
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Rows;
+using MlNetBatchNorm.Transforms.Saving;
+using MlNetBatchNorm.Transforms.Scoring;
+using MlNetBatchNorm.Transforms.Training;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Tasks;
 
-/// <summary>What is special about scoring a task: the outputs of the network that are needed, the columns made of them, and the saved form.</summary>
-/// <param name="Kind">The task.</param>
-/// <param name="Classes">The classes as texts; none for regression.</param>
-/// <param name="Outputs">The network's outputs, in the order in which columns count them.</param>
-/// <param name="Columns">The columns that are added.</param>
-/// <param name="ToSaved">The saved form of a folded network.</param>
-internal sealed record NetworkTask(
-    TaskKind Kind, IReadOnlyList<string> Classes, string[] Outputs, IReadOnlyList<ScoreColumn> Columns, Func<ModelProto, SavedForm> ToSaved)
+/// <summary>
+/// All that is special about what a network predicts: its label, its loss, the columns that it adds in ML.NET and in ONNX, and the form in which
+/// ML.NET saves it. A further task is a class more, in a file of its own with its trainer and its transformer, and a line in <see cref="All"/>.
+/// </summary>
+internal abstract class NetworkTask
 {
-    /// <summary>Two classes: <c>Score</c> (the logit), <c>Probability</c> and <c>PredictedLabel</c>.</summary>
-    public static NetworkTask Binary { get; } = new(
-        TaskKind.Binary,
-        ["false", "true"],
-        [TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput],
-        [
-            ScoreColumn.Of<float, float>(nameof(BinaryPrediction.Score), NumberDataViewType.Single, 0, 1, row => row[0]),
-            ScoreColumn.Of<float, float>(nameof(BinaryPrediction.Probability), NumberDataViewType.Single, 1, 1, row => row[0]),
-            ScoreColumn.Of<float, bool>(nameof(BinaryPrediction.PredictedLabel), BooleanDataViewType.Instance, 0, 1, row => row[0] > 0),
-        ],
-        SavedForms.Binary);
+    /// <summary>Every task.</summary>
+    public static IReadOnlyList<NetworkTask> All { get; } = [new BinaryTask(), new MulticlassTask(), new RegressionTask()];
 
-    /// <summary>A number: <c>Score</c>.</summary>
-    public static NetworkTask Regression { get; } = new(
-        TaskKind.Regression,
-        [],
-        [TrainedNetwork.ScoreOutput],
-        [ScoreColumn.Of<float, float>(nameof(RegressionPrediction.Score), NumberDataViewType.Single, 0, 1, row => row[0])],
-        SavedForms.Regression);
+    /// <summary>The names of all tasks.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. All.Select(task => task.Name)];
 
-    /// <summary>Several classes: <c>Score</c> (the probabilities, with the classes as the names of slots) and <c>PredictedLabel</c> (a key).</summary>
-    public static NetworkTask Multiclass(ClassLabels labels)
-    {
-        var count = labels.Texts.Count;
-        return new NetworkTask(
-            TaskKind.Multiclass,
-            labels.Texts,
-            [TrainedNetwork.ProbabilityOutput],
-            [
-                ScoreColumn.Of(
-                    MulticlassColumns.Score,
-                    new VectorDataViewType(NumberDataViewType.Single, count),
-                    new(TrainedNetwork.ProbabilityOutput, TensorProto.Types.DataType.Float, [count]),
-                    0,
-                    labels.ToSlotNames()),
-                ScoreColumn.Of<float, uint>(
-                    MulticlassColumns.PredictedLabel,
-                    new KeyDataViewType(typeof(uint), count),
-                    0,
-                    count,
-                    row => (uint)TensorPrimitives.IndexOfMax(row) + 1,
-                    labels.KeyAnnotations),
-            ],
-            folded => SavedForms.Multiclass(folded, labels));
-    }
+    /// <summary>What users call it.</summary>
+    public abstract LearningTask Kind { get; }
+
+    /// <summary>Its name on the command line, in reports and in the metadata of models.</summary>
+    public string Name => Kind.ToString().ToLowerInvariant();
+
+    /// <summary>What training makes small.</summary>
+    public abstract Loss Loss { get; }
+
+    /// <summary>
+    /// What options of the network that depend on the task are, where the user has left them open. They were chosen by the figures on a table of
+    /// each kind (see <c>sample-data</c>), over several seeds.
+    /// </summary>
+    public abstract BatchNormNetworkOptions Defaults { get; }
+
+    /// <summary>The type of the label: what one value is in memory, whether it is a key, and how an error says it.</summary>
+    public abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
+
+    /// <summary>The network's outputs that columns are made of, in the order in which columns count them.</summary>
+    public abstract IReadOnlyList<string> Outputs { get; }
+
+    /// <summary>The task of users.</summary>
+    public static NetworkTask Of(LearningTask kind) => All.FirstOrDefault(task => task.Kind == kind)
+        ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, "There is no such task.");
+
+    /// <summary>The task of a name; null where there is no such task.</summary>
+    public static NetworkTask? Find(string? name) => All.FirstOrDefault(task => task.Name == name);
+
+    /// <summary>The task of a model by its metadata; null where it does not say, or says something that is not known here.</summary>
+    public static NetworkTask? Of(ModelProto model) => Find(ModelFile.GetMetadata(model, ModelMetadata.Task));
+
+    /// <summary>The options with every one that depends on the task filled in where it was left open.</summary>
+    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options) => options.CopyWithDefaults(Defaults);
+
+    /// <summary>The classes of a label column, in the order of the network's outputs.</summary>
+    public abstract ClassLabels Classes(DataViewSchema.Column label);
+
+    /// <summary>Reads the rows with the targets of the label.</summary>
+    public abstract TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellationToken);
+
+    /// <summary>Rejects rows that all say the same, from which nothing can be learned.</summary>
+    /// <exception cref="InvalidDataException">They do.</exception>
+    public abstract void RequireDifferentLabels(TrainingData rows, string label);
+
+    /// <summary>The columns that are added.</summary>
+    public abstract IReadOnlyList<ScoreColumn> Columns(ClassLabels classes);
+
+    /// <summary>A schema's shape with the columns that are added.</summary>
+    public abstract SchemaShape AppendColumns(SchemaShape input, string label);
+
+    /// <summary>The columns that are added, as nodes: what they are in an exported pipeline. A predicted class of several is a key.</summary>
+    /// <param name="nodes">The graph.</param>
+    /// <param name="outputs">The network's outputs.</param>
+    public abstract IReadOnlyDictionary<string, Value> EmitColumns(GraphBuilder nodes, IReadOnlyDictionary<string, Value> outputs);
+
+    /// <summary>
+    /// The form in which ML.NET saves a network. Columns that ML.NET makes of a model's outputs are vectors, whatever their shape; scalars are
+    /// made by mappings that know nothing of the network, since ML.NET saves no more of a mapping than its name.
+    /// </summary>
+    public abstract SavedForm ToSaved(ModelProto folded, ClassLabels classes);
+
+    /// <summary>Whether a transformer behind a saved network is the mapping of this task.</summary>
+    public abstract bool IsMapping(ITransformer transformer);
+
+    /// <summary>The classes of a saved network, by the schema behind it.</summary>
+    public abstract ClassLabels SavedClasses(DataViewSchema output);
+
+    /// <summary>
+    /// Makes the network of a saved form again what it was: with its own outputs, and a free number of rows.
+    /// </summary>
+    /// <param name="graph">The graph of the form, which is changed.</param>
+    /// <param name="classes">The classes of the network.</param>
+    /// <param name="names">New names, that of the input among them: all values are to be renamed at once, since one may have another's.</param>
+    public abstract void Restore(GraphProto graph, ClassLabels classes, Dictionary<string, string> names);
+
+    /// <summary>The transformer of a network.</summary>
+    public abstract BatchNormTransformer CreateTransformer(NetworkParts parts);
+
+    /// <summary>The node that gives a value in a saved form.</summary>
+    /// <exception cref="InvalidModelException">There is none.</exception>
+    protected static NodeProto Giving(GraphProto graph, string name) => graph.Node.FirstOrDefault(node => node.Output.Contains(name))
+        ?? throw new InvalidModelException(
+            $"The saved network has no node that gives '{name}'; the file has been changed since it was saved.");
 }

@@ -1,43 +1,172 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Interop;
+using MlNetBatchNorm.Transforms.Rows;
+using MlNetBatchNorm.Transforms.Saving;
+using MlNetBatchNorm.Transforms.Scoring;
+using MlNetBatchNorm.Transforms.Tasks;
+using MlNetBatchNorm.Transforms.Training;
 
-namespace MlNetBatchNorm.Transforms;
-
-/// <summary>Trains a batch-normalised network for a number. Made by <c>ml.Regression.Trainers.BatchNormNetwork(…)</c>.</summary>
-public sealed class BatchNormRegressionTrainer : BatchNormTrainer<BatchNormRegressionTransformer>
+namespace MlNetBatchNorm.Transforms
 {
-    internal BatchNormRegressionTrainer(BatchNormNetworkOptions options)
-        : base(options)
+    /// <summary>Trains a batch-normalised network for a number. Made by <c>ml.Regression.Trainers.BatchNormNetwork(…)</c>.</summary>
+    public sealed class BatchNormRegressionTrainer : BatchNormTrainer<BatchNormRegressionTransformer>
     {
+        internal BatchNormRegressionTrainer(BatchNormNetworkOptions options, IHostEnvironment? environment)
+            : base(NetworkTask.Of(LearningTask.Regression), options, environment)
+        {
+        }
     }
 
-    /// <inheritdoc/>
-    public override TaskKind Task => TaskKind.Regression;
-
-    private protected override Loss DefaultLoss => Loss.SquaredError;
-
-    private protected override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
-        (typeof(float), false, "Single was expected. Put ConvertType in front of the trainer.");
-
-    private protected override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellation) =>
-        reader.Read<float>(1, SetTarget, cancellation);
-
-    private protected override void RequireDifferentLabels(TrainingData rows)
+    /// <summary>A network for a number: adds <c>Score</c> (Single, in the unit of the label) to its input.</summary>
+    public sealed class BatchNormRegressionTransformer : BatchNormTransformer
     {
-        if (Array.TrueForAll(rows.TargetArray, target => target == rows.TargetArray[0]))
-            throw new InvalidDataException(
-                $"The label column '{LabelName}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
+        internal BatchNormRegressionTransformer(NetworkTask task, NetworkParts parts)
+            : base(task, parts)
+        {
+        }
+
+        /// <inheritdoc/>
+        public override BatchNormRegressionTransformer RecomputeStatistics(IDataView rows) =>
+            (BatchNormRegressionTransformer)Recompute(rows);
     }
 
-    private protected override IReadOnlyList<string> Classes(DataViewSchema.Column label) => [];
-
-    private protected override BatchNormRegressionTransformer CreateTransformer(FittedNetwork fitted, DataViewSchema.Column label) => new(fitted);
-
-    private protected override SchemaShape AppendColumns(SchemaShape input, string label) => PredictionShape.Append<RegressionPrediction>(input);
-
-    private static string? SetTarget(float label, Span<float> target)
+    /// <summary>What a regression model says of a row. Also a ready-made class for <c>CreatePredictionEngine</c>.</summary>
+    public sealed class RegressionPrediction
     {
-        target[0] = label;
-        return float.IsFinite(label) ? null : $"{label}, which is not a finite number,";
+        /// <summary>The predicted number, in the unit of the label.</summary>
+        public float Score { get; set; }
+    }
+}
+
+namespace MlNetBatchNorm.Transforms.Tasks
+{
+    /// <summary>A number: a label of Single, and a score in its unit.</summary>
+    internal sealed class RegressionTask : NetworkTask
+    {
+        private const string Score = nameof(RegressionPrediction.Score);
+
+        /// <inheritdoc/>
+        public override LearningTask Kind => LearningTask.Regression;
+
+        /// <inheritdoc/>
+        public override Loss Loss => Loss.SquaredError;
+
+        // No rows held out: the best epoch on a few hundred rows is chance where single rows can be far off, and the rows are worth more in
+        // training.
+
+        /// <inheritdoc/>
+        public override BatchNormNetworkOptions Defaults { get; } = new()
+        {
+            HiddenLayers = [128, 64],
+            Activation = Activation.Relu,
+            Dropout = 0.5f,
+            Epochs = 60,
+            EarlyStoppingPatience = 0,
+            ValidationFraction = 0,
+            Optimizer = Optimizer.AdamW(3e-3f),
+            Schedule = LearningRateSchedule.Cosine(),
+        };
+
+        /// <inheritdoc/>
+        public override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
+            (typeof(float), false, "Single was expected. Put ConvertType in front of the trainer.");
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> Outputs { get; } = [TrainedNetwork.ScoreOutput];
+
+        /// <inheritdoc/>
+        public override ClassLabels Classes(DataViewSchema.Column label) => ClassLabels.None;
+
+        /// <inheritdoc/>
+        public override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellationToken) =>
+            reader.Read<float>(1, SetTarget, cancellationToken);
+
+        /// <inheritdoc/>
+        public override void RequireDifferentLabels(TrainingData rows, string label)
+        {
+            if (Array.TrueForAll(rows.TargetArray, target => target == rows.TargetArray[0]))
+                throw new InvalidDataException(
+                    $"The label column '{label}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
+        }
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes) =>
+            [ScoreColumn.Of<float, float>(Score, NumberDataViewType.Single, 0, 1, row => row[0])];
+
+        /// <inheritdoc/>
+        public override SchemaShape AppendColumns(SchemaShape input, string label) => MlNetInternals.Append<RegressionPrediction>(input);
+
+        /// <inheritdoc/>
+        public override IReadOnlyDictionary<string, Value> EmitColumns(GraphBuilder nodes, IReadOnlyDictionary<string, Value> outputs) =>
+            new Dictionary<string, Value> { [Score] = outputs[TrainedNetwork.ScoreOutput] };
+
+        /// <summary>The number as a vector, and a mapping to a scalar.</summary>
+        public override SavedForm ToSaved(ModelProto folded, ClassLabels classes)
+        {
+            var (model, ml) = (folded.Clone(), new MLContext());
+            SavedGraph.Rename(model.Graph, TrainedNetwork.ScoreOutput, SavedOutput.ColumnName);
+            return new SavedForm(model)
+            {
+                After =
+                [
+                    ml.Transforms.CustomMapping<SavedOutput, RegressionPrediction>(Mapping.Map, Mapping.ContractName),
+                    ml.Transforms.DropColumns(SavedOutput.ColumnName),
+                ],
+            };
+        }
+
+        /// <inheritdoc/>
+        public override bool IsMapping(ITransformer transformer) =>
+            transformer is CustomMappingTransformer<SavedOutput, RegressionPrediction>;
+
+        /// <inheritdoc/>
+        public override ClassLabels SavedClasses(DataViewSchema output) => ClassLabels.None;
+
+        /// <inheritdoc/>
+        public override void Restore(GraphProto graph, ClassLabels classes, Dictionary<string, string> names)
+        {
+            names[SavedOutput.ColumnName] = TrainedNetwork.ScoreOutput;
+            ValueNames.Rename(graph, names);
+        }
+
+        /// <inheritdoc/>
+        public override BatchNormTransformer CreateTransformer(NetworkParts parts) => new BatchNormRegressionTransformer(this, parts);
+
+        private static string? SetTarget(float label, Span<float> target)
+        {
+            target[0] = label;
+            return float.IsFinite(label) ? null : $"{label}, which is not a finite number,";
+        }
+
+        /// <summary>The vector that a saved model gives: one number.</summary>
+        private sealed class SavedOutput
+        {
+            public const string ColumnName = "BatchNormNetworkOutput";
+
+            [ColumnName(ColumnName)]
+            [VectorType(1)]
+            public VBuffer<float> Values { get; set; }
+        }
+
+        /// <summary>
+        /// Makes the scalar column of a saved model from the vector that its ONNX model gives. ML.NET finds it by its contract name when it
+        /// loads such a model; the name therefore never changes, and a new form gets a new number.
+        /// </summary>
+        [CustomMappingFactoryAttribute(ContractName)]
+        private sealed class Mapping : CustomMappingFactory<SavedOutput, RegressionPrediction>
+        {
+            public const string ContractName = "MlNetBatchNorm.RegressionPrediction.1";
+
+            public override Action<SavedOutput, RegressionPrediction> GetMapping() => Map;
+
+            public static void Map(SavedOutput output, RegressionPrediction prediction) =>
+                prediction.Score = output.Values.GetItemOrDefault(0);
+        }
     }
 }

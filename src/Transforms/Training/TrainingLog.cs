@@ -2,8 +2,9 @@ using System.Globalization;
 using Microsoft.ML.Runtime;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Interop;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Training;
 
 /// <summary>
 /// One training, in the log of an ML.NET context and through the callbacks of the options. ML.NET's own progress channels never reach
@@ -12,23 +13,25 @@ namespace MlNetBatchNorm.Transforms;
 internal sealed class TrainingLog : IDisposable
 {
     private readonly BatchNormNetworkOptions _options;
+    private readonly IHostEnvironment? _environment;
     private readonly IChannel? _channel;
-    private readonly ContextCancellation? _cancellation;
 
-    /// <param name="options">The options with the callbacks and the context.</param>
-    /// <param name="host">The trainer's place in the context; null = there is no context.</param>
-    public TrainingLog(BatchNormNetworkOptions options, IHost? host)
+    /// <param name="options">The options with the callbacks.</param>
+    /// <param name="environment">The context, which may be cancelled; null = there is none.</param>
+    /// <param name="host">The trainer's place in it.</param>
+    public TrainingLog(BatchNormNetworkOptions options, IHostEnvironment? environment, IHost? host)
     {
         _options = options;
+        _environment = environment;
         _channel = host?.Start("Training");
-        _cancellation = options.Context is null ? null : new ContextCancellation(options.Context);
     }
 
     /// <summary>Says what is trained on what.</summary>
     public void Started(Network network, TrainingData rows, Device asked)
     {
         ThrowIfCancelled();
-        Info($"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}");
+        Info(FormattableString.Invariant(
+            $"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}"));
     }
 
     /// <summary>Says what rows were left out.</summary>
@@ -38,7 +41,9 @@ internal sealed class TrainingLog : IDisposable
             Warning(new TrainingWarning(
                 TrainingWarningKind.RowsLeftOut,
                 null,
-                string.Create(CultureInfo.InvariantCulture, $"{rows.Count:N0} of {rows.Total:N0} {what} rows were left out. The first: {rows.FirstReason}")));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{rows.Count:N0} of {rows.Total:N0} {what} rows were left out. The first: {rows.FirstReason}")));
     }
 
     /// <summary>Says how an epoch went, and ends the training if the context was cancelled.</summary>
@@ -59,14 +64,19 @@ internal sealed class TrainingLog : IDisposable
     /// <summary>Says what came out of it and where it ran, and warns if that is not where it was to run.</summary>
     public void Finished(TrainedNetwork network, NetworkExport export, Scorer scorer)
     {
-        Info(
-            $"kept epoch {network.Best.Epoch} of {network.History.Count}; trained on {network.Device}, scoring on {scorer.ActualDevice}; folded - unfolded at most {export.Verification.LargestRelative:0.0e+0} of the output's scale");
+        var (kept, difference) = (network.Best.Epoch, export.Verification.LargestRelative);
+        Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count}; trained on {network.Device}, ")
+            + FormattableString.Invariant($"scoring on {scorer.ActualDevice}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
         if (scorer.DeviceReport.IsSurprising) _channel?.Warning(MessageSensitivity.None, scorer.DeviceReport.ToString());
     }
 
     public void Dispose() => _channel?.Dispose();
 
-    private void Info(FormattableString message) => _channel?.Info(MessageSensitivity.None, message.ToString(CultureInfo.InvariantCulture));
+    private void Info(string message) => _channel?.Info(MessageSensitivity.None, message);
 
-    private void ThrowIfCancelled() => _cancellation?.ThrowIfCancelled();
+    private void ThrowIfCancelled()
+    {
+        if (_environment is not null && MlNetInternals.IsCancelled(_environment))
+            throw new OperationCanceledException("The training was stopped: its context was cancelled.");
+    }
 }

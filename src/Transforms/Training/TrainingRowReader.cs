@@ -1,8 +1,15 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Rows;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.Training;
+
+/// <summary>The rows of a view that could not be learned from.</summary>
+/// <param name="Count">How many were left out.</param>
+/// <param name="Total">Of how many.</param>
+/// <param name="FirstReason">What was wrong with the first one; empty when there is none.</param>
+internal readonly record struct LeftOutRows(long Count, long Total, string FirstReason);
 
 /// <summary>Reads the columns that a network learns from into memory, with one pass of a cursor.</summary>
 internal sealed class TrainingRowReader
@@ -48,8 +55,8 @@ internal sealed class TrainingRowReader
     /// <typeparam name="TLabel">The raw type of the label column.</typeparam>
     /// <param name="outputs">The targets of a row.</param>
     /// <param name="setTarget">Makes them from the label.</param>
-    /// <param name="cancellation">Stops the reading.</param>
-    public TrainingData Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellation)
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public TrainingData Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellationToken)
     {
         DataViewSchema.Column[] needed = _weight is { } column ? [Label, _features, column] : [Label, _features];
         using var cursor = _data.GetRowCursor(needed);
@@ -70,12 +77,13 @@ internal sealed class TrainingRowReader
         LeftOut = default;
         while (cursor.MoveNext())
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             getFeatures(ref vector);
             if (width == 0) width = (int?)_shape?.Count ?? vector.Length;
             if (vector.Length != width || width == 0)
                 throw new InvalidDataException(
-                    $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; every row needs the same number of features.");
+                    $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; "
+                    + "every row needs the same number of features.");
             if (row.Length != width) row = new float[width];
             vector.CopyTo(row);
             getLabel(ref label);

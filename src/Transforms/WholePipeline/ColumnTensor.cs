@@ -2,9 +2,10 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Transforms.Rows;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>A column of some rows as a tensor: <c>[N, 1]</c> for scalars, <c>[N, …]</c> for vectors.</summary>
 internal abstract class ColumnTensor

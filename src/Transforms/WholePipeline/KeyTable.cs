@@ -5,7 +5,7 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>The values that the keys of a column stand for: at index 0 what a missing key becomes, then one for each key.</summary>
 internal sealed class KeyTable
@@ -22,7 +22,8 @@ internal sealed class KeyTable
     {
         var item = column.Type is VectorDataViewType columnVector ? columnVector.ItemType : column.Type;
         if (item is not KeyDataViewType) return null;
-        if (column.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType { ItemType: var type } vector || vector.Size == 0) return null;
+        var values = column.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type;
+        if (values is not VectorDataViewType { ItemType: var type } vector || vector.Size == 0) return null;
         if (ColumnTensor.TypeOf(type) is DataType.Undefined) return null;
         return (KeyTable)typeof(KeyTable).GetMethod(nameof(Read), BindingFlags.NonPublic | BindingFlags.Static)!
             .MakeGenericMethod(type.RawType).Invoke(null, [column, ColumnTensor.TypeOf(type)])!;

@@ -4,8 +4,9 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>ML.NET's predictions against those of the exported model, on the same rows.</summary>
 /// <param name="Rows">How many rows were compared.</param>
@@ -22,7 +23,12 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
     /// <exception cref="ModelVerificationException">The model does not run, or differs by more than the tolerance.</exception>
     /// <exception cref="InvalidDataException">There are no rows.</exception>
     public static PipelineComparison Run(
-        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options, bool inBatches)
+        ModelProto model,
+        ITransformer pipeline,
+        IDataView data,
+        IReadOnlyList<DataViewSchema.Column> outputs,
+        FoldedPipelineOptions options,
+        bool inBatches)
     {
         try
         {
@@ -36,7 +42,12 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
     }
 
     private static PipelineComparison Run(
-        OnnxSession session, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, PipelineExportOptions options, bool inBatches)
+        OnnxSession session,
+        ITransformer pipeline,
+        IDataView data,
+        IReadOnlyList<DataViewSchema.Column> outputs,
+        FoldedPipelineOptions options,
+        bool inBatches)
     {
         var scored = pipeline.Transform(data);
         DataViewSchema.Column[] read = [.. session.Inputs.Select(input => data.Schema[input.Name])];
@@ -49,6 +60,8 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         var (limit, rows, atOnce) = (options.MaximumRows ?? long.MaxValue, 0L, inBatches ? BatchSize : 1);
         while (rows < limit)
         {
+            options.CancellationToken.ThrowIfCancellationRequested();
+
             // A batch of one row would prove nothing about batches, so its row is taken twice.
             var count = Collect(inputs, predictions, inputTensors, outputTensors, (int)Math.Min(limit - rows, rows < SingleRows ? 1 : atOnce));
             if (count == 0) break;
@@ -56,14 +69,18 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
             rows += count;
         }
 
-        if (rows == 0) throw new InvalidDataException("There are no rows to compare the exported pipeline on; give some rows as they go into the pipeline.");
+        if (rows == 0)
+            throw new InvalidDataException(
+                "There are no rows to compare the exported pipeline on; give some rows as they go into the pipeline.");
         var undecided = differences.RequireWithin(options.Tolerance);
         return new PipelineComparison(rows, inBatches, undecided, differences.Results);
 
         void Compare(long first, int atLeast)
         {
-            var (feeds, expected) = (Array.ConvertAll(inputTensors, tensor => tensor.Take(atLeast)), Array.ConvertAll(outputTensors, tensor => tensor.Take(atLeast)));
+            var feeds = Array.ConvertAll(inputTensors, tensor => tensor.Take(atLeast));
+            var expected = Array.ConvertAll(outputTensors, tensor => tensor.Take(atLeast));
             differences.Add(first, expected, Outputs(feeds));
+
             // The first rows come one at a time: alone, and as a pair above.
             if (inBatches && first < SingleRows)
                 differences.Add(first, Array.ConvertAll(expected, FirstRow), Outputs(Array.ConvertAll(feeds, FirstRow)));
@@ -76,14 +93,16 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         }
     }
 
-    private static int Collect(DataViewRowCursor inputs, DataViewRowCursor predictions, ColumnTensor[] inputTensors, ColumnTensor[] outputTensors, int limit)
+    private static int Collect(
+        DataViewRowCursor inputs, DataViewRowCursor predictions, ColumnTensor[] inputTensors, ColumnTensor[] outputTensors, int limit)
     {
         var count = 0;
         while (count < limit && inputs.MoveNext())
         {
             if (!predictions.MoveNext())
                 throw new ModelVerificationException(string.Create(
-                    CultureInfo.InvariantCulture, $"The pipeline gives fewer rows than it gets (row {inputs.Position}), which a file cannot. Nothing was written."));
+                    CultureInfo.InvariantCulture,
+                    $"The pipeline gives fewer rows than it gets (row {inputs.Position}), which a file cannot. Nothing was written."));
             foreach (var tensor in inputTensors) tensor.Add();
             foreach (var tensor in outputTensors) tensor.Add();
             count++;

@@ -6,7 +6,13 @@ using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
+
+/// <summary>A pipeline as one graph, before its normalizers are folded.</summary>
+/// <param name="Model">The graph.</param>
+/// <param name="BatchNormsFolded">How many batch normalizations its networks have lost already.</param>
+/// <param name="StockScopes">What the names of nodes from ML.NET's converter start with.</param>
+internal sealed record JoinedPipeline(ModelProto Model, int BatchNormsFolded, IReadOnlyList<string> StockScopes);
 
 /// <summary>Joins the steps of a pipeline into one graph. A column is the value that the last step before gave it.</summary>
 internal sealed class PipelineJoiner
@@ -54,7 +60,7 @@ internal sealed class PipelineJoiner
         using var scope = _nodes.Scope(name);
         switch (step.Transformer)
         {
-            case NetworkTransformer network:
+            case BatchNormTransformer network:
                 AddNetwork(step, network);
                 break;
             case ColumnCopyingTransformer:
@@ -78,7 +84,7 @@ internal sealed class PipelineJoiner
         }
     }
 
-    private void AddNetwork(PipelineStep step, NetworkTransformer network)
+    private void AddNetwork(PipelineStep step, BatchNormTransformer network)
     {
         var model = Model(step, network);
         var input = model.Graph.Input[0];
@@ -87,25 +93,26 @@ internal sealed class PipelineJoiner
         if (!sizes.SequenceEqual(ColumnTensor.SizesOf(step.Sources[0].Type)))
             features = _nodes.Node("Reshape", [features, _nodes.Integers([-1, .. sizes])]);
         var outputs = _nodes.Append(model, new Dictionary<string, Value> { [input.Name] = features });
-        var columns = NetworkColumns.Emit(network.Task, _nodes, outputs);
+        var columns = network.Task.EmitColumns(_nodes, outputs);
         foreach (var column in step.Needed) _columns[column.Name] = columns[column.Name];
 
         // A loaded network does not know any more how many it had.
-        if (network is BatchNormTransformer trained) _batchNorms += trained.Export.Folding.Removed;
+        if (network.IsTrained) _batchNorms += network.Export.Folding.Removed;
 
         // What says how a tensor of features is laid out is of no use where columns are read.
-        foreach (var entry in network.Model.Proto.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
-            _metadata[entry.Key] = entry.Value;
+        foreach (var entry in network.Proto.MetadataProps)
+            if (entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)) _metadata[entry.Key] = entry.Value;
     }
 
     // One that was just trained can be written for any operator set.
-    private ModelProto Model(PipelineStep step, NetworkTransformer network)
+    private ModelProto Model(PipelineStep step, BatchNormTransformer network)
     {
-        if (network is BatchNormTransformer { Export.Reduced: null } trained && network.Model.Proto.OpsetImport.First(import => import.Domain.Length == 0).Version != _nodes.Opset)
-            return BatchNormFolder.Fold(trained.Network.ToOnnx(_nodes.Opset)).Model.Proto;
+        var opset = network.Proto.OpsetImport.First(import => import.Domain.Length == 0).Version;
+        if (network.IsTrained && network.Export.Reduced is null && opset != _nodes.Opset)
+            return BatchNormFolder.Fold(network.Model.ToOnnx(_nodes.Opset)).Model.Proto;
         try
         {
-            return OperatorSetUpgrade.Upgrade(network.Model.Proto, _nodes.Opset);
+            return OperatorSetUpgrade.Upgrade(network.Proto, _nodes.Opset);
         }
         catch (InvalidModelException exception)
         {

@@ -1,14 +1,15 @@
 using System.Globalization;
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Tasks;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>An exported pipeline with fewer bits, judged on the rows that the export is compared on.</summary>
 internal static class PipelineReduction
@@ -17,17 +18,17 @@ internal static class PipelineReduction
     private const int MostRows = 10_000;
 
     /// <exception cref="ModelVerificationException">It costs more than the options allow.</exception>
-    public static PrecisionCheck Run(ModelProto model, IDataView data, PipelineExportOptions options, bool inBatches)
+    public static PrecisionCheck Run(ModelProto model, IDataView data, FoldedPipelineOptions options, bool inBatches)
     {
         var (inputs, labels) = Read(model, data, options, inBatches);
-        var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.PrecisionLoss }, labels);
+        var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.AllowedMetricLoss }, labels);
         return check.WhyRefused is { } reason
             ? throw new ModelVerificationException($"With {PrecisionNames.NameOf(options.Precision)}, {reason}. Nothing was written.")
             : check;
     }
 
     private static (IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Inputs, RowLabels? Labels) Read(
-        ModelProto model, IDataView data, PipelineExportOptions options, bool inBatches)
+        ModelProto model, IDataView data, FoldedPipelineOptions options, bool inBatches)
     {
         DataViewSchema.Column[] columns = [.. model.Graph.Input.Select(input => data.Schema[input.Name])];
         DataViewSchema.Column? label = options.LabelColumnName is { } name ? data.Schema[name] : null;
@@ -59,11 +60,11 @@ internal static class PipelineReduction
 
     // Classes are known by their texts: a label that is the number 7 need not be the class number 7.
     private static HostTensor ToLabels(HostTensor labels, ModelProto model) =>
-        labels.Data is string[] || ModelFile.GetMetadata(model, ModelMetadata.Task) != TaskNames.NameOf(TaskKind.Multiclass)
+        labels.Data is string[] || NetworkTask.Of(model) is not { Kind: LearningTask.Multiclass }
             ? labels
             : new HostTensor(DataType.String, labels.Shape, labels.Data.Cast<object>().Select(value => Convert.ToString(value, CultureInfo.InvariantCulture)!).ToArray());
 
-    private static string Judged(ModelProto model, PipelineExportOptions options)
+    private static string Judged(ModelProto model, FoldedPipelineOptions options)
     {
         const string Score = nameof(BinaryPrediction.Score);
         return model.Graph.Output.Any(output => output.Name == Score)

@@ -4,7 +4,7 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Verification;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>Collects how far predicted columns differ, over all rows.</summary>
 internal sealed class PredictionDifferences

@@ -4,9 +4,10 @@ using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Interop;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>
 /// Converts one of ML.NET's own transformers by ML.NET's own converter. Each is converted by itself: the converter stops silently at a transformer
@@ -35,7 +36,7 @@ internal static class StockConverter
         using var stream = new MemoryStream();
         try
         {
-            ml.Model.ConvertToOnnx(step.Transformer, new EmptyRows(step.AllSources), stream, [.. step.Needed.Select(column => column.Name)]);
+            ml.Model.ConvertToOnnx(step.Transformer, EmptyView.Of(step.AllSources), stream, [.. step.Needed.Select(column => column.Name)]);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {

@@ -192,7 +192,7 @@ public sealed class CsvTableTests : IDisposable
             try
             {
                 var table = CsvTable.Read(_file);
-                var schema = TableSchema.Infer(table, table.Columns[0].Name, TaskKind.Multiclass);
+                var schema = TableSchema.Infer(table, table.Columns[0].Name, LearningTask.Multiclass);
                 return schema.Features.EncodeAll(table).Length > 0;
             }
             catch (TableException e)

@@ -67,7 +67,7 @@ public sealed class FeatureMapTests
     [Fact]
     public void Encode_EveryRow_AllocatesNothing()
     {
-        var encoder = TableSchema.Infer(SampleData.Churn, "churn", TaskKind.Binary).Features.Bind(SampleData.Churn);
+        var encoder = TableSchema.Infer(SampleData.Churn, "churn", LearningTask.Binary).Features.Bind(SampleData.Churn);
         var features = new float[encoder.FeatureCount];
         encoder.Encode(0, features);
 
@@ -82,7 +82,7 @@ public sealed class FeatureMapTests
     public void EncodeAll_Churn_MatchesAReadingOfTheFileByHand()
     {
         var table = SampleData.Churn;
-        var map = TableSchema.Infer(table, "churn", TaskKind.Binary).Features;
+        var map = TableSchema.Infer(table, "churn", LearningTask.Binary).Features;
 
         var features = map.EncodeAll(table);
 
@@ -112,7 +112,7 @@ public sealed class FeatureMapTests
     public void FromJson_Ames_RoundTripsBitForBit()
     {
         var table = SampleData.Ames;
-        var map = TableSchema.Infer(table, "Sale_Price", TaskKind.Regression).Features;
+        var map = TableSchema.Infer(table, "Sale_Price", LearningTask.Regression).Features;
 
         var again = FeatureMap.FromJson(map.ToJson());
 

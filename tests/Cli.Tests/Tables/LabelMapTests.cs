@@ -24,7 +24,7 @@ public sealed class LabelMapTests
 
     [Fact]
     public void Infer_NumericClasses_AreSortedAsNumbers() =>
-        Assert.Equal(["-1", "2", "10"], Infer("y,x\n10,1\n2,2\n-1,3\n", TaskKind.Multiclass).Classes);
+        Assert.Equal(["-1", "2", "10"], Infer("y,x\n10,1\n2,2\n-1,3\n", LearningTask.Multiclass).Classes);
 
     [Fact]
     public void Encode_Binary_IsOneForThePositiveClass()
@@ -40,7 +40,7 @@ public sealed class LabelMapTests
 
     [Fact]
     public void Encode_Regression_IsTheNumber() =>
-        Assert.Equal([2.5f, -1f], Infer("y,x\n2.5,1\n-1,2\n", TaskKind.Regression).Encode(CsvTable.Parse("y,x\n2.5,1\n-1,2\n")));
+        Assert.Equal([2.5f, -1f], Infer("y,x\n2.5,1\n-1,2\n", LearningTask.Regression).Encode(CsvTable.Parse("y,x\n2.5,1\n-1,2\n")));
 
     [Fact]
     public void Encode_UnknownClass_NamesLineAndClasses() =>
@@ -53,15 +53,15 @@ public sealed class LabelMapTests
         Fails(() => Infer("y,x\nno,1\nyes,2\n").Encode(CsvTable.Parse("x,z\n1,2\n")), "there is no column 'y'; the columns are x, z.");
 
     [Theory]
-    [InlineData("z,x\n1,1\n", TaskKind.Binary, "t.csv: there is no label column 'y'; the columns are z, x.")]
-    [InlineData("y,x\n1,1\n,2\n", TaskKind.Binary, "t.csv, line 3, column 'y': the label is missing")]
-    [InlineData("y,x\na,1\na,2\n", TaskKind.Binary, "'y' has 1 class: a (2); a binary label has exactly two")]
-    [InlineData("y,x\na,1\nb,2\nc,3\n", TaskKind.Binary, "'y' has 3 classes: a (1), b (1), c (1); a binary label has exactly two")]
-    [InlineData("y,x\na,1\na,2\n", TaskKind.Multiclass, "'y' has 1 class: a (2); there must be two or more")]
-    [InlineData("y,x\n1,1\nabc,2\n", TaskKind.Regression, "t.csv, line 3, column 'y': 'abc' is not a number; the task regression needs")]
-    [InlineData("y,x\n1,1\ninf,2\n", TaskKind.Regression, "t.csv, line 3, column 'y': 'inf' is not a finite number")]
-    [InlineData("y,x\n5,1\n5,2\n", TaskKind.Regression, "'y' is 5 in every row; there is nothing to learn")]
-    public void Infer_BadLabel_SaysWhatAndWhere(string csv, TaskKind task, string expected) => Fails(() => Infer(csv, task), expected);
+    [InlineData("z,x\n1,1\n", LearningTask.Binary, "t.csv: there is no label column 'y'; the columns are z, x.")]
+    [InlineData("y,x\n1,1\n,2\n", LearningTask.Binary, "t.csv, line 3, column 'y': the label is missing")]
+    [InlineData("y,x\na,1\na,2\n", LearningTask.Binary, "'y' has 1 class: a (2); a binary label has exactly two")]
+    [InlineData("y,x\na,1\nb,2\nc,3\n", LearningTask.Binary, "'y' has 3 classes: a (1), b (1), c (1); a binary label has exactly two")]
+    [InlineData("y,x\na,1\na,2\n", LearningTask.Multiclass, "'y' has 1 class: a (2); there must be two or more")]
+    [InlineData("y,x\n1,1\nabc,2\n", LearningTask.Regression, "t.csv, line 3, column 'y': 'abc' is not a number; the task regression needs")]
+    [InlineData("y,x\n1,1\ninf,2\n", LearningTask.Regression, "t.csv, line 3, column 'y': 'inf' is not a finite number")]
+    [InlineData("y,x\n5,1\n5,2\n", LearningTask.Regression, "'y' is 5 in every row; there is nothing to learn")]
+    public void Infer_BadLabel_SaysWhatAndWhere(string csv, LearningTask task, string expected) => Fails(() => Infer(csv, task), expected);
 
     [Fact]
     public void Infer_PositiveThatDoesNotOccur_ListsTheClasses() =>
@@ -71,16 +71,16 @@ public sealed class LabelMapTests
 
     [Fact]
     public void Infer_NumbersAsClasses_SuggestsRegression() =>
-        Fails(() => TableSchema.Infer(SampleData.Ames, "Longitude", TaskKind.Multiclass), "choose the task regression");
+        Fails(() => TableSchema.Infer(SampleData.Ames, "Longitude", LearningTask.Multiclass), "choose the task regression");
 
     [Theory]
-    [InlineData(TaskKind.Binary, 3)]
-    [InlineData(TaskKind.Multiclass, 1)]
-    [InlineData(TaskKind.Regression, 2)]
-    public void Constructor_ClassesDoNotFitTheTask_Throws(TaskKind task, int classes) =>
+    [InlineData(LearningTask.Binary, 3)]
+    [InlineData(LearningTask.Multiclass, 1)]
+    [InlineData(LearningTask.Regression, 2)]
+    public void Constructor_ClassesDoNotFitTheTask_Throws(LearningTask task, int classes) =>
         Assert.Throws<ArgumentException>(() => new LabelMap("y", task, [.. Enumerable.Range(0, classes).Select(i => $"{i}")]));
 
-    private static LabelMap Infer(string csv, TaskKind task = TaskKind.Binary, string? positive = null) =>
+    private static LabelMap Infer(string csv, LearningTask task = LearningTask.Binary, string? positive = null) =>
         TableSchema.Infer(CsvTable.Parse(csv, "t.csv"), "y", task, new() { Positive = positive }).Label;
 
     private static void Fails(Action action, string expected) =>

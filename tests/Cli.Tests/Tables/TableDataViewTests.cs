@@ -11,46 +11,39 @@ public sealed class TableDataViewTests
     private static readonly FeatureMap Map = new(
         [new CategoricalFeature("size", ["L", "M"], "(missing)"), new NumericFeature("age", 1.5f)]);
 
-    private static readonly LabelMap Label = new("y", TaskKind.Binary, ["no", "yes"]);
-
     [Fact]
-    public void Schema_WithLabel_HasTheLabelAndTheFeatureColumns()
+    public void Schema_RawColumns_AreThoseOfTheMapInItsOrder()
     {
-        var view = new TableDataView(Table, Map, Label);
-
-        Assert.Equal(["y", "size", "age"], view.Schema.Select(column => column.Name));
-        Assert.Equal(
-            [BooleanDataViewType.Instance, TextDataViewType.Instance, NumberDataViewType.Single],
-            view.Schema.Select(column => column.Type));
-        Assert.Equal(3, view.GetRowCount());
-    }
-
-    [Fact]
-    public void Schema_TableWithoutTheLabel_LeavesItOut()
-    {
-        var view = new TableDataView(CsvTable.Parse("age,size\n1,L\n"), Map, Label);
+        var view = new TableDataView(Table, Map);
 
         Assert.Equal(["size", "age"], view.Schema.Select(column => column.Name));
+        Assert.Equal([TextDataViewType.Instance, NumberDataViewType.Single], view.Schema.Select(column => column.Type));
+        Assert.Equal(3, view.GetRowCount());
     }
 
     [Fact]
     public void GetColumn_MissingValues_AreNaNAndTheMissingText()
     {
-        var view = new TableDataView(Table, Map, Label);
+        var view = new TableDataView(Table, Map);
 
         Assert.Equal([1f, 2f, float.NaN], Read<float>(view, "age"));
         Assert.Equal(["L", "(missing)", "M"], Read<ReadOnlyMemory<char>>(view, "size").Select(text => text.ToString()));
-        Assert.Equal([false, true, false], Read<bool>(view, "y"));
     }
 
     [Fact]
-    public void GetColumn_OtherTasks_HaveTextAndNumberLabels()
+    public void ForTraining_EachTask_HasItsLabelTheWeightsAndTheEncodedFeatures()
     {
-        var multiclass = new TableDataView(Table, new FeatureMap([]), new LabelMap("other", TaskKind.Multiclass, ["a", "b", "c"]));
-        var regression = new TableDataView(CsvTable.Parse("p\n1.5\n-2\n"), new FeatureMap([]), new LabelMap("p", TaskKind.Regression, []));
+        var table = CsvTable.Parse("y,z,p,w,x,c\nno,a,1.5,1,7,u\nyes,b,-2,0.5,,v\nno,c,4,2,3,u\n");
+        var binary = Training(table, "y", LearningTask.Binary);
+        var multiclass = Training(table, "z", LearningTask.Multiclass);
+        var regression = Training(table, "p", LearningTask.Regression);
 
-        Assert.Equal(["a", "b", "c"], Read<ReadOnlyMemory<char>>(multiclass, "other").Select(text => text.ToString()));
-        Assert.Equal([1.5f, -2f], Read<float>(regression, "p"));
+        Assert.Equal([false, true, false], Read<bool>(binary, "y"));
+        Assert.Equal(["a", "b", "c"], Read<ReadOnlyMemory<char>>(multiclass, "z").Select(text => text.ToString()));
+        Assert.Equal([1.5f, -2f, 4f], Read<float>(regression, "p"));
+        Assert.Equal([1f, 0.5f, 2f], Read<float>(binary, "w"));
+        Assert.Equal(["y", "w", "Encoded"], binary.Schema.Select(column => column.Name));
+        Assert.Equal([7, 1, 0, /**/ 5, 0, 1, /**/ 3, 1, 0], Vectors(Training(table, "y", LearningTask.Binary, "z", "p")));
     }
 
     [Fact]
@@ -108,14 +101,30 @@ public sealed class TableDataViewTests
     [Theory]
     [InlineData("y,age\nno,1\n", "t.csv: the model needs column size, which the table does not have")]
     [InlineData("y,size,age\nno,L,old\n", "t.csv, line 2, column 'age': 'old' is not a number")]
-    [InlineData("y,size,age\nmaybe,L,1\n", "t.csv, line 2, column 'y': 'maybe' is none of the classes")]
-    [InlineData("y,size,age\n,L,1\n", "t.csv, line 2, column 'y': the label is missing")]
     public void Constructor_BadTable_SaysWhatAndWhere(string csv, string expected)
     {
-        var e = Assert.Throws<TableException>(() => new TableDataView(CsvTable.Parse(csv, "t.csv"), Map, Label));
+        var e = Assert.Throws<TableException>(() => new TableDataView(CsvTable.Parse(csv, "t.csv"), Map));
 
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("y,size,age\nmaybe,L,1\n", "t.csv, line 2, column 'y': 'maybe' is none of the classes")]
+    [InlineData("y,size,age\n,L,1\n", "t.csv, line 2, column 'y': the label is missing")]
+    public void ForTraining_BadLabel_SaysWhatAndWhere(string csv, string expected)
+    {
+        var schema = TableSchema.Infer(Table, "y", LearningTask.Binary);
+        var e = Assert.Throws<TableException>(() => TableDataView.ForTraining(CsvTable.Parse(csv, "t.csv"), schema, "Features"));
+
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+    }
+
+    private static TableDataView Training(CsvTable table, string label, LearningTask task, params string[] ignored) =>
+        TableDataView.ForTraining(
+            table, TableSchema.Infer(table, label, task, new TableSchemaOptions { Weight = "w", Ignore = ignored }), "Encoded");
+
+    private static float[] Vectors(TableDataView view) =>
+        [.. view.GetColumn<VBuffer<float>>("Encoded").SelectMany(row => row.DenseValues())];
 
     private static T[] Read<T>(TableDataView view, string column) => [.. view.GetColumn<T>(column)];
 

@@ -8,7 +8,7 @@ public sealed class TableSchemaTests
     [Fact]
     public void Infer_Churn_FindsNumbersCategoriesAndThePositiveClass()
     {
-        var schema = TableSchema.Infer(SampleData.Churn, "churn", TaskKind.Binary);
+        var schema = TableSchema.Infer(SampleData.Churn, "churn", LearningTask.Binary);
 
         Assert.Equal("Yes", schema.Label.PositiveClass);
         Assert.Equal(["No", "Yes"], schema.Label.Classes);
@@ -26,7 +26,7 @@ public sealed class TableSchemaTests
     [Fact]
     public void Infer_Ames_MakesFeaturesOfEveryColumn()
     {
-        var schema = TableSchema.Infer(SampleData.Ames, "Sale_Price", TaskKind.Regression);
+        var schema = TableSchema.Infer(SampleData.Ames, "Sale_Price", LearningTask.Regression);
 
         Assert.DoesNotContain(schema.Reports, report => report.Kind == ColumnKind.Dropped);
         Assert.Equal("12789 to 755000, mean 180796", Report(schema, "Sale_Price").Detail);
@@ -36,7 +36,7 @@ public sealed class TableSchemaTests
     [Fact]
     public void Infer_Letters_SortsTheClasses()
     {
-        var schema = TableSchema.Infer(SampleData.Letters, "lettr", TaskKind.Multiclass);
+        var schema = TableSchema.Infer(SampleData.Letters, "lettr", LearningTask.Multiclass);
 
         Assert.Equal(26, schema.Label.Classes.Count);
         Assert.Equal("A", schema.Label.Classes[0]);
@@ -148,7 +148,7 @@ public sealed class TableSchemaTests
     }
 
     private static TableSchema Infer(string csv, TableSchemaOptions? options = null, string label = "y") =>
-        TableSchema.Infer(CsvTable.Parse(csv, "t.csv"), label, TaskKind.Binary, options);
+        TableSchema.Infer(CsvTable.Parse(csv, "t.csv"), label, LearningTask.Binary, options);
 
     private static ColumnReport Report(TableSchema schema, string column) => schema.Reports.Single(report => report.Name == column);
 

@@ -79,7 +79,7 @@ public class StandardizationTests
         float[] Score(Standardization? inModel, float[] features)
         {
             var trained = new TrainedNetwork(network, Loss.SquaredError, parameters, inModel, RunningStatistics.PyTorch(), [], Device.Cpu);
-            using var session = OnnxSession.Load(trained.ToOnnx().Proto);
+            using var session = OnnxSession.Load(trained.ToOnnx());
             return (float[])session.Run(new Dictionary<string, HostTensor>
             {
                 [TrainedNetwork.FeaturesInput] = HostTensor.Of(features, features.Length / 2, 2),

@@ -10,6 +10,7 @@ public sealed class BatchNormBinaryTrainerTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Seed = 0,
         HiddenLayers = [16, 8],
         Activation = Activation.Relu,
         Epochs = 20,
@@ -132,8 +133,8 @@ public sealed class BatchNormBinaryTrainerTests
         using var first = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 5 }).Fit(data);
         using var second = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 5 }).Fit(data);
         using var other = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = 6 }).Fit(data);
-        foreach (var (name, values) in first.Network.ParameterArrays) Assert.Equal(values, second.Network.ParameterArrays[name]);
-        Assert.NotEqual(first.Network.ParameterArrays["dense1.weight"], other.Network.ParameterArrays["dense1.weight"]);
+        foreach (var (name, values) in first.Model.Parameters) Assert.Equal(values, second.Model.Parameters[name]);
+        Assert.NotEqual(first.Model.Parameters["dense1.weight"], other.Model.Parameters["dense1.weight"]);
     }
 
     [Fact]
@@ -144,7 +145,7 @@ public sealed class BatchNormBinaryTrainerTests
         var epochs = 0;
         var options = Quick with
         {
-            Patience = 0,
+            EarlyStoppingPatience = 0,
             CancellationToken = source.Token,
             Progress = report =>
             {

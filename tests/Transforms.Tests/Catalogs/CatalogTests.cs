@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -11,8 +12,8 @@ public sealed class CatalogTests
     [Fact]
     public void CrossValidate_Binary_CalibratedAndNot()
     {
-        var data = Trainers.Data(_ml, TaskKind.Binary, 400);
-        var pipeline = Trainers.Pipeline(_ml, TaskKind.Binary, Trainers.Quick);
+        var data = Trainers.Data(_ml, LearningTask.Binary, 400);
+        var pipeline = Trainers.Pipeline(_ml, LearningTask.Binary, Trainers.Quick);
         var calibrated = _ml.BinaryClassification.CrossValidate(data, pipeline, numberOfFolds: 3, samplingKeyColumnName: "Name");
         Assert.Equal(3, calibrated.Count);
         Assert.All(calibrated, fold => Assert.True(fold.Metrics.Accuracy > 0.9 && fold.Metrics.LogLoss < 0.4, $"fold {fold.Fold}"));
@@ -24,8 +25,8 @@ public sealed class CatalogTests
     [Fact]
     public void CrossValidate_Multiclass_EvaluatesEachFold()
     {
-        var data = Trainers.Data(_ml, TaskKind.Multiclass, 400);
-        var folds = _ml.MulticlassClassification.CrossValidate(data, Trainers.Pipeline(_ml, TaskKind.Multiclass, Trainers.Quick), numberOfFolds: 3);
+        var data = Trainers.Data(_ml, LearningTask.Multiclass, 400);
+        var folds = _ml.MulticlassClassification.CrossValidate(data, Trainers.Pipeline(_ml, LearningTask.Multiclass, Trainers.Quick), numberOfFolds: 3);
         Assert.All(folds, fold => Assert.True(fold.Metrics.MicroAccuracy > 0.95, $"fold {fold.Fold}: {fold.Metrics.MicroAccuracy}"));
         Assert.Equal(400, folds.Sum(fold => fold.ScoredHoldOutSet.GetColumn<uint>("PredictedLabel").Count()));
     }
@@ -33,17 +34,17 @@ public sealed class CatalogTests
     [Fact]
     public void CrossValidate_Regression_EvaluatesEachFold()
     {
-        var data = Trainers.Data(_ml, TaskKind.Regression, 600);
-        var folds = _ml.Regression.CrossValidate(data, Trainers.Pipeline(_ml, TaskKind.Regression, Trainers.Quick with { Epochs = 40 }), numberOfFolds: 2);
+        var data = Trainers.Data(_ml, LearningTask.Regression, 600);
+        var folds = _ml.Regression.CrossValidate(data, Trainers.Pipeline(_ml, LearningTask.Regression, Trainers.Quick with { Epochs = 40 }), numberOfFolds: 2);
         Assert.All(folds, fold => Assert.True(fold.Metrics.RSquared > 0.8, $"fold {fold.Fold}: {fold.Metrics.RSquared}"));
         RequireReload(folds[1].Model, data, "Score");
     }
 
     [Theory]
-    [InlineData(TaskKind.Binary)]
-    [InlineData(TaskKind.Multiclass)]
-    [InlineData(TaskKind.Regression)]
-    public void AppendCacheCheckpoint_AroundTheTrainer_ChangesNothing(TaskKind task)
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void AppendCacheCheckpoint_AroundTheTrainer_ChangesNothing(LearningTask task)
     {
         var data = Trainers.Data(_ml, task, 200);
         var options = Trainers.Quick with { Epochs = 2 };
@@ -56,8 +57,8 @@ public sealed class CatalogTests
     [Fact]
     public void Evaluate_Multiclass_NamesTheClasses()
     {
-        var split = _ml.Data.TrainTestSplit(Trainers.Data(_ml, TaskKind.Multiclass, 500), testFraction: 0.3);
-        using var model = Trainers.Pipeline(_ml, TaskKind.Multiclass, Trainers.Quick)
+        var split = _ml.Data.TrainTestSplit(Trainers.Data(_ml, LearningTask.Multiclass, 500), testFraction: 0.3);
+        using var model = Trainers.Pipeline(_ml, LearningTask.Multiclass, Trainers.Quick)
             .Append(_ml.Transforms.Conversion.MapKeyToValue("Text", "PredictedLabel")).Fit(split.TrainSet);
         var scored = model.Transform(split.TestSet);
         var metrics = _ml.MulticlassClassification.Evaluate(scored, topKPredictionCount: 2);
@@ -70,8 +71,8 @@ public sealed class CatalogTests
     [Fact]
     public void SaveAndLoad_Multiclass_KeepsTheNamesOfTheSlots()
     {
-        var data = Trainers.Data(_ml, TaskKind.Multiclass, 300);
-        using var model = Trainers.Pipeline(_ml, TaskKind.Multiclass, Trainers.Quick).Fit(data);
+        var data = Trainers.Data(_ml, LearningTask.Multiclass, 300);
+        using var model = Trainers.Pipeline(_ml, LearningTask.Multiclass, Trainers.Quick).Fit(data);
         var scored = Models.SaveAndLoad(_ml, model, data.Schema, out _).Transform(data);
         VBuffer<ReadOnlyMemory<char>> names = default;
         scored.Schema["Score"].GetSlotNames(ref names);
@@ -85,44 +86,42 @@ public sealed class CatalogTests
     {
         var renamed = _ml.Transforms.CopyColumns("Truth", "Label").Append(_ml.Transforms.CopyColumns("Inputs", "Features"))
             .Append(_ml.Transforms.DropColumns("Label", "Features"));
-        var data = renamed.Fit(Trainers.Data(_ml, TaskKind.Binary, 300)).Transform(Trainers.Data(_ml, TaskKind.Binary, 300));
+        var data = renamed.Fit(Trainers.Data(_ml, LearningTask.Binary, 300)).Transform(Trainers.Data(_ml, LearningTask.Binary, 300));
         using var model = _ml.BinaryClassification.Trainers
             .BatchNormNetwork(Trainers.Quick with { LabelColumnName = "Truth", FeatureColumnName = "Inputs", ExampleWeightColumnName = "Weight" }).Fit(data);
         Assert.True(_ml.BinaryClassification.Evaluate(model.Transform(data), labelColumnName: "Truth").Accuracy > 0.9);
     }
 
     [Theory]
-    [InlineData(TaskKind.Binary)]
-    [InlineData(TaskKind.Multiclass)]
-    [InlineData(TaskKind.Regression)]
-    public void Fit_ContextCancelled_Stops(TaskKind task)
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void Fit_ContextCancelled_Stops(LearningTask task)
     {
         // What AutoML does at the end of a trial's time, and CancelExecution of Microsoft.ML.Experimental.
         var context = new MLContext(seed: 1);
-        var cancel = typeof(MLContext).GetMethod("CancelExecution", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!;
+        var cancel = typeof(MLContext).GetMethod("CancelExecution", BindingFlags.Instance | BindingFlags.NonPublic)!;
         var epochs = 0;
         var options = Trainers.Quick with
         {
-            Context = context,
             Progress = report =>
             {
                 epochs = report.Epoch;
                 if (report.Epoch == 2) cancel.Invoke(context, null);
             },
         };
-        Assert.ThrowsAny<OperationCanceledException>(() => Trainers.Pipeline(_ml, task, options).Fit(Trainers.Data(_ml, task, 100)));
+        Assert.ThrowsAny<OperationCanceledException>(() => Trainers.Pipeline(context, task, options).Fit(Trainers.Data(_ml, task, 100)));
         Assert.Equal(2, epochs);
     }
 
     [Fact]
     public void Fit_Log_HoldsNothingButOurLines()
     {
-        // Asking whether the context was cancelled goes through one of ML.NET's estimators, which must not chatter.
         var context = new MLContext(seed: 1);
         var messages = new List<LoggingEventArgs>();
         context.Log += (_, message) => messages.Add(message);
-        using var model = Trainers.Pipeline(_ml, TaskKind.Regression, Trainers.Quick with { Context = context, Epochs = 3 })
-            .Fit(Trainers.Data(_ml, TaskKind.Regression, 100));
+        using var model = context.Regression.Trainers.BatchNormNetwork(Trainers.Quick with { Epochs = 3 })
+            .Fit(Trainers.Data(_ml, LearningTask.Regression, 100));
         Assert.All(messages, message => Assert.Equal("BatchNormNetwork; Training", message.Source));
         Assert.Equal(5, messages.Count(message => message.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Info));
     }

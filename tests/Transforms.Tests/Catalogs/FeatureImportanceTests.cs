@@ -12,7 +12,7 @@ public sealed class FeatureImportanceTests
     [Fact]
     public void PermutationFeatureImportance_Binary_FindsWhatMatters()
     {
-        var (model, data) = Fit(TaskKind.Binary);
+        var (model, data) = Fit(LearningTask.Binary);
         var importance = _ml.BinaryClassification.PermutationFeatureImportance((BatchNormBinaryTransformer)model, data, permutationCount: 3);
         RequireTwoOfThree(importance.Select(feature => feature.AreaUnderRocCurve.Mean));
     }
@@ -20,7 +20,7 @@ public sealed class FeatureImportanceTests
     [Fact]
     public void PermutationFeatureImportance_Multiclass_FindsWhatMatters()
     {
-        var (model, data) = Fit(TaskKind.Multiclass);
+        var (model, data) = Fit(LearningTask.Multiclass);
         var importance = _ml.MulticlassClassification.PermutationFeatureImportance((BatchNormMulticlassTransformer)model, data, permutationCount: 3);
         RequireTwoOfThree(importance.Select(feature => feature.MicroAccuracy.Mean));
     }
@@ -28,7 +28,7 @@ public sealed class FeatureImportanceTests
     [Fact]
     public void PermutationFeatureImportance_Regression_FindsWhatMatters()
     {
-        var (model, data) = Fit(TaskKind.Regression);
+        var (model, data) = Fit(LearningTask.Regression);
         var importance = _ml.Regression.PermutationFeatureImportance((BatchNormRegressionTransformer)model, data, permutationCount: 3);
         RequireTwoOfThree(importance.Select(feature => feature.RSquared.Mean));
     }
@@ -37,7 +37,7 @@ public sealed class FeatureImportanceTests
     public void PermutationFeatureImportance_OfAChain_TakesItsLastTransformer()
     {
         var ml = _ml;
-        var data = Trainers.Data(ml, TaskKind.Binary, 300);
+        var data = Trainers.Data(ml, LearningTask.Binary, 300);
 
         var front = ml.Transforms.Concatenate("All", "Features", "Weight").Fit(data);
         var rows = front.Transform(data);
@@ -52,7 +52,7 @@ public sealed class FeatureImportanceTests
     public void PermutationFeatureImportance_OverloadForAnyTransformer_TakesOnlyMlNetsOwn()
     {
         // It looks for an interface that is internal to ML.NET.
-        var (model, data) = Fit(TaskKind.Regression);
+        var (model, data) = Fit(LearningTask.Regression);
         var exception = Assert.ThrowsAny<Exception>(() => _ml.Regression.PermutationFeatureImportance((ITransformer)model, data));
         Assert.Contains("does not have a compatible predictor", exception.Message, StringComparison.Ordinal);
     }
@@ -61,7 +61,7 @@ public sealed class FeatureImportanceTests
     public void CalculateFeatureContribution_NeedsWhatOnlyMlNetCanMake()
     {
         // It takes a model that is an ICalculateFeatureContribution, whose one property has a type that nobody outside can create.
-        var (model, _) = Fit(TaskKind.Binary);
+        var (model, _) = Fit(LearningTask.Binary);
         Assert.Empty(typeof(FeatureContributionCalculator).GetConstructors());
         Assert.IsNotAssignableFrom<ISingleFeaturePredictionTransformer<ICalculateFeatureContribution>>(model);
         Assert.IsAssignableFrom<ISingleFeaturePredictionTransformer<object>>(model);
@@ -74,14 +74,14 @@ public sealed class FeatureImportanceTests
             _ml.Regression.Trainers.BatchNormNetwork(Trainers.Quick with { Epochs = 1 }));
         Assert.False(trainer.Info.NeedNormalization);
         Assert.False(trainer.Info.WantCaching);
-        var model = trainer.Fit(Trainers.Data(_ml, TaskKind.Regression, 50));
+        var model = trainer.Fit(Trainers.Data(_ml, LearningTask.Regression, 50));
         Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 2), model.FeatureColumnType);
         Assert.Equal("Features", model.FeatureColumnName);
         Assert.Single(model.Model.History);
     }
 
     // The third feature is the same in all rows.
-    private (BatchNormTransformer Model, IDataView Data) Fit(TaskKind task)
+    private (BatchNormTransformer Model, IDataView Data) Fit(LearningTask task)
     {
         var all = _ml.Transforms.Concatenate("All", "Features", "Weight");
         var data = Trainers.Data(_ml, task, 300);

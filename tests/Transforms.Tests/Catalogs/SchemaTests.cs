@@ -9,26 +9,26 @@ public sealed class SchemaTests
     private readonly MLContext _ml = new(seed: 1);
 
     [Theory]
-    [InlineData(TaskKind.Binary)]
-    [InlineData(TaskKind.Multiclass)]
-    [InlineData(TaskKind.Regression)]
-    public void GetOutputSchema_BeforeAndAfterFit_AgreeInEveryColumn(TaskKind task)
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void GetOutputSchema_BeforeAndAfterFit_AgreeInEveryColumn(LearningTask task)
     {
         SchemaShape? announced = null;
         var options = Trainers.Quick with { Epochs = 1 };
-        var input = task == TaskKind.Multiclass
+        var input = task == LearningTask.Multiclass
             ? _ml.Transforms.Conversion.MapValueToKey("Label").Fit(Trainers.Data(_ml, task, 100)).Transform(Trainers.Data(_ml, task, 100))
             : Trainers.Data(_ml, task, 100);
         IEstimator<BatchNormTransformer> trainer = task switch
         {
-            TaskKind.Binary => _ml.BinaryClassification.Trainers.BatchNormNetwork(options),
-            TaskKind.Multiclass => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options),
+            LearningTask.Binary => _ml.BinaryClassification.Trainers.BatchNormNetwork(options),
+            LearningTask.Multiclass => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options),
             _ => _ml.Regression.Trainers.BatchNormNetwork(options),
         };
         using var chain = new EstimatorChain<BatchNormTransformer>().Append(new ShapeProbe<BatchNormTransformer>(trainer, shape => announced = shape)).Fit(input);
         var actual = chain.Transform(input).Schema;
         Assert.Equal(actual.Select(column => column.Name), chain.GetOutputSchema(input.Schema).Select(column => column.Name));
-        Assert.Equal(input.Schema.Count + (task switch { TaskKind.Binary => 3, TaskKind.Multiclass => 2, _ => 1 }), actual.Count);
+        Assert.Equal(input.Schema.Count + (task switch { LearningTask.Binary => 3, LearningTask.Multiclass => 2, _ => 1 }), actual.Count);
 
         // ML.NET's chain describes its input; what our estimator made of that must be what came out.
         Assert.Equal(actual.Where(column => !column.IsHidden).Select(Describe).Order(), announced!.Select(Describe).Order());

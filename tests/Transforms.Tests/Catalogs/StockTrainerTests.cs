@@ -24,7 +24,7 @@ public sealed class StockTrainerTests
     [Fact]
     public void Fit_Multiclass_NamesTheSlotsOfScore()
     {
-        var data = Trainers.Data(_ml, TaskKind.Multiclass, 200);
+        var data = Trainers.Data(_ml, LearningTask.Multiclass, 200);
         var scored = _ml.Transforms.Conversion.MapValueToKey("Label").Append(_ml.MulticlassClassification.Trainers.LbfgsMaximumEntropy())
             .Fit(data).Transform(data);
         VBuffer<ReadOnlyMemory<char>> names = default;
@@ -35,7 +35,7 @@ public sealed class StockTrainerTests
     [Fact]
     public void CalculateFeatureContribution_Linear_Works()
     {
-        var data = Trainers.Data(_ml, TaskKind.Regression, 100);
+        var data = Trainers.Data(_ml, LearningTask.Regression, 100);
         var model = _ml.Regression.Trainers.Sdca(maximumNumberOfIterations: 2).Fit(data);
         var explained = _ml.Transforms.CalculateFeatureContribution(model).Fit(model.Transform(data)).Transform(model.Transform(data));
         Assert.Equal(100, explained.GetColumn<float[]>("FeatureContributions").Count());

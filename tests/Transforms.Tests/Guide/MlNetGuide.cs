@@ -14,7 +14,7 @@ public sealed class MlNetGuide
         var data = ml.Data.LoadFromEnumerable(Moons.Create(400));
 
         var split = ml.Data.TrainTestSplit(data, testFraction: 0.2);
-        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(labelColumnName: "Label", featureColumnName: "Features", hiddenLayers: [64, 32]);
+        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(labelColumnName: "Label", hiddenLayers: [64, 32], epochs: 30, learningRate: 1e-3);
         using var model = trainer.Fit(split.TrainSet);
         var metrics = ml.BinaryClassification.Evaluate(model.Transform(split.TestSet));
 
@@ -33,7 +33,8 @@ public sealed class MlNetGuide
             .Append(ml.Transforms.Conversion.MapKeyToValue("Class", "PredictedLabel"));
         using var model = pipeline.Fit(data);
         var metrics = ml.MulticlassClassification.Evaluate(model.Transform(data));
-        using var engine = ml.Model.CreatePredictionEngine<Clouds.Row, ClassPrediction>(model);
+        using var engine = ml.Model.CreatePredictionEngine<Clouds.Row, ClassPrediction>(
+            model, new PredictionEngineOptions { OwnsTransformer = false });
         var prediction = engine.Predict(rows[0]);   // prediction.Class is "red", prediction.Score[0] its probability
 
         Assert.True(metrics.MicroAccuracy > 0.9, $"accuracy {metrics.MicroAccuracy}");
@@ -59,11 +60,11 @@ public sealed class MlNetGuide
             Network = Network.Input(2).Dense(32).BatchNorm().Relu().Dense(1),
             ExampleWeightColumnName = "Weight",
             UnusableRows = UnusableRows.Skip,   // as ML.NET's own trainers do
-            Context = ml,                       // its Log, its seed, its cancellation
+            ValidationSet = validation,
             CancellationToken = stop,
             Epochs = 20,
         });
-        using var model = trainer.Fit(data, validation);
+        using var model = trainer.Fit(data);
         var metrics = ml.Regression.Evaluate(model.Transform(validation));
 
         Assert.Contains(lines, line => line.StartsWith("epoch  20/20", StringComparison.Ordinal));
@@ -75,7 +76,7 @@ public sealed class MlNetGuide
     {
         var ml = new MLContext(seed: 1);
         var data = ml.Data.LoadFromEnumerable(Moons.Create(400));
-        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(hiddenLayers: [16]);
+        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(hiddenLayers: [16], epochs: 60, batchSize: 32, learningRate: 1e-2);
 
         var folds = ml.BinaryClassification.CrossValidate(data, trainer, numberOfFolds: 3);
         var auc = folds.Average(fold => fold.Metrics.AreaUnderRocCurve);

@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Transforms.Tests;
 
 public sealed class BatchNormMulticlassTrainerBadInputTests
 {
-    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [4], Epochs = 1, Device = Device.Cpu };
+    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [4], Epochs = 1, Device = Device.Cpu, Seed = 0 };
 
     private readonly MLContext _ml = new(seed: 1);
 

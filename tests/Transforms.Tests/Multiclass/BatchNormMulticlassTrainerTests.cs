@@ -9,6 +9,7 @@ public sealed class BatchNormMulticlassTrainerTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Seed = 0,
         HiddenLayers = [16, 8],
         BatchSize = 32,
         Epochs = 20,

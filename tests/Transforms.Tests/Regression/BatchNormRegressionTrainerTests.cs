@@ -9,11 +9,12 @@ public sealed class BatchNormRegressionTrainerTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Seed = 0,
         HiddenLayers = [32, 16],
         BatchSize = 32,
         Dropout = 0,
         Epochs = 40,
-        Patience = 0,
+        EarlyStoppingPatience = 0,
         ValidationFraction = 0.1,
         Optimizer = Optimizer.AdamW(1e-2f),
         Device = Device.Cpu,
@@ -27,8 +28,8 @@ public sealed class BatchNormRegressionTrainerTests
         using var model = Fit(Quick);
         var metrics = _ml.Regression.Evaluate(model.Transform(Data(300, seed: 2)));
         Assert.True(metrics.RSquared > 0.9, $"R² {metrics.RSquared}");
-        var own = model.Network.Best.Validation!;
-        Assert.InRange(own.RootMeanSquaredError!.Value, 1000, 20_000);
+        var own = model.Model.Best.Validation!.Metrics;
+        Assert.InRange(own["rmse"], 1000, 20_000);
     }
 
     [Fact]
@@ -95,15 +96,15 @@ public sealed class BatchNormRegressionTrainerTests
         var wrong = Waves.Create(100, seed: 3);
         foreach (var row in wrong) row.Label += 1_000_000;
         using var model = _ml.Regression.Trainers.BatchNormNetwork(Quick with { Epochs = 3 }).Fit(Data(300), _ml.Data.LoadFromEnumerable(wrong));
-        Assert.All(model.Network.History, report => Assert.InRange(report.Validation!.RootMeanSquaredError!.Value, 800_000, 1_600_000));
+        Assert.All(model.Model.History, report => Assert.InRange(report.Validation!.Metrics["rmse"], 800_000, 1_600_000));
     }
 
     [Fact]
     public void Fit_OwnNetwork_IsUsed()
     {
-        var network = Network.Input(2).Dense(8).BatchNorm().Tanh().Dense(1);
+        var network = Network.Input(2).Dense(8).BatchNorm().Activation(Activation.Tanh).Dense(1);
         using var model = Fit(Quick with { Epochs = 1, HiddenLayers = null, Dropout = null, Network = network });
-        Assert.Same(network, model.Network.Network);
+        Assert.Same(network, model.Model.Network);
     }
 
     [Theory]

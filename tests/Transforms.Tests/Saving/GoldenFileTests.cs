@@ -5,10 +5,10 @@ namespace MlNetBatchNorm.Transforms.Tests.Saving;
 public sealed class GoldenFileTests
 {
     [Theory]
-    [InlineData(TaskKind.Binary)]
-    [InlineData(TaskKind.Multiclass)]
-    [InlineData(TaskKind.Regression)]
-    public void Load_FileOfFormat1_PredictsWhatItDidWhenItWasSaved(TaskKind task)
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void Load_FileOfFormat1_PredictsWhatItDidWhenItWasSaved(LearningTask task)
     {
         var ml = new MLContext();
         var loaded = ml.Model.Load(GoldenModels.ModelPath(task, 1), out _);

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Transforms.Tests.Saving;
 
@@ -14,6 +15,7 @@ internal static class GoldenModels
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Seed = 0,
         HiddenLayers = [8],
         Activation = Activation.Relu,
         Epochs = 10,
@@ -25,39 +27,39 @@ internal static class GoldenModels
     public static string Folder { get; } = FindFolder();
 
     /// <summary>The rows that are predicted.</summary>
-    public static IDataView Rows(MLContext ml, TaskKind task) => task switch
+    public static IDataView Rows(MLContext ml, LearningTask task) => task switch
     {
-        TaskKind.Binary => ml.Data.LoadFromEnumerable(Moons.Create(20, seed: 9)),
-        TaskKind.Multiclass => ml.Data.LoadFromEnumerable(Clouds.Create(20, seed: 9)),
+        LearningTask.Binary => ml.Data.LoadFromEnumerable(Moons.Create(20, seed: 9)),
+        LearningTask.Multiclass => ml.Data.LoadFromEnumerable(Clouds.Create(20, seed: 9)),
         _ => ml.Data.LoadFromEnumerable(Waves.Create(20, seed: 9)),
     };
 
     /// <summary>A small model of a task.</summary>
-    public static ITransformer Train(MLContext ml, TaskKind task) => task switch
+    public static ITransformer Train(MLContext ml, LearningTask task) => task switch
     {
-        TaskKind.Binary => ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(ml.Data.LoadFromEnumerable(Moons.Create(200))),
-        TaskKind.Multiclass => ml.Transforms.Conversion.MapValueToKey("Label")
+        LearningTask.Binary => ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(ml.Data.LoadFromEnumerable(Moons.Create(200))),
+        LearningTask.Multiclass => ml.Transforms.Conversion.MapValueToKey("Label")
             .Append(ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick))
             .Fit(ml.Data.LoadFromEnumerable(Clouds.Create(200))),
         _ => ml.Regression.Trainers.BatchNormNetwork(Quick).Fit(ml.Data.LoadFromEnumerable(Waves.Create(200))),
     };
 
     /// <summary>What a model says of the rows: for each row the scores, and the probability and label if there are.</summary>
-    public static float[][] Predict(MLContext ml, ITransformer model, TaskKind task)
+    public static float[][] Predict(MLContext ml, ITransformer model, LearningTask task)
     {
         var scored = model.Transform(Rows(ml, task));
         return task switch
         {
-            TaskKind.Binary => [.. ml.Data.CreateEnumerable<BinaryPrediction>(scored, reuseRowObject: false)
+            LearningTask.Binary => [.. ml.Data.CreateEnumerable<BinaryPrediction>(scored, reuseRowObject: false)
                 .Select(row => new[] { row.Score, row.Probability, row.PredictedLabel ? 1f : 0f })],
-            TaskKind.Multiclass => [.. scored.GetColumn<float[]>("Score").Zip(scored.GetColumn<uint>("PredictedLabel"), (scores, key) => (float[])[.. scores, key])],
+            LearningTask.Multiclass => [.. scored.GetColumn<float[]>("Score").Zip(scored.GetColumn<uint>("PredictedLabel"), (scores, key) => (float[])[.. scores, key])],
             _ => [.. scored.GetColumn<float>("Score").Select(score => new[] { score })],
         };
     }
 
-    public static string ModelPath(TaskKind task, int format) => Path.Combine(Folder, FormattableString.Invariant($"{TaskNames.NameOf(task)}.{format}.zip"));
+    public static string ModelPath(LearningTask task, int format) => Path.Combine(Folder, FormattableString.Invariant($"{NetworkTask.Of(task).Name}.{format}.zip"));
 
-    public static float[][] Expected(TaskKind task, int format) =>
+    public static float[][] Expected(LearningTask task, int format) =>
         JsonSerializer.Deserialize<float[][]>(File.ReadAllText(Path.ChangeExtension(ModelPath(task, format), ".json")))!;
 
     /// <summary>Compares predictions to 1e-5 of their size.</summary>

@@ -15,7 +15,7 @@ public sealed class ManyThreadsTests
     public void SixteenThreads_ViewsEnginesAndScorerOfOneTransformer_EveryAnswerIsRight()
     {
         var ml = new MLContext(seed: 1);
-        using var model = (BatchNormTransformer)GoldenModels.Train(ml, TaskKind.Regression);
+        using var model = (BatchNormTransformer)GoldenModels.Train(ml, LearningTask.Regression);
         var rows = Waves.Create(700, seed: 5);
         var expected = model.Transform(ml.Data.LoadFromEnumerable(rows)).GetColumn<float>("Score").ToArray();
         var scored = new long[16];

@@ -29,12 +29,13 @@ public sealed class RowWeightTests
     {
         var options = new BatchNormNetworkOptions
         {
-            Network = Network.Input(2).Dense(6).Tanh().Dense(outputs),
+            Network = Network.Input(2).Dense(6).Activation(Activation.Tanh).Dense(outputs),
             BatchSize = 1000,
+            Seed = 0,
             Epochs = 60,
-            Patience = 0,
+            EarlyStoppingPatience = 0,
             ValidationFraction = 0,
-            Standardize = false,
+            StandardizeFeatures = false,
             Optimizer = Optimizer.Sgd(0.3f),
             Schedule = LearningRateSchedule.Constant,
             Device = Device.Cpu,
@@ -47,8 +48,8 @@ public sealed class RowWeightTests
         Assert.InRange(Distance(weighted, unweighted), 1e-2, 10);
     }
 
-    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Network.ParameterArrays.Max(
-        parameter => parameter.Value.Zip(right.Network.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
+    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Model.Parameters.Max(
+        parameter => parameter.Value.Zip(right.Model.Parameters[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
 
     // The first half counts twice, and differs from the second half in where its rows lie.
     private static Row[] Rows()

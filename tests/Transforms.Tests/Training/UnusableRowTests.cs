@@ -89,7 +89,7 @@ public sealed class UnusableRowTests
 
     private static void RequireSame(BatchNormTransformer actual, BatchNormTransformer expected)
     {
-        foreach (var (name, values) in expected.Network.ParameterArrays) Assert.Equal(values, actual.Network.ParameterArrays[name]);
+        foreach (var (name, values) in expected.Model.Parameters) Assert.Equal(values, actual.Model.Parameters[name]);
         actual.Dispose();
         expected.Dispose();
     }

@@ -10,17 +10,17 @@ internal sealed class ExportedFile : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pipeline-");
     private readonly OnnxSession _session;
 
-    public ExportedFile(ITransformer model, IDataView data, PipelineExportOptions? options = null)
+    public ExportedFile(ITransformer model, IDataView data, FoldedPipelineOptions? options = null)
     {
         Path = System.IO.Path.Combine(_folder.FullName, "pipeline.onnx");
-        Result = new MLContext().Model.ExportToOnnx(model, data, Path, options);
+        Result = new MLContext().Model.ConvertToFoldedOnnx(model, data, Path, options);
         GraphChecker.Check(Onnx.ModelFile.Read(Path));
         _session = OnnxSession.Load(Path);
     }
 
     public string Path { get; }
 
-    public PipelineExport Result { get; }
+    public FoldedPipeline Result { get; }
 
     public IEnumerable<string> Inputs => _session.Inputs.Select(input => input.Name).Order(StringComparer.Ordinal);
 

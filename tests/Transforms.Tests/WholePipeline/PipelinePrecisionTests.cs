@@ -2,9 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
@@ -13,7 +11,7 @@ namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
 public sealed class PipelinePrecisionTests : IDisposable
 {
     private static readonly MLContext Ml = new(seed: 1);
-    private static readonly BatchNormNetworkOptions Wide = new() { HiddenLayers = [48, 40], Epochs = 8, Device = Device.Cpu };
+    private static readonly BatchNormNetworkOptions Wide = new() { HiddenLayers = [48, 40], Epochs = 8, Device = Device.Cpu, Seed = 0 };
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("precision-");
 
@@ -31,22 +29,22 @@ public sealed class PipelinePrecisionTests : IDisposable
             .Append<ITransformer>(Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class" }))
             .Fit(data);
 
-        using var file = new ExportedFile(model, data, new PipelineExportOptions { Precision = precision, LabelColumnName = label, PrecisionLoss = 0.05 });
+        using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Precision = precision, LabelColumnName = label, AllowedMetricLoss = 0.05 });
 
         var reduction = file.Result.Reduction!;
         Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(ModelFile.Read(file.Path), ModelMetadata.Precision));
         Assert.True(reduction.Result.BytesAfter < reduction.Result.BytesBefore);
         Assert.InRange(reduction.Changed["PredictedLabel"], 0, 0.05);
         Assert.InRange(file.Result.LargestRelative, 0, 1e-4);
-        Assert.Equal(label is null, reduction.Labeled is null);
-        if (reduction.Labeled is not { } figures) return;
+        Assert.Equal(label is null, reduction.Figures is null);
+        if (reduction.Figures is not { } figures) return;
 
         // The accuracy again, from ML.NET's own predictions.
         var scored = model.Transform(data);
         var evaluated = Ml.MulticlassClassification.Evaluate(scored, "Class");
         Assert.Equal(("Score", 400), (figures.Output, figures.Rows));
-        Assert.Equal(evaluated.MicroAccuracy, figures.Metrics.Before[Metric.MicroAccuracy]!.Value, 1e-9);
-        Assert.Equal(evaluated.MacroAccuracy, figures.Metrics.Before[Metric.MacroAccuracy]!.Value, 1e-9);
+        Assert.Equal(evaluated.MicroAccuracy, figures.Before["accuracy"], 1e-9);
+        Assert.Equal(evaluated.MacroAccuracy, figures.Before["macroAccuracy"], 1e-9);
     }
 
     [Fact]
@@ -55,11 +53,11 @@ public sealed class PipelinePrecisionTests : IDisposable
         var data = Ml.Data.LoadFromEnumerable(Waves.Create(400));
         using var model = Ml.Regression.Trainers.BatchNormNetwork(Wide).Fit(data);
         var path = Path.Combine(_folder.FullName, "pipeline.onnx");
-        var options = new PipelineExportOptions { Precision = ModelPrecision.Int8, LabelColumnName = "Label", PrecisionLoss = -1 };
-        var exception = Assert.Throws<ModelVerificationException>(() => Ml.Model.ExportToOnnx(model, data, path, options));
+        var options = new FoldedPipelineOptions { Precision = ModelPrecision.Int8, LabelColumnName = "Label", AllowedMetricLoss = -1 };
+        var exception = Assert.Throws<ModelVerificationException>(() => Ml.Model.ConvertToFoldedOnnx(model, data, path, options));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
-        exception = Assert.Throws<ModelVerificationException>(() => model.ExportToOnnx(path, data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
+        exception = Assert.Throws<ModelVerificationException>(() => model.ExportOnnx(data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
     }
@@ -69,8 +67,8 @@ public sealed class PipelinePrecisionTests : IDisposable
     {
         var data = Ml.Data.LoadFromEnumerable(Waves.Create(100));
         using var model = Ml.Regression.Trainers.BatchNormNetwork(Wide with { Epochs = 1 }).Fit(data);
-        var options = new PipelineExportOptions { Precision = ModelPrecision.Float16, LabelColumnName = "Price" };
-        var exception = Assert.Throws<ArgumentException>(() => Ml.Model.ExportToOnnx(model, data, Path.Combine(_folder.FullName, "pipeline.onnx"), options));
+        var options = new FoldedPipelineOptions { Precision = ModelPrecision.Float16, LabelColumnName = "Price" };
+        var exception = Assert.Throws<ArgumentException>(() => Ml.Model.ConvertToFoldedOnnx(model, data, Path.Combine(_folder.FullName, "pipeline.onnx"), options));
         Assert.Contains("There is no label column 'Price' to judge the file by; the columns are ", exception.Message, StringComparison.Ordinal);
     }
 
@@ -81,9 +79,9 @@ public sealed class PipelinePrecisionTests : IDisposable
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Epochs = 2 }).Fit(data);
-        using var file = new ExportedFile(model, data, new PipelineExportOptions { Opset = opset });
+        using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Opset = opset });
         Assert.Equal(opset, ModelFile.Read(file.Path).OpsetImport.Single(import => import.Domain.Length == 0).Version);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new PipelineExportOptions { Opset = 18 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new FoldedPipelineOptions { Opset = 18 });
     }
 
     [Fact]
@@ -98,10 +96,10 @@ public sealed class PipelinePrecisionTests : IDisposable
             .Fit(data);
         foreach (var opset in new[] { 12, 13, 17 })
         {
-            using var file = new ExportedFile(model, data, new PipelineExportOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
+            using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
             Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
-            Assert.InRange(file.Result.Reduction!.Labeled!.Metrics.After[Metric.MicroAccuracy]!.Value, 0.9, 1);
+            Assert.InRange(file.Result.Reduction!.Figures!.After["accuracy"], 0.9, 1);
         }
     }
 
@@ -109,17 +107,15 @@ public sealed class PipelinePrecisionTests : IDisposable
     [InlineData(ModelPrecision.Float32)]
     [InlineData(ModelPrecision.Float16)]
     [InlineData(ModelPrecision.Int8)]
-    public void ExportToOnnx_Network_IsWrittenInPrecisionAndOperatorSet(ModelPrecision precision)
+    public void ExportOnnx_Network_HasThePrecisionAndOperatorSet(ModelPrecision precision)
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
         var test = Ml.Data.LoadFromEnumerable(Moons.Create(200, seed: 2));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide).Fit(data);
-        var path = Path.Combine(_folder.FullName, "network.onnx");
 
-        var export = model.ExportToOnnx(path, test, new NetworkExportOptions { Precision = precision, Opset = 13, AllowedMetricLoss = 0.05 });
+        var export = model.ExportOnnx(test, new NetworkExportOptions { Precision = precision, Opset = 13, AllowedMetricLoss = 0.05 });
 
-        var written = ModelFile.Read(path);
-        Assert.Equal(export.Deployed.Proto, written);
+        var written = export.Deployed.Proto;
         Assert.Equal(13, Assert.Single(written.OpsetImport).Version);
         Assert.Equal("binary", ModelFile.GetMetadata(written, ModelMetadata.Task));
         Assert.Equal(precision == ModelPrecision.Float32 ? null : PrecisionNames.NameOf(precision), ModelFile.GetMetadata(written, ModelMetadata.Precision));
@@ -127,22 +123,22 @@ public sealed class PipelinePrecisionTests : IDisposable
         if (export.Reduced is not { } reduced) return;
         Assert.Equal(200, reduced.Rows);
         var evaluated = Ml.BinaryClassification.Evaluate(model.Transform(test));
-        Assert.Equal(evaluated.Accuracy, reduced.Metrics.Before[Metric.Accuracy]!.Value, 1e-9);
-        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Metrics.Before[Metric.AreaUnderRocCurve]!.Value, 1e-6);
+        Assert.Equal(evaluated.Accuracy, reduced.Before["accuracy"], 1e-9);
+        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Before["auc"], 1e-6);
     }
 
     [Fact]
-    public void ExportToOnnx_FewerBitsOfARecomputedOrReducedNetwork_StartFromFloat32()
+    public void ExportOnnx_FewerBitsOfARecomputedOrReducedNetwork_StartFromFloat32()
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Precision = ModelPrecision.Float16 }).Fit(data);
-        var path = Path.Combine(_folder.FullName, "network.onnx");
-        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportToOnnx(path, data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = 0.05 }).Deployed, ModelMetadata.Precision));
-        Assert.Null(ModelFile.GetMetadata(model.ExportToOnnx(path, data).Deployed, ModelMetadata.Precision));
+        var options = new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = 0.05 };
+        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportOnnx(data, options).Deployed.Proto, ModelMetadata.Precision));
+        Assert.Null(ModelFile.GetMetadata(model.ExportOnnx(data).Deployed.Proto, ModelMetadata.Precision));
     }
 
     [Fact]
-    public void ExportToOnnx_KeysOfOtherClasses_AreRefused()
+    public void ExportOnnx_KeysOfOtherClasses_AreRefused()
     {
         var rows = Clouds.Create(300);
         IDataView Keyed(IEnumerable<Clouds.Row> some)
@@ -152,17 +148,24 @@ public sealed class PipelinePrecisionTests : IDisposable
         }
 
         using var model = Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class", Epochs = 2 }).Fit(Keyed(rows));
-        var path = Path.Combine(_folder.FullName, "network.onnx");
-        var exception = Assert.Throws<ArgumentException>(() => model.ExportToOnnx(path, Keyed(rows.Reverse()), new NetworkExportOptions { Precision = ModelPrecision.Int8 }));
+        var options = new NetworkExportOptions { Precision = ModelPrecision.Int8 };
+        var exception = Assert.Throws<ArgumentException>(() => model.ExportOnnx(Keyed(rows.Reverse()), options));
         Assert.Contains("but the network was trained on red, blue, green", exception.Message, StringComparison.Ordinal);
-        Assert.Empty(_folder.GetFiles());
     }
 
     [Fact]
-    public void ExportToOnnx_NoSuchFolder_SaysSo()
+    public void SaveOnnx_ReducedNetwork_WritesWhatItScoresWith()
     {
-        var data = Ml.Data.LoadFromEnumerable(Moons.Create(100));
-        using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Epochs = 1 }).Fit(data);
-        Assert.Throws<DirectoryNotFoundException>(() => model.ExportToOnnx(Path.Combine(_folder.FullName, "nowhere", "network.onnx"), data));
+        var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
+        using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Precision = ModelPrecision.Float16 }).Fit(data);
+        var path = Path.Combine(_folder.FullName, "network.onnx");
+        using var stream = new MemoryStream();
+
+        model.SaveOnnx(path);
+        model.SaveOnnx(stream);
+
+        Assert.Equal("float16", ModelFile.GetMetadata(ModelFile.Read(path), ModelMetadata.Precision));
+        Assert.Equal(File.ReadAllBytes(path), stream.ToArray());
+        Assert.Equal(model.Export.Deployed.Proto, ModelFile.Read(path));
     }
 }

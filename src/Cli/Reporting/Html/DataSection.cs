@@ -1,6 +1,5 @@
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
@@ -13,7 +12,7 @@ internal static class DataSection
         yield return Html.H2("What it learned from");
         yield return Html.P(
             $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on. Predicted is {label.Column}"
-            + (label.Task == TaskKind.Binary ? $", {label.PositiveClass} or {label.Classes[0]}" : label.Task == TaskKind.Multiclass ? $", one of {label.Classes.Count} classes" : ", a number")
+            + $", {label.Task.Describe(label)}"
             + $", from {schema.Features.FeatureCount} features made of {schema.Features.Columns.Count} columns"
             + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
         yield return new XElement(

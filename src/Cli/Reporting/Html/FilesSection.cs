@@ -15,7 +15,7 @@ internal static class FilesSection
         yield return Html.Code(
             """
             var ml = new MLContext();
-            var model = ml.Model.ForBatchedScoring(ml.Model.Load("model.zip", out _));
+            using var model = ml.Model.LoadBatched("model.zip", out _);
             var predictions = model.Transform(rows);          // rows: an IDataView with the columns of the table
             """);
         yield return Html.H3("Without ML.NET, in a service");

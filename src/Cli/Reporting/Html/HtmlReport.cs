@@ -27,17 +27,17 @@ internal static class HtmlReport
             string.Create(CultureInfo.InvariantCulture, $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
             FiguresSection.Create(trained),
             Mistakes(trained),
-            LearningSection.Create(trained.Network.Network),
+            LearningSection.Create(trained.Network.Model),
             DataSection.Create(trained, source),
-            ModelSection.Create(trained.Network.Network, trained.Network.Export, singleRow),
+            ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
             FilesSection.Create(files)));
         return path;
     }
 
-    private static IEnumerable<XElement> Mistakes(TrainedTable trained) => trained.Schema.Label.Task switch
+    private static IEnumerable<XElement> Mistakes(TrainedTable trained) => trained.Schema.Label.Task.Kind switch
     {
-        TaskKind.Binary => BinarySection.Create(trained),
-        TaskKind.Multiclass => MulticlassSection.Create(trained),
+        LearningTask.Binary => BinarySection.Create(trained),
+        LearningTask.Multiclass => MulticlassSection.Create(trained),
         _ => RegressionSection.Create(trained),
     };
 }

@@ -1,0 +1,106 @@
+using CsvHelper;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Transforms;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>
+/// One of two classes, of which one is the positive one: by choice, by its name, or as the rarer one. Predictions are
+/// <c>PredictedLabel,Probability,Score</c>.
+/// </summary>
+internal sealed class BinaryTableTask : TableTask
+{
+    // The affirmative spellings that are positive by themselves. "1.0" is what pandas makes of 1 in a column that once had gaps.
+    private static readonly HashSet<string> PositiveNames = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "yes", "y", "true", "t", "1", "1.0", "positive", "pos",
+    };
+
+    /// <inheritdoc/>
+    public override LearningTask Kind => LearningTask.Binary;
+
+    /// <inheritdoc/>
+    public override string? PositiveClass(IReadOnlyList<string> classes) => classes[1];
+
+    /// <inheritdoc/>
+    public override bool CanHave(int classes) => classes == 2;
+
+    /// <inheritdoc/>
+    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    {
+        var classes = LabelClasses.Count(column);
+        if (classes.Count != 2)
+        {
+            var advice = classes.Count == 1 ? "add rows of the other class." : "choose another task or another label.";
+            throw LabelClasses.Error(
+                table, column, $"has {LabelClasses.Describe(classes)}; a binary label has exactly two: {advice}");
+        }
+
+        var (index, reason) = ChoosePositive(table, column, classes, positive);
+        var map = new LabelMap(column.Name, Kind, [classes[1 - index].Category, classes[index].Category]);
+        var detail = $"{LabelClasses.Describe(classes)}; positive is {map.PositiveClass} ({reason})";
+        return (map, new(column.Name, ColumnKind.Label, detail, 0, 0, classes));
+    }
+
+    /// <inheritdoc/>
+    public override ViewColumn View(CsvTable table, LabelMap label)
+    {
+        var isPositive = Array.ConvertAll(Encode(table, label), value => value == 1);
+        return new ViewColumn<bool>(label.Column, BooleanDataViewType.Instance, isPositive, table.Column(label.Column).Codes);
+    }
+
+    /// <inheritdoc/>
+    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
+    {
+        // To ML.NET a class of two is a Boolean, whatever its name in the table.
+        var weights = options.ClassWeights?.Rename(label.Classes, ["false", "true"]);
+        return ml.BinaryClassification.Trainers.BatchNormNetwork(options with { ClassWeights = weights }).Fit(rows);
+    }
+
+    /// <inheritdoc/>
+    public override string Describe(LabelMap label) => $"{label.Classes[1]} or {label.Classes[0]}";
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes) => ["PredictedLabel", "Probability", "Score"];
+
+    /// <inheritdoc/>
+    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
+    {
+        // The network's outputs, one after the other.
+        var (score, probability) = (prediction.Values[row], prediction.Values[prediction.RowCount + row]);
+        csv.WriteField(prediction.Classes[score > 0 ? 1 : 0]);
+        csv.WriteField(probability);
+        csv.WriteField(score);
+    }
+
+    private static (int Index, string Reason) ChoosePositive(
+        CsvTable table, TableColumn column, IReadOnlyList<CategoryCount> classes, string? positive)
+    {
+        if (positive is not null)
+        {
+            var chosen = IndexOf(classes, known => known == positive.Trim());
+            return chosen >= 0
+                ? (chosen, "as chosen")
+                : throw new TableException(
+                    $"{table.FilePath}: the positive class {NameList.Quote(positive)} does not occur in the label column "
+                    + $"{NameList.Quote(column.Name)}, which has {LabelClasses.Describe(classes)}.");
+        }
+
+        var named = IndexOf(classes, PositiveNames.Contains);
+        if (named >= 0 && classes.Count(known => PositiveNames.Contains(known.Category)) == 1) return (named, "by its name");
+        return classes[0].Rows.CompareTo(classes[1].Rows) switch
+        {
+            < 0 => (0, "the rarer one"),
+            > 0 => (1, "the rarer one"),
+            _ => (1, "the last one, as both are equally frequent"),
+        };
+    }
+
+    private static int IndexOf(IReadOnlyList<CategoryCount> classes, Func<string, bool> isIt)
+    {
+        for (var i = 0; i < classes.Count; i++)
+            if (isIt(classes[i].Category)) return i;
+        return -1;
+    }
+}

@@ -1,0 +1,43 @@
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Tasks;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>
+/// What the metadata of a model say of tables, so that it can be given one without the program that trained it: what it predicts, and how its
+/// features are made.
+/// </summary>
+/// <param name="Task">What is predicted.</param>
+/// <param name="Features">How a table becomes features.</param>
+/// <param name="Classes">The classes; none for regression.</param>
+internal sealed record TableDescription(TableTask Task, FeatureMap Features, IReadOnlyList<string> Classes)
+{
+    /// <summary>The entries for a model that is trained on a table.</summary>
+    public static IReadOnlyDictionary<string, string> ToMetadata(TableSchema schema) => new Dictionary<string, string>
+    {
+        [ModelMetadata.LabelColumn] = schema.Label.Column,
+        [ModelMetadata.Labels] = TextList.ToJson(schema.Label.Classes),
+        [ModelMetadata.FeatureMap] = schema.Features.ToJson(),
+    };
+
+    /// <summary>Reads the metadata of a model; null where it says nothing of tables.</summary>
+    /// <exception cref="InvalidModelException">It was trained for a task that is not known here.</exception>
+    /// <exception cref="InvalidDataException">The features are not described in a way that is known here.</exception>
+    public static TableDescription? Find(ModelProto model, string path)
+    {
+        if (ModelFile.GetMetadata(model, ModelMetadata.FeatureMap) is not { } map
+            || ModelFile.GetMetadata(model, ModelMetadata.Labels) is not { } labels)
+            return null;
+        var task = NetworkTask.Of(model) ?? throw new InvalidModelException(
+            $"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; one of {string.Join(", ", NetworkTask.Names)} was expected.");
+        return new TableDescription(TableTask.Of(task.Kind), FeatureMap.FromJson(map), TextList.FromJson(labels));
+    }
+
+    /// <summary>Reads the metadata of a model that is to be given a table.</summary>
+    /// <exception cref="InvalidModelException">It says nothing of tables, or was trained for a task that is not known here.</exception>
+    /// <exception cref="InvalidDataException">The features are not described in a way that is known here.</exception>
+    public static TableDescription Read(ModelProto model, string path) => Find(model, path) ?? throw new InvalidModelException(
+        $"'{path}' does not say how its features are made from a table (there is no metadata '{ModelMetadata.FeatureMap}'); "
+        + "score tables with a model that 'train' wrote.");
+}

@@ -1,0 +1,69 @@
+using CsvHelper;
+using Microsoft.ML;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tasks;
+
+namespace MlNetBatchNorm.Cli.Tables;
+
+/// <summary>
+/// What a task is to a table: how the label column is read, and what the prediction of a row is written as. What it is to a network and to ML.NET
+/// is in <see cref="NetworkTask"/>.
+/// </summary>
+internal abstract class TableTask
+{
+    /// <summary>Every task.</summary>
+    public static IReadOnlyList<TableTask> All { get; } = [new BinaryTableTask(), new MulticlassTableTask(), new RegressionTableTask()];
+
+    /// <summary>What users call it.</summary>
+    public abstract LearningTask Kind { get; }
+
+    /// <summary>The same task for networks.</summary>
+    public NetworkTask Network => NetworkTask.Of(Kind);
+
+    /// <summary>Its name on the command line.</summary>
+    public string Name => Network.Name;
+
+    /// <summary>The task of users.</summary>
+    public static TableTask Of(LearningTask kind) => All.FirstOrDefault(task => task.Kind == kind)
+        ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, "There is no such task.");
+
+    /// <summary>The class that is the positive one; null where there is none.</summary>
+    public virtual string? PositiveClass(IReadOnlyList<string> classes) => null;
+
+    /// <summary>Whether a label may have so many classes.</summary>
+    public abstract bool CanHave(int classes);
+
+    /// <summary>How many values a network gives for a row.</summary>
+    public virtual int ValuesOfRow(int classes) => Network.Outputs.Count;
+
+    /// <summary>Finds the classes, or the range, of a label column in which every row has a value.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="column">Its label.</param>
+    /// <param name="positive">The positive class, where the user has chosen one.</param>
+    /// <exception cref="TableException">The column does not fit the task.</exception>
+    public abstract (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive);
+
+    /// <summary>The number that each different text of the label column means; -1 or NaN for those that no row has.</summary>
+    public virtual float[] Encode(CsvTable table, LabelMap label) => Array.ConvertAll(label.FindClasses(table), index => (float)index);
+
+    /// <summary>The targets of all rows from the numbers that their labels mean.</summary>
+    /// <param name="labels">The numbers.</param>
+    /// <param name="classes">The number of classes.</param>
+    /// <returns>The targets, and how many each row has.</returns>
+    public virtual (float[] Targets, int Outputs) ToTargets(float[] labels, int classes) => (labels, 1);
+
+    /// <summary>The label as a column of ML.NET data, of the type that the trainer takes.</summary>
+    public abstract ViewColumn View(CsvTable table, LabelMap label);
+
+    /// <summary>Trains a network on a view with such a label column.</summary>
+    public abstract BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options);
+
+    /// <summary>What is predicted, for people: "Yes or No".</summary>
+    public abstract string Describe(LabelMap label);
+
+    /// <summary>The columns that predictions are written in.</summary>
+    public abstract IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes);
+
+    /// <summary>Writes the fields of one row's prediction.</summary>
+    public abstract void WritePrediction(CsvWriter csv, TablePrediction prediction, int row);
+}

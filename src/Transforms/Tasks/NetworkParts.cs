@@ -1,0 +1,44 @@
+using Microsoft.ML;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
+using MlNetBatchNorm.Transforms.Rows;
+
+namespace MlNetBatchNorm.Transforms.Tasks;
+
+/// <summary>All that a transformer is made of.</summary>
+/// <param name="Model">The network as ONNX, folded, in the precision that it scores in, with all that it says of itself.</param>
+/// <param name="FeatureColumnName">The column that it reads.</param>
+/// <param name="Classes">The classes that it tells apart.</param>
+/// <param name="Device">The device to score on.</param>
+internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, ClassLabels Classes, Device Device)
+{
+    /// <summary>See <see cref="BatchedScoringOptions.Threads"/>.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>See <see cref="BatchedScoringOptions.BatchSize"/>; null = the defaults.</summary>
+    public int? BatchSize { get; init; }
+
+    /// <summary>How it was trained; null for one that was loaded.</summary>
+    public NetworkTraining? Training { get; init; }
+
+    /// <summary>How its model is run.</summary>
+    public ScorerSettings ToScorerSettings(NetworkTask task) =>
+        new() { Device = Device, Threads = Threads, BatchSize = BatchSize, Outputs = task.Outputs };
+}
+
+/// <summary>What is only known of a network that was trained here.</summary>
+/// <param name="Network">The network with the history of its training.</param>
+/// <param name="Export">The same as ONNX, unfolded and folded.</param>
+/// <param name="ReadRows">Reads further rows of the kind that it was trained on, with their labels.</param>
+internal sealed record NetworkTraining(TrainedNetwork Network, NetworkExport Export, Func<IDataView, TrainingData> ReadRows)
+{
+    // The most rows on which the folded network is compared with the unfolded one.
+    private const int VerificationRows = 1000;
+
+    /// <summary>Exports a network, compared on the first of some rows.</summary>
+    public static NetworkTraining Create(
+        TrainedNetwork network, TrainingData rows, NetworkExportOptions options, Func<IDataView, TrainingData> readRows) =>
+        new(network, NetworkExporter.Export(network, rows.First(VerificationRows), options), readRows);
+}

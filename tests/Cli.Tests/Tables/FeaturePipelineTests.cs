@@ -1,0 +1,66 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Transforms;
+
+namespace MlNetBatchNorm.Cli.Tests.Tables;
+
+/// <summary>
+/// The transforms that a feature map is written down as make the very vector that it makes itself: a model trained on one is scored with the other.
+/// </summary>
+public sealed class FeaturePipelineTests
+{
+    [Theory]
+    [InlineData("churn.csv", "churn", LearningTask.Binary)]
+    [InlineData("ames.csv", "Sale_Price", LearningTask.Regression)]
+    [InlineData("letters.csv", "lettr", LearningTask.Multiclass)]
+    public void ToPipeline_SampleTable_EqualsTheMap(string file, string label, LearningTask task)
+    {
+        var table = CsvTable.Read(SampleData.PathOf(file));
+        var schema = TableSchema.Infer(table, label, task);
+
+        AssertSameFeatures(schema, table);
+    }
+
+    [Fact]
+    public void ToPipeline_MissingAndUnknownValues_EqualsTheMap()
+    {
+        var train = CsvTable.Parse("y,c,d,x,z\n1,a,(missing),1,0\n0,,b,,1\n1,b,b,2.5,0\n0,a,b,7,1\n");
+        var score = CsvTable.Parse("x,c,z,d\n,,1,\n3,zzz,NA,(missing)\n-1,b,0,other\n");
+
+        AssertSameFeatures(TableSchema.Infer(train, "y", LearningTask.Binary), score);
+    }
+
+    [Fact]
+    public void ToPipeline_OnlyCategories_EqualsTheMap()
+    {
+        var table = CsvTable.Parse("y,c,Features\n1,a,u\n0,b,v\n1,a,u\n");
+
+        AssertSameFeatures(TableSchema.Infer(table, "y", LearningTask.Binary), table);
+    }
+
+    [Fact]
+    public void ToPipeline_SavedAndLoaded_StillEqualsTheMap()
+    {
+        var ml = new MLContext(seed: 1);
+        var schema = TableSchema.Infer(SampleData.Churn, "churn", LearningTask.Binary);
+        var view = new TableDataView(SampleData.Churn, schema.Features);
+        using var file = new MemoryStream();
+
+        ml.Model.Save(schema.Features.ToPipeline(ml, "Features"), view.Schema, file);
+        file.Position = 0;
+        var loaded = ml.Model.Load(file, out _);
+
+        Assert.Equal(schema.Features.EncodeAll(SampleData.Churn), Features(loaded, view));
+    }
+
+    private static void AssertSameFeatures(TableSchema schema, CsvTable table)
+    {
+        var pipeline = schema.Features.ToPipeline(new MLContext(seed: 1), "Features");
+
+        Assert.Equal(schema.Features.EncodeAll(table), Features(pipeline, new(table, schema.Features)));
+    }
+
+    private static float[] Features(ITransformer model, TableDataView view) =>
+        [.. model.Transform(view).GetColumn<VBuffer<float>>("Features").SelectMany(row => row.DenseValues())];
+}
