@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Google.Protobuf;
 using MlNetBatchNorm.Cli.Benchmarks;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Cli.Commands;
@@ -30,7 +31,7 @@ internal static class BenchSoakCommand
     {
         var network = BenchmarkNetwork.All[0];
         using var scorer = Scorer.Load(network.Train().Folded.ToByteArray(), new ScorerSettings { Device = device });
-        CommonOptions.ReportDevice(scorer.DeviceReport);
+        Output.NoteDevice(scorer.DeviceReport);
         var rows = BenchmarkNetwork.RandomRows(DistinctRows * scorer.RowLength);
         var expected = new float[DistinctRows];
         for (var row = 0; row < DistinctRows; row++) scorer.Score(rows.AsSpan(row * scorer.RowLength, scorer.RowLength), expected.AsSpan(row, 1));

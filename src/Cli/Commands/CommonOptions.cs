@@ -41,12 +41,6 @@ internal static class CommonOptions
         return new Option<T?>(name) { Description = description, HelpName = helpName, CustomParser = result => Parse<T?>(result, parse, null) };
     }
 
-    /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
-    public static void ReportDevice(DeviceReport? report)
-    {
-        if (report is { IsSurprising: true }) Console.Error.WriteLine($"note: {report}");
-    }
-
     /// <summary>Runs a parser that throws <see cref="FormatException"/>, and turns that into a usage error.</summary>
     public static T Parse<T>(ArgumentResult result, Func<string, T> parse, T otherwise)
     {

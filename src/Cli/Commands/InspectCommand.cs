@@ -47,7 +47,7 @@ internal static class InspectCommand
                 Row($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator))}");
         }
 
-        OutputTable.Print(table);
+        Output.Print(table);
 
         void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
     }

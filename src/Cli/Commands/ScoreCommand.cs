@@ -24,7 +24,7 @@ internal static class ScoreCommand
             var settings = new ScorerSettings { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
             foreach (var unknown in prediction.UnknownValues) Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
-            CommonOptions.ReportDevice(prediction.Device);
+            Output.NoteDevice(prediction.Device);
             var path = arguments.GetRequiredValue(output);
             PredictionTable.Write(path, prediction);
             Console.Error.WriteLine($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");

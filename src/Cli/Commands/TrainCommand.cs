@@ -82,7 +82,7 @@ internal static class TrainCommand
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
             var folder = arguments.GetRequiredValue(output);
-            if (arguments.GetValue(resume)) options = options with { Network = options.Network with { Checkpoint = OutputFolder.Checkpoint(folder) } };
+            if (arguments.GetValue(resume)) options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             TrainingRun.Execute(training, testing, options, folder, cancellation);
             return Task.FromResult(ExitCode.Done);
         });

@@ -30,7 +30,7 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
         var table = new Table().AddColumns(Header).Border(TableBorder.Markdown);
         foreach (var column in table.Columns) column.Alignment(Justify.Right);
         foreach (var row in Rows()) table.AddRow(row);
-        OutputTable.Print(table);
+        Output.Print(table);
     }
 
     /// <summary>Writes <c>metrics.json</c> and <c>report.html</c>.</summary>
