@@ -10,7 +10,9 @@ internal static class Output
     // A pipe has no width: the lines must not be broken where a terminal would break them.
     private const int PipeWidth = 100_000;
 
-    /// <summary>Called before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.</summary>
+    /// <summary>
+    /// Called before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
+    /// </summary>
     /// <exception cref="IOException">There is a file of that name.</exception>
     public static void RequireNoFile(string folder)
     {

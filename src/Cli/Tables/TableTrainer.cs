@@ -26,8 +26,9 @@ internal sealed record TableTrainingOptions
     public string? Architecture { get; init; }
 
     /// <summary>
-    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels first;
-    /// null (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in the shape.
+    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels
+    /// first; null (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in
+    /// the shape.
     /// </summary>
     public IReadOnlyList<long>? InputShape { get; init; }
 
@@ -37,7 +38,9 @@ internal sealed record TableTrainingOptions
     /// </summary>
     public bool WholePipeline { get; init; }
 
-    /// <summary>The network and its training; the column names in it, and those of the classes that have weights, are set by the table.</summary>
+    /// <summary>
+    /// The network and its training; the column names in it, and those of the classes that have weights, are set by the table.
+    /// </summary>
     public BatchNormNetworkOptions Network { get; init; } = new();
 }
 
@@ -55,7 +58,8 @@ internal static class TableTrainer
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
     /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
     /// <exception cref="VerificationException">
-    /// In the precision of the options the network is worse on the test rows than they allow; or ML.NET's transforms would make other features.
+    /// In the precision of the options the network is worse on the test rows than they allow; or ML.NET's transforms would make other
+    /// features.
     /// </exception>
     public static TrainedTable Train(
         CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
@@ -64,7 +68,9 @@ internal static class TableTrainer
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
         var schema = TableSchema.Infer(
-            training, options.Label, options.Task, options.InputShape is null ? options.Schema : options.Schema with { KeepConstants = true });
+            training, options.Label, options.Task, options.InputShape is null
+                ? options.Schema
+                : options.Schema with { KeepConstants = true });
 
         // Before training, not after it: a table that does not fit is known at once.
         var testRows = schema.ToRows(test);
@@ -101,8 +107,8 @@ internal static class TableTrainer
             var place = expected.CommonPrefixLength(features);
             if (place < width)
                 throw new VerificationException(
-                    $"ML.NET's transforms make {features[place]:R} of '{schema.Features.FeatureNames[place]}' in test row {row + 1}, but the network "
-                    + $"is given {expected[place]:R}; nothing was trained.");
+                    $"ML.NET's transforms make {features[place]:R} of '{schema.Features.FeatureNames[place]}' in test row {row + 1}, but "
+                    + $"the network is given {expected[place]:R}; nothing was trained.");
             row++;
         }
     }

@@ -45,7 +45,8 @@ internal sealed class TrainedTable : IDisposable
 
     /// <summary>
     /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
-    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
+    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for
+    /// regression.
     /// </summary>
     public IReadOnlyDictionary<string, double> TestMetrics { get; }
 
@@ -80,8 +81,8 @@ internal sealed class TrainedTable : IDisposable
     }
 
     /// <summary>
-    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
-    /// as text, <c>(missing)</c> where missing) to the prediction.
+    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing;
+    /// categories as text, <c>(missing)</c> where missing) to the prediction.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>

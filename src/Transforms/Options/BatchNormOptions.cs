@@ -18,8 +18,8 @@ public sealed record BatchNormOptions
     public bool Center { get; init; } = true;
 
     /// <summary>
-    /// Rows in a slice of the mini-batch that is normalized by itself, at least 2; null (the default) = the mini-batch as a whole. For large
-    /// batches; see <see cref="BatchNormLayer.GhostBatchSize"/>.
+    /// Rows in a slice of the mini-batch that is normalized by itself, at least 2; null (the default) = the mini-batch as a whole. For
+    /// large batches; see <see cref="BatchNormLayer.GhostBatchSize"/>.
     /// </summary>
     public int? GhostBatchSize { get; init; }
 
@@ -27,8 +27,8 @@ public sealed record BatchNormOptions
     public BatchNormPlacement Placement { get; init; } = BatchNormPlacement.BeforeActivation;
 
     /// <summary>
-    /// How far the exported statistics may be from those of the training rows before <see cref="BatchNormNetworkOptions.Warning"/> is called;
-    /// infinity = do not look. Default: 0.25; see <see cref="TrainingOptions.StatisticsTolerance"/> for the unit.
+    /// How far the exported statistics may be from those of the training rows before <see cref="BatchNormNetworkOptions.Warning"/> is
+    /// called; infinity = do not look. Default: 0.25; see <see cref="TrainingOptions.StatisticsTolerance"/> for the unit.
     /// </summary>
     public double StatisticsTolerance { get; init; } = new TrainingOptions().StatisticsTolerance;
 

@@ -8,7 +8,8 @@ internal static class TensorTypes
 {
     /// <summary>Whether ML.NET has columns of a type.</summary>
     public static bool Has(DataType type) => type is DataType.Float or DataType.Double or DataType.Bool or DataType.String
-        or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64 or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
+        or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64
+        or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64;
 
     /// <summary>The type of a column with one value.</summary>
     public static PrimitiveDataViewType ItemOf(DataType type) => type switch

@@ -30,7 +30,8 @@ internal sealed class TrainingLog : IDisposable
     public void Started(Network network, LabeledRows rows, Device asked)
     {
         ThrowIfCancelled();
-        var parameters = network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
+        var parameters = network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(
+            parameter => (long)parameter.Count);
         Info(FormattableString.Invariant(
             $"training {parameters:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}"));
     }
@@ -67,7 +68,8 @@ internal sealed class TrainingLog : IDisposable
     {
         var (kept, difference) = (network.Best.Epoch, export.Verification.LargestRelative);
         Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count}; trained on {network.Device}, ")
-            + FormattableString.Invariant($"scoring on {scorer.ActualDevice}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
+            + FormattableString.Invariant(
+                $"scoring on {scorer.ActualDevice}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
         if (scorer.DeviceReport.IsSurprising) _channel?.Warning(MessageSensitivity.None, scorer.DeviceReport.ToString());
     }
 

@@ -70,10 +70,12 @@ internal sealed class KeyTable
                 tensor.Int64Data.AddRange(numbers);
                 break;
             case ulong[] or uint[]:
-                tensor.Uint64Data.AddRange(_values.Cast<object>().Select(value => Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture)));
+                tensor.Uint64Data.AddRange(
+                    _values.Cast<object>().Select(value => Convert.ToUInt64(value, System.Globalization.CultureInfo.InvariantCulture)));
                 break;
             default:
-                tensor.Int32Data.AddRange(_values.Cast<object>().Select(value => Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture)));
+                tensor.Int32Data.AddRange(
+                    _values.Cast<object>().Select(value => Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture)));
                 break;
         }
 
