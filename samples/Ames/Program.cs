@@ -16,7 +16,17 @@ var parts = ml.Data.TrainTestSplit(data, testFraction: 0.2, seed: 1);
 // Texts become numbers, all numbers become one vector, and the network learns from it. Neither they nor the price need a normalizer.
 var pipeline = ml.Transforms.Categorical.OneHotEncoding([new("Neighborhood"), new("BuildingType"), new("Condition")])
     .Append(ml.Transforms.Concatenate(
-        "Features", "Neighborhood", "BuildingType", "Condition", "LotArea", "YearBuilt", "YearRemodeled", "BasementArea", "LivingArea", "Baths", "GarageArea"))
+        "Features",
+        "Neighborhood",
+        "BuildingType",
+        "Condition",
+        "LotArea",
+        "YearBuilt",
+        "YearRemodeled",
+        "BasementArea",
+        "LivingArea",
+        "Baths",
+        "GarageArea"))
     .Append(ml.Regression.Trainers.BatchNormNetwork(labelColumnName: "Price"));
 using var model = pipeline.Fit(parts.TrainSet);
 
@@ -29,7 +39,8 @@ ml.Model.Save(model, data.Schema, "ames.zip");
 using var loaded = ml.Model.LoadBatched("ames.zip", out _);
 
 // Ask about one house.
-using var engine = ml.Model.CreatePredictionEngine<House, RegressionPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
+using var engine = ml.Model.CreatePredictionEngine<House, RegressionPrediction>(
+    loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new House
 {
     Neighborhood = "North_Ames",

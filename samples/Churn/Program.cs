@@ -15,7 +15,8 @@ var parts = ml.Data.TrainTestSplit(data, testFraction: 0.2, seed: 1);
 
 // Texts become numbers, all numbers become one vector, and the network learns from it. It needs no normalizer in front.
 var pipeline = ml.Transforms.Categorical.OneHotEncoding([new("Contract"), new("InternetService"), new("PaymentMethod")])
-    .Append(ml.Transforms.Concatenate("Features", "Contract", "InternetService", "PaymentMethod", "Tenure", "MonthlyCharges", "SeniorCitizen"))
+    .Append(
+        ml.Transforms.Concatenate("Features", "Contract", "InternetService", "PaymentMethod", "Tenure", "MonthlyCharges", "SeniorCitizen"))
     .Append(ml.BinaryClassification.Trainers.BatchNormNetwork(labelColumnName: "Churn"));
 using var model = pipeline.Fit(parts.TrainSet);
 
@@ -28,7 +29,8 @@ ml.Model.Save(model, data.Schema, "churn.zip");
 using var loaded = ml.Model.LoadBatched("churn.zip", out _);
 
 // Ask about one customer.
-using var engine = ml.Model.CreatePredictionEngine<Customer, BinaryPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
+using var engine = ml.Model.CreatePredictionEngine<Customer, BinaryPrediction>(
+    loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new Customer
 {
     Contract = "Month-to-month",

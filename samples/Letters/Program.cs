@@ -33,11 +33,13 @@ ml.Model.Save(model, data.Schema, "letters.zip");
 using var loaded = ml.Model.LoadBatched("letters.zip", out _);
 
 // Ask about one image.
-using var engine = ml.Model.CreatePredictionEngine<Letter, MulticlassPrediction>(loaded, new PredictionEngineOptions { OwnsTransformer = false });
+using var engine = ml.Model.CreatePredictionEngine<Letter, MulticlassPrediction>(
+    loaded, new PredictionEngineOptions { OwnsTransformer = false });
 var prediction = engine.Predict(new Letter { Measurements = [2, 8, 3, 5, 1, 8, 13, 0, 6, 6, 10, 8, 0, 8, 0, 8] });
 Console.WriteLine($"it is {prediction.PredictedLabel}, with probability {prediction.Score.Max():F2}");
 
-// The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the measurements, gives score and probability.
+// The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the measurements, gives score and
+// probability.
 var network = model.OfType<BatchNormMulticlassTransformer>().Single();
 network.SaveOnnx("letters.onnx");
 Console.WriteLine("written: letters.zip, letters.onnx");

@@ -14,7 +14,8 @@ public static class BatchNormNetworkExtensions
     /// <param name="catalog">The catalog of trainers.</param>
     /// <param name="options">Columns, architecture and training.</param>
     /// <returns>
-    /// An estimator whose transformer adds <c>Score</c> (Single, the logit), <c>Probability</c> (Single) and <c>PredictedLabel</c> (Boolean).
+    /// An estimator whose transformer adds <c>Score</c> (Single, the logit), <c>Probability</c> (Single) and <c>PredictedLabel</c>
+    /// (Boolean).
     /// </returns>
     /// <exception cref="ArgumentException">An option is out of its range, or contradicts another one.</exception>
     public static BatchNormBinaryTrainer BatchNormNetwork(
@@ -52,8 +53,8 @@ public static class BatchNormNetworkExtensions
     /// <param name="catalog">The catalog of trainers.</param>
     /// <param name="options">Columns, architecture and training.</param>
     /// <returns>
-    /// An estimator whose transformer adds <c>Score</c> (a vector of Single: the probability of each class) and <c>PredictedLabel</c> (a key
-    /// with the label's own key values).
+    /// An estimator whose transformer adds <c>Score</c> (a vector of Single: the probability of each class) and <c>PredictedLabel</c> (a
+    /// key with the label's own key values).
     /// </returns>
     /// <exception cref="ArgumentException">An option is out of its range, or contradicts another one.</exception>
     public static BatchNormMulticlassTrainer BatchNormNetwork(

@@ -25,8 +25,8 @@ public static class BatchedOnnxExtensions
     /// <param name="options">Device, threads and batches; null = the defaults.</param>
     /// <returns>The model, which is the caller's to dispose of. It can be saved again.</returns>
     /// <remarks>
-    /// An ONNX model that cannot be run in batches stays with ML.NET: one without a free first dimension, with other free dimensions, or with
-    /// outputs that are not tensors. Where the rows of a batch influence one another in a model, do not use it.
+    /// An ONNX model that cannot be run in batches stays with ML.NET: one without a free first dimension, with other free dimensions, or
+    /// with outputs that are not tensors. Where the rows of a batch influence one another in a model, do not use it.
     /// </remarks>
     /// <exception cref="InvalidModelException">The model was saved by a later version of this library.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
@@ -76,8 +76,8 @@ public static class BatchedOnnxExtensions
     }
 
     /// <summary>
-    /// Scores rows with an ONNX model in batches: all its inputs and outputs, each as a column of its own name. Any model will do whose tensors
-    /// count rows in their first dimension.
+    /// Scores rows with an ONNX model in batches: all its inputs and outputs, each as a column of its own name. Any model will do whose
+    /// tensors count rows in their first dimension.
     /// </summary>
     /// <param name="catalog">The transforms.</param>
     /// <param name="modelFile">The model; external data is found beside it. It is read again when the transformer is saved.</param>
@@ -189,15 +189,15 @@ public static class BatchedOnnxExtensions
     }
 
     /// <summary>
-    /// Writes a whole fitted pipeline as one ONNX file, from the raw columns to the prediction: ML.NET's own transforms by its own converter
-    /// (<c>Microsoft.ML.OnnxConverter</c>), batch-normalised networks folded, affine normalizers in front of them folded too. The file is
-    /// compared with ML.NET's predictions on the rows given, and only written when both agree.
+    /// Writes a whole fitted pipeline as one ONNX file, from the raw columns to the prediction: ML.NET's own transforms by its own
+    /// converter (<c>Microsoft.ML.OnnxConverter</c>), batch-normalised networks folded, affine normalizers in front of them folded too. The
+    /// file is compared with ML.NET's predictions on the rows given, and only written when both agree.
     /// </summary>
     /// <remarks>
-    /// The file reads the columns that the outputs depend on (a label is none of them), each as a tensor <c>[N, 1]</c>, or <c>[N, …]</c> for a
-    /// vector. It gives <c>Score</c>, <c>Probability</c> and <c>PredictedLabel</c> as far as the pipeline has them; a key becomes the value
-    /// that it stands for, which for <c>PredictedLabel</c> is the label's own text or number. ML.NET's own <c>ConvertToOnnx</c> does not know
-    /// networks: it makes their columns inputs of the graph.
+    /// The file reads the columns that the outputs depend on (a label is none of them), each as a tensor <c>[N, 1]</c>, or <c>[N, …]</c>
+    /// for a vector. It gives <c>Score</c>, <c>Probability</c> and <c>PredictedLabel</c> as far as the pipeline has them; a key becomes the
+    /// value that it stands for, which for <c>PredictedLabel</c> is the label's own text or number. ML.NET's own <c>ConvertToOnnx</c> does
+    /// not know networks: it makes their columns inputs of the graph.
     /// </remarks>
     /// <param name="catalog">The catalog of model operations.</param>
     /// <param name="model">The fitted pipeline.</param>
@@ -205,7 +205,9 @@ public static class BatchedOnnxExtensions
     /// <param name="filePath">The file to create or replace.</param>
     /// <param name="options">Outputs and tolerance; null = the defaults.</param>
     /// <returns>What was written, and how far it is from ML.NET's predictions.</returns>
-    /// <exception cref="NotSupportedException">A part of the pipeline cannot be exported; the transformer and the column are named.</exception>
+    /// <exception cref="NotSupportedException">
+    /// A part of the pipeline cannot be exported; the transformer and the column are named.
+    /// </exception>
     /// <exception cref="ArgumentException">A column is missing.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">There are no rows to compare on.</exception>
@@ -229,7 +231,9 @@ public static class BatchedOnnxExtensions
     /// <param name="stream">Where to; it stays open. Nothing is written where the pipeline cannot be exported.</param>
     /// <param name="options">Outputs and tolerance; null = the defaults.</param>
     /// <returns>What was written, and how far it is from ML.NET's predictions.</returns>
-    /// <exception cref="NotSupportedException">A part of the pipeline cannot be exported; the transformer and the column are named.</exception>
+    /// <exception cref="NotSupportedException">
+    /// A part of the pipeline cannot be exported; the transformer and the column are named.
+    /// </exception>
     /// <exception cref="ArgumentException">A column is missing.</exception>
     /// <exception cref="InvalidDataException">There are no rows to compare on.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled; nothing is written.</exception>
@@ -318,9 +322,11 @@ public static class BatchedOnnxExtensions
         var result = new OrderedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var column in columns)
         {
-            var tensor = tensors.Contains(column) ? column : tensors is [var only] && columns.Length == 1 ? only : throw new ArgumentException(
-                $"The model has no {what} '{column}'; its {what}s are {string.Join(", ", tensors)}. For columns of other names, "
-                + $"say in {nameof(BatchedOnnxOptions)} which {what} is which column.");
+            var tensor = tensors.Contains(column) ? column
+                : tensors is [var only] && columns.Length == 1 ? only
+                : throw new ArgumentException(
+                    $"The model has no {what} '{column}'; its {what}s are {string.Join(", ", tensors)}. For columns of other names, "
+                    + $"say in {nameof(BatchedOnnxOptions)} which {what} is which column.");
             result[tensor] = column;
         }
 

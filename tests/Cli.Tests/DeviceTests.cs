@@ -26,7 +26,9 @@ public sealed class DeviceTests : IDisposable
         var devices = json.RootElement.GetProperty("devices").EnumerateArray().ToList();
         Assert.Equal("cpu", devices[0].GetProperty("device").GetString());
         Assert.True(devices[0].GetProperty("available").GetBoolean());
-        Assert.All(devices.Skip(1).Where(device => !device.GetProperty("available").GetBoolean()), device => Assert.NotEmpty(device.GetProperty("needs").GetString()!));
+        Assert.All(
+            devices.Skip(1).Where(device => !device.GetProperty("available").GetBoolean()),
+            device => Assert.NotEmpty(device.GetProperty("needs").GetString()!));
     }
 
     [Fact]
@@ -50,7 +52,8 @@ public sealed class DeviceTests : IDisposable
         {
             var result = Tool.Run(_folder.Path, [.. command, "--device", NoSuchGpu]);
             Assert.Equal(1, result.ExitCode);
-            Assert.Contains($"mlnetbn: The device {NoSuchGpu} was asked for, but cannot be used. Tried: (1) ", result.Error, StringComparison.Ordinal);
+            Assert.Contains(
+                $"mlnetbn: The device {NoSuchGpu} was asked for, but cannot be used. Tried: (1) ", result.Error, StringComparison.Ordinal);
             Assert.Single(result.Error.Trim().Split('\n'), line => line.StartsWith("mlnetbn:", StringComparison.Ordinal));
         }
 

@@ -22,7 +22,8 @@ public sealed class FoldCommandTests : IDisposable
         Assert.Equal(["Gemm", "Relu"], ModelFile.Read(_folder.File("out.onnx")).Graph.Node.Select(node => node.OpType));
         using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
         var root = report.RootElement;
-        Assert.Equal("""{"name":"bn","status":"folded","into":"Gemm","reason":""}""", JsonSerializer.Serialize(root.GetProperty("batchNorms")[0]));
+        Assert.Equal(
+            """{"name":"bn","status":"folded","into":"Gemm","reason":""}""", JsonSerializer.Serialize(root.GetProperty("batchNorms")[0]));
         Assert.Equal((3, 2), (root.GetProperty("nodesBefore").GetInt32(), root.GetProperty("nodesAfter").GetInt32()));
         Assert.Equal((32, 16), (root.GetProperty("parametersBefore").GetInt32(), root.GetProperty("parametersAfter").GetInt32()));
         Assert.InRange(root.GetProperty("maxRelativeDifference").GetDouble(), 0, 1e-5);
@@ -42,7 +43,8 @@ public sealed class FoldCommandTests : IDisposable
     public void Fold_InputsFromAFolder_AreUsed()
     {
         var inputs = Directory.CreateDirectory(_folder.File("inputs")).FullName;
-        File.WriteAllBytes(Path.Combine(inputs, "input_0.pb"), Google.Protobuf.MessageExtensions.ToByteArray(TensorData.Create("x", [1f, 2f, 3f], 1, 3)));
+        File.WriteAllBytes(
+            Path.Combine(inputs, "input_0.pb"), Google.Protobuf.MessageExtensions.ToByteArray(TensorData.Create("x", [1f, 2f, 3f], 1, 3)));
         Assert.Contains("in 1 runs", Run(Write(Model()), "out.onnx", "--inputs", "inputs").Output);
     }
 
@@ -97,7 +99,8 @@ public sealed class FoldCommandTests : IDisposable
     {
         var result = Run(Write(Model()), "out.onnx", "--precision", "int7");
         Assert.Equal(2, result.ExitCode);
-        Assert.Contains("'int7' is no precision; write one of float32, float16, float16-arithmetic, int8", result.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "'int7' is no precision; write one of float32, float16, float16-arithmetic, int8", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,7 +127,9 @@ public sealed class FoldCommandTests : IDisposable
 
     [Fact]
     public void Fold_ScaleOfTheWrongLength_Fails() =>
-        Fails(model => model.Graph.Initializer[2] = TensorData.Create("gamma", new float[3], 3), "BatchNormalization 'bn' has wrong shapes: the length of scale ('gamma') is 3, but 4 is expected");
+        Fails(
+            model => model.Graph.Initializer[2] = TensorData.Create("gamma", new float[3], 3),
+            "BatchNormalization 'bn' has wrong shapes: the length of scale ('gamma') is 3, but 4 is expected");
 
     [Fact]
     public void Fold_CyclicGraph_Fails() => Fails(model => model.Graph.Node[0].Input[0] = "y", "cycle");
@@ -206,9 +211,16 @@ public sealed class FoldCommandTests : IDisposable
         var x = graph.Input("x", DataType.Float, "N", width);
 
         Value Weight(string name, params long[] shape) =>
-            graph.Initializer(TensorData.Create(name, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => 0.5f + random.NextSingle()).ToArray(), shape));
+            graph.Initializer(
+                TensorData.Create(
+                    name,
+                    Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => 0.5f + random.NextSingle()).ToArray(),
+                    shape));
         var h = graph.Node("Gemm", [x, Weight("w", width, units), Weight("c", units)]);
-        h = graph.Named("bn", "BatchNormalization", [h, Weight("gamma", units), Weight("beta", units), Weight("mean", units), Weight("variance", units)]);
+        h = graph.Named(
+            "bn",
+            "BatchNormalization",
+            [h, Weight("gamma", units), Weight("beta", units), Weight("mean", units), Weight("variance", units)]);
         graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", units);
         return graph.Build();
     }

@@ -25,8 +25,13 @@ public sealed class FoldLabelTests : IDisposable
         var random = new Random(1);
         var graph = new GraphBuilder("test");
         Value Weight(string name, params long[] shape) =>
-            graph.Initializer(TensorData.Create(name, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => random.NextSingle() - 0.5f).ToArray(), shape));
-        var h = graph.Node("Relu", [graph.Node("Gemm", [graph.Input("x", DataType.Float, "N", Width), Weight("w", Width, 64), Weight("c", 64)])]);
+            graph.Initializer(
+                TensorData.Create(
+                    name,
+                    Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => random.NextSingle() - 0.5f).ToArray(),
+                    shape));
+        var h = graph.Node(
+            "Relu", [graph.Node("Gemm", [graph.Input("x", DataType.Float, "N", Width), Weight("w", Width, 64), Weight("c", 64)])]);
         graph.Output("p", graph.Node("Sigmoid", [graph.Node("Gemm", [h, Weight("v", 64, 1)])]), DataType.Float, "N", 1);
         var model = graph.Build();
         ModelFile.Write(model, _folder.File("in.onnx"));
@@ -90,7 +95,8 @@ public sealed class FoldLabelTests : IDisposable
     {
         _labels[4] = float.NaN;
         Write("rows.npz");
-        Assert.Contains("'bought' is NaN in row 4", Run("--inputs", "rows.npz", "--label", "bought").RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Contains(
+            "'bought' is NaN in row 4", Run("--inputs", "rows.npz", "--label", "bought").RequireOneLineOfError(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,9 +111,15 @@ public sealed class FoldLabelTests : IDisposable
     public void Fold_TableThatDoesNotFit_SaysWhy()
     {
         _folder.Write("rows.csv", "a,b,bought\n1,2,0\n3,4,1\n");
-        Assert.Contains("'rows.csv' gives 2 numbers (a, b)", Run("--inputs", "rows.csv", "--label", "bought").RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Contains(
+            "'rows.csv' gives 2 numbers (a, b)",
+            Run("--inputs", "rows.csv", "--label", "bought").RequireOneLineOfError(),
+            StringComparison.Ordinal);
         _folder.Write("rows.csv", "a,b,bought\n1,2,0\n3,four,1\n");
-        Assert.Contains("line 3, column b: 'four' is no number", Run("--inputs", "rows.csv", "--label", "bought").RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Contains(
+            "line 3, column b: 'four' is no number",
+            Run("--inputs", "rows.csv", "--label", "bought").RequireOneLineOfError(),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -128,21 +140,29 @@ public sealed class FoldLabelTests : IDisposable
         _folder.Write("customers.csv", ChurnTables.First(1200));
         Assert.Equal(0, Tool.Run(_folder.Path, "train", "customers.csv", "--label", "churn", "--epochs", "4", "--out", "out").ExitCode);
         var result = Tool.Run(
-            _folder.Path, "fold", "out/model.batchnorm.onnx", "out/small.onnx", "--precision", "float16", "--inputs", "customers.csv", "--label", "churn");
+            _folder.Path, "fold", "out/model.batchnorm.onnx", "out/small.onnx", "--precision", "float16", "--inputs", "customers.csv",
+            "--label", "churn");
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("'Probability' in 1,200 rows with labels", result.Output, StringComparison.Ordinal);
         Assert.Matches("AUC: 0[.][789]", result.Output);
     }
 
-    private ToolResult Run(params string[] arguments) => Tool.Run(_folder.Path, ["fold", "in.onnx", "out.onnx", "--precision", "int8", .. arguments]);
+    private ToolResult Run(params string[] arguments) =>
+        Tool.Run(_folder.Path, ["fold", "in.onnx", "out.onnx", "--precision", "int8", .. arguments]);
 
     private void Write(string file)
     {
         if (file.EndsWith(".csv", StringComparison.Ordinal))
         {
             var lines = Enumerable.Range(0, Rows).Select(row =>
-                string.Join(',', _x.AsSpan(row * Width, Width).ToArray().Append(_labels[row]).Select(value => value.ToString("R", CultureInfo.InvariantCulture))));
-            _folder.Write(file, string.Join('\n', lines.Prepend(string.Join(',', Enumerable.Range(0, Width).Select(i => $"x{i}").Append("bought")))) + "\n");
+                string.Join(
+                    ',',
+                    _x.AsSpan(row * Width, Width).ToArray().Append(_labels[row]).Select(
+                        value => value.ToString("R", CultureInfo.InvariantCulture))));
+            _folder.Write(
+                file,
+                string.Join('\n', lines.Prepend(string.Join(',', Enumerable.Range(0, Width).Select(i => $"x{i}").Append("bought"))))
+                    + "\n");
             return;
         }
 

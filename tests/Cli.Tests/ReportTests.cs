@@ -20,8 +20,14 @@ public sealed class ReportTests : IDisposable
         var page = Train("--label", "churn", "--epochs", "3");
 
         Assert.Equal(["ROC curve", "Reliability curve", "Loss by epoch"], Charts(page));
-        Assert.Equal(["How good it is", "Where it is right and wrong", "How it learned", "What it learned from", "The network", "The files, and how to use them"], Headings(page));
-        Assert.Contains("data.csv: 320 rows to learn from, 80 to test on. Predicted is churn, Yes or No", page.Root!.Value, StringComparison.Ordinal);
+        Assert.Equal(
+            [
+                "How good it is", "Where it is right and wrong", "How it learned", "What it learned from", "The network",
+                "The files, and how to use them",
+            ],
+            Headings(page));
+        Assert.Contains(
+            "data.csv: 320 rows to learn from, 80 to test on. Predicted is churn, Yes or No", page.Root!.Value, StringComparison.Ordinal);
         Assert.Contains("ml.Model.Load(\"model.zip\", out _)", page.Root.Value, StringComparison.Ordinal);
         foreach (var file in new[] { "model.zip", "model.onnx", "model.batchnorm.onnx", "metrics.json" })
         {
@@ -45,8 +51,11 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(["Loss by epoch"], Charts(page));
         var matrix = page.Descendants("table").Single(table => table.Attribute("class")?.Value == "matrix");
         Assert.Equal(["is ↓ predicted →", "a", "b", "c", "a", "b", "c"], matrix.Descendants("th").Select(head => head.Value));
-        Assert.Equal(30, matrix.Descendants("td").Where(cell => cell.Value.Length > 0).Sum(cell => int.Parse(cell.Value, CultureInfo.InvariantCulture)));
-        var accuracy = matrix.Descendants("td").Where(cell => cell.Attribute("class") is not null).Sum(cell => cell.Value.Length > 0 ? int.Parse(cell.Value, CultureInfo.InvariantCulture) : 0) / 30.0;
+        Assert.Equal(
+            30,
+            matrix.Descendants("td").Where(cell => cell.Value.Length > 0).Sum(cell => int.Parse(cell.Value, CultureInfo.InvariantCulture)));
+        var right = matrix.Descendants("td").Where(cell => cell.Attribute("class") is not null && cell.Value.Length > 0);
+        var accuracy = right.Sum(cell => int.Parse(cell.Value, CultureInfo.InvariantCulture)) / 30.0;
         Assert.Equal(accuracy, double.Parse(Figures(page)["accuracy"], CultureInfo.InvariantCulture), 1e-9);
     }
 
@@ -68,7 +77,8 @@ public sealed class ReportTests : IDisposable
     {
         // A control character, too: XML has no way to write one.
         var rows = Enumerable.Range(0, 120).Select(row => string.Create(
-            CultureInfo.InvariantCulture, $"{row % 17},{(row % 2 == 0 ? "<b>&amp;\u0001" : "\"\"><script>alert(1)</script>")},{(row % 3 == 0 ? "<yes>" : "n&o")}"));
+            CultureInfo.InvariantCulture,
+            $"{row % 17},{(row % 2 == 0 ? "<b>&amp;\u0001" : "\"\"><script>alert(1)</script>")},{(row % 3 == 0 ? "<yes>" : "n&o")}"));
         _folder.Write("data.csv", "<i>x</i>,a & b,\"<script src='http://example.org/x.js'></script>\"\n"
             + string.Join('\n', rows.Select(row => string.Join(',', row.Split(',').Select(cell => $"\"{cell}\"")))) + "\n");
 
@@ -96,24 +106,37 @@ public sealed class ReportTests : IDisposable
     // No element or attribute that loads or runs anything, and no style that does.
     private static void RequireSelfContained(XDocument page)
     {
-        string[] allowed = ["class", "style", "lang", "charset", "name", "content", "role", "viewBox", "transform", "points", "data-figure", "data-value",
+        string[] allowed = ["class", "style", "lang", "charset", "name", "content", "role", "viewBox", "transform", "points", "data-figure",
+        "data-value",
             "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "text-anchor"];
-        Assert.Empty(page.Descendants().SelectMany(element => element.Attributes()).Select(attribute => attribute.Name.LocalName).Distinct().Except(allowed));
-        Assert.DoesNotContain(page.Descendants(), element => element.Name.LocalName is "script" or "link" or "img" or "iframe" or "object" or "use" or "image" or "a");
-        var styles = string.Concat(page.Descendants("style").Select(style => style.Value).Concat(page.Descendants().Attributes("style").Select(style => style.Value)));
+        Assert.Empty(
+            page.Descendants().SelectMany(element => element.Attributes()).Select(attribute => attribute.Name.LocalName).Distinct().Except(
+                allowed));
+        Assert.DoesNotContain(
+            page.Descendants(),
+            element => element.Name.LocalName is "script" or "link" or "img" or "iframe" or "object" or "use" or "image" or "a");
+        var styles = string.Concat(
+            page.Descendants("style").Select(style => style.Value).Concat(
+                page.Descendants().Attributes("style").Select(style => style.Value)));
         Assert.DoesNotMatch(new Regex(@"url\(|@import|http", RegexOptions.IgnoreCase), styles);
 
         // <td/> would be a beginning without an end to a browser.
-        Assert.DoesNotContain(page.Descendants(), element => element.IsEmpty && element.Name.LocalName is not "meta" && !element.Ancestors("svg").Any());
+        Assert.DoesNotContain(
+            page.Descendants(), element => element.IsEmpty && element.Name.LocalName is not "meta" && !element.Ancestors("svg").Any());
     }
 
     private void RequireSameFigures(XDocument page)
     {
         using var metrics = JsonDocument.Parse(File.ReadAllText(_folder.File("out/metrics.json")));
-        var expected = metrics.RootElement.GetProperty("test").EnumerateObject().ToDictionary(figure => figure.Name, figure => figure.Value.GetDouble());
-        Assert.Equal(expected, Figures(page).ToDictionary(figure => figure.Key, figure => double.Parse(figure.Value, CultureInfo.InvariantCulture)));
+        var expected = metrics.RootElement.GetProperty("test").EnumerateObject().ToDictionary(
+            figure => figure.Name, figure => figure.Value.GetDouble());
+        Assert.Equal(
+            expected, Figures(page).ToDictionary(figure => figure.Key, figure => double.Parse(figure.Value, CultureInfo.InvariantCulture)));
         foreach (var shown in page.Descendants("strong").Where(element => element.Attribute("data-figure") is not null))
-            Assert.Equal(expected[shown.Attribute("data-figure")!.Value], double.Parse(shown.Value, CultureInfo.InvariantCulture), Math.Abs(expected[shown.Attribute("data-figure")!.Value] * 1e-3) + 1e-4);
+            Assert.Equal(
+                expected[shown.Attribute("data-figure")!.Value],
+                double.Parse(shown.Value, CultureInfo.InvariantCulture),
+                Math.Abs(expected[shown.Attribute("data-figure")!.Value] * 1e-3) + 1e-4);
     }
 
     private static Dictionary<string, string> Figures(XDocument page) => page.Descendants("strong")
@@ -124,5 +147,6 @@ public sealed class ReportTests : IDisposable
 
     private static IEnumerable<string> Headings(XDocument page) => page.Descendants("h2").Select(heading => heading.Value);
 
-    private static IEnumerable<string[]> Cells(XDocument page) => page.Descendants("tr").Select(row => row.Elements("td").Select(cell => cell.Value).ToArray()).Where(cells => cells.Length > 0);
+    private static IEnumerable<string[]> Cells(XDocument page) =>
+        page.Descendants("tr").Select(row => row.Elements("td").Select(cell => cell.Value).ToArray()).Where(cells => cells.Length > 0);
 }

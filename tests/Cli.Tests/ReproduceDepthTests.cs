@@ -12,7 +12,8 @@ public class ReproduceDepthTests
         using var folder = new TemporaryFolder();
 
         var result = Tool.Run(
-            folder.Path, "reproduce", "depth", "--data", SampleTables.PathOf("letters.csv"), "--out", "out", "--depths", "2,4", "--epochs", "2", "--seed", "3");
+            folder.Path, "reproduce", "depth", "--data", SampleTables.PathOf("letters.csv"), "--out", "out", "--depths", "2,4", "--epochs",
+            "2", "--seed", "3");
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(["out", "out/metrics.json", "out/report.html"], folder.Files());
@@ -24,9 +25,14 @@ public class ReproduceDepthTests
 
         // Chance is 1/26; the shallow networks learn at the low rate with and without.
         Assert.All(trials[..4], trial => Assert.InRange(trial.GetProperty("testAccuracy").GetDouble(), 0.5, 1));
-        Assert.Equal(4, result.Output.Split('\n').Count(line => line.StartsWith("| ", StringComparison.Ordinal) && char.IsDigit(line.TrimStart('|', ' ')[0])));
+        Assert.Equal(
+            4,
+            result.Output.Split('\n').Count(
+                line => line.StartsWith("| ", StringComparison.Ordinal) && char.IsDigit(line.TrimStart('|', ' ')[0])));
         var page = XDocument.Parse(File.ReadAllText(folder.File("out/report.html")));
-        Assert.Equal(["Test accuracy at learning rate 0.01", "Test accuracy at learning rate 0.1"], page.Descendants("svg").Select(chart => chart.Element("title")!.Value));
+        Assert.Equal(
+            ["Test accuracy at learning rate 0.01", "Test accuracy at learning rate 0.1"],
+            page.Descendants("svg").Select(chart => chart.Element("title")!.Value));
     }
 
     [Fact]
@@ -34,7 +40,10 @@ public class ReproduceDepthTests
     {
         using var folder = new TemporaryFolder();
 
-        Assert.Contains("there is no such file", Tool.Run(folder.Path, "reproduce", "depth", "--out", "out").RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no such file",
+            Tool.Run(folder.Path, "reproduce", "depth", "--out", "out").RequireOneLineOfError(),
+            StringComparison.Ordinal);
         Assert.Empty(folder.Files());
     }
 }

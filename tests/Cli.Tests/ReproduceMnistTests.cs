@@ -14,7 +14,9 @@ public class ReproduceMnistTests
         var result = Tool.Run(folder.Path, "reproduce", "mnist", "--data", "data", "--out", "out", "--epochs", "6", "--seed", "3");
 
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Equal(["metrics.json", "model.batchnorm.onnx", "model.onnx"], folder.Files().Where(file => file.StartsWith("out/", StringComparison.Ordinal)).Select(file => file[4..]));
+        Assert.Equal(
+            ["metrics.json", "model.batchnorm.onnx", "model.onnx"],
+            folder.Files().Where(file => file.StartsWith("out/", StringComparison.Ordinal)).Select(file => file[4..]));
         Assert.Contains("320 images of shape [1, 28, 28]", result.Error, StringComparison.Ordinal);
         Assert.Contains("epoch   6/6", result.Error, StringComparison.Ordinal);
         Assert.Contains("test accuracy", result.Output, StringComparison.Ordinal);
@@ -36,7 +38,10 @@ public class ReproduceMnistTests
     {
         using var folder = new TemporaryFolder();
 
-        Assert.Contains("scripts/mnist.sh", Tool.Run(folder.Path, "reproduce", "mnist", "--out", "out").RequireOneLineOfError(), StringComparison.Ordinal);
+        Assert.Contains(
+            "scripts/mnist.sh",
+            Tool.Run(folder.Path, "reproduce", "mnist", "--out", "out").RequireOneLineOfError(),
+            StringComparison.Ordinal);
         Assert.Empty(folder.Files());
     }
 
@@ -71,10 +76,13 @@ public class ReproduceMnistTests
                 var at = 4 + (digit / 2 * 5);
                 for (var y = 0; y < 28; y++)
                     for (var x = 0; x < 28; x++)
-                        images[(i * 784) + (y * 28) + x] = (byte)(random.Next(60) + (Math.Abs((digit % 2 == 0 ? y : x) - at) < 2 ? 180 : 0));
+                        images[(i * 784) + (y * 28) + x] = (byte)(
+                            random.Next(60) + (Math.Abs((digit % 2 == 0 ? y : x) - at) < 2 ? 180 : 0));
             }
 
-            File.WriteAllBytes(Path.Combine(folder.File(name), $"{stem}-images-idx3-ubyte"), [0, 0, 8, 3, .. BigEndian(count), .. BigEndian(28), .. BigEndian(28), .. images]);
+            File.WriteAllBytes(
+                Path.Combine(folder.File(name), $"{stem}-images-idx3-ubyte"),
+                [0, 0, 8, 3, .. BigEndian(count), .. BigEndian(28), .. BigEndian(28), .. images]);
             File.WriteAllBytes(Path.Combine(folder.File(name), $"{stem}-labels-idx1-ubyte"), [0, 0, 8, 1, .. BigEndian(count), .. labels]);
         }
     }

@@ -26,7 +26,8 @@ public sealed class ResumeTests : IDisposable
         {
             Assert.Equal(1, stopped.ExitCode);
             Assert.Equal(["data.csv", "out", "out/training.checkpoint"], _folder.Files());
-            Assert.Contains("mlnetbn: stopped; the same command goes on from out/training.checkpoint.", stopped.Error, StringComparison.Ordinal);
+            Assert.Contains(
+                "mlnetbn: stopped; the same command goes on from out/training.checkpoint.", stopped.Error, StringComparison.Ordinal);
         }
 
         var resumed = Tool.Run(_folder.Path, [.. Arguments, "--resume"]);
@@ -38,7 +39,8 @@ public sealed class ResumeTests : IDisposable
         var whole = Tool.Run(_folder.Path, [.. Arguments[..^1], "whole"]);
         Assert.True(whole.ExitCode == 0, whole.Error);
         Assert.Equal(File.ReadAllBytes(_folder.File("whole/model.onnx")), File.ReadAllBytes(_folder.File("out/model.onnx")));
-        Assert.Equal(File.ReadAllBytes(_folder.File("whole/model.batchnorm.onnx")), File.ReadAllBytes(_folder.File("out/model.batchnorm.onnx")));
+        Assert.Equal(
+            File.ReadAllBytes(_folder.File("whole/model.batchnorm.onnx")), File.ReadAllBytes(_folder.File("out/model.batchnorm.onnx")));
 
         // The report of the epochs is whole, too.
         Assert.Equal(Epochs("whole"), Epochs("out"));
@@ -82,7 +84,8 @@ public sealed class ResumeTests : IDisposable
     }
 
     // Small mini-batches, so that an epoch takes its time.
-    private static string[] Arguments => ["train", "data.csv", "--label", "churn", "--batch", "4", "--epochs", "30", "--patience", "0", "--hidden", "64,32", "--out", "out"];
+    private static string[] Arguments =>
+        ["train", "data.csv", "--label", "churn", "--batch", "4", "--epochs", "30", "--patience", "0", "--hidden", "64,32", "--out", "out"];
 
     private string[] Epochs(string folder)
     {

@@ -14,7 +14,9 @@ internal static class SampleTables
         throw new FileNotFoundException($"sample-data/{file} was not found above {AppContext.BaseDirectory}.");
     }
 
-    /// <summary>Every fifth record of a table without line ends in its fields, starting with the first: what the tool tests on by itself.</summary>
+    /// <summary>
+    /// Every fifth record of a table without line ends in its fields, starting with the first: what the tool tests on by itself.
+    /// </summary>
     public static string TestPart(string file) =>
         string.Join('\n', File.ReadLines(PathOf(file)).Where((_, line) => line == 0 || (line - 1) % 5 == 0)) + "\n";
 }

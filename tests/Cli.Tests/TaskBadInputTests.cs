@@ -30,7 +30,8 @@ public sealed class TaskBadInputTests : IDisposable
     {
         _folder.Write("data.csv", "a,label\n" + string.Concat(Enumerable.Range(0, 60).Select(row => $"{row % 7},{"xyz"[row % 3]}\n")));
         _folder.Write("test.csv", "a,label\n1,x\n2,w\n");
-        var result = Tool.Run(_folder.Path, "train", "data.csv", "--label", "label", "--task", "multiclass", "--test", "test.csv", "--out", "out");
+        var result = Tool.Run(
+            _folder.Path, "train", "data.csv", "--label", "label", "--task", "multiclass", "--test", "test.csv", "--out", "out");
         var line = result.RequireOneLineOfError();
         Assert.Contains("'w' is none of the classes that the model knows (x, y, z)", line, StringComparison.Ordinal);
     }
@@ -39,7 +40,8 @@ public sealed class TaskBadInputTests : IDisposable
     public void Multiclass_PositiveClassGiven_IsWrongUsage()
     {
         _folder.Write("data.csv", "a,label\n1,x\n2,y\n");
-        var result = Tool.Run(_folder.Path, "train", "data.csv", "--label", "label", "--task", "multiclass", "--positive", "x", "--out", "out");
+        var result = Tool.Run(
+            _folder.Path, "train", "data.csv", "--label", "label", "--task", "multiclass", "--positive", "x", "--out", "out");
         Assert.Equal(2, result.ExitCode);
         Assert.Contains("--positive", result.Error, StringComparison.Ordinal);
     }

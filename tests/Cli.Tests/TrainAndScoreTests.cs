@@ -49,7 +49,10 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
         }
 
         // The figures of the training, recomputed from what a user gets.
-        var labels = File.ReadLines(_trained.Folder.File("test.csv")).Skip(1).Select(line => line.StartsWith("\"Yes\"", StringComparison.Ordinal)).ToArray();
+        var labels = File.ReadLines(_trained.Folder.File("test.csv"))
+            .Skip(1)
+            .Select(line => line.StartsWith("\"Yes\"", StringComparison.Ordinal))
+            .ToArray();
         var right = network.Where((row, index) => (row.Label == "Yes") == labels[index]).Count();
         Assert.Equal(_trained.Metrics.GetProperty("test").GetProperty("accuracy").GetDouble(), right / 1409.0, 1e-9);
         var logLoss = network.Select((row, index) => -Math.Log(labels[index] ? row.Probability : 1 - row.Probability)).Average();
@@ -95,7 +98,11 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
     public void Train_SameSeed_GivesTheSameModel()
     {
         foreach (var name in new[] { "first", "second" })
-            Assert.Equal(0, Tool.Run(_trained.Folder.Path, "train", "test.csv", "--label", "churn", "--epochs", "3", "--seed", "7", "--out", name).ExitCode);
+        {
+            string[] arguments = ["train", "test.csv", "--label", "churn", "--epochs", "3", "--seed", "7", "--out", name];
+            Assert.Equal(0, Tool.Run(_trained.Folder.Path, arguments).ExitCode);
+        }
+
         Assert.Equal(
             File.ReadAllBytes(_trained.Folder.File("first/model.onnx")),
             File.ReadAllBytes(_trained.Folder.File("second/model.onnx")));
@@ -141,7 +148,8 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
         Assert.True(result.ExitCode == 0, result.Error);
         var lines = File.ReadAllLines(_trained.Folder.File($"{model}.csv"));
         Assert.Equal("PredictedLabel,Probability,Score", lines[0]);
-        return [.. lines.Skip(1).Select(line => line.Split(',')).Select(fields => (fields[0], double.Parse(fields[1], CultureInfo.InvariantCulture)))];
+        return [.. lines.Skip(1).Select(line => line.Split(',')).Select(
+            fields => (fields[0], double.Parse(fields[1], CultureInfo.InvariantCulture)))];
     }
 
     /// <summary>One training for all tests of this class.</summary>
@@ -150,7 +158,8 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
         public TrainedChurn()
         {
             ChurnTables.Write(Folder);
-            Training = Tool.Run(Folder.Path, "train", "train.csv", "--test", "test.csv", "--label", "churn", "--task", "binary", "--out", "out");
+            Training = Tool.Run(
+                Folder.Path, "train", "train.csv", "--test", "test.csv", "--label", "churn", "--task", "binary", "--out", "out");
             Assert.True(Training.ExitCode == 0, Training.Error);
             Metrics = JsonDocument.Parse(File.ReadAllText(Folder.File("out/metrics.json"))).RootElement;
         }

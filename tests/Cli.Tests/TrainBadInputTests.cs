@@ -76,7 +76,8 @@ public sealed class TrainBadInputTests : IDisposable
     }
 
     private static string Numbers(Func<int, string, string> change) =>
-        "a,b,label\n" + string.Concat(Enumerable.Range(0, 100).Select(row => $"{change(row, $"{row}.5")},{row % 7},{(row % 3 == 0 ? "x" : "y")}\n"));
+        "a,b,label\n" + string.Concat(
+            Enumerable.Range(0, 100).Select(row => $"{change(row, $"{row}.5")},{row % 7},{(row % 3 == 0 ? "x" : "y")}\n"));
 
     private void Expect(string data, string message, string label = "churn")
     {

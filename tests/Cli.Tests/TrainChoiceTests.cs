@@ -17,9 +17,12 @@ public sealed class TrainChoiceTests : IDisposable
     public void Train_ImagesAndANetworkFile_LearnsThemAndScoresAlike()
     {
         _folder.Write("images.csv", Images(300));
-        _folder.Write("net.txt", "conv2d 6 3; batchnorm; relu\nresidual\n  conv2d 6 3; batchnorm zerogamma=yes\nend\nrelu\nmaxpool 2; flatten; dense 3\n");
+        _folder.Write(
+            "net.txt",
+            "conv2d 6 3; batchnorm; relu\nresidual\n  conv2d 6 3; batchnorm zerogamma=yes\nend\nrelu\nmaxpool 2; flatten; dense 3\n");
         var result = Run(
-            "images.csv", "--label", "shape", "--task", "multiclass", "--network", "net.txt", "--input-shape", "1,6,6", "--label-smoothing", "0.05",
+            "images.csv", "--label", "shape", "--task", "multiclass", "--network", "net.txt", "--input-shape", "1,6,6", "--label-smoothing",
+            "0.05",
             "--epochs", "12", "--batch", "32", "--statistics", "population");
         Assert.True(result.ExitCode == 0, result.Error);
         using var metrics = JsonDocument.Parse(File.ReadAllText(_folder.File("out/metrics.json")));
@@ -39,16 +42,20 @@ public sealed class TrainChoiceTests : IDisposable
     public void Train_EveryChoiceForATable_ReachesTheModel()
     {
         var result = Run(
-            "data.csv", "--label", "churn", "--hidden", "8", "--activation", "leakyrelu:0.2", "--placement", "after", "--epsilon", "0.001", "--ghost", "16", "--dropout", "0.1",
-            "--init", "orthogonal", "--class-weights", "Yes=3", "--epochs", "2", "--patience", "0", "--validation-fraction", "0", "--optimizer", "nesterov:0.9", "--lr", "0.01",
-            "--weight-decay", "0.001", "--schedule", "step:0.1,0.5", "--clip", "1", "--statistics", "keras:0.9", "--no-standardize", "--opset", "13");
+            "data.csv", "--label", "churn", "--hidden", "8", "--activation", "leakyrelu:0.2", "--placement", "after", "--epsilon", "0.001",
+            "--ghost", "16", "--dropout", "0.1",
+            "--init", "orthogonal", "--class-weights", "Yes=3", "--epochs", "2", "--patience", "0", "--validation-fraction", "0",
+            "--optimizer", "nesterov:0.9", "--lr", "0.01",
+            "--weight-decay", "0.001", "--schedule", "step:0.1,0.5", "--clip", "1", "--statistics", "keras:0.9", "--no-standardize",
+            "--opset", "13");
         Assert.True(result.ExitCode == 0, result.Error);
         var model = ModelFile.Read(_folder.File("out/model.batchnorm.onnx"));
         Assert.Equal(13, model.OpsetImport[0].Version);
         // Behind the activation the first layer keeps its bias; features that are not standardized need no nodes in front of it.
         Assert.Equal(["Gemm", "LeakyRelu", "BatchNormalization", "Gemm", "Sigmoid"], model.Graph.Node.Select(node => node.OpType));
         Assert.Equal(0.2f, model.Graph.Node.Single(node => node.OpType == "LeakyRelu").Attribute.Single().F);
-        Assert.Equal(1e-3f, model.Graph.Node.Single(node => node.OpType == "BatchNormalization").Attribute.Single(attribute => attribute.Name == "epsilon").F);
+        var norm = model.Graph.Node.Single(node => node.OpType == "BatchNormalization");
+        Assert.Equal(1e-3f, norm.Attribute.Single(attribute => attribute.Name == "epsilon").F);
         Assert.Contains("Keras momentum 0.9", ModelFile.GetMetadata(model, ModelMetadata.Statistics), StringComparison.Ordinal);
     }
 
@@ -56,7 +63,9 @@ public sealed class TrainChoiceTests : IDisposable
     public void Train_GroupNormAndHuber_ReachTheModel()
     {
         // Groups of two: such a normalization keeps hardly more than which value is the larger, so that every rounding shows.
-        var result = Run("data.csv", "--label", "tenure", "--task", "regression", "--hidden", "32", "--normalization", "group:16", "--loss", "huber:0.5", "--epochs", "1");
+        var result = Run(
+            "data.csv", "--label", "tenure", "--task", "regression", "--hidden", "32", "--normalization", "group:16", "--loss", "huber:0.5",
+            "--epochs", "1");
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("1 before folding, 0 after", result.Output, StringComparison.Ordinal);
     }
@@ -66,7 +75,8 @@ public sealed class TrainChoiceTests : IDisposable
     {
         // Half of the rows have their label turned round, and count for nothing.
         var lines = Enumerable.Range(0, 400).Select(i => (X: i % 20, IsHidden: i % 2 == 1)).Select(row =>
-            string.Create(CultureInfo.InvariantCulture, $"{row.X},{((row.X >= 10) != row.IsHidden ? "yes" : "no")},{(row.IsHidden ? 0 : 1)}"));
+            string.Create(
+                CultureInfo.InvariantCulture, $"{row.X},{((row.X >= 10) != row.IsHidden ? "yes" : "no")},{(row.IsHidden ? 0 : 1)}"));
         _folder.Write("weighted.csv", "x,label,w\n" + string.Join('\n', lines) + "\n");
         var result = Run("weighted.csv", "--label", "label", "--weight-column", "w", "--epochs", "60", "--test-fraction", "0.3");
         Assert.True(result.ExitCode == 0, result.Error);
@@ -127,14 +137,16 @@ public sealed class TrainChoiceTests : IDisposable
     }
 
     [Fact]
-    public void Train_PositiveWithoutATask_IsTheBinaryTaskS() => Assert.Equal(0, Run("data.csv", "--label", "churn", "--positive", "No", "--epochs", "1").ExitCode);
+    public void Train_PositiveWithoutATask_IsTheBinaryTaskS() =>
+        Assert.Equal(0, Run("data.csv", "--label", "churn", "--positive", "No", "--epochs", "1").ExitCode);
 
     [Fact]
     public void Help_Train_GroupsItsOptions()
     {
         var result = Tool.Run(_folder.Path, "train", "--help");
         Assert.Equal(0, result.ExitCode);
-        int[] headings = [.. new[] { "What to learn:", "What to write:", "The network:", "Training:" }.Select(heading => result.Output.IndexOf(heading, StringComparison.Ordinal))];
+        int[] headings = [.. new[] { "What to learn:", "What to write:", "The network:", "Training:" }.Select(
+            heading => result.Output.IndexOf(heading, StringComparison.Ordinal))];
         Assert.DoesNotContain(-1, headings);
         Assert.Equal(headings.Order(), headings);
         Assert.All(result.Output.Split('\n'), line => Assert.True(line.Length <= 140, line));
@@ -150,7 +162,8 @@ public sealed class TrainChoiceTests : IDisposable
         var lines = Enumerable.Range(0, count).Select(i =>
         {
             var at = 1 + random.Next(size - 1);
-            var pixels = Enumerable.Range(0, size * size).Select(p => p == 0 ? 0 : random.Next(40) + ((i % 3) switch { 0 => p % size == at, 1 => p / size == at, _ => false } ? 120 : 0));
+            var pixels = Enumerable.Range(0, size * size).Select(
+                p => p == 0 ? 0 : random.Next(40) + ((i % 3) switch { 0 => p % size == at, 1 => p / size == at, _ => false } ? 120 : 0));
             return $"{new[] { "down", "across", "none" }[i % 3]},{string.Join(',', pixels)}";
         });
         return $"shape,{string.Join(',', Enumerable.Range(0, size * size).Select(p => $"p{p}"))}\n{string.Join('\n', lines)}\n";

@@ -48,9 +48,11 @@ public sealed class ContextTests
         using var model = ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(data);
         Assert.Equal(Device.Cpu, model.Scorer.ActualDevice);
         Assert.True(model.DeviceReport.IsSurprising);
-        Assert.Single(log, line => line.StartsWith("Warning: ", StringComparison.Ordinal) && line.Contains("cuda:77", StringComparison.Ordinal));
+        Assert.Single(
+            log, line => line.StartsWith("Warning: ", StringComparison.Ordinal) && line.Contains("cuda:77", StringComparison.Ordinal));
         ml.FallbackToCpu = false;
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(data));
+        var exception = Assert.Throws<DeviceNotAvailableException>(
+            () => ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(data));
         Assert.Contains("cuda:77", exception.Message, StringComparison.Ordinal);
     }
 

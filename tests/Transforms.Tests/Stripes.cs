@@ -22,7 +22,8 @@ internal static class Stripes
         {
             var (isAcross, at) = (i % 2 == 0, random.Next(Size));
             var pixels = new float[Size * Size];
-            for (var p = 0; p < pixels.Length; p++) pixels[p] = (50 * random.NextSingle()) + ((isAcross ? p / Size : p % Size) == at ? 100 : 0);
+            for (var p = 0; p < pixels.Length; p++)
+                pixels[p] = (50 * random.NextSingle()) + ((isAcross ? p / Size : p % Size) == at ? 100 : 0);
             return new Row { Pixels = pixels, Label = isAcross };
         })];
     }

@@ -13,7 +13,8 @@ internal static class CommonOptions
     /// <param name="otherwise">The device where none is given; null = the best one available.</param>
     public static Option<Device> Device(Device? otherwise = null) => new("--device")
     {
-        Description = "auto, cpu, cuda[:N], tensorrt[:N], directml[:N], coreml or openvino[:HARDWARE]; with ',cpu' behind it, or else the CPU",
+        Description =
+            "auto, cpu, cuda[:N], tensorrt[:N], directml[:N], coreml or openvino[:HARDWARE]; with ',cpu' behind it, or else the CPU",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => otherwise ?? Onnx.Execution.Device.Auto,
         CustomParser = result => Parse(result, Onnx.Execution.Device.Parse, Onnx.Execution.Device.Auto),
@@ -28,7 +29,8 @@ internal static class CommonOptions
     };
 
     /// <summary>Where a model runs, for a command that otherwise runs none.</summary>
-    public static Option<Device?> OptionalDevice(string description) => Parsed("--device", "DEVICE", description, Onnx.Execution.Device.Parse);
+    public static Option<Device?> OptionalDevice(string description) =>
+        Parsed("--device", "DEVICE", description, Onnx.Execution.Device.Parse);
 
     /// <summary>An option whose text the library reads; null = not given.</summary>
     /// <param name="name">The option.</param>
@@ -38,13 +40,12 @@ internal static class CommonOptions
     public static Option<T?> Parsed<T>(string name, string helpName, string description, Func<string, T> parse)
         where T : class
     {
-        return new Option<T?>(name) { Description = description, HelpName = helpName, CustomParser = result => Parse<T?>(result, parse, null) };
-    }
-
-    /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
-    public static void ReportDevice(DeviceReport? report)
-    {
-        if (report is { IsSurprising: true }) Console.Error.WriteLine($"note: {report}");
+        return new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = helpName,
+            CustomParser = result => Parse<T?>(result, parse, null),
+        };
     }
 
     /// <summary>Runs a parser that throws <see cref="FormatException"/>, and turns that into a usage error.</summary>
@@ -70,10 +71,11 @@ internal static class CommonOptions
                 : throw new FormatException($"'{text}' is not a list of {what}; write positive numbers with commas, as {example}."))];
 
     /// <summary>
-    /// The text that an option was given, or null. For validators of a whole command: they run before those of its options, and to ask for a
-    /// value that cannot be read would end the tool there.
+    /// The text that an option was given, or null. For validators of a whole command: they run before those of its options, and to ask for
+    /// a value that cannot be read would end the tool there.
     /// </summary>
-    public static string? Given(this CommandResult result, Option option) => result.GetResult(option)?.Tokens is [.., var token] ? token.Value : null;
+    public static string? Given(this CommandResult result, Option option) =>
+        result.GetResult(option)?.Tokens is [.., var token] ? token.Value : null;
 
     /// <summary>Rejects numbers out of a range.</summary>
     public static void RequireRange<T>(this Option<T> option, T least, T most)

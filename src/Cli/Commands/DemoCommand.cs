@@ -10,14 +10,27 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var output = new Option<string>("--out") { Description = "the folder for the results", HelpName = "DIR", DefaultValueFactory = _ => "demo-output" };
+        var output = new Option<string>("--out")
+        {
+            Description = "the folder for the results",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => "demo-output",
+        };
         var device = CommonOptions.Device();
-        var command = new Command("demo", "Train, test, fold and export on a real table: which customers of a phone company leave?") { output, device };
+        var command = new Command("demo", "Train, test, fold and export on a real table: which customers of a phone company leave?")
+        {
+            output,
+            device,
+        };
         command.SetAction((arguments, cancellation) =>
         {
             var path = Path.Combine(AppContext.BaseDirectory, "sample-data", "churn.csv");
             var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
-            var options = new TableTrainingOptions { Label = "churn", Network = new BatchNormNetworkOptions { Device = arguments.GetValue(device)! } };
+            var options = new TableTrainingOptions
+            {
+                Label = "churn",
+                Network = new BatchNormNetworkOptions { Device = arguments.GetValue(device)! },
+            };
             TrainingRun.Execute(training, test, options, arguments.GetRequiredValue(output), cancellation);
             return Task.FromResult(ExitCode.Done);
         });

@@ -20,7 +20,8 @@ internal sealed class DeploymentOptions
 
     private readonly Option<double> _precisionLoss = new("--precision-loss")
     {
-        Description = "with --precision: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
+        Description =
+            "with --precision: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
         HelpName = "X",
         DefaultValueFactory = _ => Defaults.AllowedMetricLoss,
     };

@@ -10,7 +10,8 @@ namespace MlNetBatchNorm.Cli.Commands;
 /// <summary><c>mlnetbn devices</c>: what models can run on here, what is missing, and how to get it.</summary>
 internal static class DevicesCommand
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Command Create()
     {
@@ -31,7 +32,8 @@ internal static class DevicesCommand
         foreach (var hardware in survey.Hardware) Console.WriteLine($"sees {hardware}");
         foreach (var status in survey.Devices)
         {
-            Console.WriteLine($"{status.Device,-14} {(status.IsAvailable ? "ready: a small model ran and gave the right numbers" : "not available")}");
+            Console.WriteLine(
+                $"{status.Device,-14} {(status.IsAvailable ? "ready: a small model ran and gave the right numbers" : "not available")}");
             if (status is { IsAvailable: true, Memory: { } memory }) Console.WriteLine($"{string.Empty,-14} {memory}");
             if (status.IsAvailable) continue;
             foreach (var attempt in status.Attempts) Console.WriteLine($"{string.Empty,-14} tried {attempt}");

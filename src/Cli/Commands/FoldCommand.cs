@@ -71,7 +71,7 @@ internal static class FoldCommand
                     : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
                     : ModelInputs.FromFile(path, arguments.GetValue(label)),
                 LabeledOutput = arguments.GetValue(judged),
-                AllowedMetricLoss = arguments.GetValue(loss),
+                PrecisionLoss = arguments.GetValue(loss),
                 Precision = arguments.GetValue(precision),
                 PrecisionTolerance = arguments.GetValue(precisionTolerance),
                 Device = arguments.GetValue(device)!,

@@ -36,14 +36,16 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
         var width = Console.IsOutputRedirected ? WidestLine : Math.Clamp(Console.WindowWidth, Column + 30, WidestLine);
         output.WriteLine(_command.Description);
         output.WriteLine();
-        output.WriteLine($"Usage: mlnetbn {_command.Name} {string.Join(' ', _command.Arguments.Select(argument => $"<{argument.Name}>"))} [options]");
+        output.WriteLine(
+            $"Usage: mlnetbn {_command.Name} {string.Join(' ', _command.Arguments.Select(argument => $"<{argument.Name}>"))} [options]");
         output.WriteLine();
         foreach (var argument in _command.Arguments) Row($"  <{argument.Name}>", argument.Description ?? string.Empty);
         foreach (var (heading, options) in _groups)
         {
             output.WriteLine();
             output.WriteLine($"{heading}:");
-            foreach (var option in options) Row($"  {option.Name}{(option.HelpName is { } name ? $" <{name}>" : string.Empty)}", Describe(option));
+            foreach (var option in options)
+                Row($"  {option.Name}{(option.HelpName is { } name ? $" <{name}>" : string.Empty)}", Describe(option));
         }
 
         return ExitCode.Done;
@@ -72,8 +74,10 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
     {
         var text = option.Description ?? string.Empty;
         if (option.Required) return $"{text} (required)";
-        return option.HasDefaultValue && option.GetDefaultValue() is { } value and not false && !text.Contains("[default", StringComparison.Ordinal)
-            ? FormattableString.Invariant($"{text} [default: {(value is ModelPrecision precision ? PrecisionNames.NameOf(precision) : value)}]")
+        return option.HasDefaultValue && option.GetDefaultValue() is { } value and not false && !text.Contains(
+            "[default", StringComparison.Ordinal)
+            ? FormattableString.Invariant(
+                $"{text} [default: {(value is ModelPrecision precision ? PrecisionNames.NameOf(precision) : value)}]")
             : text;
     }
 }

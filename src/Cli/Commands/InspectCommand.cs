@@ -20,7 +20,8 @@ internal static class InspectCommand
     {
         var path = new Argument<string>("MODEL.onnx") { Description = "any ONNX model" };
         var device = CommonOptions.OptionalDevice("also run the model and show where each node ran");
-        var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path, device };
+        var command =
+            new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path, device };
         command.SetAction(arguments => Show(arguments.GetRequiredValue(path), arguments.GetValue(device)));
         return command;
     }
@@ -33,21 +34,33 @@ internal static class InspectCommand
         var table = new Table().HideHeaders().AddColumns("name", "value").Border(TableBorder.Rounded);
         Row("file", $"{path} ({new FileInfo(path).Length.ToString("N0", CultureInfo.InvariantCulture)} bytes)");
         Row("producer", $"{model.ProducerName} {model.ProducerVersion}".Trim());
-        Row("opset", string.Join(", ", model.OpsetImport.Select(opset => $"{(opset.Domain.Length == 0 ? "ai.onnx" : opset.Domain)} {opset.Version}")));
+        Row(
+            "opset",
+            string.Join(
+                ", ", model.OpsetImport.Select(opset => $"{(opset.Domain.Length == 0 ? "ai.onnx" : opset.Domain)} {opset.Version}")));
         Row("inputs", string.Join("\n", graph.Input.Select(Describe)));
         Row("outputs", string.Join("\n", graph.Output.Select(Describe)));
-        Row("nodes", $"{graph.Node.Count}: {string.Join(", ", graph.Node.GroupBy(node => node.OpType).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{group.Count()} {group.Key}"))}");
+        var kinds = graph.Node.GroupBy(node => node.OpType).OrderBy(group => group.Key, StringComparer.Ordinal);
+        Row("nodes", $"{graph.Node.Count}: {string.Join(", ", kinds.Select(group => $"{group.Count()} {group.Key}"))}");
         Row("batch normalizations", graph.Node.Count(node => node.OpType == "BatchNormalization").ToString(CultureInfo.InvariantCulture));
-        Row("parameters", graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString("N0", CultureInfo.InvariantCulture));
+        Row(
+            "parameters",
+            graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString(
+                "N0", CultureInfo.InvariantCulture));
         foreach (var entry in model.MetadataProps)
-            Row(entry.Key, entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
+            Row(
+                entry.Key,
+                entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
         if (device is not null)
         {
             foreach (var provider in NodePlacement.Of(path, device).GroupBy(node => node.Provider))
-                Row($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator))}");
+            {
+                var nodes = provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator);
+                Row($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", nodes)}");
+            }
         }
 
-        OutputTable.Print(table);
+        Output.Print(table);
 
         void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
     }

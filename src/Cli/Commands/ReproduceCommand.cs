@@ -9,7 +9,8 @@ internal static class ReproduceCommand
     // Where scripts/mnist.sh puts them.
     private const string DefaultFolder = "data/mnist";
 
-    public static Command Create() => new("reproduce", "Train on a well-known data set, to be compared with what others report.") { CreateMnist(), CreateDepth() };
+    public static Command Create() =>
+        new("reproduce", "Train on a well-known data set, to be compared with what others report.") { CreateMnist(), CreateDepth() };
 
     private static Command CreateMnist()
     {
@@ -20,10 +21,12 @@ internal static class ReproduceCommand
             DefaultValueFactory = _ => DefaultFolder,
         };
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
-        var epochs = new Option<int>("--epochs") { Description = "passes over the training images", DefaultValueFactory = _ => MnistRecipe.Epochs };
+        var epochs =
+            new Option<int>("--epochs") { Description = "passes over the training images", DefaultValueFactory = _ => MnistRecipe.Epochs };
         epochs.RequireRange(1, 1000);
         var seed = new Option<int>("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => 0 };
-        var command = new Command("mnist", "Train a residual network of 73,082 parameters on the MNIST digits, and test it on the 10,000 test images.")
+        var command = new Command(
+            "mnist", "Train a residual network of 73,082 parameters on the MNIST digits, and test it on the 10,000 test images.")
         {
             data, output, epochs, seed,
         };
@@ -31,8 +34,11 @@ internal static class ReproduceCommand
         {
             var folder = arguments.GetRequiredValue(data);
             if (!Directory.Exists(folder))
-                throw new DirectoryNotFoundException($"There is no folder '{folder}' with the MNIST digits: run scripts/mnist.sh, which fetches them to {DefaultFolder}, or give --data.");
-            MnistRun.Execute(folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed), cancellation);
+                throw new DirectoryNotFoundException(
+                    $"There is no folder '{folder}' with the MNIST digits: run scripts/mnist.sh, which fetches them to {DefaultFolder}, "
+                    + "or give --data.");
+            MnistRun.Execute(
+                folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;
@@ -52,10 +58,13 @@ internal static class ReproduceCommand
             "LAYERS",
             $"hidden layers of the networks, as 5,10 [default: {string.Join(',', DepthRecipe.Depths)}]",
             text => CommonOptions.ParseSizes(text, "numbers of layers", "5,10"));
-        var epochs = new Option<int>("--epochs") { Description = "passes over the training rows", DefaultValueFactory = _ => DepthRecipe.Epochs };
+        var epochs =
+            new Option<int>("--epochs") { Description = "passes over the training rows", DefaultValueFactory = _ => DepthRecipe.Epochs };
         epochs.RequireRange(1, 1000);
         var seed = new Option<int>("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => 0 };
-        var command = new Command("depth", "Train networks of growing depth on a table of letters, with batch normalization and without, at a low and a high rate.")
+        var command = new Command(
+            "depth",
+            "Train networks of growing depth on a table of letters, with batch normalization and without, at a low and a high rate.")
         {
             data, output, depths, epochs, seed,
         };

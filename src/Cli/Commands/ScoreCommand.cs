@@ -12,8 +12,14 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "model.onnx or model.zip, as 'train' writes them" };
-        var data = new Argument<string>("DATA.csv") { Description = "the rows to score; columns that the model does not know are passed over" };
-        var output = new Option<string>("--out") { Description = "the file for the predictions, a line for each row", Required = true, HelpName = "PREDICTIONS.csv" };
+        var data =
+            new Argument<string>("DATA.csv") { Description = "the rows to score; columns that the model does not know are passed over" };
+        var output = new Option<string>("--out")
+        {
+            Description = "the file for the predictions, a line for each row",
+            Required = true,
+            HelpName = "PREDICTIONS.csv",
+        };
         var batch = new Option<int?>("--batch") { Description = "rows that go through the model at once [default: what fits the cache]" };
         batch.RequireRange(1, 1 << 20);
         var device = CommonOptions.Device();
@@ -23,8 +29,9 @@ internal static class ScoreCommand
             var table = CsvTable.Read(arguments.GetRequiredValue(data));
             var settings = new ScorerSettings { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
-            foreach (var unknown in prediction.UnknownValues) Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
-            CommonOptions.ReportDevice(prediction.Device);
+            foreach (var unknown in prediction.UnknownValues)
+                Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
+            Output.NoteDevice(prediction.Device);
             var path = arguments.GetRequiredValue(output);
             PredictionTable.Write(path, prediction);
             Console.Error.WriteLine($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");

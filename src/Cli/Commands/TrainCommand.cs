@@ -28,10 +28,22 @@ internal static class TrainCommand
             DefaultValueFactory = _ => 0.2,
         };
         fraction.RequireRange(0.001, 0.999);
-        var positive = new Option<string?>("--positive") { Description = "the positive class; without it yes, true or 1, otherwise the rarer one", HelpName = "VALUE" };
-        var categorical = new Option<string[]>("--categorical") { Description = "a column to take as categories although it holds numbers", HelpName = "COLUMN" };
+        var positive = new Option<string?>("--positive")
+        {
+            Description = "the positive class; without it yes, true or 1, otherwise the rarer one",
+            HelpName = "VALUE",
+        };
+        var categorical = new Option<string[]>("--categorical")
+        {
+            Description = "a column to take as categories although it holds numbers",
+            HelpName = "COLUMN",
+        };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
-        var weight = new Option<string?>("--weight-column") { Description = "a column that says how much each row counts, in training and in the test figures", HelpName = "COLUMN" };
+        var weight = new Option<string?>("--weight-column")
+        {
+            Description = "a column that says how much each row counts, in training and in the test figures",
+            HelpName = "COLUMN",
+        };
         var whole = new Option<bool>("--whole-pipeline")
         {
             Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
@@ -82,7 +94,8 @@ internal static class TrainCommand
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
             var folder = arguments.GetRequiredValue(output);
-            if (arguments.GetValue(resume)) options = options with { Network = options.Network with { Checkpoint = OutputFolder.Checkpoint(folder) } };
+            if (arguments.GetValue(resume))
+                options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             TrainingRun.Execute(training, testing, options, folder, cancellation);
             return Task.FromResult(ExitCode.Done);
         });

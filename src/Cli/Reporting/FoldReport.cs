@@ -24,7 +24,7 @@ internal static class FoldReport
         var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
         foreach (var outcome in result.Fold.BatchNorms)
             table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) OutputTable.Print(table);
+        if (result.Fold.BatchNorms.Count > 0) Output.Print(table);
         var fold = result.Fold;
         Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");

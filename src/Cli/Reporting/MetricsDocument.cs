@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
@@ -65,21 +64,20 @@ internal sealed class MetricsDocument
         singleRow,
         speed);
 
-    public static MetricsDocument Create(TrainedDigits trained, int seed, TimeSpan elapsed, TimeSpan singleRow) => new(
-        new JsonObject
-        {
-            ["task"] = NetworkTask.Of(LearningTask.Multiclass).Name,
-            ["data"] = "MNIST",
-            ["seed"] = seed,
-            ["trainingRows"] = trained.TrainingRows,
-            ["testRows"] = trained.TestRows,
-        },
-        trained.Network,
-        trained.Export,
-        trained.TestMetrics,
-        trained.TestMetrics,
-        elapsed,
-        singleRow);
+    /// <summary>The numbers of a network that was not trained on a table.</summary>
+    /// <param name="task">What was learned from which data; what came out is added to it.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="export">The same as ONNX.</param>
+    /// <param name="test">The figures on rows that it has not seen.</param>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="singleRow">What one prediction takes.</param>
+    public static MetricsDocument Create(
+        JsonObject task,
+        TrainedNetwork network,
+        NetworkExport export,
+        MetricValues test,
+        TimeSpan elapsed,
+        TimeSpan singleRow) => new(task, network, export, test, test, elapsed, singleRow);
 
     public string Write(string folder)
     {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
@@ -14,13 +13,13 @@ internal static class TrainingRun
     public static void Execute(
         CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
     {
-        OutputFolder.RequireNoFile(folder);
+        Output.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
         using var trained = Train(training, test, options);
         progress.Dispose();
-        CommonOptions.ReportDevice(trained.Network.DeviceReport);
+        Output.NoteDevice(trained.Network.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto) : [];

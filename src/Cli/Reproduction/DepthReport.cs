@@ -22,7 +22,8 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
     /// <summary>One network as a line.</summary>
     public static string Line(DepthTrial trial) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{trial.HiddenLayers,3} hidden layers {(trial.BatchNorm ? "with" : "without"),-7} batch norm, learning rate {trial.LearningRate}: test accuracy {Accuracy(trial)}, {Seconds(trial)} s/epoch");
+        $"{trial.HiddenLayers,3} hidden layers {(trial.BatchNorm ? "with" : "without"),-7} batch norm, learning rate "
+        + $"{trial.LearningRate}: test accuracy {Accuracy(trial)}, {Seconds(trial)} s/epoch");
 
     /// <summary>Prints the table to stdout.</summary>
     public void Print()
@@ -30,7 +31,7 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
         var table = new Table().AddColumns(Header).Border(TableBorder.Markdown);
         foreach (var column in table.Columns) column.Alignment(Justify.Right);
         foreach (var row in Rows()) table.AddRow(row);
-        OutputTable.Print(table);
+        Output.Print(table);
     }
 
     /// <summary>Writes <c>metrics.json</c> and <c>report.html</c>.</summary>
@@ -41,9 +42,15 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
         AtomicFile.WriteText(json, ToJson().ToJsonString(Indented) + "\n");
         AtomicFile.WriteText(page, HtmlPage.Create(
             "Depth and batch normalization",
-            string.Create(CultureInfo.InvariantCulture, $"{trainingRows:N0} letters to learn from, {testRows:N0} to test on, {epochs} epochs, seed {seed}"),
-            Html.P("Networks of dense layers of 64 units with relu, alike in everything but depth and batch normalization, trained by gradient descent with momentum 0.9. Ioffe and Szegedy (2015) introduced batch normalization so that deep networks can be trained, and at high rates."),
-            new XElement("div", new XAttribute("class", "charts"), trials.Select(trial => trial.LearningRate).Distinct().Select(CreateChart)),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{trainingRows:N0} letters to learn from, {testRows:N0} to test on, {epochs} epochs, seed {seed}"),
+            Html.P(
+                "Networks of dense layers of 64 units with relu, alike in everything but depth and batch normalization, trained by "
+                + "gradient descent with momentum 0.9. Ioffe and Szegedy (2015) introduced batch normalization so that deep networks can "
+                + "be trained, and at high rates."),
+            new XElement(
+                "div", new XAttribute("class", "charts"), trials.Select(trial => trial.LearningRate).Distinct().Select(CreateChart)),
             Html.Table(Header, Rows().Select(row => row.Select(Html.Number)))));
         return [json, page];
     }
@@ -57,12 +64,20 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
             new Axis("test accuracy", 0, 1));
         foreach (var (batchNorm, style) in new[] { (true, "a"), (false, "b") })
         {
-            var points = chosen.Where(trial => trial.BatchNorm == batchNorm).Select(trial => ((double)trial.HiddenLayers, trial.TestAccuracy ?? 0)).ToList();
+            var points = chosen
+                .Where(trial => trial.BatchNorm == batchNorm)
+                .Select(trial => ((double)trial.HiddenLayers, trial.TestAccuracy ?? 0))
+                .ToList();
             chart.Line(points, style).Dots(points, style);
         }
 
         return Html.Figure(
-            chart.ToSvg(), string.Create(CultureInfo.InvariantCulture, $"Learning rate {learningRate}"), Html.Swatch("a"), "with batch normalization", Html.Swatch("b"), "without");
+            chart.ToSvg(),
+            string.Create(CultureInfo.InvariantCulture, $"Learning rate {learningRate}"),
+            Html.Swatch("a"),
+            "with batch normalization",
+            Html.Swatch("b"),
+            "without");
     }
 
     private IEnumerable<string[]> Rows() => trials.GroupBy(trial => (trial.LearningRate, trial.HiddenLayers)).Select(pair =>
@@ -70,7 +85,12 @@ internal sealed class DepthReport(IReadOnlyList<DepthTrial> trials, int training
         var (without, with) = (pair.Single(trial => !trial.BatchNorm), pair.Single(trial => trial.BatchNorm));
         return new[]
         {
-            pair.Key.LearningRate.ToString(CultureInfo.InvariantCulture), pair.Key.HiddenLayers.ToString(CultureInfo.InvariantCulture), Accuracy(without), Accuracy(with), Seconds(without), Seconds(with),
+            pair.Key.LearningRate.ToString(CultureInfo.InvariantCulture),
+            pair.Key.HiddenLayers.ToString(CultureInfo.InvariantCulture),
+            Accuracy(without),
+            Accuracy(with),
+            Seconds(without),
+            Seconds(with),
         };
     });
 

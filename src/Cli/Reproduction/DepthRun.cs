@@ -19,7 +19,7 @@ internal static class DepthRun
     /// <param name="cancellation">Stops training.</param>
     public static void Execute(string data, string folder, IReadOnlyList<int> depths, int epochs, int seed, CancellationToken cancellation)
     {
-        OutputFolder.RequireNoFile(folder);
+        Output.RequireNoFile(folder);
         var (training, test) = TableSplit.Every(CsvTable.Read(data), 0.2);
         var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         var (trainingRows, testRows) = (schema.ToRows(training), schema.ToRows(test));

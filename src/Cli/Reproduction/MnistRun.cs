@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
+using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -21,7 +24,7 @@ internal static class MnistRun
     /// <param name="cancellation">Stops training.</param>
     public static void Execute(string data, string folder, int epochs, int seed, CancellationToken cancellation)
     {
-        OutputFolder.RequireNoFile(folder);
+        Output.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         var (training, test) = MnistFiles.Read(data);
         Console.Error.WriteLine(string.Create(
@@ -37,7 +40,16 @@ internal static class MnistRun
         var tested = ModelEvaluation.Of(scorer, network.Loss, test);
         var trained = new TrainedDigits(network, export, tested.Metrics, training.Count, test.Count);
         var singleRow = SingleRowTime.Measure(scorer);
-        string[] files = [.. trained.Save(folder), MetricsDocument.Create(trained, seed, watch.Elapsed, singleRow).Write(folder)];
+        var what = new JsonObject
+        {
+            ["task"] = NetworkTask.Of(LearningTask.Multiclass).Name,
+            ["data"] = "MNIST",
+            ["seed"] = seed,
+            ["trainingRows"] = trained.TrainingRows,
+            ["testRows"] = trained.TestRows,
+        };
+        var metrics = MetricsDocument.Create(what, network, export, trained.TestMetrics, watch.Elapsed, singleRow);
+        string[] files = [.. trained.Save(folder), metrics.Write(folder)];
         ResultLines.Show(network, export, trained.TestMetrics, trained.TestMetrics, singleRow, files);
     }
 }

@@ -7,8 +7,8 @@ using Microsoft.ML.Transforms;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// How one column of a table becomes features: for the encoder, which makes the features of all rows in training, testing and scoring, and as
-/// ML.NET's own transforms, which make the same of raw columns in a pipeline that is saved or exported.
+/// How one column of a table becomes features: for the encoder, which makes the features of all rows in training, testing and scoring, and
+/// as ML.NET's own transforms, which make the same of raw columns in a pipeline that is saved or exported.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(NumericFeature), "numeric")]
@@ -130,8 +130,8 @@ internal sealed class NumericFeature : FeatureColumn
 }
 
 /// <summary>
-/// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there are
-/// two). A row whose text is none of the categories has 0 in all of them.
+/// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there
+/// are two). A row whose text is none of the categories has 0 in all of them.
 /// </summary>
 internal sealed class CategoricalFeature : FeatureColumn
 {

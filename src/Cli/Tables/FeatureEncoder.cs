@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// A <see cref="FeatureMap"/> bound to a table: makes the features of its rows, for training, testing and scoring. All texts have been looked
-/// up beforehand, so encoding a row allocates nothing, cannot fail and can be done by several threads at once.
+/// A <see cref="FeatureMap"/> bound to a table: makes the features of its rows, for training, testing and scoring. All texts have been
+/// looked up beforehand, so encoding a row allocates nothing, cannot fail and can be done by several threads at once.
 /// </summary>
 internal sealed class FeatureEncoder
 {

@@ -7,12 +7,12 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories. As JSON it
-/// travels in the metadata of the exported model, so that the model can be given a table.
+/// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories. As
+/// JSON it travels in the metadata of the exported model, so that the model can be given a table.
 /// </summary>
 /// <remarks>
-/// Every feature comes out of it: <see cref="Bind"/> makes those of a table's rows, whatever they are for, and <see cref="ToPipeline"/> writes
-/// the same down as transforms for programs that have ML.NET but not this one.
+/// Every feature comes out of it: <see cref="Bind"/> makes those of a table's rows, whatever they are for, and <see cref="ToPipeline"/>
+/// writes the same down as transforms for programs that have ML.NET but not this one.
 /// </remarks>
 internal sealed class FeatureMap
 {
@@ -50,8 +50,9 @@ internal sealed class FeatureMap
     public float[] EncodeAll(CsvTable table) => Bind(table).EncodeAll();
 
     /// <summary>
-    /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a model
-    /// and convert to ONNX. All that they know is what the map says: they are fitted on one row that is made of it, not on the training table.
+    /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a
+    /// model and convert to ONNX. All that they know is what the map says: they are fitted on one row that is made of it, not on the
+    /// training table.
     /// </summary>
     /// <param name="ml">A context.</param>
     /// <param name="featuresColumn">The name of the feature vector. The raw columns are replaced by encoded ones.</param>

@@ -16,7 +16,8 @@ internal sealed class LabelMap
         ArgumentException.ThrowIfNullOrEmpty(column);
         ArgumentNullException.ThrowIfNull(classes);
         Task = TableTask.Of(task);
-        if (!Task.CanHave(classes.Count)) throw new ArgumentException($"A {task} label cannot have {classes.Count} classes.", nameof(classes));
+        if (!Task.CanHave(classes.Count))
+            throw new ArgumentException($"A {task} label cannot have {classes.Count} classes.", nameof(classes));
         Column = column;
         Classes = classes;
     }
@@ -73,7 +74,9 @@ internal sealed class LabelMap
         return Task.View(table, this);
     }
 
-    /// <summary>For each different text of the column, the index of its class; -1 for a text that no row has and that is no class.</summary>
+    /// <summary>
+    /// For each different text of the column, the index of its class; -1 for a text that no row has and that is no class.
+    /// </summary>
     /// <exception cref="TableException">A row has a text that is none of the classes.</exception>
     public int[] FindClasses(CsvTable table)
     {

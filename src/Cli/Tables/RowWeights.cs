@@ -14,7 +14,8 @@ internal static class RowWeights
         for (var code = 0; code < weights.Length; code++)
         {
             if (weights[code] >= 0 || column.FirstRowWith(code) is not (>= 0 and var row)) continue;
-            throw table.CellError(row, name, $"{(column.IsMissing(row) ? "the weight is missing" : $"{NameList.Quote(column[row])} is below 0")}; {Advice}.");
+            throw table.CellError(
+                row, name, $"{(column.IsMissing(row) ? "the weight is missing" : $"{NameList.Quote(column[row])} is below 0")}; {Advice}.");
         }
 
         return weights;

@@ -5,8 +5,8 @@ using MlNetBatchNorm.Transforms.Tasks;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// What the metadata of a model say of tables, so that it can be given one without the program that trained it: what it predicts, and how its
-/// features are made.
+/// What the metadata of a model say of tables, so that it can be given one without the program that trained it: what it predicts, and how
+/// its features are made.
 /// </summary>
 /// <param name="Task">What is predicted.</param>
 /// <param name="Features">How a table becomes features.</param>
@@ -30,7 +30,8 @@ internal sealed record TableDescription(TableTask Task, FeatureMap Features, IRe
             || ModelFile.GetMetadata(model, ModelMetadata.Labels) is not { } labels)
             return null;
         var task = NetworkTask.Of(model) ?? throw new InvalidModelException(
-            $"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; one of {string.Join(", ", NetworkTask.Names)} was expected.");
+            $"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; one of {string.Join(", ", NetworkTask.Names)} was "
+            + "expected.");
         return new TableDescription(TableTask.Of(task.Kind), FeatureMap.FromJson(map), TextList.FromJson(labels));
     }
 

@@ -9,8 +9,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// Rows of a CSV file for any model with one input of float32: by the features that the model's own metadata describe, or else a number for each
-/// column but the label, in the order of the table.
+/// Rows of a CSV file for any model with one input of float32: by the features that the model's own metadata describe, or else a number for
+/// each column but the label, in the order of the table.
 /// </summary>
 internal static class TableRows
 {
@@ -21,8 +21,11 @@ internal static class TableRows
     public static ModelRows Read(string path, ModelProto model, string? label)
     {
         var initializers = model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        if (model.Graph.Input.Where(input => !initializers.Contains(input.Name)).ToList() is not [{ Type.TensorType.ElemType: (int)DataType.Float } input])
-            throw new InvalidDataException($"A table goes into models with one input of float32, which this one is not; give its inputs as an .npz file instead of '{path}'.");
+        var given = model.Graph.Input.Where(input => !initializers.Contains(input.Name)).ToList();
+        if (given is not [{ Type.TensorType.ElemType: (int)DataType.Float } input])
+            throw new InvalidDataException(
+                $"A table goes into models with one input of float32, which this one is not; give its inputs as an .npz file instead of "
+                + $"'{path}'.");
         var table = CsvTable.Read(path);
         if (label is not null) _ = table.Column(label);
         var names = table.Columns.Select(column => column.Name).Where(name => name != label).ToList();
@@ -49,8 +52,8 @@ internal static class TableRows
             {
                 if (!float.TryParse(column[row], NumberStyles.Float, CultureInfo.InvariantCulture, out result[(row * names.Count) + i]))
                     throw new TableException(
-                        $"{table.FilePath}, line {table.LineOf(row)}, column {names[i]}: '{column[row]}' is no number, and the model does not say how "
-                        + "its features are made from a table.");
+                        $"{table.FilePath}, line {table.LineOf(row)}, column {names[i]}: '{column[row]}' is no number, and the model does "
+                        + "not say how its features are made from a table.");
             }
         }
 
@@ -64,10 +67,13 @@ internal static class TableRows
         if (TableDescription.Find(model, table.FilePath) is { } known)
             return Of(HostTensor.Of(new LabelMap(label, known.Task.Kind, known.Classes).Encode(table), table.RowCount));
         var texts = Enumerable.Range(0, table.RowCount).Select(row => column[row]).ToArray();
-        var numbers = texts.Select(text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : double.NaN).ToArray();
-        return Of(Array.Exists(texts, text => !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _))
+        double?[] numbers = Array.ConvertAll(texts, ToNumber);
+        return Of(Array.Exists(numbers, number => number is null)
             ? new HostTensor(DataType.String, [texts.Length], texts)
-            : new HostTensor(DataType.Double, [numbers.Length], numbers));
+            : new HostTensor(DataType.Double, [numbers.Length], Array.ConvertAll(numbers, number => number!.Value)));
+
+        static double? ToNumber(string text) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
 
         RowLabels Of(HostTensor values) => new([values]) { Name = label };
     }

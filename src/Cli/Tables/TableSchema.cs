@@ -15,7 +15,9 @@ internal sealed record TableSchemaOptions
     /// <summary>Columns to make no features from.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
 
-    /// <summary>A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.</summary>
+    /// <summary>
+    /// A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.
+    /// </summary>
     public string? Weight { get; init; }
 
     /// <summary>Whether columns of numbers that are the same in every row stay. Default: false, they can tell nothing.</summary>

@@ -10,8 +10,8 @@ using MlNetBatchNorm.Transforms.WholePipeline;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// Scores the rows of a table with a model that was trained on one: an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>), whose
-/// network says as much of its features. Either way they are made by the <see cref="FeatureMap"/>, as in training.
+/// Scores the rows of a table with a model that was trained on one: an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>),
+/// whose network says as much of its features. Either way they are made by the <see cref="FeatureMap"/>, as in training.
 /// </summary>
 internal static class TableScorer
 {
@@ -30,7 +30,8 @@ internal static class TableScorer
         if (Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
         {
             using var pipeline = Load(modelPath, settings);
-            var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault() ?? throw new InvalidModelException(
+            var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault()
+                ?? throw new InvalidModelException(
                 $"'{modelPath}' holds no batch-normalised network; score tables with a model that 'train' wrote.");
             return Score(modelPath, network.Proto, table, _ => network.Scorer);
         }
@@ -41,7 +42,8 @@ internal static class TableScorer
         Scorer? loaded = null;
         try
         {
-            return Score(modelPath, model, table, task => loaded = Scorer.Load(modelPath, settings with { Outputs = task.Network.Outputs }));
+            return Score(
+                modelPath, model, table, task => loaded = Scorer.Load(modelPath, settings with { Outputs = task.Network.Outputs }));
         }
         finally
         {
@@ -77,7 +79,8 @@ internal static class TableScorer
             return new MLContext().Model.LoadBatched(
                 path, out _, settings.BatchSize is { } rows ? options with { BatchSize = rows } : options);
         }
-        catch (Exception exception) when (exception is FormatException or InvalidOperationException or InvalidDataException or ArgumentException)
+        catch (Exception exception) when (
+            exception is FormatException or InvalidOperationException or InvalidDataException or ArgumentException)
         {
             throw new InvalidModelException(
                 $"'{path}' is not a saved ML.NET pipeline, or is cut off: {exception.Message.ReplaceLineEndings(" ")}", exception);

@@ -4,8 +4,8 @@ namespace MlNetBatchNorm.Cli.Tables;
 internal static class TableSplit
 {
     /// <summary>
-    /// Takes test rows evenly from the whole table, starting with the first: with a fraction of 0.2 every fifth row. No chance is involved, so
-    /// figures can be compared from run to run and from program to program.
+    /// Takes test rows evenly from the whole table, starting with the first: with a fraction of 0.2 every fifth row. No chance is involved,
+    /// so figures can be compared from run to run and from program to program.
     /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="testFraction">The share of test rows, above 0 and below 1.</param>

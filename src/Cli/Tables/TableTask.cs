@@ -6,8 +6,8 @@ using MlNetBatchNorm.Transforms.Tasks;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// What a task is to a table: how the label column is read, and what the prediction of a row is written as. What it is to a network and to ML.NET
-/// is in <see cref="NetworkTask"/>.
+/// What a task is to a table: how the label column is read, and what the prediction of a row is written as. What it is to a network and to
+/// ML.NET is in <see cref="NetworkTask"/>.
 /// </summary>
 internal abstract class TableTask
 {

@@ -1,7 +1,10 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
@@ -26,8 +29,9 @@ internal sealed record TableTrainingOptions
     public string? Architecture { get; init; }
 
     /// <summary>
-    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels first;
-    /// null (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in the shape.
+    /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels
+    /// first; null (the default) = a plain vector. Columns of numbers that are the same in every row then stay, since they are places in
+    /// the shape.
     /// </summary>
     public IReadOnlyList<long>? InputShape { get; init; }
 
@@ -37,7 +41,9 @@ internal sealed record TableTrainingOptions
     /// </summary>
     public bool WholePipeline { get; init; }
 
-    /// <summary>The network and its training; the column names in it, and those of the classes that have weights, are set by the table.</summary>
+    /// <summary>
+    /// The network and its training; the column names in it, and those of the classes that have weights, are set by the table.
+    /// </summary>
     public BatchNormNetworkOptions Network { get; init; } = new();
 }
 
@@ -55,7 +61,8 @@ internal static class TableTrainer
     /// <exception cref="TableException">A table does not fit; the message names file, row and column.</exception>
     /// <exception cref="NotSupportedException">The whole pipeline is wanted, and one of its transforms cannot be exported.</exception>
     /// <exception cref="ModelVerificationException">
-    /// In the precision of the options the network is worse on the test rows than they allow; or ML.NET's transforms would make other features.
+    /// In the precision of the options the network is worse on the test rows than they allow; or ML.NET's transforms would make other
+    /// features.
     /// </exception>
     public static TrainedTable Train(
         CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
@@ -64,7 +71,9 @@ internal static class TableTrainer
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
         var schema = TableSchema.Infer(
-            training, options.Label, options.Task, options.InputShape is null ? options.Schema : options.Schema with { KeepConstants = true });
+            training, options.Label, options.Task, options.InputShape is null
+                ? options.Schema
+                : options.Schema with { KeepConstants = true });
 
         // Before training, not after it: a table that does not fit is known at once.
         var testRows = schema.ToRows(test);
@@ -97,12 +106,12 @@ internal static class TableTrainer
         foreach (var vector in made.GetColumn<VBuffer<float>>(column).Take(ComparedRows))
         {
             vector.CopyTo(features);
-            var expected = tested.Features.AsSpan(row * width, width);
+            var expected = tested.FeatureArray.AsSpan(row * width, width);
             var place = expected.CommonPrefixLength(features);
             if (place < width)
                 throw new ModelVerificationException(
-                    $"ML.NET's transforms make {features[place]:R} of '{schema.Features.FeatureNames[place]}' in test row {row + 1}, but the network "
-                    + $"is given {expected[place]:R}; nothing was trained.");
+                    $"ML.NET's transforms make {features[place]:R} of '{schema.Features.FeatureNames[place]}' in test row {row + 1}, but "
+                    + $"the network is given {expected[place]:R}; nothing was trained.");
             row++;
         }
     }
@@ -144,15 +153,14 @@ internal static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static (IReadOnlyDictionary<string, double> Metrics, IReadOnlyDictionary<string, double> Float32) Measure(
-        BatchNormTransformer network, TestedRows tested, double allowedLoss)
+    private static (MetricValues Metrics, MetricValues Float32) Measure(BatchNormTransformer network, TestedRows tested, double allowedLoss)
     {
         var (rows, loss) = (tested.Rows, network.Model.Loss);
-        var metrics = loss.Metrics(tested.Predictions, rows);
+        var metrics = loss.Measure(tested.Predictions, rows);
         if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
         using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = network.Task.Outputs });
-        var float32 = loss.Metrics(Predict(scorer, rows), rows);
-        NetworkReducer.RequireWithin(reduced.Precision, float32, metrics, allowedLoss);
+        var float32 = ModelEvaluation.Of(scorer, loss, rows).Metrics;
+        NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, metrics), allowedLoss);
         return (metrics, float32);
     }
 
@@ -160,7 +168,7 @@ internal static class TableTrainer
     private static float[] Predict(Scorer scorer, TrainingData rows)
     {
         var results = new float[rows.Count * scorer.ResultLength];
-        scorer.ScoreBatch(rows.Features, rows.Count, results);
+        scorer.ScoreBatch(rows.FeatureArray, rows.Count, results);
         return results[^rows.TargetArray.Length..];
     }
 }

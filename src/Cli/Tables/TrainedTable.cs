@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
@@ -20,8 +21,8 @@ internal sealed class TrainedTable : IDisposable
         TableSchema schema,
         ITransformer features,
         BatchNormTransformer network,
-        IReadOnlyDictionary<string, double> testMetrics,
-        IReadOnlyDictionary<string, double> float32TestMetrics,
+        MetricValues testMetrics,
+        MetricValues float32TestMetrics,
         int trainingRows,
         TestedRows tested)
     {
@@ -45,12 +46,13 @@ internal sealed class TrainedTable : IDisposable
 
     /// <summary>
     /// The figures on the test rows by name: <c>auc</c>, <c>accuracy</c> and <c>logLoss</c> (in nats) for two classes, for several
-    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for regression.
+    /// <c>macroAccuracy</c> instead of <c>auc</c>; <c>rmse</c> and <c>mae</c> (in the unit of the label) and <c>rSquared</c> for
+    /// regression.
     /// </summary>
-    public IReadOnlyDictionary<string, double> TestMetrics { get; }
+    public MetricValues TestMetrics { get; }
 
     /// <summary>The same figures of the network before it got the precision of the options; for float32 they are the same.</summary>
-    public IReadOnlyDictionary<string, double> Float32TestMetrics { get; }
+    public MetricValues Float32TestMetrics { get; }
 
     /// <summary>The rows that were learned from, including those held out for validation.</summary>
     public int TrainingRows { get; }
@@ -80,8 +82,8 @@ internal sealed class TrainedTable : IDisposable
     }
 
     /// <summary>
-    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing; categories
-    /// as text, <c>(missing)</c> where missing) to the prediction.
+    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing;
+    /// categories as text, <c>(missing)</c> where missing) to the prediction.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>

@@ -11,7 +11,8 @@ namespace MlNetBatchNorm.Transforms;
 
 /// <summary>An ONNX model as a transformer that adds a column for each of its outputs, a batch of rows at a time.</summary>
 /// <remarks>
-/// <c>ml.Model.Save</c> saves the model itself and the columns, but neither device nor threads nor batch size: <c>LoadBatched</c> takes new ones. A model that always takes several rows at once cannot be saved, since ML.NET runs one row at a time.
+/// <c>ml.Model.Save</c> saves the model itself and the columns, but neither device nor threads nor batch size: <c>LoadBatched</c> takes new
+/// ones. A model that always takes several rows at once cannot be saved, since ML.NET runs one row at a time.
 /// </remarks>
 public sealed class BatchedOnnxTransformer : BatchedTransformer
 {
@@ -30,7 +31,8 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
     }
 
     private BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, OnnxColumns columns, int batchSize)
-        : base(model, new RowScoring(model.CreateBlock, columns.Inputs, columns.Added, model.Outputs.Sum(output => output.Count), batchSize))
+        : base(
+            model, new RowScoring(model.CreateBlock, columns.Inputs, columns.Added, model.Outputs.Sum(output => output.Count), batchSize))
     {
         _model = model;
         _read = read;
@@ -38,7 +40,8 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
     }
 
     /// <summary>The column that each input of the model reads, by the input's name.</summary>
-    public IReadOnlyDictionary<string, string> InputColumns => _columns.Inputs.ToDictionary(input => input.Tensor.Name, input => input.Name);
+    public IReadOnlyDictionary<string, string> InputColumns =>
+        _columns.Inputs.ToDictionary(input => input.Tensor.Name, input => input.Name);
 
     /// <summary>The columns that are added, in order.</summary>
     public IReadOnlyList<string> OutputColumns => [.. _columns.Added.Select(column => column.Name)];

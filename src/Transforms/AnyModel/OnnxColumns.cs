@@ -29,7 +29,8 @@ internal sealed record OnnxColumns(IReadOnlyList<InputColumn> Inputs, IReadOnlyL
     }
 
     /// <summary>Columns of given names and types.</summary>
-    public static OnnxColumns Create(RowModel model, IReadOnlyDictionary<string, string>? inputs, IEnumerable<(string Name, DataViewType Type)> added) => new(
+    public static OnnxColumns Create(
+        RowModel model, IReadOnlyDictionary<string, string>? inputs, IEnumerable<(string Name, DataViewType Type)> added) => new(
         [.. model.Inputs.Select((input, index) => new InputColumn(inputs?.GetValueOrDefault(input.Name) ?? input.Name, input, index))],
         [.. added.Select((column, index) => ScoreColumn.Of(column.Name, column.Type, model.Outputs[index], index))]);
 

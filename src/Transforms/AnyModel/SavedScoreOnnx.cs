@@ -24,19 +24,27 @@ namespace MlNetBatchNorm.Transforms.AnyModel;
 /// <param name="After">The number of transformers behind it.</param>
 /// <param name="RowByRow">See <see cref="BatchedOnnxOptions.RowByRow"/>.</param>
 internal sealed record SavedScoreOnnx(
-    Dictionary<string, string> Inputs, string[] Outputs, string[] Columns, bool[] Scalars, string[] Added, int Before, int After, bool RowByRow)
+    Dictionary<string, string> Inputs,
+    string[] Outputs,
+    string[] Columns,
+    bool[] Scalars,
+    string[] Added,
+    int Before,
+    int After,
+    bool RowByRow)
 {
     private const int OldestOpset = 7;
 
     public static SavedScoreOnnx FromJson(string json) =>
-        JsonSerializer.Deserialize<SavedScoreOnnx>(json) ?? throw new InvalidModelException("The columns of the saved model are not written down in it.");
+        JsonSerializer.Deserialize<SavedScoreOnnx>(json) ?? throw new InvalidModelException(
+            "The columns of the saved model are not written down in it.");
 
     public static SavedForm Create(RowModel rows, ModelProto read, OnnxColumns columns, BatchedOnnxOptions options)
     {
         if (rows.FixedRows > 1)
             throw new InvalidOperationException(
-                $"The model always takes {rows.FixedRows} rows at once, but ML.NET runs what it loads row by row, so it cannot be saved in a "
-                + "pipeline. Export the model with a free first dimension.");
+                $"The model always takes {rows.FixedRows} rows at once, but ML.NET runs what it loads row by row, so it cannot be saved in "
+                + "a pipeline. Export the model with a free first dimension.");
         if (columns.Inputs.Select(input => input.Name).Intersect(columns.Added.Select(column => column.Name)).FirstOrDefault() is { } both)
             throw new InvalidOperationException(
                 $"The model reads and replaces the column '{both}', which ML.NET cannot save. Give the output another name.");
@@ -67,8 +75,8 @@ internal sealed record SavedScoreOnnx(
             var (column, tensor) = (columns.Added[i], rows.Outputs[i]);
             var isScalar = column.Type is not VectorDataViewType;
 
-            // ML.NET takes one row's shape for the column's, and cuts its own ending off a name. Behind a column that needs steps the others
-            // need one, too, or they would come before it.
+            // ML.NET takes one row's shape for the column's, and cuts its own ending off a name. Behind a column that needs steps the
+            // others need one, too, or they would come before it.
             var isDirect = !isScalar && steps.Count == 0 && !column.Name.Contains(".output", StringComparison.Ordinal);
             var result = isDirect ? column.Name : FormattableString.Invariant($"ScoreOnnxResult{i}");
             var size = $"{column.Name}/shape";
@@ -115,7 +123,8 @@ internal sealed record SavedScoreOnnx(
     public BatchedOnnxTransformer Rebuild(ModelProto saved, BatchedScoringOptions options, Device device)
     {
         SavedGraph.Remove(saved.Graph, Added);
-        if (saved.MetadataProps.FirstOrDefault(entry => entry.Key == ModelMetadata.ScoreOnnx) is { } entry) saved.MetadataProps.Remove(entry);
+        if (saved.MetadataProps.FirstOrDefault(entry => entry.Key == ModelMetadata.ScoreOnnx) is { } entry)
+            saved.MetadataProps.Remove(entry);
         var rebuilt = new BatchedOnnxOptions
         {
             Inputs = Inputs,

@@ -3,7 +3,9 @@ using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Transforms.Interop;
 
-/// <summary>A view that has a schema and no rows: enough to fit what learns nothing, and for whatever asks for nothing but the schema.</summary>
+/// <summary>
+/// A view that has a schema and no rows: enough to fit what learns nothing, and for whatever asks for nothing but the schema.
+/// </summary>
 internal sealed class EmptyView(DataViewSchema schema) : IDataView
 {
     public DataViewSchema Schema => schema;

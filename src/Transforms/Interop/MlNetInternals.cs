@@ -11,8 +11,8 @@ using MlNetBatchNorm.Onnx.Execution;
 namespace MlNetBatchNorm.Transforms.Interop;
 
 /// <summary>
-/// What ML.NET keeps to itself and a trainer of its kind cannot do without. All that depends on its insides stands here, and each has a way out
-/// or an error of its own where another version has other insides.
+/// What ML.NET keeps to itself and a trainer of its kind cannot do without. All that depends on its insides stands here, and each has a way
+/// out or an error of its own where another version has other insides.
 /// </summary>
 internal static class MlNetInternals
 {
@@ -22,8 +22,8 @@ internal static class MlNetInternals
     private static readonly TransformerScope[] Scopes = [TransformerScope.Training, TransformerScope.Testing, TransformerScope.Scoring];
 
     /// <summary>
-    /// The environment of the <c>MLContext</c> that a catalog belongs to, with its log and its generator; null where the catalog does not show
-    /// it. ML.NET's own extensions find it by the same interface, which is explicit, but public only to them.
+    /// The environment of the <c>MLContext</c> that a catalog belongs to, with its log and its generator; null where the catalog does not
+    /// show it. ML.NET's own extensions find it by the same interface, which is explicit, but public only to them.
     /// </summary>
     /// <param name="catalog">A catalog of trainers, of transforms, or of operations on models.</param>
     public static IHostEnvironment? EnvironmentOf(object catalog) =>
@@ -42,7 +42,9 @@ internal static class MlNetInternals
         return Read<object>(environment, Interface, "FallbackToCpu") is true ? gpu.OrCpu() : gpu;
     }
 
-    /// <summary>What ML.NET may ask a trainer about. The class has no public constructor; one that is all false is what is true of ours.</summary>
+    /// <summary>
+    /// What ML.NET may ask a trainer about. The class has no public constructor; one that is all false is what is true of ours.
+    /// </summary>
     public static TrainerInfo CreateTrainerInfo() => (TrainerInfo)RuntimeHelpers.GetUninitializedObject(typeof(TrainerInfo));
 
     /// <summary>

@@ -101,8 +101,11 @@ internal sealed class BatchedRebuild
         // The keys of the classes are with ML.NET's transformers behind the model.
         var classes = task.SavedClasses(new TransformerChain<ITransformer>(group).GetOutputSchema(features.ToSchema()));
         task.Restore(stock.Model.Graph, classes, new Dictionary<string, string> { [column] = TrainedNetwork.FeaturesInput });
-        return task.CreateTransformer(
-            new NetworkParts(new OnnxModel(stock.Model), column, classes, _device) { Threads = _options.Threads, BatchSize = _options.BatchSize });
+        return task.CreateTransformer(new NetworkParts(new OnnxModel(stock.Model), column, classes, _device)
+        {
+            Threads = _options.Threads,
+            BatchSize = _options.BatchSize,
+        });
     }
 
     private BatchedOnnxTransformer? RebuildStock(OnnxTransformer onnx, StockOnnxModel stock)

@@ -10,7 +10,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Transforms.Loading;
 
 /// <summary>
-/// What one of ML.NET's own ONNX transformers holds. It shows nothing of that, but it can be saved, and then its model is a part of the file.
+/// What one of ML.NET's own ONNX transformers holds. It shows nothing of that, but it can be saved, and then its model is a part of the
+/// file.
 /// </summary>
 /// <param name="Model">The model.</param>
 internal sealed record StockOnnxModel(ModelProto Model)
@@ -30,11 +31,12 @@ internal sealed record StockOnnxModel(ModelProto Model)
 
     /// <summary>The output that a column is made of, or null. ML.NET leaves out an ending of its own in the column's name.</summary>
     public string? OutputOf(string column) => Model.Graph.Output
-        .FirstOrDefault(output => output.Name == column || output.Name.Replace(".output", string.Empty, StringComparison.Ordinal) == column)?.Name;
+        .Select(output => output.Name)
+        .FirstOrDefault(name => name == column || name.Replace(".output", string.Empty, StringComparison.Ordinal) == column);
 
     /// <summary>
-    /// The columns that the transformer reads and adds; null where it cannot be told. The transformer is asked, with a schema that has just the
-    /// columns that the model wants: what it adds stands behind them.
+    /// The columns that the transformer reads and adds; null where it cannot be told. The transformer is asked, with a schema that has just
+    /// the columns that the model wants: what it adds stands behind them.
     /// </summary>
     public (string[] Inputs, DataViewSchema.Column[] Outputs)? Columns(ITransformer transformer)
     {

@@ -8,8 +8,8 @@ namespace MlNetBatchNorm.Transforms;
 
 /// <summary>The columns that a network is trained on, its architecture, and how it is trained.</summary>
 /// <remarks>
-/// A trainer keeps a copy, and checks it when it is made. What "by the task" says is filled in for the task of the trainer. That two of them are
-/// equal means nothing: lists and callbacks are compared as objects.
+/// A trainer keeps a copy, and checks it when it is made. What "by the task" says is filled in for the task of the trainer. That two of
+/// them are equal means nothing: lists and callbacks are compared as objects.
 /// </remarks>
 public sealed record BatchNormNetworkOptions
 {
@@ -32,8 +32,8 @@ public sealed record BatchNormNetworkOptions
     public IReadOnlyList<int>? HiddenLayers { get; init; }
 
     /// <summary>
-    /// The activation behind each hidden layer; null (the default) = by the task: sigmoid for two classes, as in the paper's own experiments
-    /// (on tables with a few thousand rows it overfits less than relu), otherwise relu.
+    /// The activation behind each hidden layer; null (the default) = by the task: sigmoid for two classes, as in the paper's own
+    /// experiments (on tables with a few thousand rows it overfits less than relu), otherwise relu.
     /// </summary>
     public Activation? Activation { get; init; }
 
@@ -41,17 +41,19 @@ public sealed record BatchNormNetworkOptions
     public Initializer? WeightInitializer { get; init; }
 
     /// <summary>
-    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/> gives
-    /// it, in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
+    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/>
+    /// gives it, in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
     /// <para>
-    /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where the
-    /// type of the feature column has several dimensions itself, they have to be the same, or the network takes a plain vector.
+    /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where
+    /// the type of the feature column has several dimensions itself, they have to be the same, or the network takes a plain vector.
     /// It gives one value for two classes and for regression, and one for each class otherwise: logits, or the number itself.
     /// </para>
     /// </summary>
     public Network? Network { get; init; }
 
-    /// <summary>The batch normalizations of the hidden layers, and the statistics of those in a <see cref="Network"/> of your own.</summary>
+    /// <summary>
+    /// The batch normalizations of the hidden layers, and the statistics of those in a <see cref="Network"/> of your own.
+    /// </summary>
     public BatchNormOptions BatchNorm { get; init; } = new();
 
     /// <summary>
@@ -67,8 +69,8 @@ public sealed record BatchNormNetworkOptions
     public float? Dropout { get; init; }
 
     /// <summary>
-    /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more (with
-    /// smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>,
+    /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more
+    /// (with smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>,
     /// <c>Loss.AbsoluteError</c>).
     /// </summary>
     public Loss? Loss { get; init; }
@@ -91,15 +93,15 @@ public sealed record BatchNormNetworkOptions
     public int? EarlyStoppingPatience { get; init; }
 
     /// <summary>
-    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1; null (the default) = by the task: none for regression,
-    /// otherwise 0.1.
+    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1; null (the default) = by the task: none for
+    /// regression, otherwise 0.1.
     /// </summary>
     public double? ValidationFraction { get; init; }
 
     /// <summary>
     /// Rows of your own to measure each epoch by, in place of a part held out; they have the columns of the training rows, as in
-    /// <c>ValidationSet = front.Fit(train).Transform(validation)</c> where the trainer stands behind <c>front</c>. Null (the default) = none;
-    /// the rows that <c>Fit(input, validation)</c> is given come first.
+    /// <c>ValidationSet = front.Fit(train).Transform(validation)</c> where the trainer stands behind <c>front</c>. Null (the default) =
+    /// none; the rows that <c>Fit(input, validation)</c> is given come first.
     /// </summary>
     public IDataView? ValidationSet { get; init; }
 
@@ -108,10 +110,14 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public Optimizer? Optimizer { get; init; }
 
-    /// <summary>How the learning rate changes; null (the default) = by the task: it stays for two classes, otherwise down along a cosine.</summary>
+    /// <summary>
+    /// How the learning rate changes; null (the default) = by the task: it stays for two classes, otherwise down along a cosine.
+    /// </summary>
     public LearningRateSchedule? Schedule { get; init; }
 
-    /// <summary>Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.</summary>
+    /// <summary>
+    /// Whether the network itself brings every feature to mean 0 and variance 1; it costs nothing at scoring. Default: true.
+    /// </summary>
     public bool StandardizeFeatures { get; init; } = true;
 
     /// <summary>
@@ -122,7 +128,8 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// Whether a regression learns its label in standard deviations from the mean, so that learning rates mean the same in every unit; the
-    /// score is in the label's own unit all the same. A <see cref="Network"/> of your own then has to end with a dense layer. Default: true.
+    /// score is in the label's own unit all the same. A <see cref="Network"/> of your own then has to end with a dense layer. Default:
+    /// true.
     /// </summary>
     public bool StandardizeTargets { get; init; } = true;
 
@@ -139,9 +146,9 @@ public sealed record BatchNormNetworkOptions
     public UnusableRows UnusableRows { get; init; } = UnusableRows.Fail;
 
     /// <summary>
-    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = a number drawn
-    /// from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the same in every run of a program with
-    /// <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = a number
+    /// drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the same in every run of a
+    /// program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
     /// </summary>
     public int? Seed { get; init; }
 
@@ -152,21 +159,21 @@ public sealed record BatchNormNetworkOptions
     public Device? Device { get; init; }
 
     /// <summary>
-    /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8 suits
-    /// layers of some hundred units; small networks gain nothing by it.
+    /// The precision of the trained network when it scores, is saved and is exported. Training is always float32. Default: float32. Int8
+    /// suits layers of some hundred units; small networks gain nothing by it.
     /// </summary>
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the part
-    /// by which the RMSE grows. Above it <c>Fit</c> fails. Default: 0.01.
+    /// How much worse the network may become with fewer bits, measured on the first 1000 training rows: points of accuracy or AUC, or the
+    /// part by which the RMSE grows. Above it <c>Fit</c> fails. Default: 0.01.
     /// </summary>
     public double AllowedMetricLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>
     /// Where <c>Fit</c> keeps the state of the training, so that the same <c>Fit</c> goes on after it was stopped; null (the default) =
-    /// nowhere. A checkpoint of other data or options is refused with an <see cref="InvalidDataException"/> that names what differs. Say the
-    /// <see cref="Seed"/>, too: a drawn one would be another one.
+    /// nowhere. A checkpoint of other data or options is refused with an <see cref="InvalidDataException"/> that names what differs. Say
+    /// the <see cref="Seed"/>, too: a drawn one would be another one.
     /// </summary>
     public CheckpointOptions? Checkpoint { get; init; }
 
@@ -174,8 +181,8 @@ public sealed record BatchNormNetworkOptions
     public Action<EpochReport>? Progress { get; init; }
 
     /// <summary>
-    /// Called with each thing that is probably not meant: mini-batches too small for batch normalization, a dropout in front of one, exported
-    /// statistics far from the data's (these are also in <see cref="TrainedNetwork.Warnings"/>), rows left out.
+    /// Called with each thing that is probably not meant: mini-batches too small for batch normalization, a dropout in front of one,
+    /// exported statistics far from the data's (these are also in <see cref="TrainedNetwork.Warnings"/>), rows left out.
     /// </summary>
     public Action<TrainingWarning>? Warning { get; init; }
 

@@ -10,20 +10,20 @@ public sealed record BatchedOnnxOptions : BatchedScoringOptions
     public IReadOnlyDictionary<string, string>? Inputs { get; init; }
 
     /// <summary>
-    /// The outputs that become columns, in this order: the column's name by the output's name. Null (the default) = all outputs, under their
-    /// own names.
+    /// The outputs that become columns, in this order: the column's name by the output's name. Null (the default) = all outputs, under
+    /// their own names.
     /// </summary>
     public IReadOnlyDictionary<string, string>? Outputs { get; init; }
 
     /// <summary>
-    /// The shape of one row, by the name of the input or output, where the model leaves more than the number of rows free; the first dimension
-    /// is not part of it (<c>["image"] = [3, 224, 224]</c>). Often the inputs are enough: ONNX Runtime works out the rest.
+    /// The shape of one row, by the name of the input or output, where the model leaves more than the number of rows free; the first
+    /// dimension is not part of it (<c>["image"] = [3, 224, 224]</c>). Often the inputs are enough: ONNX Runtime works out the rest.
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<long>>? Shapes { get; init; }
 
     /// <summary>
-    /// Whether the model's tensors have no dimension that counts rows: each tensor as a whole is then what one row has (a free first dimension
-    /// is 1), and every row is a run of its own. Default: false.
+    /// Whether the model's tensors have no dimension that counts rows: each tensor as a whole is then what one row has (a free first
+    /// dimension is 1), and every row is a run of its own. Default: false.
     /// </summary>
     public bool RowByRow { get; init; }
 

@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
-/// What <c>Fit</c> does with a row that it cannot learn from: one with a feature that is not a finite number, a label that is missing (key 0)
-/// or not a finite number, or a weight that is negative or not a finite number.
+/// What <c>Fit</c> does with a row that it cannot learn from: one with a feature that is not a finite number, a label that is missing (key
+/// 0) or not a finite number, or a weight that is negative or not a finite number.
 /// </summary>
 public enum UnusableRows
 {

@@ -6,8 +6,8 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
-/// The classes that a network tells apart: how many, what they are called, and, where they are keys of a column, the annotations that say so on
-/// the columns that are added.
+/// The classes that a network tells apart: how many, what they are called, and, where they are keys of a column, the annotations that say
+/// so on the columns that are added.
 /// </summary>
 internal sealed class ClassLabels
 {

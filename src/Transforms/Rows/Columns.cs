@@ -9,27 +9,33 @@ internal static class Columns
 {
     public static DataViewSchema.Column Require(DataViewSchema schema, string name, string role) => schema.GetColumnOrNull(name)
         ?? throw new ArgumentException(
-            $"There is no {role} column '{name}'; the columns are {string.Join(", ", schema.Where(column => !column.IsHidden).Select(column => column.Name))}.");
+            $"There is no {role} column '{name}'; the columns are "
+            + $"{string.Join(", ", schema.Where(column => !column.IsHidden).Select(column => column.Name))}.");
 
     public static DataViewSchema.Column RequireFeatures(DataViewSchema schema, string name)
     {
         var column = Require(schema, name, "feature");
         if (column.Type is VectorDataViewType { ItemType: NumberDataViewType item } && item == NumberDataViewType.Single) return column;
         throw new ArgumentException(
-            $"The feature column '{name}' has the type {column.Type}; a vector of Single was expected. Join the columns with Concatenate first.");
+            $"The feature column '{name}' has the type {column.Type}; a vector of Single was expected. Join the columns with Concatenate "
+            + "first.");
     }
 
     /// <summary>Checks that the features of a column can be rows of a shape.</summary>
-    /// <exception cref="ArgumentException">There are more or fewer, or the column's own dimensions say that they lie in another order.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are more or fewer, or the column's own dimensions say that they lie in another order.
+    /// </exception>
     public static void RequireShape(DataViewSchema.Column features, SampleShape shape)
     {
         var type = (VectorDataViewType)features.Type;
         if (type.Size != 0 && type.Size != shape.Count)
-            throw new ArgumentException($"The network takes rows of shape {shape}, which are {shape.Count} values, but the column '{features.Name}' has {type.Size} values.");
+            throw new ArgumentException(
+                $"The network takes rows of shape {shape}, which are {shape.Count} values, but the column '{features.Name}' has "
+                + $"{type.Size} values.");
         if (!shape.IsVector && type.Dimensions.Length > 1 && !type.Dimensions.Select(size => (long)size).SequenceEqual(shape.Sizes))
             throw new ArgumentException(
-                $"The network takes rows of shape {shape}, but the column '{features.Name}' has the dimensions [{string.Join(", ", type.Dimensions)}]. "
-                + "Channels come first (ExtractPixels with interleavePixelColors: false).");
+                $"The network takes rows of shape {shape}, but the column '{features.Name}' has the dimensions "
+                + $"[{string.Join(", ", type.Dimensions)}]. Channels come first (ExtractPixels with interleavePixelColors: false).");
     }
 
     /// <summary>The size of a vector column; 0 when it varies.</summary>

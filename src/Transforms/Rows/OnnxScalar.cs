@@ -6,9 +6,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
-/// Makes a scalar column of a vector with one value, when a saved model is run by ML.NET, which gives every output as a vector. ML.NET saves no
-/// more of a mapping than its name, and finds it by that name when it loads a model: there is one for each type, with columns of fixed names, and
-/// the names of the contracts never change.
+/// Makes a scalar column of a vector with one value, when a saved model is run by ML.NET, which gives every output as a vector. ML.NET
+/// saves no more of a mapping than its name, and finds it by that name when it loads a model: there is one for each type, with columns of
+/// fixed names, and the names of the contracts never change.
 /// </summary>
 internal static class OnnxScalar
 {

@@ -7,8 +7,9 @@ using MlNetBatchNorm.Transforms.Interop;
 namespace MlNetBatchNorm.Transforms.Saving;
 
 /// <summary>
-/// A model in terms of ML.NET's own transformers. A transformer of ours cannot write a model of its own (ModelSaveContext has no public members
-/// for that), so the saving is left to ML.NET's transformers that do the same: the ONNX model, and what makes the final columns from its outputs.
+/// A model in terms of ML.NET's own transformers. A transformer of ours cannot write a model of its own (ModelSaveContext has no public
+/// members for that), so the saving is left to ML.NET's transformers that do the same: the ONNX model, and what makes the final columns
+/// from its outputs.
 /// </summary>
 /// <param name="Model">The model.</param>
 internal sealed record SavedForm(ModelProto Model)

@@ -9,10 +9,12 @@ namespace MlNetBatchNorm.Transforms.Saving;
 internal static class SavedGraph
 {
     /// <summary>Renames a value wherever it occurs.</summary>
-    public static void Rename(GraphProto graph, string from, string to) => ValueNames.Rename(graph, new Dictionary<string, string> { [from] = to });
+    public static void Rename(GraphProto graph, string from, string to) =>
+        ValueNames.Rename(graph, new Dictionary<string, string> { [from] = to });
 
     /// <summary>Adds a node with one output, which has its name.</summary>
-    public static void AddNode(GraphProto graph, string opType, string[] inputs, string output, params ReadOnlySpan<(string Name, long Value)> attributes)
+    public static void AddNode(
+        GraphProto graph, string opType, string[] inputs, string output, params ReadOnlySpan<(string Name, long Value)> attributes)
     {
         var node = new NodeProto { OpType = opType, Name = output, Input = { inputs }, Output = { output } };
         foreach (NodeArgument attribute in attributes) node.Attribute.Add(attribute.Proto);
@@ -28,14 +30,15 @@ internal static class SavedGraph
         AddConstant(graph, TensorData.FromArray(name, DataType.String, texts.ToArray(), texts.Count));
 
     /// <summary>
-    /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own converter
-    /// writes, too: a LabelEncoder that encodes them, and whose output nobody asks for.
+    /// Names the slots of an output. ML.NET takes the names from a node that is called <c>mlnet.COLUMN.SlotNames</c>, which its own
+    /// converter writes, too: a LabelEncoder that encodes them, and whose output nobody asks for.
     /// </summary>
     public static void AddSlotNames(ModelProto model, string column, IReadOnlyList<string> names)
     {
         const string Domain = "ai.onnx.ml";
         var (name, unused) = ($"mlnet.{column}.SlotNames", UnusedInput(column));
-        if (model.OpsetImport.All(opset => opset.Domain != Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
+        if (model.OpsetImport.All(opset => opset.Domain != Domain))
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = Domain, Version = 2 });
         AddTexts(model.Graph, unused, ["one"]);
         Add(model.Graph, UnusedOutput(column), main => main.Add(new NodeProto
         {
@@ -46,7 +49,12 @@ internal static class SavedGraph
             Output = { UnusedOutput(column) },
             Attribute =
             {
-                new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings, Strings = { names.Select(ByteString.CopyFromUtf8) } },
+                new AttributeProto
+                {
+                    Name = "keys_strings",
+                    Type = AttributeProto.Types.AttributeType.Strings,
+                    Strings = { names.Select(ByteString.CopyFromUtf8) },
+                },
                 new AttributeProto
                 {
                     Name = "values_int64s",
@@ -61,8 +69,8 @@ internal static class SavedGraph
     public static void RemoveSlotNames(GraphProto graph, string column) => Remove(graph, UnusedInput(column), UnusedOutput(column));
 
     /// <summary>
-    /// The model with its half-precision constants as nodes, the same one where it has none: of a model's initializers ML.NET takes no type that it
-    /// has no column for.
+    /// The model with its half-precision constants as nodes, the same one where it has none: of a model's initializers ML.NET takes no type
+    /// that it has no column for.
     /// </summary>
     public static ModelProto WithoutHalfInitializers(ModelProto model)
     {
@@ -85,14 +93,17 @@ internal static class SavedGraph
         editor.Write();
         return result;
 
-        bool IsHalf(TensorProto tensor) => (DataType)tensor.DataType is DataType.Float16 or DataType.Bfloat16 && !inputs.Contains(tensor.Name);
+        bool IsHalf(TensorProto tensor) =>
+            (DataType)tensor.DataType is DataType.Float16 or DataType.Bfloat16 && !inputs.Contains(tensor.Name);
     }
 
     /// <summary>Makes a value an output.</summary>
     public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape) =>
         ModelEditor.Of(graph).Main.AddOutput(ValueInfo.Of(name, type, shape));
 
-    /// <summary>Takes nodes that were added away again: those that give one of the values; also constants and outputs of these names.</summary>
+    /// <summary>
+    /// Takes nodes that were added away again: those that give one of the values; also constants and outputs of these names.
+    /// </summary>
     public static void Remove(GraphProto graph, params ReadOnlySpan<string> names)
     {
         var (added, editor) = (new HashSet<string>([.. names], StringComparer.Ordinal), ModelEditor.Of(graph));

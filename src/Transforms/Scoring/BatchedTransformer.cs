@@ -5,12 +5,12 @@ using MlNetBatchNorm.Transforms.Scoring;
 namespace MlNetBatchNorm.Transforms;
 
 /// <summary>
-/// A transformer around an ONNX model that adds columns. Whole views are scored a batch at a time, single rows through buffers that are bound
-/// once. Safe for many threads: each cursor and each row has buffers of its own.
+/// A transformer around an ONNX model that adds columns. Whole views are scored a batch at a time, single rows through buffers that are
+/// bound once. Safe for many threads: each cursor and each row has buffers of its own.
 /// </summary>
 /// <remarks>
-/// Saved with <c>ml.Model.Save</c> it loads back as a chain of ML.NET's own transformers around the same model, which ML.NET runs row by row;
-/// <c>ml.Model.LoadBatched</c> loads it as it was.
+/// Saved with <c>ml.Model.Save</c> it loads back as a chain of ML.NET's own transformers around the same model, which ML.NET runs row by
+/// row; <c>ml.Model.LoadBatched</c> loads it as it was.
 /// <para>
 /// A <c>PredictionEngine</c> disposes of the transformer that it was made from when it is disposed of itself, unless it is made with
 /// <c>new PredictionEngineOptions { OwnsTransformer = false }</c>.

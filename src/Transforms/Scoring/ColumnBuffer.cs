@@ -45,6 +45,7 @@ internal abstract class ColumnBuffer
 
         public override void Store(int index) => _getter(ref _values[index]);
 
-        public override Delegate Getter(ICurrentRow at) => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[at.Index].CopyTo(ref value));
+        public override Delegate Getter(ICurrentRow at) =>
+            (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[at.Index].CopyTo(ref value));
     }
 }

@@ -20,11 +20,15 @@ internal sealed record InputColumn(string Name, RowTensor Tensor, int Index, boo
         var item = (column.Type as VectorDataViewType)?.ItemType ?? column.Type;
         if (item.RawType != TensorTypes.RawTypeOf(Tensor.Type))
             throw new ArgumentException(
-                $"The column '{Name}' has the type {column.Type}, but the model's input '{Tensor.Name}' takes {TensorTypes.RawTypeOf(Tensor.Type).Name}. Put ConvertType in front.");
+                $"The column '{Name}' has the type {column.Type}, but the model's input '{Tensor.Name}' takes "
+                + $"{TensorTypes.RawTypeOf(Tensor.Type).Name}. Put ConvertType in front.");
 
         // 0 is the size of a vector whose length varies: each row is looked at.
         var size = (column.Type as VectorDataViewType)?.Size ?? 1;
-        if (size != 0 && size != Tensor.Count) throw new ArgumentException($"The {(IsFeatures ? "feature " : string.Empty)}column '{Name}' has {size} {(size == 1 ? "value" : "values")}, but {Expected}.");
+        if (size != 0 && size != Tensor.Count)
+            throw new ArgumentException(
+                $"The {(IsFeatures ? "feature " : string.Empty)}column '{Name}' has {size} {(size == 1 ? "value" : "values")}, but "
+                + $"{Expected}.");
         return column;
     }
 
@@ -43,7 +47,8 @@ internal sealed record InputColumn(string Name, RowTensor Tensor, int Index, boo
         block)!;
 
     /// <summary>The error for a row of another length.</summary>
-    public InvalidDataException WrongLength(long row, int length) => new($"Row {row} has {length} values in the column '{Name}', but {Expected}.");
+    public InvalidDataException WrongLength(long row, int length) =>
+        new($"Row {row} has {length} values in the column '{Name}', but {Expected}.");
 
     private string Expected => IsFeatures
         ? $"the network was trained on {Tensor.Count}"

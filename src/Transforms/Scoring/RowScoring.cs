@@ -99,7 +99,8 @@ internal sealed class RowScoring
         if (_ended is { } owner)
             throw new ObjectDisposedException(
                 owner,
-                $"This {owner} was disposed of: by a 'using', with the chain that it is part of, or by a PredictionEngine that was made from it. An "
-                + "engine disposes of its transformer unless it is made with new PredictionEngineOptions { OwnsTransformer = false }.");
+                $"This {owner} was disposed of: by a 'using', with the chain that it is part of, or by a PredictionEngine that was made "
+                + "from it. An engine disposes of its transformer unless it is made with new PredictionEngineOptions { OwnsTransformer = "
+                + "false }.");
     }
 }

@@ -25,7 +25,12 @@ internal sealed record ScoreColumn(
     /// <param name="read">Computes the scalar.</param>
     /// <param name="annotations">What else is known of the column.</param>
     public static ScoreColumn Of<TItem, TValue>(
-        string name, PrimitiveDataViewType type, int output, int width, RowFunction<TItem, TValue> read, DataViewSchema.Annotations? annotations = null)
+        string name,
+        PrimitiveDataViewType type,
+        int output,
+        int width,
+        RowFunction<TItem, TValue> read,
+        DataViewSchema.Annotations? annotations = null)
         where TItem : unmanaged => new(
         name,
         type,
@@ -42,7 +47,8 @@ internal sealed record ScoreColumn(
     /// <param name="tensor">The output.</param>
     /// <param name="output">Its place among those that are computed.</param>
     /// <param name="annotations">What else is known of the column.</param>
-    public static ScoreColumn Of(string name, DataViewType type, RowTensor tensor, int output, DataViewSchema.Annotations? annotations = null)
+    public static ScoreColumn Of(
+        string name, DataViewType type, RowTensor tensor, int output, DataViewSchema.Annotations? annotations = null)
     {
         var reader = tensor.Type == DataType.String
             ? new TextOutput()

@@ -56,7 +56,9 @@ internal sealed class ScoredDataView : IDataView
     }
 }
 
-/// <summary>The input's cursor under the schema of a scored view, for readers that ask for none of the added columns: nothing is scored or copied.</summary>
+/// <summary>
+/// The input's cursor under the schema of a scored view, for readers that ask for none of the added columns: nothing is scored or copied.
+/// </summary>
 internal sealed class PassingCursor(DataViewRowCursor input, DataViewSchema schema, bool[] active) : DataViewRowCursor
 {
     public override DataViewSchema Schema => schema;

@@ -61,7 +61,9 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// <exception cref="OperationCanceledException">The options' token, or the context, was cancelled.</exception>
     public TTransformer Fit(IDataView input) => Fit(input, validation: null);
 
-    /// <summary>Trains as <see cref="Fit(IDataView)"/> does, and measures each epoch on rows of its own instead of a part held out.</summary>
+    /// <summary>
+    /// Trains as <see cref="Fit(IDataView)"/> does, and measures each epoch on rows of its own instead of a part held out.
+    /// </summary>
     /// <param name="input">Data with the columns that the options name.</param>
     /// <param name="validation">
     /// Data with the same columns; null = those of <see cref="BatchNormNetworkOptions.ValidationSet"/>, or else a part of
@@ -143,8 +145,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         return classes.Texts.SequenceEqual(trained.Texts)
             ? _task.ReadRows(reader, CancellationToken.None)
             : throw new ArgumentException(
-                $"The label column '{reader.Label.Name}' has the classes {string.Join(", ", classes.Texts)}, but the network was trained on "
-                + $"{string.Join(", ", trained.Texts)}; transform the rows by the pipeline that made its training rows.");
+                $"The label column '{reader.Label.Name}' has the classes {string.Join(", ", classes.Texts)}, but the network was trained "
+                + $"on {string.Join(", ", trained.Texts)}; transform the rows by the pipeline that made its training rows.");
     };
 
     private TrainingRowReader OpenRows(IDataView data)
@@ -187,6 +189,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         foreach (var column in schema)
             if (column.Name == name) return column;
         throw new ArgumentException(
-            $"There is no {role} column '{name}'; the columns are {string.Join(", ", schema.Select(column => column.Name))}.", nameof(schema));
+            $"There is no {role} column '{name}'; the columns are {string.Join(", ", schema.Select(column => column.Name))}.",
+            nameof(schema));
     }
 }

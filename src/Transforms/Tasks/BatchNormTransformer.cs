@@ -112,12 +112,12 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     }
 
     /// <summary>
-    /// The network as ONNX in another operator set or precision, whatever it scores in itself, its batch normalizations folded: compared with
-    /// the network on the rows given, and only there when it stays within what the options allow.
+    /// The network as ONNX in another operator set or precision, whatever it scores in itself, its batch normalizations folded: compared
+    /// with the network on the rows given, and only there when it stays within what the options allow.
     /// </summary>
     /// <param name="rows">
-    /// Rows with the feature column and, for fewer bits than float32 has, with the label column (and that of the weights, where it was trained
-    /// with one): best those of a test set, as they went into <c>Fit</c>.
+    /// Rows with the feature column and, for fewer bits than float32 has, with the label column (and that of the weights, where it was
+    /// trained with one): best those of a test set, as they went into <c>Fit</c>.
     /// </param>
     /// <param name="options">Operator set, precision, what may be lost, and further metadata; null = float32 in operator set 17.</param>
     /// <returns>The model, and what fewer bits cost.</returns>
@@ -138,8 +138,9 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     }
 
     /// <summary>
-    /// A transformer with the same weights whose batch normalizations have the statistics of given rows (Ioffe and Szegedy 2015, Algorithm 2):
-    /// for rows that differ from those it was trained on, or where training warned that its statistics are far off. This one stays as it is.
+    /// A transformer with the same weights whose batch normalizations have the statistics of given rows (Ioffe and Szegedy 2015, Algorithm
+    /// 2): for rows that differ from those it was trained on, or where training warned that its statistics are far off. This one stays as
+    /// it is.
     /// </summary>
     /// <param name="rows">A view with the feature column; a label is not looked at.</param>
     /// <exception cref="ArgumentException">The column is missing or does not fit, or the rows are too few to have a variance.</exception>
@@ -157,8 +158,8 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
         var training = Training;
         if (training.Export.Reduced is { } reduced)
             throw new NotSupportedException(
-                $"The statistics of a network in {PrecisionNames.NameOf(reduced.Precision)} cannot be recomputed: without labels nobody could say "
-                + "what those bits cost then. Train it in float32, recompute, and reduce the exported model.");
+                $"The statistics of a network in {PrecisionNames.NameOf(reduced.Precision)} cannot be recomputed: without labels nobody "
+                + "could say what those bits cost then. Train it in float32, recompute, and reduce the exported model.");
 
         var data = ReadFeatures(rows);
         var options = new NetworkExportOptions { Opset = training.Export.Unfolded.Opset, Metadata = Description() };
@@ -171,8 +172,8 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
         var form = _task.ToSaved(Proto, _parts.Classes);
         if (form.Outputs.Contains(FeatureColumnName))
             throw new InvalidOperationException(
-                $"A network whose feature column is called '{FeatureColumnName}' cannot be saved: the saved model adds a column of that name. "
-                + "Put CopyColumns in front and train on the copy.");
+                $"A network whose feature column is called '{FeatureColumnName}' cannot be saved: the saved model adds a column of that "
+                + "name. Put CopyColumns in front and train on the copy.");
 
         // ML.NET takes the names of columns from the model.
         SavedGraph.Rename(form.Model.Graph, TrainedNetwork.FeaturesInput, FeatureColumnName);

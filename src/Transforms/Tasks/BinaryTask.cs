@@ -183,8 +183,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <summary>
-        /// Makes the scalar columns of a saved model from the vector that its ONNX model gives. ML.NET finds it by its contract name when it
-        /// loads such a model; the name therefore never changes, and a new form gets a new number.
+        /// Makes the scalar columns of a saved model from the vector that its ONNX model gives. ML.NET finds it by its contract name when
+        /// it loads such a model; the name therefore never changes, and a new form gets a new number.
         /// </summary>
         [CustomMappingFactoryAttribute(ContractName)]
         private sealed class Mapping : CustomMappingFactory<SavedOutput, BinaryPrediction>

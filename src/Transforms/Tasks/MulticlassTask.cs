@@ -114,7 +114,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
             for (var row = 1; row < rows.Count; row++)
                 if (rows.Target(row)[first] == 0) return;
             throw new InvalidDataException(
-                $"The label column '{label}' has the key {first + 1} in all {rows.Count} rows; two or more classes are needed to learn from.");
+                $"The label column '{label}' has the key {first + 1} in all {rows.Count} rows; two or more classes are needed to learn "
+                + "from.");
         }
 
         /// <inheritdoc/>
@@ -146,7 +147,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             var transforms = new MLContext().Transforms;
             var scalar = MlNetInternals.Append(input, Score, NumberDataViewType.Single);
-            return transforms.CopyColumns(PredictedLabel, label).GetOutputSchema(transforms.Concatenate(Score, Score).GetOutputSchema(scalar));
+            return transforms.CopyColumns(PredictedLabel, label).GetOutputSchema(
+                transforms.Concatenate(Score, Score).GetOutputSchema(scalar));
         }
 
         /// <inheritdoc/>
@@ -160,10 +162,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <summary>
-        /// The probabilities with the classes as the names of their slots, and the text of the most probable class, which becomes a key by its
-        /// place in the list of classes.
+        /// The probabilities with the classes as the names of their slots, and the text of the most probable class, which becomes a key by
+        /// its place in the list of classes.
         /// </summary>
-        /// <exception cref="InvalidOperationException">Two classes have the same text, or one has none: ML.NET cannot make keys of them.</exception>
+        /// <exception cref="InvalidOperationException">
+        /// Two classes have the same text, or one has none: ML.NET cannot make keys of them.
+        /// </exception>
         public override SavedForm ToSaved(ModelProto folded, ClassLabels classes)
         {
             RequireDistinct(classes.Texts);
@@ -254,7 +258,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             if (classes.Any(text => text.Length == 0))
                 throw new InvalidOperationException(
-                    "One of the classes is an empty text, which ML.NET takes for a missing value; it cannot save such keys. Give the class a name.");
+                    "One of the classes is an empty text, which ML.NET takes for a missing value; it cannot save such keys. Give the "
+                    + "class a name.");
             if (classes.GroupBy(text => text, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
                 throw new InvalidOperationException(
                     $"Two of the classes are '{twice.Key}'; ML.NET cannot save such keys. Give them different names.");
@@ -277,8 +282,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <summary>
-        /// Makes a scalar of the text that the ONNX model of a saved network gives. ML.NET finds it by its contract name when it loads such a
-        /// model; the name therefore never changes, and a new form gets a new number.
+        /// Makes a scalar of the text that the ONNX model of a saved network gives. ML.NET finds it by its contract name when it loads such
+        /// a model; the name therefore never changes, and a new form gets a new number.
         /// </summary>
         [CustomMappingFactoryAttribute(ContractName)]
         private sealed class Mapping : CustomMappingFactory<SavedOutput, SavedClass>

@@ -11,8 +11,9 @@ using MlNetBatchNorm.Transforms.Training;
 namespace MlNetBatchNorm.Transforms.Tasks;
 
 /// <summary>
-/// All that is special about what a network predicts: its label, its loss, the columns that it adds in ML.NET and in ONNX, and the form in which
-/// ML.NET saves it. A further task is a class more, in a file of its own with its trainer and its transformer, and a line in <see cref="All"/>.
+/// All that is special about what a network predicts: its label, its loss, the columns that it adds in ML.NET and in ONNX, and the form in
+/// which ML.NET saves it. A further task is a class more, in a file of its own with its trainer and its transformer, and a line in
+/// <see cref="All"/>.
 /// </summary>
 internal abstract class NetworkTask
 {
@@ -32,8 +33,8 @@ internal abstract class NetworkTask
     public abstract Loss Loss { get; }
 
     /// <summary>
-    /// What options of the network that depend on the task are, where the user has left them open. They were chosen by the figures on a table of
-    /// each kind (see <c>sample-data</c>), over several seeds.
+    /// What options of the network that depend on the task are, where the user has left them open. They were chosen by the figures on a
+    /// table of each kind (see <c>sample-data</c>), over several seeds.
     /// </summary>
     public abstract BatchNormNetworkOptions Defaults { get; }
 
@@ -72,14 +73,16 @@ internal abstract class NetworkTask
     /// <summary>A schema's shape with the columns that are added.</summary>
     public abstract SchemaShape AppendColumns(SchemaShape input, string label);
 
-    /// <summary>The columns that are added, as nodes: what they are in an exported pipeline. A predicted class of several is a key.</summary>
+    /// <summary>
+    /// The columns that are added, as nodes: what they are in an exported pipeline. A predicted class of several is a key.
+    /// </summary>
     /// <param name="nodes">The graph.</param>
     /// <param name="outputs">The network's outputs.</param>
     public abstract IReadOnlyDictionary<string, Value> EmitColumns(GraphBuilder nodes, IReadOnlyDictionary<string, Value> outputs);
 
     /// <summary>
-    /// The form in which ML.NET saves a network. Columns that ML.NET makes of a model's outputs are vectors, whatever their shape; scalars are
-    /// made by mappings that know nothing of the network, since ML.NET saves no more of a mapping than its name.
+    /// The form in which ML.NET saves a network. Columns that ML.NET makes of a model's outputs are vectors, whatever their shape; scalars
+    /// are made by mappings that know nothing of the network, since ML.NET saves no more of a mapping than its name.
     /// </summary>
     public abstract SavedForm ToSaved(ModelProto folded, ClassLabels classes);
 
@@ -94,7 +97,9 @@ internal abstract class NetworkTask
     /// </summary>
     /// <param name="graph">The graph of the form, which is changed.</param>
     /// <param name="classes">The classes of the network.</param>
-    /// <param name="names">New names, that of the input among them: all values are to be renamed at once, since one may have another's.</param>
+    /// <param name="names">
+    /// New names, that of the input among them: all values are to be renamed at once, since one may have another's.
+    /// </param>
     public abstract void Restore(GraphProto graph, ClassLabels classes, Dictionary<string, string> names);
 
     /// <summary>The transformer of a network.</summary>

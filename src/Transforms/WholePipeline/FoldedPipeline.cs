@@ -37,8 +37,8 @@ public sealed record FoldedPipeline
     public required IReadOnlyList<string> NormalizersKept { get; init; }
 
     /// <summary>
-    /// Whether the file takes any number of rows at once. False where a stock transform of the pipeline converts to a graph that is right for
-    /// one row only; the first dimension of every input is 1 then.
+    /// Whether the file takes any number of rows at once. False where a stock transform of the pipeline converts to a graph that is right
+    /// for one row only; the first dimension of every input is 1 then.
     /// </summary>
     public required bool TakesBatches { get; init; }
 

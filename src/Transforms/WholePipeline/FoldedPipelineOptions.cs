@@ -15,8 +15,8 @@ public sealed record FoldedPipelineOptions
 
     /// <summary>
     /// The largest difference from ML.NET's predictions that is allowed, in relation to the largest magnitude of the column over all rows
-    /// compared. Texts, booleans and whole numbers must be the same; only a <c>PredictedLabel</c> may differ where the scores that decide it
-    /// lie closer together than that. Default: 1e-4.
+    /// compared. Texts, booleans and whole numbers must be the same; only a <c>PredictedLabel</c> may differ where the scores that decide
+    /// it lie closer together than that. Default: 1e-4.
     /// </summary>
     public double Tolerance { get; init; } = 1e-4;
 
@@ -24,8 +24,8 @@ public sealed record FoldedPipelineOptions
     public long? MaximumRows { get; init; }
 
     /// <summary>
-    /// The version of ONNX's default operator set, from 12 to 17: graphs of ML.NET's own converter, and networks out of saved models, can be
-    /// brought to later ones, but not to earlier ones. Default: 17.
+    /// The version of ONNX's default operator set, from 12 to 17: graphs of ML.NET's own converter, and networks out of saved models, can
+    /// be brought to later ones, but not to earlier ones. Default: 17.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 12 or above 17.</exception>
     public int Opset
@@ -48,13 +48,14 @@ public sealed record FoldedPipelineOptions
 
     /// <summary>
     /// What fewer bits may cost. With <see cref="LabelColumnName"/>: points of accuracy or AUC, or the part by which the RMSE grows.
-    /// Without: the share of rows whose <c>PredictedLabel</c> changes, which no accuracy can fall by
-    /// more than; numbers may differ by <see cref="PrecisionCheck.DefaultTolerance"/>. Default: 0.01.
+    /// Without: the share of rows whose <c>PredictedLabel</c> changes, which no accuracy can fall
+    /// by more than; numbers may differ by <see cref="PrecisionCheck.DefaultTolerance"/>. Default: 0.01.
     /// </summary>
     public double AllowedMetricLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 
     /// <summary>
-    /// With a <see cref="Precision"/>: the column of the data with the right answers, to judge the file by; null (the default) = there is none.
+    /// With a <see cref="Precision"/>: the column of the data with the right answers, to judge the file by; null (the default) = there is
+    /// none.
     /// </summary>
     public string? LabelColumnName { get; init; }
 

@@ -37,7 +37,8 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         }
         catch (Exception exception) when (exception is InvalidModelException or ModelRunException)
         {
-            throw new ModelVerificationException($"ONNX Runtime does not run the exported pipeline, so nothing was written. {exception.Message}");
+            throw new ModelVerificationException(
+                $"ONNX Runtime does not run the exported pipeline, so nothing was written. {exception.Message}");
         }
     }
 
@@ -63,7 +64,8 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
             options.CancellationToken.ThrowIfCancellationRequested();
 
             // A batch of one row would prove nothing about batches, so its row is taken twice.
-            var count = Collect(inputs, predictions, inputTensors, outputTensors, (int)Math.Min(limit - rows, rows < SingleRows ? 1 : atOnce));
+            var count = Collect(
+                inputs, predictions, inputTensors, outputTensors, (int)Math.Min(limit - rows, rows < SingleRows ? 1 : atOnce));
             if (count == 0) break;
             Compare(rows, inBatches ? 2 : 1);
             rows += count;

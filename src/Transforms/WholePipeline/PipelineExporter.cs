@@ -19,7 +19,8 @@ internal static class PipelineExporter
 
     public static FoldedPipeline Export(ITransformer pipeline, IDataView data, FoldedPipelineOptions options)
     {
-        if (!(options.Tolerance >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Tolerance, "The tolerance is a number from 0.");
+        if (!(options.Tolerance >= 0))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Tolerance, "The tolerance is a number from 0.");
         if (options.LabelColumnName is { } label && data.Schema.GetColumnOrNull(label) is null)
             throw new ArgumentException(
                 $"There is no label column '{label}' to judge the file by; the columns are "
@@ -51,7 +52,8 @@ internal static class PipelineExporter
             Nodes = model.Proto.Graph.Node.Count,
             BatchNormsFolded = joined.BatchNormsFolded,
             NormalizersFolded = normalizers.Count(outcome => outcome.Reason.Length == 0),
-            NormalizersKept = [.. normalizers.Where(outcome => outcome.Reason.Length > 0).Select(outcome => $"{outcome.Name} ({outcome.Reason})")],
+            NormalizersKept = [.. normalizers.Where(outcome => outcome.Reason.Length > 0).Select(
+                outcome => $"{outcome.Name} ({outcome.Reason})")],
             TakesBatches = comparison.InBatches,
             RowsCompared = comparison.Rows,
             UndecidedLabels = comparison.UndecidedLabels,
@@ -67,8 +69,8 @@ internal static class PipelineExporter
         {
             string[] found = [.. DefaultOutputs.Where(columns.Contains)];
             return found.Length > 0 ? found : throw new ArgumentException(
-                $"The pipeline gives none of the columns {string.Join(", ", DefaultOutputs)}; its columns are {string.Join(", ", columns)}. "
-                + "Say in the options which outputs the file is to give.");
+                $"The pipeline gives none of the columns {string.Join(", ", DefaultOutputs)}; its columns are "
+                + $"{string.Join(", ", columns)}. Say in the options which outputs the file is to give.");
         }
 
         return wanted.FirstOrDefault(name => !columns.Contains(name)) is { } missing
@@ -78,7 +80,11 @@ internal static class PipelineExporter
 
     // Some of ML.NET's conversions are right for one row only. Then the file says so, and is compared row by row.
     private static PipelineComparison Verify(
-        ModelProto model, ITransformer pipeline, IDataView data, IReadOnlyList<DataViewSchema.Column> outputs, FoldedPipelineOptions options)
+        ModelProto model,
+        ITransformer pipeline,
+        IDataView data,
+        IReadOnlyList<DataViewSchema.Column> outputs,
+        FoldedPipelineOptions options)
     {
         ModelVerificationException failure;
         try

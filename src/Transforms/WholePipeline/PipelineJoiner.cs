@@ -33,7 +33,8 @@ internal sealed class PipelineJoiner
     /// <param name="outputs">The columns to give, of the schema behind the last.</param>
     /// <param name="opset">The operator set of the graph.</param>
     /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
-    public static JoinedPipeline Join(IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs, int opset)
+    public static JoinedPipeline Join(
+        IReadOnlyList<PipelineStep> steps, DataViewSchema data, IReadOnlyList<DataViewSchema.Column> outputs, int opset)
     {
         var joiner = new PipelineJoiner(data, opset);
         joiner.AddAll(steps);
@@ -44,15 +45,19 @@ internal sealed class PipelineJoiner
         return new JoinedPipeline(model, joiner._batchNorms, joiner._stockScopes);
     }
 
-    /// <summary>Converts steps that a network will stand behind, and throws the result away: for the errors, before the network is trained.</summary>
+    /// <summary>
+    /// Converts steps that a network will stand behind, and throws the result away: for the errors, before the network is trained.
+    /// </summary>
     /// <param name="steps">The steps.</param>
     /// <param name="data">The schema in front of the first.</param>
     /// <exception cref="NotSupportedException">A step or a column cannot be exported.</exception>
-    public static void RequireConvertible(IReadOnlyList<PipelineStep> steps, DataViewSchema data) => new PipelineJoiner(data, OperatorSetUpgrade.Newest).AddAll(steps);
+    public static void RequireConvertible(IReadOnlyList<PipelineStep> steps, DataViewSchema data) =>
+        new PipelineJoiner(data, OperatorSetUpgrade.Newest).AddAll(steps);
 
     private void AddAll(IReadOnlyList<PipelineStep> steps)
     {
-        for (var i = 0; i < steps.Count; i++) Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
+        for (var i = 0; i < steps.Count; i++)
+            Add(steps[i], $"{i}-{steps[i].Name.Replace("Transformer", string.Empty, StringComparison.Ordinal)}");
     }
 
     private void Add(PipelineStep step, string name)
@@ -134,7 +139,8 @@ internal sealed class PipelineJoiner
             throw step.Unsupported($"is converted to a graph that cannot be joined with others: {exception.Message}", exception);
         }
 
-        var inputs = upgraded.Graph.Input.ToDictionary(input => input.Name, input => Column(step.Mapper.InputSchema[input.Name]), StringComparer.Ordinal);
+        var inputs = upgraded.Graph.Input.ToDictionary(
+            input => input.Name, input => Column(step.Mapper.InputSchema[input.Name]), StringComparer.Ordinal);
         var values = _nodes.Append(upgraded, inputs);
         foreach (var (column, output) in outputs) _columns[column] = values[output];
         _stockScopes.Add($"{name}/");
@@ -153,21 +159,24 @@ internal sealed class PipelineJoiner
 
         if (_inputs.Contains(column.Name))
             throw new NotSupportedException(
-                $"The column '{column.Name}' is both read from the data and given as an output; an ONNX file needs two names. Copy the raw column to another name first, or choose other outputs.");
+                $"The column '{column.Name}' is both read from the data and given as an output; an ONNX file needs two names. Copy the "
+                + "raw column to another name first, or choose other outputs.");
         _nodes.Output(column.Name, value, type, ColumnTensor.ShapeOf(column.Type));
     }
 
     // A column that no step has made comes from the data.
     private Value Column(DataViewSchema.Column column)
     {
-        if (ColumnTensor.WhyNot(column) is { } problem) throw new NotSupportedException($"The pipeline cannot be exported to ONNX: {problem}.");
+        if (ColumnTensor.WhyNot(column) is { } problem)
+            throw new NotSupportedException($"The pipeline cannot be exported to ONNX: {problem}.");
         if (_columns.TryGetValue(column.Name, out var value)) return value;
         var raw = _data[column.Name];
         _inputs.Add(raw.Name);
         return _columns[raw.Name] = _nodes.Input(raw.Name, ColumnTensor.TypeOf(raw.Type), ColumnTensor.ShapeOf(raw.Type));
     }
 
-    private static DataViewSchema.Column SourceOf(PipelineStep step, DataViewSchema.Column column) => step.Mapper.GetDependencies([column]).Single();
+    private static DataViewSchema.Column SourceOf(PipelineStep step, DataViewSchema.Column column) =>
+        step.Mapper.GetDependencies([column]).Single();
 
     // One vector, or one scalar, alone: the names of its sources are known, but not the order or how often each is taken.
     private static bool IsSame(DataViewSchema.Column column, PipelineStep step)

@@ -48,11 +48,13 @@ internal static class PipelineReduction
         }
 
         if (waiting > 0) Take();
-        return (inputs, answers is null ? null : new RowLabels(values) { Name = options.LabelColumnName!, Output = Judged(model, options) });
+        if (answers is null) return (inputs, null);
+        return (inputs, new RowLabels(values) { Name = options.LabelColumnName!, Output = Judged(model, options) });
 
         void Take()
         {
-            inputs.Add(columns.Zip(tensors).ToDictionary(pair => pair.First.Name, pair => pair.Second.Take(waiting), StringComparer.Ordinal));
+            inputs.Add(
+                columns.Zip(tensors).ToDictionary(pair => pair.First.Name, pair => pair.Second.Take(waiting), StringComparer.Ordinal));
             if (answers?.Take(waiting) is { } taken) values.Add(ToLabels(keys?.Look(taken) ?? taken, model));
             waiting = 0;
         }
@@ -62,13 +64,18 @@ internal static class PipelineReduction
     private static HostTensor ToLabels(HostTensor labels, ModelProto model) =>
         labels.Data is string[] || NetworkTask.Of(model) is not { Kind: LearningTask.Multiclass }
             ? labels
-            : new HostTensor(DataType.String, labels.Shape, labels.Data.Cast<object>().Select(value => Convert.ToString(value, CultureInfo.InvariantCulture)!).ToArray());
+            : new HostTensor(
+                DataType.String,
+                labels.Shape,
+                labels.Data.Cast<object>().Select(value => Convert.ToString(value, CultureInfo.InvariantCulture)!).ToArray());
 
     private static string Judged(ModelProto model, FoldedPipelineOptions options)
     {
         const string Score = nameof(BinaryPrediction.Score);
         return model.Graph.Output.Any(output => output.Name == Score)
             ? Score
-            : throw new ArgumentException($"A file that does not give '{Score}' cannot be judged by the label '{options.LabelColumnName}'; leave the label out, or give that column as well.");
+            : throw new ArgumentException(
+                $"A file that does not give '{Score}' cannot be judged by the label '{options.LabelColumnName}'; leave the label out, or "
+                + "give that column as well.");
     }
 }

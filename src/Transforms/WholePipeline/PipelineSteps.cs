@@ -21,7 +21,8 @@ internal static class PipelineSteps
         {
             if (!transformer.IsRowToRowMapper)
                 throw new NotSupportedException(
-                    $"The pipeline cannot be exported to ONNX: {transformer.GetType().Name} does not make each row from one row. Leave it out of the pipeline.");
+                    $"The pipeline cannot be exported to ONNX: {transformer.GetType().Name} does not make each row from one row. Leave "
+                    + "it out of the pipeline.");
             bound.Add((transformer, transformer.GetRowToRowMapper(schema)));
             schema = bound[^1].Mapper.OutputSchema;
         }
@@ -32,7 +33,9 @@ internal static class PipelineSteps
         {
             // Choosing columns makes none.
             if (transformer is ColumnSelectingTransformer) continue;
-            var made = mapper.OutputSchema.Where(column => !column.IsHidden && needed.Contains(column.Name) && PipelineStep.IsMade(mapper, column)).ToList();
+            var made = mapper.OutputSchema
+                .Where(column => !column.IsHidden && needed.Contains(column.Name) && PipelineStep.IsMade(mapper, column))
+                .ToList();
             if (made.Count == 0) continue;
             var step = new PipelineStep(transformer, mapper, made);
             steps.Add(step);
@@ -44,7 +47,9 @@ internal static class PipelineSteps
         return (steps, schema);
     }
 
-    /// <summary>The transformers of a chain and of those inside it. Every chain lists its parts, whatever the type of its last one.</summary>
+    /// <summary>
+    /// The transformers of a chain and of those inside it. Every chain lists its parts, whatever the type of its last one.
+    /// </summary>
     public static IEnumerable<ITransformer> Flatten(ITransformer model) =>
         model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
 }
@@ -62,22 +67,25 @@ internal sealed record PipelineStep(ITransformer Transformer, IRowToRowMapper Ma
     public IReadOnlyList<DataViewSchema.Column> Sources => [.. Mapper.GetDependencies(Needed)];
 
     /// <summary>The columns that the transformer reads in all.</summary>
-    public IReadOnlyList<DataViewSchema.Column> AllSources => [.. Mapper.GetDependencies(Mapper.OutputSchema.Where(column => !column.IsHidden && IsMade(column)))];
+    public IReadOnlyList<DataViewSchema.Column> AllSources =>
+        [.. Mapper.GetDependencies(Mapper.OutputSchema.Where(column => !column.IsHidden && IsMade(column)))];
 
     /// <summary>The error that the step cannot be exported.</summary>
     /// <param name="reason">A clause that says why.</param>
     /// <param name="exception">What was thrown, if anything.</param>
     public NotSupportedException Unsupported(string reason, Exception? exception = null) => new(
         $"The pipeline cannot be exported to ONNX: {Name}, which makes the column{(Needed.Count == 1 ? string.Empty : "s")} "
-        + $"{string.Join(", ", Needed.Select(column => $"'{column.Name}' ({column.Type})"))}, {reason} Replace it by a transform that can be exported, or take it out of the "
-        + "pipeline and export the rest on data that it was applied to: its columns are inputs of the file then.",
+        + $"{string.Join(", ", Needed.Select(column => $"'{column.Name}' ({column.Type})"))}, {reason} Replace it by a transform that can "
+        + "be exported, or take it out of the pipeline and export the rest on data that it was applied to: its columns are inputs of the "
+        + "file then.",
         exception);
 
     /// <summary>Whether a column of the output is made here, rather than passed on.</summary>
     public bool IsMade(DataViewSchema.Column column) => IsMade(Mapper, column);
 
     /// <summary>
-    /// Whether a mapper makes a column of its output. It hides what it replaces, so that there is one more of that name behind it than in front.
+    /// Whether a mapper makes a column of its output. It hides what it replaces, so that there is one more of that name behind it than in
+    /// front.
     /// </summary>
     public static bool IsMade(IRowToRowMapper mapper, DataViewSchema.Column column) =>
         mapper.OutputSchema.Count(other => other.Name == column.Name) > mapper.InputSchema.Count(other => other.Name == column.Name);

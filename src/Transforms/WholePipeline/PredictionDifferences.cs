@@ -41,11 +41,12 @@ internal sealed class PredictionDifferences
             var reference = _keys[column]?.Look(expected[column]) ?? expected[column];
             if (reference.Type != actual[column].Type || reference.Data.Length != actual[column].Data.Length)
                 throw new ModelVerificationException(
-                    $"The exported pipeline gives '{_names[column]}' as {actual[column].Type}[{string.Join(", ", actual[column].Shape)}], but ML.NET gives "
-                    + $"{reference.Type}[{string.Join(", ", reference.Shape)}]. Nothing was written.");
+                    $"The exported pipeline gives '{_names[column]}' as {actual[column].Type}[{string.Join(", ", actual[column].Shape)}], "
+                    + $"but ML.NET gives {reference.Type}[{string.Join(", ", reference.Shape)}]. Nothing was written.");
             var width = reference.Data.Length / (int)reference.Shape[0];
             for (var i = 0; i < reference.Data.Length; i++)
-                AddElement(column, firstRow + (i / width), i / width, reference.Data.GetValue(i)!, actual[column].Data.GetValue(i)!, expected);
+                AddElement(
+                    column, firstRow + (i / width), i / width, reference.Data.GetValue(i)!, actual[column].Data.GetValue(i)!, expected);
         }
     }
 
@@ -54,18 +55,21 @@ internal sealed class PredictionDifferences
     public long RequireWithin(double tolerance)
     {
         var undecided = _score < 0 ? 0.0 : 2 * tolerance * _scales[_score];
-        if (_disagreements.FirstOrDefault(one => one.Column != nameof(BinaryPrediction.PredictedLabel) || !(one.Margin <= undecided)) is { } wrong)
+        const string Label = nameof(BinaryPrediction.PredictedLabel);
+        if (_disagreements.FirstOrDefault(one => one.Column != Label || !(one.Margin <= undecided)) is { } wrong)
             throw new ModelVerificationException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"In row {wrong.Row} the exported pipeline gives '{wrong.Actual}' for '{wrong.Column}', but ML.NET gives '{wrong.Expected}'. Nothing was written."));
+                $"In row {wrong.Row} the exported pipeline gives '{wrong.Actual}' for '{wrong.Column}', but ML.NET gives "
+                + $"'{wrong.Expected}'. Nothing was written."));
         var results = Results;
         for (var column = 0; column < _names.Length; column++)
         {
             if (results[column].LargestRelative <= tolerance) continue;
             throw new ModelVerificationException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The exported pipeline's '{_names[column]}' differs from ML.NET's by {results[column].LargestAbsolute:G3} in row {_worstRows[column]}, "
-                + $"{results[column].LargestRelative:E1} of the column's scale; at most {tolerance:E1} is allowed. Nothing was written."));
+                $"The exported pipeline's '{_names[column]}' differs from ML.NET's by {results[column].LargestAbsolute:G3} in row "
+                + $"{_worstRows[column]}, {results[column].LargestRelative:E1} of the column's scale; at most {tolerance:E1} is allowed. "
+                + $"Nothing was written."));
         }
 
         return _disagreements.Count;

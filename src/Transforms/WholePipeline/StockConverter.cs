@@ -10,8 +10,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Transforms.WholePipeline;
 
 /// <summary>
-/// Converts one of ML.NET's own transformers by ML.NET's own converter. Each is converted by itself: the converter stops silently at a transformer
-/// that it does not know and takes that one's columns for inputs, so that whatever stands before would be lost.
+/// Converts one of ML.NET's own transformers by ML.NET's own converter. Each is converted by itself: the converter stops silently at a
+/// transformer that it does not know and takes that one's columns for inputs, so that whatever stands before would be lost.
 /// </summary>
 internal static class StockConverter
 {
@@ -25,13 +25,15 @@ internal static class StockConverter
 
         // A transformer of somebody else's may look like any other: ML.NET would export it as a copy of its input.
         if (step.Transformer.GetType().Assembly.GetName().Name?.StartsWith("Microsoft.ML", StringComparison.Ordinal) != true)
-            throw step.Unsupported("is neither one of ML.NET's transformers nor a batch-normalised network, and only those can be converted.");
+            throw step.Unsupported(
+                "is neither one of ML.NET's transformers nor a batch-normalised network, and only those can be converted.");
 
         var ml = new MLContext();
         string? stopped = null;
         ml.Log += (_, e) =>
         {
-            if (e.Kind == ChannelMessageKind.Warning && e.RawMessage?.Contains("ONNX", StringComparison.Ordinal) == true) stopped ??= e.RawMessage;
+            if (e.Kind == ChannelMessageKind.Warning && e.RawMessage?.Contains("ONNX", StringComparison.Ordinal) == true)
+                stopped ??= e.RawMessage;
         };
         using var stream = new MemoryStream();
         try
@@ -54,7 +56,8 @@ internal static class StockConverter
     // Outputs come in the order of the schema; between them stand the names of slots, as nodes that lead nowhere.
     private static Dictionary<string, string> NameOutputs(PipelineStep step, ModelProto model)
     {
-        string[] outputs = [.. model.Graph.Output.Select(output => output.Name).Where(name => !name.StartsWith("mlnet.", StringComparison.Ordinal))];
+        string[] outputs = [.. model.Graph.Output.Select(output => output.Name).Where(
+            name => !name.StartsWith("mlnet.", StringComparison.Ordinal))];
         if (outputs.Length != step.Needed.Count)
             throw step.Unsupported($"is converted to a graph with {outputs.Length} outputs instead of {step.Needed.Count}.");
         return step.Needed.Select((column, index) => (column.Name, outputs[index])).ToDictionary(StringComparer.Ordinal);
@@ -64,11 +67,11 @@ internal static class StockConverter
     private static void DeclareShapes(PipelineStep step, ModelProto model)
     {
         foreach (var info in model.Graph.Input.Concat(model.Graph.ValueInfo).Concat(model.Graph.Output))
-            if (info.Type?.TensorType?.Shape?.Dim is [{ ValueCase: TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue, DimValue: < 0 } rows, ..])
-                rows.DimParam = Dimension.Rows.Symbol!;
+            if (info.Type?.TensorType?.Shape?.Dim is [{ HasDimValue: true, DimValue: < 0 } rows, ..]) rows.DimParam = Dimension.Rows.Symbol!;
         foreach (var input in model.Graph.Input)
         {
-            if (step.Mapper.InputSchema.GetColumnOrNull(input.Name) is not { } column || ColumnTensor.TypeOf(column.Type) == DataType.Undefined)
+            if (step.Mapper.InputSchema.GetColumnOrNull(input.Name) is not { } column
+                || ColumnTensor.TypeOf(column.Type) == DataType.Undefined)
                 throw step.Unsupported($"is converted to a graph that reads '{input.Name}', which is no column that can be read.");
         }
     }

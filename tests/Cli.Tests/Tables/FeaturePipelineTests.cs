@@ -6,7 +6,8 @@ using MlNetBatchNorm.Transforms;
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 
 /// <summary>
-/// The transforms that a feature map is written down as make the very vector that it makes itself: a model trained on one is scored with the other.
+/// The transforms that a feature map is written down as make the very vector that it makes itself: a model trained on one is scored with
+/// the other.
 /// </summary>
 public sealed class FeaturePipelineTests
 {

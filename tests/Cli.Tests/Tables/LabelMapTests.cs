@@ -58,7 +58,8 @@ public sealed class LabelMapTests
     [InlineData("y,x\na,1\na,2\n", LearningTask.Binary, "'y' has 1 class: a (2); a binary label has exactly two")]
     [InlineData("y,x\na,1\nb,2\nc,3\n", LearningTask.Binary, "'y' has 3 classes: a (1), b (1), c (1); a binary label has exactly two")]
     [InlineData("y,x\na,1\na,2\n", LearningTask.Multiclass, "'y' has 1 class: a (2); there must be two or more")]
-    [InlineData("y,x\n1,1\nabc,2\n", LearningTask.Regression, "t.csv, line 3, column 'y': 'abc' is not a number; the task regression needs")]
+    [InlineData(
+        "y,x\n1,1\nabc,2\n", LearningTask.Regression, "t.csv, line 3, column 'y': 'abc' is not a number; the task regression needs")]
     [InlineData("y,x\n1,1\ninf,2\n", LearningTask.Regression, "t.csv, line 3, column 'y': 'inf' is not a finite number")]
     [InlineData("y,x\n5,1\n5,2\n", LearningTask.Regression, "'y' is 5 in every row; there is nothing to learn")]
     public void Infer_BadLabel_SaysWhatAndWhere(string csv, LearningTask task, string expected) => Fails(() => Infer(csv, task), expected);

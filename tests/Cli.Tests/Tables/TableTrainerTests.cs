@@ -22,7 +22,8 @@ public sealed class TableTrainerTests
 
         Assert.Equal(test.RowCount, pipeline.RowsCompared);
         Assert.True(pipeline.TakesBatches);
-        Assert.Equal(trained.Schema.Features.Columns.Select(column => column.Name).Order(), pipeline.Inputs.Select(input => input.Name).Order());
+        Assert.Equal(
+            trained.Schema.Features.Columns.Select(column => column.Name).Order(), pipeline.Inputs.Select(input => input.Name).Order());
         Assert.InRange(pipeline.LargestRelative, 0, 1e-5);
         if (OnnxChecker.IsInstalled) OnnxChecker.Require([(label, ModelFile.Read(path))]);
     }

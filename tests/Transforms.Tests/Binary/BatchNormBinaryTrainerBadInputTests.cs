@@ -42,7 +42,10 @@ public sealed class BatchNormBinaryTrainerBadInputTests
     {
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(10));
         var exception = Assert.Throws<ArgumentException>(() => _ml.BinaryClassification.Trainers.BatchNormNetwork("Churned").Fit(data));
-        Assert.Contains("There is no label column 'Churned'; the columns are Features, Label, Weight, Name", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "There is no label column 'Churned'; the columns are Features, Label, Weight, Name",
+            exception.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,7 +94,8 @@ public sealed class BatchNormBinaryTrainerBadInputTests
         Assert.Contains("Row 3 has -1 in the weight column 'Weight'", exception.Message, StringComparison.Ordinal);
     }
 
-    private void Fit(Moons.Row[] rows) => _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(_ml.Data.LoadFromEnumerable(rows)).Dispose();
+    private void Fit(Moons.Row[] rows) =>
+        _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(_ml.Data.LoadFromEnumerable(rows)).Dispose();
 
     private sealed class Varying
     {

@@ -26,7 +26,8 @@ public sealed class CatalogTests
     public void CrossValidate_Multiclass_EvaluatesEachFold()
     {
         var data = Trainers.Data(_ml, LearningTask.Multiclass, 400);
-        var folds = _ml.MulticlassClassification.CrossValidate(data, Trainers.Pipeline(_ml, LearningTask.Multiclass, Trainers.Quick), numberOfFolds: 3);
+        var folds = _ml.MulticlassClassification.CrossValidate(
+            data, Trainers.Pipeline(_ml, LearningTask.Multiclass, Trainers.Quick), numberOfFolds: 3);
         Assert.All(folds, fold => Assert.True(fold.Metrics.MicroAccuracy > 0.95, $"fold {fold.Fold}: {fold.Metrics.MicroAccuracy}"));
         Assert.Equal(400, folds.Sum(fold => fold.ScoredHoldOutSet.GetColumn<uint>("PredictedLabel").Count()));
     }
@@ -35,7 +36,8 @@ public sealed class CatalogTests
     public void CrossValidate_Regression_EvaluatesEachFold()
     {
         var data = Trainers.Data(_ml, LearningTask.Regression, 600);
-        var folds = _ml.Regression.CrossValidate(data, Trainers.Pipeline(_ml, LearningTask.Regression, Trainers.Quick with { Epochs = 40 }), numberOfFolds: 2);
+        var folds = _ml.Regression.CrossValidate(
+            data, Trainers.Pipeline(_ml, LearningTask.Regression, Trainers.Quick with { Epochs = 40 }), numberOfFolds: 2);
         Assert.All(folds, fold => Assert.True(fold.Metrics.RSquared > 0.8, $"fold {fold.Fold}: {fold.Metrics.RSquared}"));
         RequireReload(folds[1].Model, data, "Score");
     }
@@ -77,7 +79,8 @@ public sealed class CatalogTests
         VBuffer<ReadOnlyMemory<char>> names = default;
         scored.Schema["Score"].GetSlotNames(ref names);
         Assert.Equal(Clouds.Classes, names.DenseValues().Select(name => name.ToString()));
-        Assert.Contains("green", _ml.MulticlassClassification.Evaluate(scored).ConfusionMatrix.GetFormattedConfusionTable(), StringComparison.Ordinal);
+        Assert.Contains(
+            "green", _ml.MulticlassClassification.Evaluate(scored).ConfusionMatrix.GetFormattedConfusionTable(), StringComparison.Ordinal);
         Assert.Equal(Scores(model.Transform(data)), Scores(scored), (left, right) => Math.Abs(left - right) < 1e-6f);
     }
 
@@ -88,7 +91,12 @@ public sealed class CatalogTests
             .Append(_ml.Transforms.DropColumns("Label", "Features"));
         var data = renamed.Fit(Trainers.Data(_ml, LearningTask.Binary, 300)).Transform(Trainers.Data(_ml, LearningTask.Binary, 300));
         using var model = _ml.BinaryClassification.Trainers
-            .BatchNormNetwork(Trainers.Quick with { LabelColumnName = "Truth", FeatureColumnName = "Inputs", ExampleWeightColumnName = "Weight" }).Fit(data);
+            .BatchNormNetwork(Trainers.Quick with
+            {
+                LabelColumnName = "Truth",
+                FeatureColumnName = "Inputs",
+                ExampleWeightColumnName = "Weight",
+            }).Fit(data);
         Assert.True(_ml.BinaryClassification.Evaluate(model.Transform(data), labelColumnName: "Truth").Accuracy > 0.9);
     }
 
@@ -152,7 +160,8 @@ public sealed class CatalogTests
     private void RequireReload(ITransformer model, IDataView data, string column)
     {
         var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
-        var (expected, actual) = (model.Transform(data).GetColumn<float>(column).ToArray(), loaded.Transform(data).GetColumn<float>(column).ToArray());
+        var expected = model.Transform(data).GetColumn<float>(column).ToArray();
+        var actual = loaded.Transform(data).GetColumn<float>(column).ToArray();
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-6f * Math.Max(1, Math.Abs(expected[i])));
     }

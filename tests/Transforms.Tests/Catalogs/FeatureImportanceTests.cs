@@ -13,7 +13,8 @@ public sealed class FeatureImportanceTests
     public void PermutationFeatureImportance_Binary_FindsWhatMatters()
     {
         var (model, data) = Fit(LearningTask.Binary);
-        var importance = _ml.BinaryClassification.PermutationFeatureImportance((BatchNormBinaryTransformer)model, data, permutationCount: 3);
+        var importance = _ml.BinaryClassification.PermutationFeatureImportance(
+            (BatchNormBinaryTransformer)model, data, permutationCount: 3);
         RequireTwoOfThree(importance.Select(feature => feature.AreaUnderRocCurve.Mean));
     }
 
@@ -21,7 +22,8 @@ public sealed class FeatureImportanceTests
     public void PermutationFeatureImportance_Multiclass_FindsWhatMatters()
     {
         var (model, data) = Fit(LearningTask.Multiclass);
-        var importance = _ml.MulticlassClassification.PermutationFeatureImportance((BatchNormMulticlassTransformer)model, data, permutationCount: 3);
+        var importance = _ml.MulticlassClassification.PermutationFeatureImportance(
+            (BatchNormMulticlassTransformer)model, data, permutationCount: 3);
         RequireTwoOfThree(importance.Select(feature => feature.MicroAccuracy.Mean));
     }
 
@@ -42,7 +44,8 @@ public sealed class FeatureImportanceTests
         var front = ml.Transforms.Concatenate("All", "Features", "Weight").Fit(data);
         var rows = front.Transform(data);
         using var model = ml.BinaryClassification.Trainers.BatchNormNetwork("Label", "All").Fit(rows);
-        var importance = ml.BinaryClassification.PermutationFeatureImportance(model, rows, permutationCount: 3);   // one entry for each slot of "All"
+        var importance =
+            ml.BinaryClassification.PermutationFeatureImportance(model, rows, permutationCount: 3);   // one entry for each slot of "All"
 
         Assert.Equal(3, importance.Length);
         Assert.Equal(0, importance[2].AreaUnderRocCurve.Mean);

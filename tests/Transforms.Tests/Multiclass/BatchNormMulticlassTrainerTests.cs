@@ -78,7 +78,8 @@ public sealed class BatchNormMulticlassTrainerTests
             Assert.Equal(actual.Type is KeyDataViewType, column.IsKey);
             Assert.Equal(actual.Type is VectorDataViewType, column.Kind == SchemaShape.Column.VectorKind.Vector);
             Assert.Equal(((actual.Type as VectorDataViewType)?.ItemType ?? actual.Type).RawType, column.ItemType.RawType);
-            Assert.Equal(actual.Annotations.Schema.Select(annotation => annotation.Name), column.Annotations.Select(annotation => annotation.Name));
+            Assert.Equal(
+                actual.Annotations.Schema.Select(annotation => annotation.Name), column.Annotations.Select(annotation => annotation.Name));
         }
     }
 
@@ -126,7 +127,8 @@ public sealed class BatchNormMulticlassTrainerTests
     [Fact]
     public void SaveAndLoad_KeysWithoutValues_KeepTheKeys()
     {
-        var data = _ml.Data.LoadFromEnumerable(Clouds.Create(120).Select((row, i) => new Keyed { Features = row.Features, Label = (uint)(i % 4 % 3) }));
+        var data = _ml.Data.LoadFromEnumerable(
+            Clouds.Create(120).Select((row, i) => new Keyed { Features = row.Features, Label = (uint)(i % 4 % 3) }));
         using var model = _ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { Epochs = 5 }).Fit(data);
         var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
         Assert.Equal(["0", "1", "2"], Slots(model.Transform(data).Schema["Score"]));

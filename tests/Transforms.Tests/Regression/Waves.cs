@@ -2,7 +2,9 @@ using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 
-/// <summary>A number between 300,000 and 500,000 that is no linear function of two features of very different scale, with a little noise.</summary>
+/// <summary>
+/// A number between 300,000 and 500,000 that is no linear function of two features of very different scale, with a little noise.
+/// </summary>
 internal static class Waves
 {
     public sealed class Row

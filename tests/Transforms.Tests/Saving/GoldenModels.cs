@@ -52,12 +52,15 @@ internal static class GoldenModels
         {
             LearningTask.Binary => [.. ml.Data.CreateEnumerable<BinaryPrediction>(scored, reuseRowObject: false)
                 .Select(row => new[] { row.Score, row.Probability, row.PredictedLabel ? 1f : 0f })],
-            LearningTask.Multiclass => [.. scored.GetColumn<float[]>("Score").Zip(scored.GetColumn<uint>("PredictedLabel"), (scores, key) => (float[])[.. scores, key])],
+            LearningTask.Multiclass =>
+                [.. scored.GetColumn<float[]>("Score").Zip(
+                    scored.GetColumn<uint>("PredictedLabel"), (scores, key) => (float[])[.. scores, key])],
             _ => [.. scored.GetColumn<float>("Score").Select(score => new[] { score })],
         };
     }
 
-    public static string ModelPath(LearningTask task, int format) => Path.Combine(Folder, FormattableString.Invariant($"{NetworkTask.Of(task).Name}.{format}.zip"));
+    public static string ModelPath(LearningTask task, int format) =>
+        Path.Combine(Folder, FormattableString.Invariant($"{NetworkTask.Of(task).Name}.{format}.zip"));
 
     public static float[][] Expected(LearningTask task, int format) =>
         JsonSerializer.Deserialize<float[][]>(File.ReadAllText(Path.ChangeExtension(ModelPath(task, format), ".json")))!;

@@ -15,19 +15,27 @@ public sealed class ApplyOnnxModelBatchedTests
     [Fact]
     public void SeveralInputsAndOutputs_MappedBothWays_GiveTheNamedColumns()
     {
-        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 50).Select(i => new Choice { IsLeft = i % 3 == 0, A = [i, -i], B = [100, 200 + i] }));
+        var data = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 50).Select(i => new Choice { IsLeft = i % 3 == 0, A = [i, -i], B = [100, 200 + i] }));
         using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.Where()), new BatchedOnnxOptions
         {
             Inputs = new Dictionary<string, string> { ["flag"] = "IsLeft", ["left"] = "A", ["right"] = "B" },
             Outputs = new Dictionary<string, string> { ["not"] = "IsRight", ["where"] = "Chosen" },
         }).Fit(data);
-        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        foreach (var scored in new[]
+        {
+            model.Transform(data),
+            Reloaded(model, data, batched: false).Transform(data),
+            Reloaded(model, data, batched: true).Transform(data),
+        })
         {
             Assert.Equal(["IsRight", "Chosen"], scored.Schema.TakeLast(2).Select(column => column.Name));
             Assert.Equal(BooleanDataViewType.Instance, scored.Schema["IsRight"].Type);
             Assert.Equal(new VectorDataViewType(NumberDataViewType.Int64, 2), scored.Schema["Chosen"].Type);
             Assert.Equal(Enumerable.Range(0, 50).Select(i => i % 3 != 0), scored.GetColumn<bool>("IsRight"));
-            Assert.Equal(Enumerable.Range(0, 50).Select(i => i % 3 == 0 ? new long[] { i, -i } : [100, 200 + i]), scored.GetColumn<long[]>("Chosen"));
+            Assert.Equal(
+                Enumerable.Range(0, 50).Select(i => i % 3 == 0 ? new long[] { i, -i } : [100, 200 + i]),
+                scored.GetColumn<long[]>("Chosen"));
         }
     }
 
@@ -75,7 +83,8 @@ public sealed class ApplyOnnxModelBatchedTests
             Inputs = new Dictionary<string, string> { ["x"] = "Features" },
             Outputs = new Dictionary<string, string> { ["twice"] = "Both" },
         }).Fit(view);
-        Assert.Equal([.. view.Schema.Select(column => column.Name), "Both"], model.GetOutputSchema(view.Schema).Select(column => column.Name));
+        Assert.Equal(
+            [.. view.Schema.Select(column => column.Name), "Both"], model.GetOutputSchema(view.Schema).Select(column => column.Name));
     }
 
     [Theory]
@@ -90,7 +99,8 @@ public sealed class ApplyOnnxModelBatchedTests
         Assert.Equal(12f, engine.Predict(new Floats { x = [9, 1, 2] }).sum);
         if (rows == 1)
         {
-            Assert.Equal(Enumerable.Range(0, 11).Select(i => i + 3f), Reloaded(model, data, batched: false).Transform(data).GetColumn<float>("sum"));
+            Assert.Equal(
+                Enumerable.Range(0, 11).Select(i => i + 3f), Reloaded(model, data, batched: false).Transform(data).GetColumn<float>("sum"));
             return;
         }
 
@@ -103,8 +113,16 @@ public sealed class ApplyOnnxModelBatchedTests
     public void SingleValuesAsVectors_OneValueForARow_StaysAVector()
     {
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
-        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), new BatchedOnnxOptions { SingleValuesAsVectors = true }).Fit(data);
-        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), new BatchedOnnxOptions
+        {
+            SingleValuesAsVectors = true,
+        }).Fit(data);
+        foreach (var scored in new[]
+        {
+            model.Transform(data),
+            Reloaded(model, data, batched: false).Transform(data),
+            Reloaded(model, data, batched: true).Transform(data),
+        })
         {
             Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 1), scored.Schema["sum"].Type);
             Assert.Equal([6f], scored.GetColumn<float[]>("sum").Single());
@@ -128,7 +146,8 @@ public sealed class ApplyOnnxModelBatchedTests
     [Fact]
     public void FreeDimensions_WithoutShapes_SaysWhatToDo()
     {
-        var exception = Assert.Throws<InvalidModelException>(() => _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.FreeImage())));
+        var exception = Assert.Throws<InvalidModelException>(
+            () => _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.FreeImage())));
         Assert.Contains("The input 'image' has the shape [N, 3, H, W]", exception.Message, StringComparison.Ordinal);
         Assert.Contains("Say in Shapes what one row has, for example [\"image\"] = [3, 8, 8]", exception.Message, StringComparison.Ordinal);
     }
@@ -136,12 +155,18 @@ public sealed class ApplyOnnxModelBatchedTests
     [Fact]
     public void FreeDimensions_WithShapes_ReachTheOutputs()
     {
-        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i => new Image { image = [.. Enumerable.Range(0, 12).Select(k => (float)(i * k % 13))] }));
+        var data = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 40).Select(i => new Image { image = [.. Enumerable.Range(0, 12).Select(k => (float)(i * k % 13))] }));
         using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.FreeImage()), new BatchedOnnxOptions
         {
             Shapes = new Dictionary<string, IReadOnlyList<long>> { ["image"] = [3, 2, 2] },
         }).Fit(data);
-        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        foreach (var scored in new[]
+        {
+            model.Transform(data),
+            Reloaded(model, data, batched: false).Transform(data),
+            Reloaded(model, data, batched: true).Transform(data),
+        })
         {
             Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 3, 2, 2), scored.Schema["same"].Type);
             Assert.Equal(data.GetColumn<float[]>("image"), scored.GetColumn<float[]>("same"));
@@ -153,8 +178,16 @@ public sealed class ApplyOnnxModelBatchedTests
     public void RowByRow_ModelWithoutDimensionForRows_TakesEachRowWhole()
     {
         var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 5).Select(i => new Floats { x = [i, 1, 2] }));
-        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.WithoutRows()), new BatchedOnnxOptions { RowByRow = true }).Fit(data);
-        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: false).Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.WithoutRows()), new BatchedOnnxOptions
+        {
+            RowByRow = true,
+        }).Fit(data);
+        foreach (var scored in new[]
+        {
+            model.Transform(data),
+            Reloaded(model, data, batched: false).Transform(data),
+            Reloaded(model, data, batched: true).Transform(data),
+        })
             Assert.Equal(Enumerable.Range(0, 5).Select(i => new float[] { i + 1, 2, 3 }), scored.GetColumn<float[]>("y"));
     }
 
@@ -163,19 +196,35 @@ public sealed class ApplyOnnxModelBatchedTests
     {
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
         var other = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(4)));
-        Assert.Contains("'x' has 3 values, but the model's input 'x' takes 4", Assert.Throws<ArgumentException>(() => other.Fit(data)).Message, StringComparison.Ordinal);
-        var missing = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "features" } });
-        Assert.Contains("There is no input column 'features'", Assert.Throws<ArgumentException>(() => missing.Fit(data)).Message, StringComparison.Ordinal);
-        var wrong = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.Identity(DataType.Int64, 3)), new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["in"] = "x" } });
-        Assert.Contains("takes Int64. Put ConvertType in front", Assert.Throws<ArgumentException>(() => wrong.Fit(data)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'x' has 3 values, but the model's input 'x' takes 4",
+            Assert.Throws<ArgumentException>(() => other.Fit(data)).Message,
+            StringComparison.Ordinal);
+        var missing = _ml.Transforms.ApplyOnnxModelBatched(
+            new MemoryStream(OnnxModels.SumAndTwice(3)),
+            new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "features" } });
+        Assert.Contains(
+            "There is no input column 'features'",
+            Assert.Throws<ArgumentException>(() => missing.Fit(data)).Message,
+            StringComparison.Ordinal);
+        var wrong = _ml.Transforms.ApplyOnnxModelBatched(
+            new MemoryStream(OnnxModels.Identity(DataType.Int64, 3)),
+            new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["in"] = "x" } });
+        Assert.Contains(
+            "takes Int64. Put ConvertType in front",
+            Assert.Throws<ArgumentException>(() => wrong.Fit(data)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(
             "no input 'y'; its inputs are x",
-            Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["y"] = "x" } })).Message,
+            Assert.Throws<ArgumentException>(() => Sums(new() { Inputs = new Dictionary<string, string> { ["y"] = "x" } })).Message,
             StringComparison.Ordinal);
         Assert.Contains(
             "no output 'z'; its outputs are sum, twice",
-            Assert.Throws<InvalidModelException>(() => _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), new BatchedOnnxOptions { Outputs = new Dictionary<string, string> { ["z"] = "x" } })).Message,
+            Assert.Throws<InvalidModelException>(() => Sums(new() { Outputs = new Dictionary<string, string> { ["z"] = "x" } })).Message,
             StringComparison.Ordinal);
+
+        BatchedOnnxEstimator Sums(BatchedOnnxOptions options) =>
+            _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3)), options);
     }
 
     [Fact]
@@ -192,12 +241,16 @@ public sealed class ApplyOnnxModelBatchedTests
     {
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
         SchemaShape? shape = null;
-        var pipeline = _ml.Transforms.CopyColumns("copy", "x").Append(new ShapeProbe<BatchedOnnxTransformer>(_ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3))), seen => shape = seen));
+        var pipeline = _ml.Transforms.CopyColumns("copy", "x").Append(
+            new ShapeProbe<BatchedOnnxTransformer>(
+                _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3))), seen => shape = seen));
         var schema = pipeline.Fit(data).Transform(data).Schema;
         Assert.Equal(schema.Select(column => column.Name), shape!.Select(column => column.Name));
         Assert.Equal(
-            schema.TakeLast(2).Select(column => (column.Type as VectorDataViewType)?.ItemType ?? column.Type), shape!.TakeLast(2).Select(column => column.ItemType));
-        Assert.Equal([SchemaShape.Column.VectorKind.Scalar, SchemaShape.Column.VectorKind.Vector], shape!.TakeLast(2).Select(column => column.Kind));
+            schema.TakeLast(2).Select(column => (column.Type as VectorDataViewType)?.ItemType ?? column.Type), shape!.TakeLast(2).Select(
+                column => column.ItemType));
+        Assert.Equal(
+            [SchemaShape.Column.VectorKind.Scalar, SchemaShape.Column.VectorKind.Vector], shape!.TakeLast(2).Select(column => column.Kind));
     }
 
     [Fact]

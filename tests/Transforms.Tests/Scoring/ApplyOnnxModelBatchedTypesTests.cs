@@ -58,7 +58,8 @@ public sealed class ApplyOnnxModelBatchedTypesTests
         Check(model, type, data, rows, item => new VectorDataViewType(item, 2, 3));
     }
 
-    private void Check<T>(BatchedOnnxTransformer model, DataType type, IDataView data, T[] expected, Func<PrimitiveDataViewType, DataViewType> columnType)
+    private void Check<T>(
+        BatchedOnnxTransformer model, DataType type, IDataView data, T[] expected, Func<PrimitiveDataViewType, DataViewType> columnType)
     {
         var output = columnType(TypeOf(type));
         var loaded = Reloaded(model, data, batched: false);

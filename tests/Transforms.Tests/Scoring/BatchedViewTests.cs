@@ -194,7 +194,9 @@ public sealed class BatchedViewTests
     }
 
     private BatchedOnnxTransformer Model(int width = Width) => _ml.Transforms
-        .ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(width)), new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "Features" } })
+        .ApplyOnnxModelBatched(
+            new MemoryStream(OnnxModels.SumAndTwice(width)),
+            new BatchedOnnxOptions { Inputs = new Dictionary<string, string> { ["x"] = "Features" } })
         .Fit(new RecordingView(0, width));
 
     private static float Sum(long row) => row % 3 == 0

@@ -51,7 +51,8 @@ public sealed class LifetimeTests
     public void PredictionEngine_ThatDoesNotOwnTheTransformer_LeavesIt()
     {
         var (model, data) = Train();
-        using (_ml.Model.CreatePredictionEngine<Moons.Row, BinaryPrediction>(model, new PredictionEngineOptions { OwnsTransformer = false }))
+        using (_ml.Model.CreatePredictionEngine<Moons.Row, BinaryPrediction>(
+            model, new PredictionEngineOptions { OwnsTransformer = false }))
         {
         }
 

@@ -41,7 +41,8 @@ public sealed class ManyThreadsTests
                 while (DateTime.UtcNow < end);
                 return count;
             }
-            catch (Exception exception) when (exception is InvalidOperationException or ObjectDisposedException or Onnx.Execution.ModelRunException)
+            catch (Exception exception) when (
+                exception is InvalidOperationException or ObjectDisposedException or Onnx.Execution.ModelRunException)
             {
                 return -1;
             }
@@ -51,7 +52,8 @@ public sealed class ManyThreadsTests
 
         float[] FromEngine()
         {
-            using var engine = ml.Model.CreatePredictionEngine<Waves.Row, RegressionPrediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
+            using var engine = ml.Model.CreatePredictionEngine<Waves.Row, RegressionPrediction>(
+                model, new PredictionEngineOptions { OwnsTransformer = false });
             return Array.ConvertAll(rows, row => engine.Predict(row).Score);
         }
 

@@ -22,18 +22,26 @@ internal static class OnnxModels
     public static byte[] Identity(DataType type, params Dimension[] rowShape)
     {
         var graph = new GraphBuilder("identity");
-        graph.Output("out", graph.Node("Identity", [graph.Input("in", type, [Dimension.Rows, .. rowShape])]), type, [Dimension.Rows, .. rowShape]);
+        graph.Output(
+            "out", graph.Node("Identity", [graph.Input("in", type, [Dimension.Rows, .. rowShape])]), type, [Dimension.Rows, .. rowShape]);
         return graph.Build().ToByteArray();
     }
 
-    /// <summary>Two inputs and two outputs of different types: <c>where = flag ? left : right</c> [N, 2] and <c>not = !flag</c> [N].</summary>
+    /// <summary>
+    /// Two inputs and two outputs of different types: <c>where = flag ? left : right</c> [N, 2] and <c>not = !flag</c> [N].
+    /// </summary>
     public static byte[] Where()
     {
         var graph = new GraphBuilder("where");
         var flag = graph.Input("flag", DataType.Bool, Dimension.Rows);
         var left = graph.Input("left", DataType.Int64, Dimension.Rows, 2);
         var right = graph.Input("right", DataType.Int64, Dimension.Rows, 2);
-        graph.Output("where", graph.Node("Where", [graph.Node("Unsqueeze", [flag, graph.Integers(1)]), left, right]), DataType.Int64, Dimension.Rows, 2);
+        graph.Output(
+            "where",
+            graph.Node("Where", [graph.Node("Unsqueeze", [flag, graph.Integers(1)]), left, right]),
+            DataType.Int64,
+            Dimension.Rows,
+            2);
         graph.Output("not", graph.Node("Not", [flag]), DataType.Bool, Dimension.Rows);
         return graph.Build().ToByteArray();
     }
@@ -43,7 +51,11 @@ internal static class OnnxModels
     {
         var graph = new GraphBuilder("image");
         var image = graph.Input("image", DataType.Float, Dimension.Rows, 3, "H", "W");
-        graph.Output("largest", graph.Node("ReduceMax", [image], ("axes", new long[] { 1, 2, 3 }), ("keepdims", 0L)), DataType.Float, Dimension.Rows);
+        graph.Output(
+            "largest",
+            graph.Node("ReduceMax", [image], ("axes", new long[] { 1, 2, 3 }), ("keepdims", 0L)),
+            DataType.Float,
+            Dimension.Rows);
         graph.Output("same", graph.Node("Identity", [image]), DataType.Float, Dimension.Rows, 3, "H", "W");
         return graph.Build().ToByteArray();
     }

@@ -46,10 +46,14 @@ public sealed class ToBatchedTests
         Assert.Equal(((IEnumerable<ITransformer>)_ml.Model.ToBatched(trained)).Last().GetType(), network.GetType());
         Assert.Equal(task, network.LearningTask);
         Assert.False(network.IsTrained);
-        Assert.Contains("loaded from a saved model", Assert.Throws<InvalidOperationException>(() => network.Model).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "loaded from a saved model", Assert.Throws<InvalidOperationException>(() => network.Model).Message, StringComparison.Ordinal);
         Assert.Equal("Features", network.FeatureColumnName);
-        Assert.Equal(task == LearningTask.Multiclass ? Clouds.Classes : task == LearningTask.Binary ? ["false", "true"] : [], network.Classes);
-        Assert.Equal([TrainerOutputs(task), NetworkTask.Of(task).Name], [string.Join(",", network.Proto.Graph.Output.Select(output => output.Name)), network.Scorer.Metadata["mlnetbn.task"]]);
+        Assert.Equal(
+            task == LearningTask.Multiclass ? Clouds.Classes : task == LearningTask.Binary ? ["false", "true"] : [], network.Classes);
+        Assert.Equal(
+            [TrainerOutputs(task), NetworkTask.Of(task).Name],
+            [string.Join(",", network.Proto.Graph.Output.Select(output => output.Name)), network.Scorer.Metadata["mlnetbn.task"]]);
     }
 
     [Fact]
@@ -87,10 +91,12 @@ public sealed class ToBatchedTests
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(50));
         using var network = (IDisposable)GoldenModels.Train(_ml, LearningTask.Binary);
         var inner = new TransformerChain<ITransformer>(
-            [_ml.Transforms.CopyColumns("Copy", "Name").Fit(data), (ITransformer)network], [TransformerScope.TrainTest, TransformerScope.Everything]);
+            [_ml.Transforms.CopyColumns("Copy", "Name").Fit(data), (ITransformer)network],
+            [TransformerScope.TrainTest, TransformerScope.Everything]);
         var model = new TransformerChain<ITransformer>(_ml.Transforms.CopyColumns("Kept", "Weight").Fit(data), inner);
         var fast = Assert.IsType<TransformerChain<ITransformer>>(_ml.Model.ToBatched(Models.SaveAndLoad(_ml, model, data.Schema, out _)));
-        Assert.Equal(["Kept", "Score", "Probability", "PredictedLabel"], fast.GetOutputSchema(data.Schema).Skip(4).Select(column => column.Name));
+        Assert.Equal(
+            ["Kept", "Score", "Probability", "PredictedLabel"], fast.GetOutputSchema(data.Schema).Skip(4).Select(column => column.Name));
         var innerFast = Assert.IsType<TransformerChain<ITransformer>>(fast.LastTransformer);
         Assert.IsType<BatchNormBinaryTransformer>(innerFast.LastTransformer);
         Assert.NotNull(innerFast.GetOutputSchema(data.Schema, TransformerScope.Training).GetColumnOrNull("Copy"));
@@ -102,7 +108,8 @@ public sealed class ToBatchedTests
     {
         var data = Numbers(3000);
         using var stream = new MemoryStream(OnnxModels.SumAndTwice(3));
-        var stock = _ml.Transforms.ApplyOnnxModel(["twice", "sum"], ["x"], stream).Append(_ml.Transforms.CopyColumns("copy", "sum")).Fit(data);
+        var stock = _ml.Transforms.ApplyOnnxModel(["twice", "sum"], ["x"], stream).Append(_ml.Transforms.CopyColumns("copy", "sum")).Fit(
+            data);
         var loaded = Models.SaveAndLoad(_ml, stock, data.Schema, out _);
         var fast = _ml.Model.ToBatched(loaded);
         Assert.IsType<BatchedOnnxTransformer>(((IEnumerable<ITransformer>)fast).First());
@@ -162,10 +169,12 @@ public sealed class ToBatchedTests
     public void Device_ThatIsNotThere_IsAnError()
     {
         var loaded = _ml.Model.Load(GoldenModels.ModelPath(LearningTask.Regression, 1), out _);
-        Assert.Throws<DeviceNotAvailableException>(() => _ml.Model.ToBatched(loaded, new BatchedScoringOptions { Device = Device.Cuda(77) }));
+        Assert.Throws<DeviceNotAvailableException>(
+            () => _ml.Model.ToBatched(loaded, new BatchedScoringOptions { Device = Device.Cuda(77) }));
     }
 
-    private IDataView Numbers(int rows) => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(i => new Floats { x = [i, i % 7, -1] }));
+    private IDataView Numbers(int rows) =>
+        _ml.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(i => new Floats { x = [i, i % 7, -1] }));
 
     private static string TrainerOutputs(LearningTask task) => task == LearningTask.Regression ? "Score" : "Score,Probability";
 

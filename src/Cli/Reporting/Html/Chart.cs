@@ -21,14 +21,21 @@ internal sealed class Chart(string title, Axis x, Axis y)
     /// <summary>Adds a line through points.</summary>
     public Chart Line(IEnumerable<(double X, double Y)> points, string style)
     {
-        _marks.Add(Element("polyline", ("class", style), ("points", string.Join(' ', points.Select(point => $"{Number(X(point.X))},{Number(Y(point.Y))}")))));
+        _marks.Add(
+            Element(
+                "polyline",
+                ("class", style),
+                ("points", string.Join(' ', points.Select(point => $"{Number(X(point.X))},{Number(Y(point.Y))}")))));
         return this;
     }
 
     /// <summary>Adds a dot at each point.</summary>
     public Chart Dots(IEnumerable<(double X, double Y)> points, string style, double radius = 3)
     {
-        _marks.AddRange(points.Select(point => Element("circle", ("class", style), ("cx", Number(X(point.X))), ("cy", Number(Y(point.Y))), ("r", Number(radius)))));
+        _marks.AddRange(
+            points.Select(
+                point =>
+                    Element("circle", ("class", style), ("cx", Number(X(point.X))), ("cy", Number(Y(point.Y))), ("r", Number(radius)))));
         return this;
     }
 
@@ -53,12 +60,24 @@ internal sealed class Chart(string title, Axis x, Axis y)
         new XElement("title", title),
         x.Ticks().SelectMany(tick => new[]
         {
-            Element("line", ("class", "grid"), ("x1", Number(X(tick))), ("x2", Number(X(tick))), ("y1", Number(Top)), ("y2", Number(Height - Bottom))),
+            Element(
+                "line",
+                ("class", "grid"),
+                ("x1", Number(X(tick))),
+                ("x2", Number(X(tick))),
+                ("y1", Number(Top)),
+                ("y2", Number(Height - Bottom))),
             Text(x.Text(tick), X(tick), Height - Bottom + 16, "middle"),
         }),
         y.Ticks().SelectMany(tick => new[]
         {
-            Element("line", ("class", "grid"), ("x1", Number(Left)), ("x2", Number(Width - Right)), ("y1", Number(Y(tick))), ("y2", Number(Y(tick)))),
+            Element(
+                "line",
+                ("class", "grid"),
+                ("x1", Number(Left)),
+                ("x2", Number(Width - Right)),
+                ("y1", Number(Y(tick))),
+                ("y2", Number(Y(tick)))),
             Text(y.Text(tick), Left - 6, Y(tick) + 4, "end"),
         }),
         _marks,

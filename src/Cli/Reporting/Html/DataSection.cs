@@ -11,8 +11,8 @@ internal static class DataSection
         var (schema, label) = (trained.Schema, trained.Schema.Label);
         yield return Html.H2("What it learned from");
         yield return Html.P(
-            $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on. Predicted is {label.Column}"
-            + $", {label.Task.Describe(label)}"
+            $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on. Predicted is "
+            + $"{label.Column}, {label.Task.Describe(label)}"
             + $", from {schema.Features.FeatureCount} features made of {schema.Features.Columns.Count} columns"
             + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
         yield return new XElement(
@@ -22,7 +22,8 @@ internal static class DataSection
                 ["column", "taken as", "what was found", "rows without a value", "features"],
                 schema.Reports.Select(report => new object[]
                 {
-                    report.Name, Name(report.Kind), report.Detail, Html.Number(Html.Count(report.MissingRows)), Html.Number(Html.Count(report.FeatureCount)),
+                    report.Name, Name(report.Kind), report.Detail, Html.Number(Html.Count(report.MissingRows)), Html.Number(
+                        Html.Count(report.FeatureCount)),
                 })));
     }
 

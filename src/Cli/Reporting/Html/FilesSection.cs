@@ -10,7 +10,14 @@ internal static class FilesSection
         yield return Html.H2("The files, and how to use them");
         yield return Html.Table(
             ["file", "bytes", "what it is"],
-            files.Select(path => new object[] { Path.GetFileName(path), Html.Number(Html.Count(new FileInfo(path).Length)), Describe(Path.GetFileName(path)) }));
+            files.Select(
+                path =>
+                    new object[]
+                    {
+                        Path.GetFileName(path),
+                        Html.Number(Html.Count(new FileInfo(path).Length)),
+                        Describe(Path.GetFileName(path)),
+                    }));
         yield return Html.H3("In ML.NET");
         yield return Html.Code(
             """

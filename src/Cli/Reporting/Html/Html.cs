@@ -3,7 +3,9 @@ using System.Xml.Linq;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
-/// <summary>Parts of a page. They are XML elements, so that whatever stands in a table's headers is escaped, and the page is well-formed.</summary>
+/// <summary>
+/// Parts of a page. They are XML elements, so that whatever stands in a table's headers is escaped, and the page is well-formed.
+/// </summary>
 internal static class Html
 {
     public static XElement P(params object?[] content) => new("p", content);
@@ -16,7 +18,8 @@ internal static class Html
 
     public static XElement Code(string lines) => new("pre", new XElement("code", lines));
 
-    public static XElement Figure(XElement picture, params object?[] caption) => new("figure", picture, new XElement("figcaption", caption));
+    public static XElement Figure(XElement picture, params object?[] caption) =>
+        new("figure", picture, new XElement("figcaption", caption));
 
     public static XElement Swatch(string style) => new("span", new XAttribute("class", $"swatch {style}"), string.Empty);
 
@@ -26,7 +29,11 @@ internal static class Html
     public static XElement Table(IEnumerable<string> header, IEnumerable<IEnumerable<object>> rows) => new(
         "table",
         new XElement("thead", new XElement("tr", header.Select(text => new XElement("th", text)))),
-        new XElement("tbody", rows.Select(row => new XElement("tr", row.Select(cell => cell is XElement { Name.LocalName: "td" } ? cell : new XElement("td", cell))))));
+        new XElement(
+            "tbody",
+            rows.Select(
+                row =>
+                    new XElement("tr", row.Select(cell => cell is XElement { Name.LocalName: "td" } ? cell : new XElement("td", cell))))));
 
     /// <summary>A number in a table.</summary>
     public static XElement Number(string text) => new("td", new XAttribute("class", "number"), text);
@@ -35,5 +42,6 @@ internal static class Html
     public static string Count(double value) => value.ToString(value == Math.Floor(value) ? "N0" : "N2", CultureInfo.InvariantCulture);
 
     /// <summary>A share: 0.1234 is 12.3 %; a share of nothing is a dash.</summary>
-    public static string Percent(double share) => double.IsNaN(share) ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.0} %");
+    public static string Percent(double share) =>
+        double.IsNaN(share) ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.0} %");
 }

@@ -30,7 +30,8 @@ internal static class HtmlPage
         // HTML takes <td/> for a beginning without an end; XML takes no control characters, which a CSV file may well have.
         foreach (var element in html.DescendantsAndSelf())
         {
-            if (element.IsEmpty && element.Name.LocalName is not ("meta" or "br") && !element.AncestorsAndSelf("svg").Any()) element.Value = string.Empty;
+            if (element.IsEmpty && element.Name.LocalName is not ("meta" or "br") && !element.AncestorsAndSelf("svg").Any())
+                element.Value = string.Empty;
             foreach (var attribute in element.Attributes()) attribute.Value = Clean(attribute.Value);
         }
 

@@ -7,8 +7,8 @@ using MlNetBatchNorm.Transforms;
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
 /// <summary>
-/// <c>report.html</c>: a training on one page, for whoever has to decide what to do with the model. It holds everything itself, runs nothing
-/// and loads nothing.
+/// <c>report.html</c>: a training on one page, for whoever has to decide what to do with the model. It holds everything itself, runs
+/// nothing and loads nothing.
 /// </summary>
 internal static class HtmlReport
 {
@@ -24,7 +24,9 @@ internal static class HtmlReport
         var path = Path.Combine(folder, HtmlPage.ReportFile);
         AtomicFile.WriteText(path, HtmlPage.Create(
             $"Predicting {trained.Schema.Label.Column}",
-            string.Create(CultureInfo.InvariantCulture, $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
             FiguresSection.Create(trained),
             Mistakes(trained),
             LearningSection.Create(trained.Network.Model),

@@ -11,9 +11,12 @@ internal static class LearningSection
     {
         var (history, best) = (network.History, network.Best);
         (double X, double Y)[] training = [.. history.Select(report => ((double)report.Epoch, report.Loss))];
-        (double X, double Y)[] validation = [.. history.Where(report => report.Validation is not null).Select(report => ((double)report.Epoch, report.Validation!.Loss))];
+        (double X, double Y)[] validation = [.. history.Where(report => report.Validation is not null).Select(
+            report => ((double)report.Epoch, report.Validation!.Loss))];
         var chart = new Chart(
-                "Loss by epoch", Axis.For("epoch", training.Select(point => point.X)), Axis.For("loss", training.Concat(validation).Select(point => point.Y)))
+                "Loss by epoch",
+                Axis.For("epoch", training.Select(point => point.X)),
+                Axis.For("loss", training.Concat(validation).Select(point => point.Y)))
             .Line(training, "a");
         if (history.Count == 1) chart.Dots(training, "a");
         object?[] caption = [Html.Swatch("a"), "rows it learns from"];
@@ -26,9 +29,11 @@ internal static class LearningSection
         yield return Html.H2("How it learned");
         yield return Html.P(string.Create(
             CultureInfo.InvariantCulture,
-            $"An epoch is one pass over the rows. There were {history.Count}, in {history[^1].Elapsed.TotalSeconds:0.0} seconds on {network.Device}; the network is that of epoch {best.Epoch}. ")
+            $"An epoch is one pass over the rows. There were {history.Count}, in {history[^1].Elapsed.TotalSeconds:0.0} seconds on "
+            + $"{network.Device}; the network is that of epoch {best.Epoch}. ")
             + (validation.Length > 0
-                ? "The loss is what training makes small. It should fall on the rows held out, too; where that curve rises again while the other falls, the network begins to learn its rows by heart."
+                ? "The loss is what training makes small. It should fall on the rows held out, too; where that curve rises again while the "
+                    + "other falls, the network begins to learn its rows by heart."
                 : "The loss is what training makes small. No rows were held out, so the last epoch counts."));
         yield return Html.Figure(chart.ToSvg(), caption);
         foreach (var warning in network.Warnings) yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
