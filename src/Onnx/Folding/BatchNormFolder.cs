@@ -3,6 +3,26 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Folding;
 
+/// <summary>How <see cref="BatchNormFolder"/> treats what is a matter of choice.</summary>
+public sealed record FoldOptions
+{
+    /// <summary>Whether a batch normalization that nothing can take in becomes a Mul and an Add. Default: false, it stays as it is.</summary>
+    public bool Expand { get; init; }
+
+    /// <summary>
+    /// Whether an initializer that is also a graph input, so that callers may override it (IR version 4 and later), counts as a constant.
+    /// Default: false, folding it is declined, because a caller's value would no longer have an effect.
+    /// </summary>
+    public bool FoldOverridable { get; init; }
+
+    /// <summary>
+    /// Whether a constant that is added or subtracted next to a batch normalization stays a node of its own, which the scale moves past. Default:
+    /// false, the two become one: s·x + t. With features far from zero in relation to their spread (years, say) that costs digits, since s·x and t
+    /// nearly cancel; s·(x − m) does not.
+    /// </summary>
+    public bool KeepSubtractions { get; init; }
+}
+
 /// <summary>
 /// Folds the batch normalizations of a model into the operators around them. At inference a batch normalization is y = a·x + b with
 /// a = γ / √(σ² + ε) and b = β − a·μ (Ioffe and Szegedy 2015, Algorithm 2), and most neighbours can take that into their weights.
@@ -37,7 +57,7 @@ public static class BatchNormFolder
 
         editor.Finish();
         var functions = folded.Functions.SelectMany(InFunction);
-        var (before, after) = (ModelSize.Of(model), ModelSize.Of(folded));
+        var (before, after) = (Size(model.Graph), Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
@@ -47,8 +67,8 @@ public static class BatchNormFolder
             NodesAfter = after.Nodes,
             ParametersBefore = before.Parameters,
             ParametersAfter = after.Parameters,
-            BytesBefore = before.Bytes,
-            BytesAfter = after.Bytes,
+            BytesBefore = ModelFile.Size(model),
+            BytesAfter = ModelFile.Size(folded),
         };
     }
 
@@ -82,5 +102,20 @@ public static class BatchNormFolder
             if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
         }
         while (changed);
+    }
+
+    // Subgraphs included.
+    private static (int Nodes, long Parameters) Size(GraphProto graph)
+    {
+        var nodes = graph.Node.Count;
+        var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
+        foreach (var inner in graph.Node.SelectMany(node => node.Subgraphs()))
+        {
+            var (innerNodes, innerParameters) = Size(inner);
+            nodes += innerNodes;
+            parameters += innerParameters;
+        }
+
+        return (nodes, parameters);
     }
 }

@@ -29,8 +29,6 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
 
     public ChannelMap WithoutShift() => this with { Shift = new double[Count] };
 
-    public ChannelMap WithoutScale() => this with { Scale = Ones(Count) };
-
     public ChannelMap Part(int start, int count) =>
         IsUniform ? this : this with { Scale = Scale[start..(start + count)], Shift = Shift[start..(start + count)] };
 

@@ -33,3 +33,26 @@ public sealed record FoldResult
     /// <summary>How many batch normalizations are gone (folded or composed) or became something simpler (rewritten).</summary>
     public int Removed => BatchNorms.Count(outcome => outcome.Status != FoldStatus.Declined);
 }
+
+/// <summary>What became of one batch normalization.</summary>
+/// <param name="Name">The node's name, or that of its output when it has none.</param>
+/// <param name="Status">What was done.</param>
+/// <param name="Into">The names of the nodes that took it in, separated by commas; empty when it was declined.</param>
+/// <param name="Reason">Why it was declined, or why it could only be rewritten; empty otherwise.</param>
+public sealed record BatchNormOutcome(string Name, FoldStatus Status, string Into, string Reason);
+
+/// <summary>What became of a batch normalization.</summary>
+public enum FoldStatus
+{
+    /// <summary>It is gone: the weights of a neighbouring operator took it in.</summary>
+    Folded,
+
+    /// <summary>It is gone: another affine map (a batch normalization, a constant Mul or Add) took it in.</summary>
+    Composed,
+
+    /// <summary>Something simpler stands in its place.</summary>
+    Rewritten,
+
+    /// <summary>It stands where it stood.</summary>
+    Declined,
+}

@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// matches (by <see cref="Operators"/>), checks (a <see cref="Verdict"/> with the reason when it cannot), and describes the rewrite in the
 /// <see cref="FoldPlan"/>; it never edits. Fan-out, graph outputs, captures by subgraphs, shared weights and names are the plan's business.
 /// </summary>
-/// <remarks>A rule is one file in <c>Rules</c>: classes derived from this one are found by themselves. See docs/folding.md.</remarks>
+/// <remarks>Each rule has its line in <see cref="FoldRules"/>. See docs/folding.md.</remarks>
 internal abstract class FoldRule
 {
     /// <summary>The operators of the default domain that this rule knows.</summary>
@@ -31,4 +31,44 @@ internal abstract class FoldRule
     /// <summary>That the map has another number of channels than the weights.</summary>
     protected static Verdict WrongCount(NodeProto node, ChannelMap map, long expected) =>
         Verdict.No($"there are {map.Count} channels, but {node.Describe()} has {expected}");
+}
+
+/// <summary>Whether something can be done; if not, a clause that says why ("'relu1' is not linear").</summary>
+/// <param name="Reason">Null when it can be done.</param>
+internal readonly record struct Verdict(string? Reason)
+{
+    public static Verdict Yes => default;
+
+    public bool IsYes => Reason is null;
+
+    public static Verdict No(string reason) => new(reason);
+}
+
+/// <summary>All rules.</summary>
+internal static class FoldRules
+{
+    private static readonly Dictionary<string, FoldRule> ByOperator = new FoldRule[]
+    {
+        new ConvRule(),
+        new ConvTransposeRule(),
+        new GemmRule(),
+        new MatMulRule(),
+        new AddRule(),
+        new MulRule(),
+        new MaxMinRule(),
+        new BatchNormalizationRule(),
+        new ConcatRule(),
+        new ReshapeRule(),
+        new IdentityRule(),
+        new ReluRule(),
+        new AveragePoolRule(),
+        new MaxPoolRule(),
+        new PadRule(),
+        new TransposeRule(),
+        new ReduceMeanRule(),
+        new ShapeRule(),
+    }.SelectMany(rule => rule.Operators.Select(name => (name, rule))).ToDictionary(pair => pair.name, pair => pair.rule, StringComparer.Ordinal);
+
+    /// <summary>The rule for a node, or null when no rule knows its operator.</summary>
+    public static FoldRule? For(NodeProto node) => node.IsStandard() ? ByOperator.GetValueOrDefault(node.OpType) : null;
 }

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Proto;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Graph;
 
@@ -111,5 +112,78 @@ internal static class GraphChecker
             if (!_names.Add(name))
                 throw new InvalidModelException($"{problem}: '{what}' is defined twice; every value needs a name of its own.");
         }
+    }
+}
+
+/// <summary>Whether a constant holds as many elements as its shape says, found out from counts alone.</summary>
+internal static class InitializerChecker
+{
+    /// <exception cref="InvalidModelException">Too few or too many elements, or an impossible shape.</exception>
+    public static void Check(TensorProto tensor, string what)
+    {
+        var shape = $"[{string.Join(", ", tensor.Dims)}]";
+        var count = TensorData.ElementCount(tensor.Dims, tensor.Name);
+        if (tensor.DataLocation == TensorProto.Types.DataLocation.External) return;
+        var type = (DataType)tensor.DataType;
+        if (type == DataType.Undefined) throw new InvalidModelException($"{what} has no element type.");
+        if (tensor.HasRawData && type != DataType.String)
+        {
+            // A type newer than this library knows passes through unmeasured.
+            if (ElementTypes.Find(type)?.Bits is not { } bits) return;
+            var bytes = (((Int128)count * bits) + 7) / 8;
+            if (bytes != tensor.RawData.Length)
+                throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
+            return;
+        }
+
+        var stored = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count + tensor.DoubleData.Count + tensor.Uint64Data.Count + tensor.StringData.Count;
+        var expected = type switch
+        {
+            DataType.Complex64 or DataType.Complex128 => 2 * (Int128)count,
+            DataType.Int4 or DataType.Uint4 or DataType.Float4E2M1 => ((Int128)count + 1) / 2,
+            _ => count,
+        };
+        if (stored != expected)
+            throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements, but holds {stored}.");
+    }
+}
+
+/// <summary>Explains why a node reads a value that does not exist yet: nobody makes it, a later node makes it, or the nodes form a cycle.</summary>
+internal static class NodeOrder
+{
+    /// <summary>The error for <paramref name="reader"/>, which reads <paramref name="value"/> before it exists.</summary>
+    public static InvalidModelException Explain(OnnxGraph graph, NodeProto reader, string value)
+    {
+        if (graph.Producer(value) is not { } maker)
+            return new InvalidModelException($"{reader.Describe()} reads '{value}', but no node, input or initializer has that name.");
+        if (ReferenceEquals(maker, reader))
+            return new InvalidModelException($"{reader.Describe()} reads its own output '{value}': a cycle.");
+        var path = Path(graph, maker, reader);
+        return path is null
+            ? new InvalidModelException($"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in topological order.")
+            : new InvalidModelException($"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Select(node => node.Describe()))}.");
+    }
+
+    // Breadth first from the maker up through what it reads; reaching the reader closes the circle.
+    private static List<NodeProto>? Path(OnnxGraph graph, NodeProto from, NodeProto to)
+    {
+        var cameFrom = new Dictionary<NodeProto, NodeProto?>(ReferenceEqualityComparer.Instance) { [from] = null };
+        var queue = new Queue<NodeProto>([from]);
+        while (queue.TryDequeue(out var node))
+        {
+            if (ReferenceEquals(node, to))
+            {
+                var path = new List<NodeProto>();
+                for (var step = node; step is not null; step = cameFrom[step]) path.Insert(0, step);
+                return path;
+            }
+
+            foreach (var input in node.Input)
+            {
+                if (graph.Producer(input) is { } maker && cameFrom.TryAdd(maker, node)) queue.Enqueue(maker);
+            }
+        }
+
+        return null;
     }
 }

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Graph.Shapes;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Operators that arrange elements anew, join tensors, or reduce axes.</summary>
 internal static class LayoutShapes

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Graph.Shapes;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Operators that make or compute shapes: exporters write "Shape, Gather, Concat, Reshape" where a person would write one Flatten.</summary>
 internal static class ContentShapes

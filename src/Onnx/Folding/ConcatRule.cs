@@ -1,7 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx.Folding.Rules;
+namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
 /// A map behind a Concat along the channels falls apart into one for each input; along another axis every input gets all of it. In front, it

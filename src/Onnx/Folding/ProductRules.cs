@@ -1,0 +1,313 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using AttributeType = MlNetBatchNorm.Onnx.Proto.AttributeProto.Types.AttributeType;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// Y = W ∗ X + B with W of shape [M, C/group, k1, …]. Behind: W'[m] = s[m]·W[m], B' = s·B + t. In front: W'[m, i] = W[m, i]·s[i],
+/// B'[m] = B[m] + Σ W[m, i]·t[i]; the sum needs every tap to see t, so it must not pad with zeros.
+/// </summary>
+internal sealed class ConvRule : FoldRule
+{
+    public override IReadOnlyList<string> Operators => ["Conv"];
+
+    public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
+    {
+        if (!map.IsUniform && map.Axis != 1) return WrongAxis(node, map, "axis 1");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { } w) return NotConstant(node, "weight", weights);
+        if (!map.Fits(w.Shape[0])) return WrongCount(node, map, w.Shape[0]);
+        var count = (int)w.Shape[0];
+        var verdict = Bias.Apply(node, plan, w.Type, map.Scales(count), map.Shifts(count));
+        if (verdict.IsYes) plan.SetConstant(node, 1, w.ScaledAlong(0, map.Scales(count)));
+        return verdict;
+    }
+
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
+    {
+        if (input != 0) return Verdict.No($"{node.Describe()} reads it as a weight");
+        if (!map.IsUniform && map.Axis != 1) return WrongAxis(node, map, "axis 1");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { } w) return NotConstant(node, "weight", weights);
+        var group = node.Integer("group", 1);
+        var (perGroup, taps) = (w.Shape[1], w.Product(2, w.Rank));
+        if (!map.Fits(group * perGroup)) return WrongCount(node, map, group * perGroup);
+        var count = (int)(group * perGroup);
+        if (map.HasShift)
+        {
+            if (Pads(node, w)) return Verdict.No($"{node.Describe()} pads with zeros, which the shift does not reach");
+            var added = w.Contract(group, w.Shape[0] / group, perGroup, taps, map.Shifts(count), keepInner: false);
+            var verdict = Bias.Apply(node, plan, w.Type, null, added);
+            if (!verdict.IsYes) return verdict;
+        }
+
+        plan.SetConstant(node, 1, w.Scaled(group, w.Shape[0] / group, perGroup, taps, map.Scales(count)));
+        return Verdict.Yes;
+    }
+
+    private static bool Pads(NodeProto node, RealTensor w) => node.Text("auto_pad", "NOTSET") switch
+    {
+        "VALID" => false,
+        // A kernel of one location needs no padding to keep the size.
+        "SAME_UPPER" or "SAME_LOWER" => w.Product(2, w.Rank) != 1,
+        _ => node.Integers("pads")?.Any(pad => pad != 0) ?? false,
+    };
+}
+
+/// <summary>
+/// The transpose of a convolution, with W of shape [C, M/group, k1, …]: output channel g·M/group + m is W[g·C/group …, m], so behind it the
+/// scale lies on axis 1 within each group. In front, axis 0 takes the scale; a shift reaches every output location through the same taps only
+/// when the kernel is a single one.
+/// </summary>
+internal sealed class ConvTransposeRule : FoldRule
+{
+    public override IReadOnlyList<string> Operators => ["ConvTranspose"];
+
+    public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
+    {
+        if (!map.IsUniform && map.Axis != 1) return WrongAxis(node, map, "axis 1");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { } w) return NotConstant(node, "weight", weights);
+        var group = node.Integer("group", 1);
+        var (perGroup, taps) = (w.Shape[1], w.Product(2, w.Rank));
+        if (!map.Fits(group * perGroup)) return WrongCount(node, map, group * perGroup);
+        var count = (int)(group * perGroup);
+        var verdict = Bias.Apply(node, plan, w.Type, map.Scales(count), map.Shifts(count));
+        if (verdict.IsYes) plan.SetConstant(node, 1, w.Scaled(group, w.Shape[0] / group, perGroup, taps, map.Scales(count)));
+        return verdict;
+    }
+
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
+    {
+        if (input != 0) return Verdict.No($"{node.Describe()} reads it as a weight");
+        if (!map.IsUniform && map.Axis != 1) return WrongAxis(node, map, "axis 1");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { } w) return NotConstant(node, "weight", weights);
+        if (!map.Fits(w.Shape[0])) return WrongCount(node, map, w.Shape[0]);
+        var count = (int)w.Shape[0];
+        var group = node.Integer("group", 1);
+        if (map.HasShift)
+        {
+            if (!IsPointwise(node, w))
+                return Verdict.No($"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
+            var added = w.Contract(group, 1, w.Shape[0] / group, w.Shape[1], map.Shifts(count), keepInner: true);
+            var verdict = Bias.Apply(node, plan, w.Type, null, added);
+            if (!verdict.IsYes) return verdict;
+        }
+
+        plan.SetConstant(node, 1, w.ScaledAlong(0, map.Scales(count)));
+        return Verdict.Yes;
+    }
+
+    private static bool IsPointwise(NodeProto node, RealTensor w) =>
+        w.Product(2, w.Rank) == 1
+        && node.Integers("output_shape") is null
+        && (node.Integers("strides")?.All(stride => stride == 1) ?? true)
+        && (node.Integers("pads")?.All(pad => pad == 0) ?? true)
+        && (node.Integers("output_padding")?.All(pad => pad == 0) ?? true);
+}
+
+/// <summary>The bias of a convolution: input 2, of shape [M], or not given.</summary>
+internal static class Bias
+{
+    /// <summary>B' = scale·B + shift; a bias that is not given counts as zero, and stays away when nothing is added to it.</summary>
+    /// <param name="node">The convolution.</param>
+    /// <param name="plan">Takes the new bias.</param>
+    /// <param name="type">The element type for a new bias.</param>
+    /// <param name="scale">One factor for each output channel; null for 1.</param>
+    /// <param name="shift">One summand for each output channel.</param>
+    public static Verdict Apply(NodeProto node, FoldPlan plan, DataType type, double[]? scale, double[] shift)
+    {
+        double[] old;
+        if (node.InputAt(2).Length > 0 || plan.Constant(node, 2).Tensor is not null)
+        {
+            var lookup = plan.Constant(node, 2);
+            if (lookup.Tensor is not { } bias) return Verdict.No($"the bias of {node.Describe()} cannot be changed: {lookup.Reason}");
+            if (bias.Count != shift.Length)
+                return Verdict.No($"the bias of {node.Describe()} has {bias.Count} elements, but there are {shift.Length} output channels");
+            (old, type) = (bias.ToArray(), bias.Type);
+        }
+        else
+        {
+            if (!Array.Exists(shift, value => value != 0)) return Verdict.Yes;
+            old = new double[shift.Length];
+        }
+
+        var result = new double[shift.Length];
+        for (var m = 0; m < result.Length; m++) result[m] = (old[m] * (scale is null ? 1 : scale[m])) + shift[m];
+        plan.SetConstant(node, 2, RealTensor.Of(type, result, result.Length));
+        return Verdict.Yes;
+    }
+}
+
+/// <summary>
+/// Y = α·A'·B' + β·C with A' = [M, K] and B' = [K, N] after transA and transB. Behind: the columns of B' are scaled, C' = s·β·C + t. In front:
+/// the rows of B' are scaled, C' = β·C + α·t·B'. β becomes 1 either way. C may be absent, or [], [1], [N], [1, N], [M, 1], [M, N].
+/// </summary>
+internal sealed class GemmRule : FoldRule
+{
+    public override IReadOnlyList<string> Operators => ["Gemm"];
+
+    public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
+    {
+        if (!map.IsUniform && map.Axis != 1) return WrongAxis(node, map, "axis 1");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { Rank: 2 } b) return NotConstant(node, "matrix B", weights);
+        var columns = node.Integer("transB", 0) != 0 ? 0 : 1;
+        if (!map.Fits(b.Shape[columns])) return WrongCount(node, map, b.Shape[columns]);
+        var count = (int)b.Shape[columns];
+        var verdict = SetSummand(node, plan, b, map.Scales(count), map.Shifts(count));
+        if (verdict.IsYes) plan.SetConstant(node, 1, b.ScaledAlong(columns, map.Scales(count)));
+        return verdict;
+    }
+
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
+    {
+        if (input != 0) return Verdict.No($"{node.Describe()} reads it as its {(input == 1 ? "matrix B" : "summand C")}");
+        var inner = node.Integer("transA", 0) != 0 ? 0 : 1;
+        if (!map.IsUniform && map.Axis != inner) return WrongAxis(node, map, $"axis {inner}");
+        var weights = plan.Constant(node, 1);
+        if (weights.Tensor is not { Rank: 2 } b) return NotConstant(node, "matrix B", weights);
+        var transposed = node.Integer("transB", 0) != 0;
+        var rows = transposed ? 1 : 0;
+        if (!map.Fits(b.Shape[rows])) return WrongCount(node, map, b.Shape[rows]);
+        var count = (int)b.Shape[rows];
+        if (map.HasShift)
+        {
+            var added = transposed
+                ? b.Contract(1, b.Shape[0], b.Shape[1], 1, map.Shifts(count), keepInner: false)
+                : b.Contract(1, 1, b.Shape[0], b.Shape[1], map.Shifts(count), keepInner: true);
+            double alpha = node.Real("alpha", 1);
+            for (var n = 0; n < added.Length; n++) added[n] *= alpha;
+            var verdict = SetSummand(node, plan, b, null, added);
+            if (!verdict.IsYes) return verdict;
+        }
+
+        plan.SetConstant(node, 1, b.ScaledAlong(rows, map.Scales(count)));
+        return Verdict.Yes;
+    }
+
+    private static Verdict SetSummand(NodeProto node, FoldPlan plan, RealTensor b, double[]? scale, double[] shift)
+    {
+        var lookup = plan.Constant(node, 2);
+        double beta = plan.Real(node, "beta", 1);
+        var given = node.InputAt(2).Length > 0 || lookup.Tensor is not null;
+        if (!given && !Array.Exists(shift, value => value != 0)) return Verdict.Yes;
+        var row = RealTensor.Of(b.Type, shift, shift.Length);
+        if (given && lookup.Tensor is not null)
+        {
+            // β = 0 switches C off, whatever it holds.
+            var scaled = scale is null
+                ? RealTensor.Of(b.Type, [beta])
+                : RealTensor.Of(b.Type, Array.ConvertAll(scale, s => s * beta), scale.Length);
+            var c = beta == 0 ? null : Broadcasting.Combine(lookup.Tensor, scaled, static (x, y) => x * y);
+            if (beta != 0 && c is null) return Verdict.No($"C of {node.Describe()} does not fit {shift.Length} columns");
+            var sum = c is null ? row : Broadcasting.Combine(c, row, static (x, y) => x + y);
+            if (sum is null) return Verdict.No($"C of {node.Describe()} does not fit {shift.Length} columns");
+            plan.SetConstant(node, 2, sum);
+        }
+        else if (given && scale is not null)
+        {
+            return Verdict.No($"the summand C of {node.Describe()} cannot be changed: {lookup.Reason}");
+        }
+        else if (given)
+        {
+            plan.AddBehind(node, row);
+            return Verdict.Yes;
+        }
+        else
+        {
+            plan.SetConstant(node, 2, row);
+        }
+
+        if (node.Attribute("beta") is not null)
+            plan.SetAttribute(node, new AttributeProto { Name = "beta", Type = AttributeType.Float, F = 1 });
+        foreach (var attribute in FoldPlan.LegacyBroadcast(plan.Graph.Opset)) plan.SetAttribute(node, attribute);
+        return Verdict.Yes;
+    }
+}
+
+/// <summary>
+/// Y = X·W with W of shape […, K, N], or Y = W·X with W of shape […, M, K]. The product has no summand, so a shift goes into the constant Add
+/// behind it, or into a new one. Channels must lie on the axis that W makes (behind) or consumes (in front), which takes a known rank.
+/// </summary>
+internal sealed class MatMulRule : FoldRule
+{
+    public override IReadOnlyList<string> Operators => ["MatMul"];
+
+    public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
+    {
+        var verdict = FindWeights(node, plan, out var side, out var w);
+        if (!verdict.IsYes) return verdict;
+        var axis = side == 1 ? w.Rank - 1 : w.Rank - 2;
+        if (!map.IsUniform)
+        {
+            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
+                return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+            var expected = side == 1 ? rank - 1 : rank - 2;
+            if (map.Axis != expected) return WrongAxis(node, map, $"axis {expected}");
+            if (map.Count != w.Shape[axis]) return WrongCount(node, map, w.Shape[axis]);
+        }
+
+        var count = (int)w.Shape[axis];
+        if (map.HasShift && side == 0 && plan.Graph.Opset < 7) return NoColumn(node);
+        plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scales(count)));
+        if (map.HasShift)
+            plan.AddBehind(node, side == 1 ? RealTensor.Of(w.Type, map.Shifts(count), count) : RealTensor.Of(w.Type, map.Shifts(count), count, 1));
+        return Verdict.Yes;
+    }
+
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
+    {
+        var verdict = FindWeights(node, plan, out var side, out var w);
+        if (!verdict.IsYes) return verdict;
+        if (side == input) return Verdict.No($"{node.Describe()} reads it as a weight");
+        if (plan.Graph.Shape(node.Input[input])?.Rank is not { } rank)
+            return Verdict.No($"the number of dimensions of '{node.Input[input]}' is not known");
+        if (rank < 2) return Verdict.No($"'{node.Input[input]}' has one dimension");
+        var axis = side == 1 ? w.Rank - 2 : w.Rank - 1;
+        if (!map.IsUniform)
+        {
+            var expected = side == 1 ? rank - 1 : rank - 2;
+            if (map.Axis != expected) return WrongAxis(node, map, $"axis {expected}");
+            if (map.Count != w.Shape[axis]) return WrongCount(node, map, w.Shape[axis]);
+        }
+
+        var count = (int)w.Shape[axis];
+        plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scales(count)));
+        if (!map.HasShift) return Verdict.Yes;
+        if (plan.Graph.Opset < 7 && (side == 0 || w.Rank > 2)) return NoColumn(node);
+        var (batch, m, n) = (w.Product(0, w.Rank - 2), w.Shape[^2], w.Shape[^1]);
+        var added = side == 1
+            ? w.Contract(1, batch, m, n, map.Shifts(count), keepInner: true)
+            : w.Contract(1, batch * m, n, 1, map.Shifts(count), keepInner: false);
+        var leading = w.Shape.Take(w.Rank - 2);
+        long[] shape = side == 1 ? w.Rank == 2 ? [n] : [.. leading, 1, n] : [.. leading, m, 1];
+        plan.AddBehind(node, RealTensor.Of(w.Type, added, shape));
+        return Verdict.Yes;
+    }
+
+    private static Verdict NoColumn(NodeProto node) =>
+        Verdict.No($"behind {node.Describe()} the shift is no row, and up to opset 6 an Add broadcasts nothing else");
+
+    private static Verdict FindWeights(NodeProto node, FoldPlan plan, out int side, out RealTensor weights)
+    {
+        side = 1;
+        weights = null!;
+        var right = plan.Constant(node, 1);
+        if (right.Tensor is not { } w)
+        {
+            side = 0;
+            var left = plan.Constant(node, 0);
+            if (left.Tensor is not { } other)
+                return Verdict.No($"neither operand of {node.Describe()} is constant: {right.Reason}; {left.Reason}");
+            w = other;
+        }
+
+        if (w.Rank < 2) return Verdict.No($"the weight of {node.Describe()} is a vector");
+        weights = w;
+        return Verdict.Yes;
+    }
+}
