@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <summary>
 /// A tensor of texts that a model reads from or writes to. The texts live in native memory: each one in or out is a copy.
 /// </summary>
-public sealed class TextBuffer : IDisposable
+internal sealed class TextBuffer : IDisposable
 {
     /// <summary>Makes a tensor of empty texts.</summary>
     /// <param name="shape">Its shape; empty for a scalar.</param>
