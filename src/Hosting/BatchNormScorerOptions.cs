@@ -3,29 +3,33 @@ using MlNetBatchNorm.Onnx.Execution;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>
-/// Which model a scorer runs, and how. Every property but <see cref="Configure"/> can stand in a configuration file. They are checked when the
-/// service starts; a later change in the configuration is taken like a change of the file.
+/// Which model a scorer runs, and how. Every property but <see cref="Configure"/> can stand in a configuration file. They are checked when
+/// the service starts; a later change in the configuration is taken like a change of the file.
 /// </summary>
 public sealed class BatchNormScorerOptions
 {
-    /// <summary>The ONNX file. A relative path starts at the content root of the host, or where there is none at the current folder.</summary>
+    /// <summary>
+    /// The ONNX file. A relative path starts at the content root of the host, or where there is none at the current folder.
+    /// </summary>
     public string ModelPath { get; set; } = string.Empty;
 
-    /// <summary>The device, as <see cref="Onnx.Execution.Device.Parse"/> reads it. Default: <c>cpu</c>.</summary>
+    /// <summary>
+    /// <see cref="ExecutionOptions.Device"/>, as <see cref="Onnx.Execution.Device.Parse"/> reads it. Default: <c>cpu</c>.
+    /// </summary>
     public string Device { get; set; } = "cpu";
 
-    /// <summary>Threads that share one operator. Default: 1, the best for a service whose requests run side by side.</summary>
+    /// <summary><see cref="ExecutionOptions.Threads"/>. Default: 1, the best for a service whose requests run side by side.</summary>
     public int Threads { get; set; } = 1;
 
-    /// <summary>The most rows that go through the model at once. Default: 1024. Rounded up to a power of two.</summary>
+    /// <summary><see cref="ExecutionOptions.BatchSize"/>. Default: 1024.</summary>
     public int BatchSize { get; set; } = 1024;
 
-    /// <summary>The outputs to compute, in this order; empty (the default) = all of the model's.</summary>
+    /// <summary><see cref="ScorerSettings.Outputs"/>; empty (the default) = all.</summary>
     public IList<string> Outputs { get; init; } = [];
 
     /// <summary>
-    /// How often the file's date and size are looked at. A change is taken when two looks in a row saw the same, so that no half-written file
-    /// is read. Default: 1 second. Zero = never, and the options are not looked at again either. Read once, at the start.
+    /// How often the file's date and size are looked at. A change is taken when two looks in a row saw the same, so that no half-written
+    /// file is read. Default: 1 second. Zero = never, and the options are not looked at again either. Read once, at the start.
     /// </summary>
     public TimeSpan ReloadInterval { get; set; } = TimeSpan.FromSeconds(1);
 

@@ -10,9 +10,11 @@ public sealed class OnnxSessionTests
     public void Run_ShapesThatDoNotFit_NamesModelNodeAndShapes()
     {
         var nodes = new GraphBuilder("product");
-        var product = nodes.Named("the product", "MatMul", [nodes.Input("a", DataType.Float, "N", "K"), nodes.Input("b", DataType.Float, "L", "M")]);
+        var product =
+            nodes.Named("the product", "MatMul", [nodes.Input("a", DataType.Float, "N", "K"), nodes.Input("b", DataType.Float, "L", "M")]);
         nodes.Output("y", product, DataType.Float, "N", "M");
-        using var session = OnnxSession.Load(nodes.Build(), new ExecutionOptions { Name = "the product model", Optimization = GraphOptimization.None });
+        using var session =
+            OnnxSession.Load(nodes.Build(), new ExecutionOptions { Name = "the product model", Optimization = GraphOptimization.None });
         var exception = Assert.Throws<ModelRunException>(() => session.Run(new Dictionary<string, HostTensor>
         {
             ["a"] = HostTensor.Of(new float[6], 2, 3),

@@ -27,7 +27,9 @@ public sealed class RowBlockTests
         using var model = RowModel.Load(Product(out var weights));
         using var block = model.CreateBlock(1024);
         var random = new Random(2);
-        foreach (var count in (int[])[.. Enumerable.Repeat(16, 5), .. Enumerable.Repeat(1, 20), .. Enumerable.Repeat(200, 20), .. Enumerable.Repeat(60, 25), 1000, 1024, 700, 1, 33])
+        int[] repeated = [.. Enumerable.Repeat(
+            16, 5), .. Enumerable.Repeat(1, 20), .. Enumerable.Repeat(200, 20), .. Enumerable.Repeat(60, 25)];
+        foreach (var count in (int[])[.. repeated, 1000, 1024, 700, 1, 33])
         {
             var rows = block.Input<float>(0).Span[..(count * Width)];
             foreach (ref var value in rows) value = random.NextSingle();

@@ -57,7 +57,8 @@ public sealed class RowModelTests
         graph.Output("all", graph.Node("ReduceSum", [x, graph.Integers(0)], ("keepdims", 1L)), DataType.Float, 1, 2);
         graph.Output("same", graph.Node("Identity", [x]), DataType.Float, Dimension.Rows, 2);
         var exception = Assert.Throws<InvalidModelException>(() => RowModel.Load(graph.Build()));
-        Assert.Contains("'all' has the shape [1, 2], whose first dimension does not count rows", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'all' has the shape [1, 2], whose first dimension does not count rows", exception.Message, StringComparison.Ordinal);
         using var model = RowModel.Load(graph.Build(), new RowModelSettings { Outputs = ["same"] });
         Assert.Equal(2, model.Outputs.Single().Count);
     }
@@ -66,7 +67,8 @@ public sealed class RowModelTests
     {
         var graph = new GraphBuilder("quotient");
         var dividend = graph.Initializer(TensorData.Create("dividend", [840L], 1));
-        graph.Output("quotient", graph.Node("Div", [dividend, graph.Input("divisor", DataType.Int64, Dimension.Rows)]), DataType.Int64, Dimension.Rows);
+        graph.Output("quotient", graph.Node(
+            "Div", [dividend, graph.Input("divisor", DataType.Int64, Dimension.Rows)]), DataType.Int64, Dimension.Rows);
         return graph.Build();
     }
 }

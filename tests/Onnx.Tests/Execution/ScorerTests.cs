@@ -170,7 +170,8 @@ public sealed class ScorerTests
     [InlineData("")]
     [InlineData("this is no model")]
     public void Load_BytesThatAreNoModel_IsAnInvalidModel(string text) =>
-        Assert.DoesNotContain('\n', Assert.Throws<InvalidModelException>(() => Scorer.Load(System.Text.Encoding.ASCII.GetBytes(text))).Message);
+        Assert.DoesNotContain(
+            '\n', Assert.Throws<InvalidModelException>(() => Scorer.Load(System.Text.Encoding.ASCII.GetBytes(text))).Message);
 
     [Fact]
     public void Load_NoSuchOutput_ListsTheOutputs()
@@ -187,7 +188,8 @@ public sealed class ScorerTests
         var rows = Enumerable.Range(0, 1000 * 3).Select(_ => random.NextSingle()).ToArray();
         var expected = new float[1000];
         for (var row = 0; row < 1000; row++) scorer.Score(rows.AsSpan(row * 3, 3), expected.AsSpan(row, 1));
-        foreach (var count in (int[])[1, 15, 16, 17, 18, 31, 32, 33, 33, 33, 34, 100, 255, 256, 257, 255, 255, 600, 999, 999, 999, 1000, 2, 2, 2])
+        foreach (var count in (int[])[1,
+            15, 16, 17, 18, 31, 32, 33, 33, 33, 34, 100, 255, 256, 257, 255, 255, 600, 999, 999, 999, 1000, 2, 2, 2])
         {
             var actual = new float[count + 1];
             actual[count] = -1;
@@ -241,7 +243,8 @@ public sealed class ScorerTests
     public void BatchSize_LongRows_IsLowered()
     {
         var nodes = new GraphBuilder("images");
-        nodes.Output("y", nodes.Node("GlobalAveragePool", [nodes.Input("x", DataType.Float, "N", 3, 512, 512)]), DataType.Float, "N", 3, 1, 1);
+        nodes.Output(
+            "y", nodes.Node("GlobalAveragePool", [nodes.Input("x", DataType.Float, "N", 3, 512, 512)]), DataType.Float, "N", 3, 1, 1);
         using var scorer = Scorer.Load(nodes.Build());
         Assert.Equal(16, scorer.BatchSize);
         Assert.Equal([3L, 512, 512], scorer.RowShape);

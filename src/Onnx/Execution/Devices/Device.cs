@@ -42,7 +42,8 @@ public sealed record Device
     public bool FallsBack { get; private init; }
 
     /// <summary>Whether runs are recorded as CUDA graphs and replayed.</summary>
-    public bool RecordsGraphs => Kind is not (DeviceKind.Auto or DeviceKind.Cpu or DeviceKind.Custom) && ExecutionProvider.Of(Kind).RecordsGraphs(this);
+    public bool RecordsGraphs =>
+        Kind is not (DeviceKind.Auto or DeviceKind.Cpu or DeviceKind.Custom) && ExecutionProvider.Of(Kind).RecordsGraphs(this);
 
     internal Action<SessionOptions>? Configure { get; private init; }
 

@@ -13,7 +13,8 @@ public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList
     /// Whether the user should hear of it: a GPU's provider was there and failed, or a certain device was asked for. A machine that never
     /// had one falls back without a word.
     /// </summary>
-    public bool IsSurprising => FellBack && (Requested.Kind != DeviceKind.Auto || Attempts.Any(attempt => attempt is { Found: true, Answer: not null }));
+    public bool IsSurprising =>
+        FellBack && (Requested.Kind != DeviceKind.Auto || Attempts.Any(attempt => attempt is { Found: true, Answer: not null }));
 
     /// <summary>One line: what is used, and why nothing better.</summary>
     public override string ToString() => !FellBack

@@ -15,7 +15,12 @@ internal sealed class DeviceSearch(Device requested)
     /// <summary>The devices to try, the best first; the CPU is the last where it may be taken.</summary>
     public IEnumerable<Device> Candidates() => requested.Kind switch
     {
-        DeviceKind.Auto => [.. ExecutionProvider.All.Where(provider => provider is { IsAutomatic: true, NotHere: null }).Select(provider => provider.Default), Device.Cpu],
+        DeviceKind.Auto =>
+        [
+            .. ExecutionProvider.All.Where(
+                provider => provider is { IsAutomatic: true, NotHere: null }).Select(provider => provider.Default),
+            Device.Cpu,
+        ],
         _ when requested.FallsBack => [requested, Device.Cpu],
         _ => [requested],
     };
@@ -44,17 +49,23 @@ internal sealed class DeviceSearch(Device requested)
 
     public DeviceNotAvailableException Failure(Exception? innerException = null)
     {
-        var install = requested.Kind is DeviceKind.Custom ? string.Empty : $" What it needs: {ExecutionProvider.Of(requested.Kind).Install}";
+        var install =
+            requested.Kind is DeviceKind.Custom ? string.Empty : $" What it needs: {ExecutionProvider.Of(requested.Kind).Install}";
         var tried = string.Join(" ", _attempts.Select((attempt, index) => $"({index + 1}) {attempt}."));
-        return new($"The device {requested} was asked for, but cannot be used. Tried: {tried}{install} Or take the device auto or cpu.", Attempts, innerException);
+        return new(
+            $"The device {requested} was asked for, but cannot be used. Tried: {tried}{install} Or take the device auto or cpu.",
+            Attempts,
+            innerException);
     }
 
     private bool TryBuiltIn(SessionOptions options, Device device, ExecutionProvider provider)
     {
         var available = OrtEnv.Instance().GetAvailableProviders();
         if (device.Library is not null) return false;
-        if (available.Contains(provider.ProviderName)) return Try("ONNX Runtime's own library", () => provider.AppendBuiltIn(options, device));
-        _attempts.Add(new("ONNX Runtime's own library", $"it was built without {provider.ProviderName} (it has {string.Join(", ", available)})", Found: false));
+        const string what = "ONNX Runtime's own library";
+        if (available.Contains(provider.ProviderName)) return Try(what, () => provider.AppendBuiltIn(options, device));
+        var answer = $"it was built without {provider.ProviderName} (it has {string.Join(", ", available)})";
+        _attempts.Add(new(what, answer, Found: false));
         return false;
     }
 
@@ -75,7 +86,8 @@ internal sealed class DeviceSearch(Device requested)
             : [.. ProviderLibrary.Folders().Select(folder => Path.Combine(folder, file))];
         var there = places.Where(File.Exists).ToList();
         if (there.Count == 0)
-            _attempts.Add(new($"the provider library {file}", $"not in {string.Join(", ", places.Select(Path.GetDirectoryName))}", Found: false));
+            _attempts.Add(
+                new($"the provider library {file}", $"not in {string.Join(", ", places.Select(Path.GetDirectoryName))}", Found: false));
         return there.Exists(path => Try($"the provider library {path}", () => Append(options, device, ProviderLibrary.Devices(path))));
     }
 
@@ -83,8 +95,11 @@ internal sealed class DeviceSearch(Device requested)
     {
         if (devices.Count == 0) throw new NotSupportedException("it loads, but finds no device that it can use");
         if (ProviderLibrary.Numbered(devices, device.Index) is not { } chosen)
+        {
+            var numbers = string.Join(", ", ProviderLibrary.Numbers(devices));
             throw new NotSupportedException(
-                $"it finds {devices.Count} device(s), with the number(s) {string.Join(", ", ProviderLibrary.Numbers(devices))}; {device.Index} is not among them");
+                $"it finds {devices.Count} device(s), with the number(s) {numbers}; {device.Index} is not among them");
+        }
 
         // The device says its number to the provider itself.
         var providerOptions = device.Options.Where(option => option.Key != "device_id").ToDictionary();

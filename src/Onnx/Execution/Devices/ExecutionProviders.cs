@@ -20,8 +20,9 @@ internal sealed class CudaProvider : ExecutionProvider
     public override string? NotHere => OperatingSystem.IsMacOS() ? "there is no CUDA for macOS" : null;
 
     public override string Install =>
-        "An NVIDIA driver, the CUDA toolkit and cuDNN 9, and the package Microsoft.ML.OnnxRuntime.Gpu instead of Microsoft.ML.OnnxRuntime (or its " +
-        "onnxruntime_providers_cuda and onnxruntime_providers_shared libraries beside the application). See docs/gpu.md.";
+        "An NVIDIA driver, the CUDA toolkit and cuDNN 9, and the package Microsoft.ML.OnnxRuntime.Gpu instead of " +
+        "Microsoft.ML.OnnxRuntime (or its onnxruntime_providers_cuda and onnxruntime_providers_shared libraries beside the application). " +
+        "See docs/gpu.md.";
 
     public static Dictionary<string, string> Options(
         int index, long? memoryLimit, bool graph, bool tensorFloat32, IReadOnlyDictionary<string, string>? more)
@@ -106,7 +107,8 @@ internal sealed class DirectMlProvider : ExecutionProvider
 
     public override string? NotHere => OperatingSystem.IsWindows() ? null : "DirectML is part of Windows";
 
-    public override string Install => "Windows 10 (1903) or later, and the package Microsoft.ML.OnnxRuntime.DirectML instead of Microsoft.ML.OnnxRuntime.";
+    public override string Install =>
+        "Windows 10 (1903) or later, and the package Microsoft.ML.OnnxRuntime.DirectML instead of Microsoft.ML.OnnxRuntime.";
 
     public static Dictionary<string, string> Options(int index)
     {
@@ -116,7 +118,8 @@ internal sealed class DirectMlProvider : ExecutionProvider
 
     public override Device? Parse(string? text) => Number(text) is { } index ? Device.DirectMl(index) : null;
 
-    public override void AppendBuiltIn(SessionOptions options, Device device) => options.AppendExecutionProvider("DML", device.Options.ToDictionary());
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("DML", device.Options.ToDictionary());
 
     // The provider refuses memory patterns.
     public override void Configure(SessionOptions options) => options.EnableMemoryPattern = false;
@@ -148,7 +151,8 @@ internal sealed class CoreMlProvider : ExecutionProvider
 
     public override string Write(Device device) => Name;
 
-    public override void AppendBuiltIn(SessionOptions options, Device device) => options.AppendExecutionProvider("CoreML", device.Options.ToDictionary());
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("CoreML", device.Options.ToDictionary());
 }
 
 /// <summary>Intel's hardware through OpenVINO. Options: ONNX Runtime's page "OpenVINO Execution Provider".</summary>
@@ -174,9 +178,15 @@ internal sealed class OpenVinoProvider : ExecutionProvider
         return Merge(new() { [Hardware] = hardware }, more);
     }
 
-    public override Device? Parse(string? text) => text is null ? Device.OpenVino() : text.Length > 0 ? Device.OpenVino(text.ToUpperInvariant()) : null;
+    public override Device? Parse(string? text) => text switch
+    {
+        null => Device.OpenVino(),
+        "" => null,
+        _ => Device.OpenVino(text.ToUpperInvariant()),
+    };
 
     public override string Write(Device device) => $"{Name}:{device.Options[Hardware]}";
 
-    public override void AppendBuiltIn(SessionOptions options, Device device) => options.AppendExecutionProvider("OpenVINO", device.Options.ToDictionary());
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("OpenVINO", device.Options.ToDictionary());
 }

@@ -15,10 +15,12 @@ internal sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bo
         var way = Route switch
         {
             TensorRoute.InPlace => "tensors are read and written in the host's memory",
-            TensorRoute.Kept => $"tensors stay on the device, copied from and to {(IsPinned ? "page-locked" : "ordinary")} memory of the host",
+            TensorRoute.Kept when IsPinned => "tensors stay on the device, copied from and to page-locked memory of the host",
+            TensorRoute.Kept => "tensors stay on the device, copied from and to ordinary memory of the host",
             _ => "tensors are made on the device at each run",
         };
-        return $"{way}{(ReplaysGraphs ? "; runs are replayed as CUDA graphs" : string.Empty)}{(Obstacle is null ? string.Empty : $" ({Obstacle})")}";
+        var graphs = ReplaysGraphs ? "; runs are replayed as CUDA graphs" : string.Empty;
+        return $"{way}{graphs}{(Obstacle is null ? string.Empty : $" ({Obstacle})")}";
     }
 }
 

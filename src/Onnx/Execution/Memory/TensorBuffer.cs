@@ -84,13 +84,13 @@ internal sealed unsafe class TensorBuffer<T> : IDisposable
     }
 
     /// <summary>The whole block.</summary>
-    public TensorView<T> Whole => new(this, 0, _shape);
+    internal TensorView<T> Whole => new(this, 0, _shape);
 
     /// <summary>The first <paramref name="count"/> entries along the first axis.</summary>
-    public TensorView<T> Rows(int count) => new(this, 0, [count, .. _shape.AsSpan(1)]);
+    internal TensorView<T> Rows(int count) => new(this, 0, [count, .. _shape.AsSpan(1)]);
 
     /// <summary>A tensor of another shape that starts at element <paramref name="offset"/>.</summary>
-    public TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
+    internal TensorView<T> At(int offset, params long[] shape) => new(this, offset, shape);
 
     /// <summary>Whether it lies in page-locked memory, from which a device copies without a detour.</summary>
     public bool IsPinned => _pinned is not null;
@@ -132,7 +132,8 @@ internal readonly struct TensorView<T>
         Length = checked((int)length);
         if (offset < 0 || offset + length > buffer.Length)
             throw new ArgumentOutOfRangeException(
-                nameof(shape), $"A view of shape [{string.Join(", ", shape)}] at element {offset} does not fit in a buffer of {buffer.Length} elements.");
+                nameof(shape),
+                $"A view of shape [{string.Join(", ", shape)}] at element {offset} does not fit in a buffer of {buffer.Length} elements.");
     }
 
     /// <summary>The memory behind the view.</summary>

@@ -33,10 +33,12 @@ internal sealed class RowLayout
         var wanted = settings.Run.BatchSize ?? CachedRows(widest);
         BatchSize = FixedRows ?? Math.Min(RoundUp(wanted), RoundDown(LargestBuffer / sizeof(float) / widest));
 
-        RowTensor OneRow(TensorInfo tensor, string kind, string otherwise, bool countsRows) => new(
-            tensor.Name,
-            tensor.Type,
-            ShapeOfOne(tensor, $"The {kind} '{tensor.Name}'", otherwise, countsRows && !_rowByRow, settings.Shapes?.GetValueOrDefault(tensor.Name)));
+        RowTensor OneRow(TensorInfo tensor, string kind, string otherwise, bool countsRows)
+        {
+            var given = settings.Shapes?.GetValueOrDefault(tensor.Name);
+            var shape = ShapeOfOne(tensor, $"The {kind} '{tensor.Name}'", otherwise, countsRows && !_rowByRow, given);
+            return new(tensor.Name, tensor.Type, shape);
+        }
     }
 
     /// <summary>The inputs, in the model's order.</summary>
@@ -67,8 +69,8 @@ internal sealed class RowLayout
     {
         if (!session.Inputs.All(HoldsNumbers) || session.Inputs.DistinctBy(input => input.Shape[0].Size).Count() != 1)
             throw new InvalidModelException(
-                $"The model's inputs are {string.Join("; ", session.Inputs)}; scoring rows needs float32 inputs whose first dimension is the " +
-                "number of rows and whose others are fixed.");
+                $"The model's inputs are {string.Join("; ", session.Inputs)}; scoring rows needs float32 inputs whose first dimension is " +
+                "the number of rows and whose others are fixed.");
         if (ChosenOutputs(session, settings.Outputs).FirstOrDefault(output => !HoldsNumbers(output)) is { } output)
             throw new InvalidModelException(
                 $"The output {output} cannot be read row by row: float32 with the number of rows in front and fixed sizes behind it was " +
@@ -106,8 +108,8 @@ internal sealed class RowLayout
             if (input.Shape.Count == 0 || input.Shape[0].Size is not { } size) continue;
             if (rows is { } others && size != others)
                 throw new InvalidModelException(
-                    $"The first dimensions of the model's inputs are fixed and differ ({string.Join("; ", inputs)}), so they do not count rows. " +
-                    "If each tensor as a whole belongs to one row, choose RowByRow.");
+                    $"The first dimensions of the model's inputs are fixed and differ ({string.Join("; ", inputs)}), so they do not " +
+                    "count rows. If each tensor as a whole belongs to one row, choose RowByRow.");
             rows = size;
         }
 

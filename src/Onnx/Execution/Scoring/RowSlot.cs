@@ -74,9 +74,9 @@ internal abstract class RowSlot(RowTensor tensor, RowLayout layout) : IDisposabl
 
         public ReadOnlyMemory<char>[] Texts { get; } = new ReadOnlyMemory<char>[capacity * tensor.Count];
 
-        public override void BindInput(BoundRun run, int first, int rows) => run.BindTextInput(Tensor.Name, Native(rows));
+        public override void BindInput(BoundRun run, int first, int rows) => run.BindInput(Tensor.Name, Native(rows));
 
-        public override void BindOutput(BoundRun run, int first, int rows) => run.BindTextOutput(Tensor.Name, Native(rows));
+        public override void BindOutput(BoundRun run, int first, int rows) => run.BindOutput(Tensor.Name, Native(rows));
 
         public override void Complete(int count, int rows)
         {

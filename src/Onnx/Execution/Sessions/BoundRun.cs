@@ -9,6 +9,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// to the buffers; tensors that were made there (<see cref="OnnxSession.AllocateInput"/>) are read and written in place as well.
 /// One thread at a time; many may exist for one session.
 /// </summary>
+/// <remarks>Binding throws an <see cref="ArgumentException"/> where the model has no tensor of that name.</remarks>
 internal sealed class BoundRun : IDisposable
 {
     private readonly OnnxSession _session;
@@ -20,7 +21,7 @@ internal sealed class BoundRun : IDisposable
     private readonly SortedDictionary<string, BoundTensor> _outputs = new(StringComparer.Ordinal);
     private bool _disposed;
 
-    internal BoundRun(OnnxSession session, OrtIoBinding binding)
+    public BoundRun(OnnxSession session, OrtIoBinding binding)
     {
         _session = session;
         _binding = binding;
@@ -30,92 +31,32 @@ internal sealed class BoundRun : IDisposable
     }
 
     /// <summary>Ties an input to a buffer or a part of one.</summary>
-    /// <param name="name">The input's name.</param>
-    /// <param name="view">The memory that is read.</param>
-    /// <exception cref="ArgumentException">The model has no such input.</exception>
-    /// <exception cref="ModelRunException">The device has no room for it.</exception>
     public void BindInput<T>(string name, TensorView<T> view)
-        where T : unmanaged
-    {
-        _session.RequireInput(name);
-        BindInput(name, view.Buffer.ToOrtValue(view), view.Shape, view.Buffer);
-    }
+        where T : unmanaged => Bind(_inputs, _session.RequireInput(name).Name, BoundTensor.Of(view));
 
     /// <summary>Ties an output to a buffer or a part of one.</summary>
-    /// <param name="name">The output's name.</param>
-    /// <param name="view">The memory that is written.</param>
-    /// <exception cref="ArgumentException">The model has no such output.</exception>
-    /// <exception cref="ModelRunException">The device has no room for it.</exception>
     public void BindOutput<T>(string name, TensorView<T> view)
-        where T : unmanaged
-    {
-        _session.RequireOutput(name);
-        BindOutput(name, view.Buffer.ToOrtValue(view), view.Shape, view.Buffer);
-    }
+        where T : unmanaged => Bind(_outputs, _session.RequireOutput(name).Name, BoundTensor.Of(view));
 
     /// <summary>Ties an input to texts.</summary>
-    /// <param name="name">The input's name.</param>
-    /// <param name="texts">The texts that are read.</param>
-    /// <exception cref="ArgumentException">The model has no such input.</exception>
-    public void BindTextInput(string name, TextBuffer texts)
-    {
-        _session.RequireInput(name);
-        Bind(_inputs, name, new BoundTensor(texts.Value, [.. texts.Shape], texts, OnDevice: false, IsOwned: false));
-    }
+    public void BindInput(string name, TextBuffer texts) => Bind(_inputs, _session.RequireInput(name).Name, BoundTensor.Of(texts));
 
     /// <summary>Ties an output to texts.</summary>
-    /// <param name="name">The output's name.</param>
-    /// <param name="texts">The texts that are written.</param>
-    /// <exception cref="ArgumentException">The model has no such output.</exception>
-    public void BindTextOutput(string name, TextBuffer texts)
-    {
-        _session.RequireOutput(name);
-        Bind(_outputs, name, new BoundTensor(texts.Value, [.. texts.Shape], texts, OnDevice: false, IsOwned: false));
-    }
+    public void BindOutput(string name, TextBuffer texts) => Bind(_outputs, _session.RequireOutput(name).Name, BoundTensor.Of(texts));
 
-    /// <summary>Ties an input to a tensor where the model reads it: nothing is copied.</summary>
-    /// <param name="name">The input's name.</param>
-    /// <param name="tensor">From <see cref="OnnxSession.AllocateInput"/>, or another model's output on the same device.</param>
-    /// <exception cref="ArgumentException">The model has no such input.</exception>
-    public void BindInput(string name, DeviceTensor tensor)
-    {
-        ArgumentNullException.ThrowIfNull(tensor);
-        _session.RequireInput(name);
-        Bind(_inputs, name, new BoundTensor(tensor.Value, [.. tensor.Shape], tensor, OnDevice: true, IsOwned: false));
-    }
+    /// <summary>Ties an input to a tensor where the model reads it, or to another model's output there: nothing is copied.</summary>
+    public void BindInput(string name, DeviceTensor tensor) => Bind(_inputs, _session.RequireInput(name).Name, BoundTensor.Of(tensor));
 
     /// <summary>Ties an output to a tensor where the model writes it: nothing is copied.</summary>
-    /// <param name="name">The output's name.</param>
-    /// <param name="tensor">From <see cref="OnnxSession.AllocateOutput"/>.</param>
-    /// <exception cref="ArgumentException">The model has no such output.</exception>
-    public void BindOutput(string name, DeviceTensor tensor)
-    {
-        ArgumentNullException.ThrowIfNull(tensor);
-        _session.RequireOutput(name);
-        Bind(_outputs, name, new BoundTensor(tensor.Value, [.. tensor.Shape], tensor, OnDevice: true, IsOwned: false));
-    }
+    public void BindOutput(string name, DeviceTensor tensor) => Bind(_outputs, _session.RequireOutput(name).Name, BoundTensor.Of(tensor));
 
-    /// <summary>Ties an input to a tensor of ONNX Runtime's, wherever it lies.</summary>
-    /// <param name="name">The input's name.</param>
-    /// <param name="value">The tensor; the caller's own, who keeps it until this is disposed. On the host, it is read at every run.</param>
-    /// <exception cref="ArgumentException">The model has no such input.</exception>
-    public void BindInput(string name, OrtValue value)
-    {
-        ArgumentNullException.ThrowIfNull(value);
-        _session.RequireInput(name);
-        Bind(_inputs, name, Foreign(value));
-    }
+    /// <summary>Ties an input to memory that the caller keeps in place while the model runs. Owns the value.</summary>
+    public void BindInput(string name, OrtValue value, long[] shape) =>
+        Bind(_inputs, name, new(value, shape, Memory: null, OnDevice: false, IsOwned: true));
 
-    /// <summary>Ties an output to a tensor of ONNX Runtime's, wherever it lies.</summary>
-    /// <param name="name">The output's name.</param>
-    /// <param name="value">The tensor; the caller's own, who keeps it until this is disposed.</param>
-    /// <exception cref="ArgumentException">The model has no such output.</exception>
-    public void BindOutput(string name, OrtValue value)
-    {
-        ArgumentNullException.ThrowIfNull(value);
-        _session.RequireOutput(name);
-        Bind(_outputs, name, Foreign(value));
-    }
+    /// <summary>Ties an output to memory that the caller keeps in place while the model runs. Owns the value.</summary>
+    public void BindOutput(string name, OrtValue value, long[] shape) =>
+        Bind(_outputs, name, new(value, shape, Memory: null, OnDevice: false, IsOwned: true));
 
     /// <summary>Runs the model once.</summary>
     /// <exception cref="ModelRunException">ONNX Runtime failed; the message says where and on which shapes.</exception>
@@ -154,13 +95,6 @@ internal sealed class BoundRun : IDisposable
         _session.RemoveUser();
     }
 
-    // The caller keeps the memory in place while the model runs. Owns the value.
-    internal void BindInput(string name, OrtValue value, long[] shape, object? memory = null) =>
-        Bind(_inputs, name, new BoundTensor(value, shape, memory, OnDevice: false, IsOwned: true));
-
-    internal void BindOutput(string name, OrtValue value, long[] shape, object? memory = null) =>
-        Bind(_outputs, name, new BoundTensor(value, shape, memory, OnDevice: false, IsOwned: true));
-
     private void Bind(SortedDictionary<string, BoundTensor> tensors, string name, BoundTensor tensor)
     {
         var isInput = tensors == _inputs;
@@ -179,13 +113,6 @@ internal sealed class BoundRun : IDisposable
         {
             throw _session.Failure(exception, Shapes());
         }
-    }
-
-    private static BoundTensor Foreign(OrtValue value)
-    {
-        var place = value.GetTensorMemoryInfo();
-        var onDevice = place.Name != OrtMemoryInfo.DefaultInstance.Name && place.GetDeviceMemoryType() == OrtDeviceMemoryType.DEFAULT;
-        return new BoundTensor(value, value.GetTensorTypeAndShape().Shape, null, onDevice, IsOwned: false);
     }
 
     private void RunGated(Lock gate)
@@ -213,12 +140,20 @@ internal sealed class BoundRun : IDisposable
         [.. _outputs.Values.Select(output => output.Value)]);
 
     private IEnumerable<string> Shapes() => _inputs.Select(input => $"{input.Key} [{string.Join(", ", input.Value.Shape)}]");
-}
 
-/// <summary>What an input or output of a bound run is tied to.</summary>
-/// <param name="Value">The tensor.</param>
-/// <param name="Shape">Its shape.</param>
-/// <param name="Memory">What must not be collected as long as the tensor may be read: native code holds bare pointers.</param>
-/// <param name="OnDevice">Whether it lies where the model reads or writes it.</param>
-/// <param name="IsOwned">Whether the run disposes it.</param>
-internal sealed record BoundTensor(OrtValue Value, long[] Shape, object? Memory, bool OnDevice, bool IsOwned);
+    /// <summary>What an input or output is tied to.</summary>
+    /// <param name="Value">The tensor.</param>
+    /// <param name="Shape">Its shape.</param>
+    /// <param name="Memory">What must not be collected as long as the tensor may be read: native code holds bare pointers.</param>
+    /// <param name="OnDevice">Whether it lies where the model reads or writes it.</param>
+    /// <param name="IsOwned">Whether the run disposes it.</param>
+    private sealed record BoundTensor(OrtValue Value, long[] Shape, object? Memory, bool OnDevice, bool IsOwned)
+    {
+        public static BoundTensor Of<T>(TensorView<T> view)
+            where T : unmanaged => new(view.Buffer.ToOrtValue(view), view.Shape, view.Buffer, OnDevice: false, IsOwned: true);
+
+        public static BoundTensor Of(TextBuffer texts) => new(texts.Value, [.. texts.Shape], texts, OnDevice: false, IsOwned: false);
+
+        public static BoundTensor Of(DeviceTensor tensor) => new(tensor.Value, [.. tensor.Shape], tensor, OnDevice: true, IsOwned: false);
+    }
+}

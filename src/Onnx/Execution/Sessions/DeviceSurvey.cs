@@ -11,7 +11,8 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="Providers">The execution providers inside it.</param>
 /// <param name="Hardware">The processors that ONNX Runtime sees, a line each.</param>
 /// <param name="Devices">The devices, the CPU first.</param>
-public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> Providers, IReadOnlyList<string> Hardware, IReadOnlyList<DeviceStatus> Devices)
+public sealed record DeviceSurvey(
+    string RuntimeVersion, IReadOnlyList<string> Providers, IReadOnlyList<string> Hardware, IReadOnlyList<DeviceStatus> Devices)
 {
     /// <summary>Looks for every device that is known, each with its default options.</summary>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
@@ -27,7 +28,8 @@ public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> P
     }
 
     private static string Describe(OrtHardwareDevice device) =>
-        string.Create(CultureInfo.InvariantCulture, $"{device.Type} {device.Vendor} (vendor {device.VendorId:x4}, device {device.DeviceId:x4})");
+        string.Create(
+            CultureInfo.InvariantCulture, $"{device.Type} {device.Vendor} (vendor {device.VendorId:x4}, device {device.DeviceId:x4})");
 
     private static DeviceStatus Check(Device device, string install)
     {
@@ -35,9 +37,11 @@ public sealed record DeviceSurvey(string RuntimeVersion, IReadOnlyList<string> P
         {
             using var session = OnnxSession.Load(Product(), new ExecutionOptions { Device = device, Name = "a small model" });
             var outputs = session.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) });
-            var right = outputs["y"].Data is float[] and [var first, var second] && Math.Abs(first - 7) < 1e-3 && Math.Abs(second - 10) < 1e-3;
+            var right = outputs["y"].Data is float[] and [var first, var second] &&
+                Math.Abs(first - 7) < 1e-3 && Math.Abs(second - 10) < 1e-3;
             var attempts = session.DeviceReport.Attempts;
-            return new(device, right, right ? attempts : [.. attempts, new("running a small model", "its numbers are wrong")], install) { Memory = session.Memory };
+            if (!right) attempts = [.. attempts, new("running a small model", "its numbers are wrong")];
+            return new(device, right, attempts, install) { Memory = session.Memory };
         }
         catch (DeviceNotAvailableException exception)
         {

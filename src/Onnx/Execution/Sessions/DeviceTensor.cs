@@ -8,8 +8,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
 /// A tensor where a model reads or writes it: in the device's memory, or in the host's where the model runs there. It stays at its place
-/// until it is disposed, and the model is not released before. From <see cref="OnnxSession.AllocateInput"/>, <see
-/// cref="OnnxSession.AllocateOutput"/> or <see cref="DeviceRun"/>. One thread at a time.
+/// until it is disposed, and the model is not released before. From <see cref="Scorer.CreateDeviceRun"/>. One thread at a time.
 /// </summary>
 public sealed class DeviceTensor : IDisposable
 {
@@ -51,8 +50,8 @@ public sealed class DeviceTensor : IDisposable
     /// <summary>Whether it lies in a memory of the device's own.</summary>
     public bool IsOnDevice => _memory is null;
 
-    /// <summary>The tensor as ONNX Runtime sees it, for code of your own; it lives as long as this object.</summary>
-    public OrtValue Value { get; }
+    /// <summary>The tensor as ONNX Runtime sees it; it lives as long as this object.</summary>
+    internal OrtValue Value { get; }
 
     /// <summary>Copies values to the tensor.</summary>
     /// <typeparam name="T">The element type.</typeparam>
@@ -92,7 +91,11 @@ public sealed class DeviceTensor : IDisposable
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name}: {Type}[{string.Join(", ", Shape)}] {(IsOnDevice ? $"on {_session.ActualDevice}" : "on the host")}";
+    public override string ToString()
+    {
+        var place = IsOnDevice ? $"on {_session.ActualDevice}" : "on the host";
+        return $"{Name}: {Type}[{string.Join(", ", Shape)}] {place}";
+    }
 
     // The elements themselves on the host, or the place from which the device copies.
     private Span<T> Host<T>(int length)

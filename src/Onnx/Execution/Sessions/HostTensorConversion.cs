@@ -22,7 +22,8 @@ internal static class HostTensorConversion
         if (tensor.Data is string[] texts)
             return OrtValue.CreateFromStringTensor(new DenseTensor<string>(texts, Array.ConvertAll(tensor.Shape, size => (int)size)));
         if (ElementTypes.Find(tensor.Type) is not { Clr: { } element } type || tensor.Data.GetType().GetElementType() != element)
-            throw new NotSupportedException($"A tensor of {tensor.Type} in a {tensor.Data.GetType().Name} cannot be given to ONNX Runtime.");
+            throw new NotSupportedException(
+                $"A tensor of {tensor.Type} in a {tensor.Data.GetType().Name} cannot be given to ONNX Runtime.");
         var value = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, type.Runtime, tensor.Shape);
         type.Bytes(tensor.Data).CopyTo(value.GetTensorMutableRawData());
         return value;

@@ -9,7 +9,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>
-/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own <see cref="BoundRun"/>. Disposing it while
+/// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own bound run. Disposing it while
 /// runs are under way is safe as well: the native session goes when the last of them is done with it.
 /// </summary>
 internal sealed class OnnxSession : IDisposable
@@ -90,7 +90,7 @@ internal sealed class OnnxSession : IDisposable
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
     /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
-    public BoundRun CreateBoundRun()
+    internal BoundRun CreateBoundRun()
     {
         AddUser();
         try
@@ -155,43 +155,6 @@ internal sealed class OnnxSession : IDisposable
         finally
         {
             foreach (var value in values.Values) value.Dispose();
-            RemoveUser();
-        }
-    }
-
-    /// <summary>
-    /// Runs the model on tensors wherever they lie and leaves its outputs on the device: for models that feed each other, or one that feeds
-    /// itself. What lies on the host is copied to the device first.
-    /// </summary>
-    /// <param name="inputs">A tensor for each input, by name; the caller's own.</param>
-    /// <returns>All outputs; the caller disposes them.</returns>
-    /// <exception cref="ArgumentException">An input that the model does not have.</exception>
-    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
-    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
-    public DeviceTensors RunOnDevice(IReadOnlyDictionary<string, OrtValue> inputs)
-    {
-        ArgumentNullException.ThrowIfNull(inputs);
-        AddUser();
-        try
-        {
-            using var binding = Native.CreateIoBinding();
-            using var options = NewRunOptions();
-            foreach (var (input, value) in inputs)
-            {
-                RequireInput(input);
-                binding.BindInput(input, value);
-            }
-
-            using var places = Native.GetMemoryInfosForOutputs();
-            foreach (var (output, place) in Outputs.Zip(places)) binding.BindOutputToDevice(output.Name, place);
-            return new DeviceTensors(this, binding.GetOutputNames(), Alone(() => Native.RunWithBoundResults(options, binding)));
-        }
-        catch (OnnxRuntimeException exception)
-        {
-            throw Failure(exception, inputs.Select(input => $"{input.Key} [{string.Join(", ", input.Value.GetTensorTypeAndShape().Shape)}]"));
-        }
-        finally
-        {
             RemoveUser();
         }
     }
@@ -261,16 +224,6 @@ internal sealed class OnnxSession : IDisposable
         {
             throw new ModelRunException($"Copying {what} failed: {RuntimeMessage.OneLine(exception)}", exception);
         }
-    }
-
-    /// <summary>A tensor's values, wherever it lies.</summary>
-    internal HostTensor ToHost(string name, OrtValue value)
-    {
-        if (value.GetTensorMemoryInfo().Name == OrtMemoryInfo.DefaultInstance.Name) return HostTensorConversion.FromOrtValue(value);
-        var tensor = value.GetTensorTypeAndShape();
-        using var host = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, tensor.ElementDataType, tensor.Shape);
-        CopyTensors($"the output '{name}' to the host", [value], [host]);
-        return HostTensorConversion.FromOrtValue(host);
     }
 
     private DeviceTensor Allocate(TensorInfo tensor, long[] shape)

@@ -7,6 +7,7 @@ public sealed class CpuPackageFactAttribute : FactAttribute
 {
     public CpuPackageFactAttribute()
     {
-        if (OrtEnv.Instance().GetAvailableProviders() is not ["CPUExecutionProvider"]) Skip = "this build of ONNX Runtime has more than the CPU";
+        if (OrtEnv.Instance().GetAvailableProviders() is not ["CPUExecutionProvider"])
+            Skip = "this build of ONNX Runtime has more than the CPU";
     }
 }

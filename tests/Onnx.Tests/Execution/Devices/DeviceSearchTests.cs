@@ -20,14 +20,20 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         return nodes.Build();
     }
 
-    private static OnnxSession Load(Device device, ModelProto? model = null) => OnnxSession.Load(model ?? Negation(), new ExecutionOptions { Device = device });
+    private static OnnxSession Load(Device device, ModelProto? model = null) =>
+        OnnxSession.Load(model ?? Negation(), new ExecutionOptions { Device = device });
 
     [CpuPackageFact]
     public void Load_CudaOnACpuBuild_ListsEachThingTried()
     {
         var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(1)));
-        Assert.StartsWith("The device cuda:1 was asked for, but cannot be used. Tried: (1) ONNX Runtime's own library: it was built without CUDAExecutionProvider", exception.Message, StringComparison.Ordinal);
-        Assert.Contains($"(2) the provider library {ProviderLibrary.FileName("onnxruntime_providers_cuda")}: not in ", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "The device cuda:1 was asked for, but cannot be used. Tried: (1) ONNX Runtime's own library: it was built without " +
+            "CUDAExecutionProvider",
+            exception.Message,
+            StringComparison.Ordinal);
+        var library = ProviderLibrary.FileName("onnxruntime_providers_cuda");
+        Assert.Contains($"(2) the provider library {library}: not in ", exception.Message, StringComparison.Ordinal);
         Assert.Contains(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory), exception.Message, StringComparison.Ordinal);
         Assert.Contains(Path.Combine("runtimes", ""), exception.Message, StringComparison.Ordinal);
         Assert.Contains("Microsoft.ML.OnnxRuntime.Gpu", exception.Message, StringComparison.Ordinal);
@@ -42,7 +48,10 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         Assert.Equal(Device.Cpu, session.ActualDevice);
         Assert.True(session.DeviceReport.FellBack);
         Assert.False(session.DeviceReport.IsSurprising);
-        Assert.Contains("auto was asked for and the CPU is used: ONNX Runtime's own library: it was built without", session.DeviceReport.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "auto was asked for and the CPU is used: ONNX Runtime's own library: it was built without",
+            session.DeviceReport.ToString(),
+            StringComparison.Ordinal);
     }
 
     [CpuPackageFact]
@@ -98,7 +107,8 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     public void Load_LibraryWithoutAProvider_NamesWhatIsMissing()
     {
         var path = Path.Combine(AppContext.BaseDirectory, ProviderLibrary.FileName("onnxruntime"));
-        if (!File.Exists(path)) path = ProviderLibrary.Folders().Select(folder => Path.Combine(folder, Path.GetFileName(path))).First(File.Exists);
+        if (!File.Exists(path))
+            path = ProviderLibrary.Folders().Select(folder => Path.Combine(folder, Path.GetFileName(path))).First(File.Exists);
         var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.OpenVino(library: path)));
         Assert.Contains("CreateEpFactories", exception.Message, StringComparison.Ordinal);
     }
@@ -107,12 +117,15 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     [CpuPackageFact]
     public void Load_BindingFails_IsAnAnswerAndNoCrash()
     {
-        var symbol = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Custom(options => options.AppendExecutionProvider_CUDA(0))));
+        var symbol =
+            Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Custom(options => options.AppendExecutionProvider_CUDA(0))));
         Assert.Contains("OrtSessionOptionsAppendExecutionProvider_CUDA", symbol.Message, StringComparison.Ordinal);
-        var disabled = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Custom(options => new CudaProvider().AppendBuiltIn(options, Device.Cuda()))));
+        var disabled = Assert.Throws<DeviceNotAvailableException>(
+            () => Load(Device.Custom(options => new CudaProvider().AppendBuiltIn(options, Device.Cuda()))));
         Assert.Contains("CUDA execution provider is not enabled in this build", disabled.Message, StringComparison.Ordinal);
         foreach (var provider in ExecutionProvider.All)
-            Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Custom(options => provider.AppendBuiltIn(options, provider.Default))));
+            Assert.Throws<DeviceNotAvailableException>(
+                () => Load(Device.Custom(options => provider.AppendBuiltIn(options, provider.Default))));
     }
 
     [Fact]
@@ -130,7 +143,8 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     [Fact]
     public void Load_DeviceFailsWithTheModel_IsNotTheModelsFault()
     {
-        var failing = Device.Custom(options => options.OptimizedModelFilePath = Path.Combine(AppContext.BaseDirectory, "no such folder", "model.onnx"));
+        var failing = Device.Custom(
+            options => options.OptimizedModelFilePath = Path.Combine(AppContext.BaseDirectory, "no such folder", "model.onnx"));
         var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(failing));
         Assert.Contains("(2) loading the model on custom: ", exception.Message, StringComparison.Ordinal);
         Assert.IsType<OnnxRuntimeException>(exception.InnerException);
@@ -160,7 +174,8 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         Assert.DoesNotContain('\n', exception.Message);
         using var fallen = Load(device.OrCpu());
         Assert.True(fallen.DeviceReport.IsSurprising);
-        Assert.Equal([-1f, -2f], (float[])fallen.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) })["y"].Data);
+        Assert.Equal(
+            [-1f, -2f], (float[])fallen.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) })["y"].Data);
     }
 
     [Fact]
@@ -169,7 +184,9 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         var survey = DeviceSurvey.Take();
         Assert.Contains("CPUExecutionProvider", survey.Providers);
         Assert.Contains(survey.Hardware, hardware => hardware.StartsWith("CPU", StringComparison.Ordinal));
-        Assert.Equal([DeviceKind.Cpu, DeviceKind.Cuda, DeviceKind.TensorRt, DeviceKind.DirectMl, DeviceKind.CoreMl, DeviceKind.OpenVino], survey.Devices.Select(status => status.Device.Kind));
+        Assert.Equal(
+            [DeviceKind.Cpu, DeviceKind.Cuda, DeviceKind.TensorRt, DeviceKind.DirectMl, DeviceKind.CoreMl, DeviceKind.OpenVino],
+            survey.Devices.Select(status => status.Device.Kind));
         Assert.True(survey.Devices[0].IsAvailable);
         Assert.All(survey.Devices.Where(status => !status.IsAvailable), status =>
         {

@@ -8,7 +8,8 @@ public sealed class GpuFactAttribute : FactAttribute
     /// <summary>Why there is none; null = there is one.</summary>
     public static string? Missing => Cuda.Value.IsAvailable ? null : $"no CUDA GPU: {string.Join("; ", Cuda.Value.Attempts)}";
 
-    private static readonly Lazy<DeviceStatus> Cuda = new(() => DeviceSurvey.Take().Devices.First(status => status.Device.Kind == DeviceKind.Cuda));
+    private static readonly Lazy<DeviceStatus> Cuda = new(() =>
+        DeviceSurvey.Take().Devices.First(status => status.Device.Kind == DeviceKind.Cuda));
 
     public GpuFactAttribute()
     {

@@ -1,4 +1,3 @@
-using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -18,7 +17,8 @@ public sealed class GpuTests
         for (var layer = 1; layer < sizes.Length; layer++)
         {
             var weights = Enumerable.Range(0, sizes[layer - 1] * sizes[layer]).Select(_ => random.NextSingle() - 0.5f).ToArray();
-            var product = nodes.Node("MatMul", [value, nodes.Initializer(TensorData.Create($"w{layer}", weights, sizes[layer - 1], sizes[layer]))]);
+            var product =
+                nodes.Node("MatMul", [value, nodes.Initializer(TensorData.Create($"w{layer}", weights, sizes[layer - 1], sizes[layer]))]);
             value = nodes.Node(layer == sizes.Length - 1 ? "Softmax" : "Relu", [product]);
         }
 
@@ -67,7 +67,8 @@ public sealed class GpuTests
         using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: true) });
         Assert.True(gpu.Memory.ReplaysGraphs, gpu.Memory.ToString());
         var seed = 0;
-        foreach (var count in (int[])[1, 1, 1, 1, 256, 256, 256, 256, 7, 300, 300, 300, 1, 256, 5000, 5000, 1]) RequireTheSame(cpu, gpu, count, seed++);
+        foreach (var count in (int[])[1, 1, 1, 1, 256, 256, 256, 256, 7, 300, 300, 300, 1, 256, 5000, 5000, 1])
+            RequireTheSame(cpu, gpu, count, seed++);
         Parallel.For(0, 4, thread =>
         {
             for (var i = 0; i < 50; i++) RequireTheSame(cpu, gpu, 1 + (i % 3), (1000 * thread) + i);
@@ -121,19 +122,6 @@ public sealed class GpuTests
 
         run.Download(actual);
         for (var at = 0; at < expected.Length; at++) Assert.Equal(expected[at], actual[at], 1e-4f);
-    }
-
-    [GpuFact]
-    public void RunOnDevice_OnTheGpu_LeavesItsOutputsThere()
-    {
-        using var cpu = OnnxSession.Load(Network());
-        using var gpu = OnnxSession.Load(Network(), new ExecutionOptions { Device = Device.Cuda() });
-        var rows = Rows(3, 1);
-        using var host = OrtValue.CreateTensorValueFromMemory(rows, [3, 32]);
-        using var outputs = gpu.RunOnDevice(new Dictionary<string, OrtValue> { ["x"] = host });
-        var expected = (float[])cpu.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of(rows, 3, 32) })["y"].Data;
-        var actual = (float[])outputs.ToHost("y").Data;
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-4f);
     }
 
     [GpuFact]

@@ -37,7 +37,8 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
     {
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(8, library: _provider.Path) }));
+        var exception = Assert.Throws<DeviceNotAvailableException>(
+            () => Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(8, library: _provider.Path) }));
         Assert.Contains("it finds 2 device(s), with the number(s) 1, 0; 8 is not among them", exception.Message, StringComparison.Ordinal);
     }
 

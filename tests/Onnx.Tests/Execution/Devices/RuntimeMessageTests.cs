@@ -7,10 +7,10 @@ public sealed class RuntimeMessageTests
     [Theory]
     [InlineData(
         "[ErrorCode:Fail] /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 onnxruntime::Provider& " +
-        "onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library /lib/libcuda.so with error: no such file\n",
-        "[ErrorCode:Fail] Failed to load library /lib/libcuda.so with error: no such file")]
+        "onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library /lib/cuda.so: no such file\n",
+        "[ErrorCode:Fail] Failed to load library /lib/cuda.so: no such file")]
     [InlineData(
-        "[ErrorCode:Fail] /src/core/framework/execution_frame.cc:12 onnxruntime::common::Status onnxruntime::Frame::Get(int, void*) const " +
+        "[ErrorCode:Fail] /src/core/framework/execution_frame.cc:12 onnxruntime::common::Status Frame::Get(int, void*) const " +
         "[with T = float] No room.\nStacktrace:\n(1) main",
         "[ErrorCode:Fail] No room.")]
     [InlineData(

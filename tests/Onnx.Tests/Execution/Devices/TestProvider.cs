@@ -18,7 +18,8 @@ public class TestProvider
 
     protected TestProvider(string[] definitions)
     {
-        _counter = new(() => Marshal.GetDelegateForFunctionPointer<TestCounterFunction>(NativeLibrary.GetExport(NativeLibrary.Load(Path), "TestCounter")));
+        _counter = new(() => Marshal.GetDelegateForFunctionPointer<TestCounterFunction>(
+            NativeLibrary.GetExport(NativeLibrary.Load(Path), "TestCounter")));
         if (Compiler is null || Headers is null) return;
         var number = Interlocked.Increment(ref _last);
         Name = $"Test{number}ExecutionProvider";
@@ -27,7 +28,8 @@ public class TestProvider
         var source = System.IO.Path.Combine(AppContext.BaseDirectory, "TestProvider.c");
         string[] arguments =
         [
-            "-O1", "-shared", "-fPIC", $"-DPROVIDER=\"{Name}\"", $"-DVENDOR={0x7e57 + number}", .. definitions, "-I", Headers, source, "-o", Path,
+            "-O1", "-shared", "-fPIC", $"-DPROVIDER=\"{Name}\"", $"-DVENDOR={0x7e57 + number}", .. definitions,
+            "-I", Headers, source, "-o", Path,
         ];
         using var process = Process.Start(new ProcessStartInfo(Compiler, arguments) { RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEnd();
@@ -37,7 +39,9 @@ public class TestProvider
 
     public static string? Compiler { get; } = OperatingSystem.IsWindows()
         ? null
-        : (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Select(folder => System.IO.Path.Combine(folder, "gcc")).FirstOrDefault(File.Exists);
+        : (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':')
+            .Select(folder => System.IO.Path.Combine(folder, "gcc"))
+            .FirstOrDefault(File.Exists);
 
     /// <summary>The folder with onnxruntime_c_api.h, of the version that runs.</summary>
     public static string? Headers { get; } = FindHeaders();
@@ -60,7 +64,8 @@ public class TestProvider
     private delegate int TestCounterFunction(int which);
 
     private static string? FindHeaders() =>
-        typeof(TestProvider).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(item => item.Key == "OnnxRuntimeHeaders").Value is { } folder
+        typeof(TestProvider).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(item => item.Key == "OnnxRuntimeHeaders").Value is { } folder
         && File.Exists(System.IO.Path.Combine(folder, "onnxruntime_ep_c_api.h")) ? folder : null;
 }
 

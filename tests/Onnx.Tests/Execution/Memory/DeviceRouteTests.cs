@@ -9,7 +9,8 @@ namespace MlNetBatchNorm.Onnx.Tests.Execution;
 /// What is the same wherever tensors lie: on the CPU, on a device to which ONNX Runtime's environment copies, and on one to which only its
 /// sessions do.
 /// </summary>
-public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider handedOver) : IClassFixture<TestProvider>, IClassFixture<SessionsCopyProvider>
+public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider handedOver)
+    : IClassFixture<TestProvider>, IClassFixture<SessionsCopyProvider>
 {
     public static TheoryData<string> Routes => [nameof(TensorRoute.InPlace), nameof(TensorRoute.Kept), nameof(TensorRoute.HandedOver)];
 
@@ -41,7 +42,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     {
         using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route), BatchSize = 4, Threads = 1 });
         Assert.Equal(Enum.Parse<TensorRoute>(route), scorer.Memory.Route);
-        Assert.Equal(route == nameof(TensorRoute.HandedOver), scorer.Memory.Obstacle?.Contains("only sessions copy here", StringComparison.Ordinal) ?? false);
+        var isRefused = scorer.Memory.Obstacle?.Contains("only sessions copy here", StringComparison.Ordinal) ?? false;
+        Assert.Equal(route == nameof(TensorRoute.HandedOver), isRefused);
         var result = new float[3];
         for (var i = 0; i < 3; i++)
         {
@@ -138,7 +140,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         var minus = new float[1];
         run.Download(minus);
         Assert.Equal(-3, minus[0]);
-        Assert.Contains("no output 'minusA'", Assert.Throws<ArgumentException>(() => run.Output("minusA")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no output 'minusA'", Assert.Throws<ArgumentException>(() => run.Output("minusA")).Message, StringComparison.Ordinal);
     }
 
     [ProviderLibraryTheory]
@@ -149,7 +152,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route) });
         using var other = scorer.CreateDeviceRun(3);
         var tensors = new Dictionary<string, DeviceTensor> { ["b"] = other.Output("minusB") };
-        Refuses<ArgumentException>(() => scorer.CreateDeviceRun(2, tensors), "minusB: Float[3, 1]", "'b' of 2 row(s), which is a Float[2, 1]");
+        Refuses<ArgumentException>(
+            () => scorer.CreateDeviceRun(2, tensors), "minusB: Float[3, 1]", "'b' of 2 row(s), which is a Float[2, 1]");
         var unknown = new Dictionary<string, DeviceTensor> { ["c"] = other.Output("minusB") };
         Refuses<ArgumentException>(() => scorer.CreateDeviceRun(3, unknown), "neither an input nor an output of that name");
         Refuses<ArgumentOutOfRangeException>(() => scorer.CreateDeviceRun(0), "rows");
@@ -183,7 +187,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         var nodes = new GraphBuilder("a number, a text");
         var number = nodes.Input("number", DataType.Int64, Dimension.Rows);
         nodes.Output("negative", nodes.Node("Neg", [number]), DataType.Int64, Dimension.Rows);
-        nodes.Output("same", nodes.Node("Identity", [nodes.Input("text", DataType.String, Dimension.Rows)]), DataType.String, Dimension.Rows);
+        nodes.Output(
+            "same", nodes.Node("Identity", [nodes.Input("text", DataType.String, Dimension.Rows)]), DataType.String, Dimension.Rows);
         using var model = RowModel.Load(nodes.Build(), new RowModelSettings { Run = new() { Device = On(route) } });
         Assert.Equal(Enum.Parse<TensorRoute>(route), model.Memory.Route);
         using var block = model.CreateBlock(64);

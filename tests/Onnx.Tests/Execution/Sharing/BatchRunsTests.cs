@@ -61,7 +61,8 @@ public sealed class BatchRunsTests
         var nodes = new GraphBuilder("product");
         var weights = Enumerable.Range(0, width * width).Select(_ => random.NextSingle() - 0.5f).ToArray();
         var x = nodes.Input("x", DataType.Float, Dimension.Rows, width);
-        nodes.Output("y", nodes.Node("MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]), DataType.Float, Dimension.Rows, width);
+        nodes.Output("y", nodes.Node(
+            "MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]), DataType.Float, Dimension.Rows, width);
         using var scorer = Scorer.Load(nodes.Build());
         var rows = Enumerable.Range(0, 4096 * width).Select(_ => random.NextSingle()).ToArray();
         var expected = new float[4096 * width];
@@ -87,7 +88,8 @@ public sealed class BatchRunsTests
         var nodes = new GraphBuilder("twice and next");
         var x = nodes.Input("x", DataType.Float, rows, 3);
         nodes.Output("twice", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, rows, 3);
-        var next = nodes.Node("Add", [nodes.Node("MatMul", [x, nodes.Initializer(TensorData.Create("w", [1f, 0, 0, 1, 0, 0], 3, 2))]), nodes.Constant(1)]);
+        var next = nodes.Node(
+            "Add", [nodes.Node("MatMul", [x, nodes.Initializer(TensorData.Create("w", [1f, 0, 0, 1, 0, 0], 3, 2))]), nodes.Constant(1)]);
         nodes.Output("next", next, DataType.Float, rows, 2);
         return nodes.Build();
     }

@@ -43,7 +43,8 @@ public sealed class RunChoiceTests
     {
         var choice = new RunChoice(sharedOperators: true, processors: 2);
 
-        var ways = Play(choice, ManyRows, 20, (way, run) => run < 2 && run % 2 == 0 ? 9000 : way == RunWay.Divided ? dividedMicroseconds : 1000);
+        var ways =
+            Play(choice, ManyRows, 20, (way, run) => run < 2 && run % 2 == 0 ? 9000 : way == RunWay.Divided ? dividedMicroseconds : 1000);
 
         RunWay[] match = [RunWay.Divided, RunWay.Divided, RunWay.OneThread, RunWay.OneThread];
         Assert.Equal([.. match, .. match, .. match], ways[..12]);
