@@ -4,8 +4,9 @@ using System.IO.Compression;
 namespace MlNetBatchNorm.Cli.Reproduction;
 
 /// <summary>
-/// Reads files in the IDX format that the MNIST digits are distributed in: two zero bytes, the type of an element (8 = unsigned byte, the only
-/// one read here), the number of axes, the size of each axis as a 32-bit number with its highest byte first, then the elements, row-major.
+/// Reads files in the IDX format that the MNIST digits are distributed in: two zero bytes, the type of an element (8 = unsigned byte, the
+/// only one read here), the number of axes, the size of each axis as a 32-bit number with its highest byte first, then the elements,
+/// row-major.
 /// </summary>
 internal static class IdxFile
 {

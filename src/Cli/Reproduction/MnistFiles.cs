@@ -3,8 +3,8 @@ using MlNetBatchNorm.Trainer;
 namespace MlNetBatchNorm.Cli.Reproduction;
 
 /// <summary>
-/// The MNIST digits (LeCun, Cortes and Burges) in the four files that they are distributed in: 60,000 images to learn from and 10,000 to test on,
-/// 28 × 28 grey values each. Any other set in the same files and of any other size of image is read as well.
+/// The MNIST digits (LeCun, Cortes and Burges) in the four files that they are distributed in: 60,000 images to learn from and 10,000 to
+/// test on, 28 × 28 grey values each. Any other set in the same files and of any other size of image is read as well.
 /// </summary>
 internal static class MnistFiles
 {

@@ -70,8 +70,8 @@ internal static class ClassificationMetrics
     }
 
     /// <summary>
-    /// The mean of −log of the probability that was given to the class that came about, in nats. Probabilities are kept 1e-7 away from 0 and 1,
-    /// the resolution of a float32 near 1.
+    /// The mean of −log of the probability that was given to the class that came about, in nats. Probabilities are kept 1e-7 away from 0
+    /// and 1, the resolution of a float32 near 1.
     /// </summary>
     public static double LogLoss(PredictedRows rows)
     {
@@ -88,7 +88,9 @@ internal static class ClassificationMetrics
         return sum / total;
     }
 
-    /// <summary>The class of one row: where the largest of its values is; with a single one, 1 if it is above 0.5 and 0 otherwise.</summary>
+    /// <summary>
+    /// The class of one row: where the largest of its values is; with a single one, 1 if it is above 0.5 and 0 otherwise.
+    /// </summary>
     /// <param name="values">Probabilities or targets, <c>[K]</c>.</param>
     public static int ClassOf(ReadOnlySpan<float> values) => values.Length == 1
         ? values[0] > 0.5f ? 1 : 0

@@ -7,8 +7,8 @@ using MlNetBatchNorm.Onnx.Verification;
 namespace MlNetBatchNorm.Onnx.Metrics;
 
 /// <summary>
-/// An output of a model beside the right answers: what kind of answers they are is decided once, by the labels, the model as it was and what that
-/// says about itself, so that a changed model is judged in the same way.
+/// An output of a model beside the right answers: what kind of answers they are is decided once, by the labels, the model as it was and
+/// what that says about itself, so that a changed model is judged in the same way.
 /// </summary>
 internal sealed class LabeledOutput
 {

@@ -87,7 +87,8 @@ internal sealed class Metric
     public string Format(double value) => value.ToString(Unit == MetricUnit.OfLabel ? "G6" : "0.0000", CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// How much worse a value is than it was: what a share has lost, and by which part of itself an error has grown. Negative where it is better.
+    /// How much worse a value is than it was: what a share has lost, and by which part of itself an error has grown. Negative where it is
+    /// better.
     /// </summary>
     public double Loss(double before, double after) =>
         HigherIsBetter ? before - after

@@ -14,8 +14,8 @@ internal sealed record MetricComparison(MetricValues Before, MetricValues After)
     public MetricValues Losses => new(Before.Select(figure => (figure.Metric, figure.Metric.Loss(figure.Value, After[figure.Metric]!.Value))));
 
     /// <summary>
-    /// What has become too bad, as a clause with the figure and both of its values; null when nothing has. Only the metrics by which models are
-    /// judged count (<see cref="Metric.IsJudged"/>); one that was not defined before (an AUC with one class) says nothing.
+    /// What has become too bad, as a clause with the figure and both of its values; null when nothing has. Only the metrics by which models
+    /// are judged count (<see cref="Metric.IsJudged"/>); one that was not defined before (an AUC with one class) says nothing.
     /// </summary>
     /// <param name="allowed">The largest loss, as <see cref="Metric.Loss"/> gives it.</param>
     public string? WhyTooLarge(double allowed)

@@ -15,8 +15,8 @@ internal static class RegressionMetrics
     }
 
     /// <summary>
-    /// The coefficient of determination, 1 − Σ(y−t)²/Σ(t−t̄)² with t̄ the mean of each output: 1 = exact, 0 = no better than the mean. NaN when
-    /// the targets do not vary.
+    /// The coefficient of determination, 1 − Σ(y−t)²/Σ(t−t̄)² with t̄ the mean of each output: 1 = exact, 0 = no better than the mean. NaN
+    /// when the targets do not vary.
     /// </summary>
     public static double RSquared(PredictedRows rows)
     {

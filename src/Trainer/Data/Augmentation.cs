@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
-/// Changes a row a little, differently each time it is dealt out for training, in a way that leaves its target true: the network sees more rows
-/// than there are. Validation, testing and population statistics take the rows as they are.
+/// Changes a row a little, differently each time it is dealt out for training, in a way that leaves its target true: the network sees more
+/// rows than there are. Validation, testing and population statistics take the rows as they are.
 /// </summary>
 public abstract record Augmentation
 {

@@ -60,12 +60,12 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
     }
 
     /// <summary>
-    /// Emits the bounds as Max and Min nodes and the standardization as a BatchNormalization node. A constant channel has gamma 0, so that no
-    /// new value of it can matter.
+    /// Emits the bounds as Max and Min nodes and the standardization as a BatchNormalization node. A constant channel has gamma 0, so that
+    /// no new value of it can matter.
     /// </summary>
     /// <remarks>
-    /// (x−μ)/σ written as a·x + b loses as many digits as μ/σ has: of a year, 2008 ± 1.3, three. Where a channel lies that far from 0, the mean is
-    /// taken away by a node of its own, which is exact for neighbouring numbers and stays where it is; the rest folds as ever.
+    /// (x−μ)/σ written as a·x + b loses as many digits as μ/σ has: of a year, 2008 ± 1.3, three. Where a channel lies that far from 0, the
+    /// mean is taken away by a node of its own, which is exact for neighbouring numbers and stays where it is; the rest folds as ever.
     /// </remarks>
     /// <param name="nodes">The graph.</param>
     /// <param name="x">The rows, <c>[N, C, …]</c>.</param>

@@ -1,6 +1,8 @@
 namespace MlNetBatchNorm.Trainer;
 
-/// <summary>Rows with their targets, in memory: what a network is trained and measured on. Immutable, as long as nobody writes to its arrays.</summary>
+/// <summary>
+/// Rows with their targets, in memory: what a network is trained and measured on. Immutable, as long as nobody writes to its arrays.
+/// </summary>
 public sealed class TrainingData
 {
     /// <summary>Takes arrays without copying them; do not change them afterwards.</summary>

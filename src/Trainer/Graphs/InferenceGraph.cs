@@ -2,7 +2,9 @@ using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer.Graphs;
 
-/// <summary>A network's inference pass while it is built: the graph, and where each parameter comes from (an input or a constant).</summary>
+/// <summary>
+/// A network's inference pass while it is built: the graph, and where each parameter comes from (an input or a constant).
+/// </summary>
 internal sealed class InferenceGraph
 {
     private readonly Func<Parameter, Value> _source;

@@ -4,7 +4,9 @@ using MlNetBatchNorm.Trainer.Text;
 
 namespace MlNetBatchNorm.Trainer;
 
-/// <summary>The first values of a parameter. For weights, fan-in and fan-out are the inputs and outputs that one output or input is joined to.</summary>
+/// <summary>
+/// The first values of a parameter. For weights, fan-in and fan-out are the inputs and outputs that one output or input is joined to.
+/// </summary>
 public abstract record Initializer
 {
     private protected Initializer()
@@ -17,13 +19,18 @@ public abstract record Initializer
     /// <summary>All one.</summary>
     public static Initializer Ones { get; } = new ConstantInitializer(1);
 
-    /// <summary>Gaussian (the paper's own) with variance 2/fan-in, for relu kinds (He et al. 2015, arXiv 1502.01852, section 2.2).</summary>
+    /// <summary>
+    /// Gaussian (the paper's own) with variance 2/fan-in, for relu kinds (He et al. 2015, arXiv 1502.01852, section 2.2).
+    /// </summary>
     public static Initializer HeNormal { get; } = new VarianceScalingInitializer("henormal", (fanIn, _) => 2.0 / fanIn, Uniform: false);
 
     /// <summary>Uniform between ±√(6/fan-in), which has the variance of <see cref="HeNormal"/>.</summary>
     public static Initializer HeUniform { get; } = new VarianceScalingInitializer("heuniform", (fanIn, _) => 2.0 / fanIn, Uniform: true);
 
-    /// <summary>Uniform (the paper's own) between ±√(6/(fan-in + fan-out)), so with variance 2/(fan-in + fan-out) (Glorot and Bengio 2010, section 4.2.1).</summary>
+    /// <summary>
+    /// Uniform (the paper's own) between ±√(6/(fan-in + fan-out)), so with variance 2/(fan-in + fan-out) (Glorot and Bengio 2010, section
+    /// 4.2.1).
+    /// </summary>
     public static Initializer GlorotUniform { get; } = new VarianceScalingInitializer("glorotuniform", (fanIn, fanOut) => 2.0 / (fanIn + fanOut), Uniform: true);
 
     /// <summary>Gaussian with the variance of <see cref="GlorotUniform"/>.</summary>
@@ -38,8 +45,8 @@ public abstract record Initializer
         : throw new ArgumentOutOfRangeException(nameof(standardDeviation), standardDeviation, "The standard deviation of first weights is a finite number above 0.");
 
     /// <summary>
-    /// A random matrix with orthonormal rows or columns, whichever are fewer, times a gain (Saxe, McClelland and Ganguli 2014, arXiv 1312.6120).
-    /// A kernel <c>[out, in, …]</c> is taken as the matrix <c>[out, in·…]</c>.
+    /// A random matrix with orthonormal rows or columns, whichever are fewer, times a gain (Saxe, McClelland and Ganguli 2014, arXiv
+    /// 1312.6120). A kernel <c>[out, in, …]</c> is taken as the matrix <c>[out, in·…]</c>.
     /// </summary>
     /// <param name="gain">Above 0. Default: 1; √2 in front of a relu.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is not a finite number above 0.</exception>
@@ -48,10 +55,12 @@ public abstract record Initializer
         : throw new ArgumentOutOfRangeException(nameof(gain), gain, "The gain of first weights is a finite number above 0.");
 
     /// <summary>First values of your own.</summary>
-    /// <param name="name">What they are called: one word, as it stands in the text of a network (which cannot be read back with it).</param>
+    /// <param name="name">
+    /// What they are called: one word, as it stands in the text of a network (which cannot be read back with it).
+    /// </param>
     /// <param name="fill">
-    /// Sets every value, given the values (row-major), their shape (<c>[in, out]</c> for dense weights, <c>[out, in, …]</c> for kernels) and the
-    /// source of randomness, which follows from the seed of the training.
+    /// Sets every value, given the values (row-major), their shape (<c>[in, out]</c> for dense weights, <c>[out, in, …]</c> for kernels)
+    /// and the source of randomness, which follows from the seed of the training.
     /// </param>
     /// <exception cref="ArgumentException">The name is not one word.</exception>
     public static Initializer Custom(string name, Action<Span<float>, IReadOnlyList<long>, Random> fill)

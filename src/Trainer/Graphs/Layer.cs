@@ -76,8 +76,8 @@ internal sealed class LayerSite(Layer layer, string name, SampleShape input, Sam
     public IReadOnlyList<Layer> Following { get; } = following;
 
     /// <summary>
-    /// Whether the next layer takes away any constant added to a channel: a batch normalization. A bias in front of it has zero gradient and
-    /// is left out (Ioffe and Szegedy 2015, section 3.2). A frozen one subtracts a mean that does not follow, so the bias counts there.
+    /// Whether the next layer takes away any constant added to a channel: a batch normalization. A bias in front of it has zero gradient
+    /// and is left out (Ioffe and Szegedy 2015, section 3.2). A frozen one subtracts a mean that does not follow, so the bias counts there.
     /// </summary>
     public bool FeedsBatchNorm => Following is [{ NormalizesByBatch: true }, ..];
 
@@ -103,8 +103,8 @@ internal sealed class LayerSite(Layer layer, string name, SampleShape input, Sam
 }
 
 /// <summary>
-/// Layers one behind the other and the shape of a row that goes in: names, shapes and places follow from that. Immutable; what a network and the
-/// body of a residual block have in common.
+/// Layers one behind the other and the shape of a row that goes in: names, shapes and places follow from that. Immutable; what a network
+/// and the body of a residual block have in common.
 /// </summary>
 internal sealed class LayerStack
 {

@@ -1,7 +1,9 @@
 namespace MlNetBatchNorm.Trainer.Graphs;
 
 /// <summary>An array of numbers that a layer learns or keeps.</summary>
-/// <param name="Name">Its name in the layer (<c>weight</c>, <c>gamma</c>), or with the layer's name in front (<c>dense1.weight</c>).</param>
+/// <param name="Name">
+/// Its name in the layer (<c>weight</c>, <c>gamma</c>), or with the layer's name in front (<c>dense1.weight</c>).
+/// </param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="Role">How it is trained.</param>
 /// <param name="Initializer">Its first values.</param>
@@ -24,7 +26,9 @@ internal enum ParameterRole
     Statistic,
 }
 
-/// <summary>Parameters of one role, stored one behind the other in one vector, so that an update can run over all of them at once.</summary>
+/// <summary>
+/// Parameters of one role, stored one behind the other in one vector, so that an update can run over all of them at once.
+/// </summary>
 /// <param name="Role">The role that they share.</param>
 /// <param name="Parameters">The parameters, in the order of the layers.</param>
 internal sealed record ParameterGroup(ParameterRole Role, IReadOnlyList<Parameter> Parameters)

@@ -4,8 +4,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Trainer.Graphs;
 
 /// <summary>
-/// A training step while it is built: layers ask it for their parameters and hand it gradients and batch statistics. Everything that changes
-/// from step to step is an input, so one session serves every batch size and learning rate.
+/// A training step while it is built: layers ask it for their parameters and hand it gradients and batch statistics. Everything that
+/// changes from step to step is an input, so one session serves every batch size and learning rate.
 /// </summary>
 internal sealed class TrainingGraph
 {
@@ -36,7 +36,9 @@ internal sealed class TrainingGraph
     /// <summary>Whether batch variances are wanted in their unbiased form, Σ(x−μ)²/(m−1), rather than Σ(x−μ)²/m.</summary>
     public bool UnbiasedVariance { get; }
 
-    /// <summary>Whether noise such as dropout is on. It is off while population statistics are measured: they stand in for inference.</summary>
+    /// <summary>
+    /// Whether noise such as dropout is on. It is off while population statistics are measured: they stand in for inference.
+    /// </summary>
     public bool IsNoisy { get; }
 
     /// <summary>1/N, a scalar.</summary>
@@ -116,8 +118,8 @@ internal sealed class TrainingGraph
     }
 
     /// <summary>
-    /// A seed for an operator that draws random numbers; it follows from the seed of the training. ONNX Runtime's operators on the CPU draw each
-    /// time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step.
+    /// A seed for an operator that draws random numbers; it follows from the seed of the training. ONNX Runtime's operators on the CPU draw
+    /// each time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step.
     /// </summary>
     public long NextSeed() => _random.Next(1 << 24) + _stepsBefore;
 

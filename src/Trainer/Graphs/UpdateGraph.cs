@@ -112,7 +112,8 @@ internal sealed class UpdateGraph
 
 /// <summary>
 /// Gradients shortened to a largest norm over all parameters together (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, Algorithm 1):
-/// g ← g·min(1, c/(‖g‖ + 1e-6)), with ‖g‖ = √(Σ over all parameters of Σ g²). The 1e-6, as in PyTorch, keeps a zero gradient from dividing by 0.
+/// g ← g·min(1, c/(‖g‖ + 1e-6)), with ‖g‖ = √(Σ over all parameters of Σ g²). The 1e-6, as in PyTorch, keeps a zero gradient from dividing
+/// by 0.
 /// </summary>
 internal sealed class GradientClipping
 {

@@ -4,7 +4,9 @@ using MlNetBatchNorm.Trainer.Text;
 
 namespace MlNetBatchNorm.Trainer;
 
-/// <summary>An elementwise function and its derivative, for <see cref="Network.Activation"/>. Immutable; equal functions are equal.</summary>
+/// <summary>
+/// An elementwise function and its derivative, for <see cref="Network.Activation"/>. Immutable; equal functions are equal.
+/// </summary>
 public abstract record Activation
 {
     private protected Activation()
@@ -50,7 +52,10 @@ public abstract record Activation
     /// <exception cref="ArgumentOutOfRangeException">The slope is out of its range.</exception>
     public static Activation LeakyRelu(float slope = 0.01f) => new LeakyReluActivation(slope);
 
-    /// <summary>Reads a function as <see cref="ToString"/> writes it, in any case: relu, leakyrelu or leakyrelu:SLOPE, gelu, silu, softplus, sigmoid, tanh or identity.</summary>
+    /// <summary>
+    /// Reads a function as <see cref="ToString"/> writes it, in any case: relu, leakyrelu or leakyrelu:SLOPE, gelu, silu, softplus,
+    /// sigmoid, tanh or identity.
+    /// </summary>
     /// <exception cref="FormatException">Another name.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The slope is out of its range.</exception>
     public static Activation Parse(string text) => Choice.Read(text) switch
@@ -82,8 +87,8 @@ public abstract record Activation
 
     /// <summary>Emits 1 where x is above 0, and 0 elsewhere.</summary>
     /// <remarks>
-    /// As max(0, min(1, c·x)) with the largest c there is: one pass that ONNX Runtime vectorizes and shares among threads. Sign, and a comparison
-    /// with a Where, took several times as long.
+    /// As max(0, min(1, c·x)) with the largest c there is: one pass that ONNX Runtime vectorizes and shares among threads. Sign, and a
+    /// comparison with a Where, took several times as long.
     /// </remarks>
     private protected static Value IsPositive(GraphBuilder nodes, Value x) =>
         nodes.Named("isPositive", "HardSigmoid", [x], ("alpha", float.MaxValue), ("beta", 0f));
@@ -128,7 +133,9 @@ public abstract record Activation
         }
     }
 
-    /// <summary>x·Φ(x), with Φ the normal distribution (Hendrycks and Gimpel 2016, arXiv 1606.08415); the exact form, not the tanh approximation.</summary>
+    /// <summary>
+    /// x·Φ(x), with Φ the normal distribution (Hendrycks and Gimpel 2016, arXiv 1606.08415); the exact form, not the tanh approximation.
+    /// </summary>
     private sealed record GeluActivation : Activation
     {
         internal override string Kind => "gelu";

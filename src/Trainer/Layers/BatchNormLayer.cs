@@ -62,8 +62,8 @@ internal sealed record BatchNormLayer : Layer
     /// dβ = Σdy, dγ = i·Σ(dy·c), dx = s·dy − c·s·i²·Σ(dy·c)/m − s·Σdy/m, which is the paper's (section 3) with x̂ = c·i put in.
     /// x̂ itself is never stored: that saves a pass over the batch in each direction.
     /// <para>
-    /// Near 1e4 a float32 mean is only good to 1e-3, so c comes out with a mean that is not quite 0. One more sum over c finds it, and beta takes
-    /// it off: y = c·s + (β − s·Σc/m). So a channel with mean 1e4 and variance 1 is normalized to 4 digits. Gradients do without.
+    /// Near 1e4 a float32 mean is only good to 1e-3, so c comes out with a mean that is not quite 0. One more sum over c finds it, and beta
+    /// takes it off: y = c·s + (β − s·Σc/m). So a channel with mean 1e4 and variance 1 is normalized to 4 digits. Gradients do without.
     /// </para>
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)

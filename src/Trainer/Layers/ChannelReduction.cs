@@ -94,8 +94,9 @@ internal sealed class WholeBatch(TrainingGraph graph, SampleShape shape) : Chann
 }
 
 /// <summary>
-/// Statistics over slices of the mini-batch (ghost batch normalization, Hoffer et al. 2017, arXiv 1705.08741): matrices <c>[K, C]</c> with a
-/// row for each of K slices. With E the <c>[N, K]</c> matrix that has a 1 where a row belongs to a slice, sums are Eᵀ·x and the way back is E·s.
+/// Statistics over slices of the mini-batch (ghost batch normalization, Hoffer et al. 2017, arXiv 1705.08741): matrices <c>[K, C]</c> with
+/// a row for each of K slices. With E the <c>[N, K]</c> matrix that has a 1 where a row belongs to a slice, sums are Eᵀ·x and the way back
+/// is E·s.
 /// </summary>
 /// <remarks>
 /// K is N/G to the nearest whole number (a half goes down, and at least 1), and the rows are dealt out in order into K slices whose sizes

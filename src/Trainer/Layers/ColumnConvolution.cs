@@ -5,12 +5,12 @@ namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// The training passes of an ungrouped convolution as products of matrices: channels go behind the positions, each window of the input
-/// becomes a row of K·C values (a gather of whole channel vectors), and forward pass, weight gradient and input gradient are one large matrix
-/// product each. For small networks that took half the time of Conv, ConvTranspose and columns copied together from slices.
+/// becomes a row of K·C values (a gather of whole channel vectors), and forward pass, weight gradient and input gradient are one large
+/// matrix product each. For small networks that took half the time of Conv, ConvTranspose and columns copied together from slices.
 /// </summary>
 /// <remarks>
-/// The rows of the input gradient are the windows of dy that a position was seen by, so it is a gather and a product as well, and nothing is
-/// added up in place. What lies outside (padding, or between strides) is read from one row of zeros behind the positions.
+/// The rows of the input gradient are the windows of dy that a position was seen by, so it is a gather and a product as well, and nothing
+/// is added up in place. What lies outside (padding, or between strides) is read from one row of zeros behind the positions.
 /// </remarks>
 internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, ConvolutionLayer layer)
 {
@@ -20,7 +20,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     // Up to here a product with the identity turns channels and positions faster than Transpose, which ONNX Runtime does on one thread.
     private const int MostChannelsByProduct = 64;
 
-    // The windows are K times as large as the input. Up to this many values for a row they are kept for the way back, beyond they are read again.
+    // The windows are K times as large as the input. Up to this many values for a row they are kept for the way back, beyond they are read
+    // again.
     private const long MostValuesKept = 65_536;
 
     private const string WindowsAgain = "windowsAgain";
@@ -28,7 +29,9 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     private readonly GraphBuilder _nodes = graph.Nodes;
     private readonly long _window = layer.Kernel.Aggregate(1L, (product, size) => product * size);
 
-    /// <summary>Whether a layer at its place is to be trained this way: not with groups, nor with so few channels that a gather is slow.</summary>
+    /// <summary>
+    /// Whether a layer at its place is to be trained this way: not with groups, nor with so few channels that a gather is slow.
+    /// </summary>
     public static bool Suits(ConvolutionLayer layer, LayerSite site) => layer.Groups == 1 && site.Input.Channels >= FewestChannels && !layer.IsPointwise;
 
     /// <summary>Emits the forward pass, and the way back.</summary>
@@ -83,8 +86,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     private Value WeightMatrix(Value weight, long[] order, long rows, long columns) =>
         _nodes.Node("Reshape", [_nodes.Node("Transpose", [weight], ("perm", order)), _nodes.Integers(rows, columns)]);
 
-    // dW as [O, …kernel, C]: for each row the product of dy with its windows, then their sum; where the products would take more memory than the
-    // windows by far, one product over all rows.
+    // dW as [O, …kernel, C]: for each row the product of dy with its windows, then their sum; where the products would take more memory
+    // than the windows by far, one product over all rows.
     private Value WeightGradient(Value windows, Value dy)
     {
         var values = _window * site.Input.Channels;
@@ -123,7 +126,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
         return _nodes.Named(name, "Reshape", [gathered, _nodes.Integers(-1, _window * shape.Channels)]);
     }
 
-    // Under a name of its own for each use, and in a shape of its own for the second reading: equal gathers become one, which keeps its result.
+    // Under a name of its own for each use, and in a shape of its own for the second reading: equal gathers become one, which keeps its
+    // result.
     private Value Indices(string name, List<long> sources) => _nodes.Initializer(
         name == WindowsAgain ? TensorData.Create(name, [.. sources], sources.Count / _window, _window) : TensorData.Create(name, [.. sources], sources.Count));
 

@@ -4,8 +4,8 @@ using MlNetBatchNorm.Trainer.Graphs;
 namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
-/// A convolution (cross-correlation, as everywhere in deep learning): rows <c>[C, L]</c> with a kernel of one size, or <c>[C, H, W]</c> with
-/// one of two. Weights have the shape <c>[Channels, C/Groups, …kernel]</c>.
+/// A convolution (cross-correlation, as everywhere in deep learning): rows <c>[C, L]</c> with a kernel of one size, or <c>[C, H, W]</c>
+/// with one of two. Weights have the shape <c>[Channels, C/Groups, …kernel]</c>.
 /// </summary>
 /// <param name="Channels">The channels that come out.</param>
 /// <param name="Kernel">The kernel's size along each axis.</param>
@@ -48,8 +48,9 @@ internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel)
 
     /// <inheritdoc/>
     /// <remarks>
-    /// y[n,o] = Σ_{c,k} W[o,c,k]·x[n,c,s·p+k]. Backward: db = Σ dy over rows and positions; dx[n,c,q] = Σ_{o,k} W[o,c,k]·dy[n,o,(q−k)/s] where s
-    /// divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. <see cref="ColumnConvolution"/> says when the products are laid out channels last.
+    /// y[n,o] = Σ_{c,k} W[o,c,k]·x[n,c,s·p+k]. Backward: db = Σ dy over rows and positions; dx[n,c,q] = Σ_{o,k} W[o,c,k]·dy[n,o,(q−k)/s]
+    /// where s divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. <see cref="ColumnConvolution"/> says when the products are laid
+    /// out channels last.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {

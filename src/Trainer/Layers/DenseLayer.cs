@@ -3,7 +3,9 @@ using MlNetBatchNorm.Trainer.Graphs;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
-/// <summary>A fully connected layer: <c>y = x·W + b</c>, with <c>x</c> of shape <c>[N, C]</c> and <c>W</c> of shape <c>[C, units]</c>.</summary>
+/// <summary>
+/// A fully connected layer: <c>y = x·W + b</c>, with <c>x</c> of shape <c>[N, C]</c> and <c>W</c> of shape <c>[C, units]</c>.
+/// </summary>
 /// <param name="Units">The number of outputs for each row.</param>
 internal sealed record DenseLayer(int Units) : Layer
 {

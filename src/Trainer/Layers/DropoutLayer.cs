@@ -6,8 +6,8 @@ namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// Sets each value to 0 with probability <paramref name="Rate"/> in training and divides the others by 1 − rate; does nothing at inference
-/// (Srivastava et al. 2014). In front of a batch normalization it makes the running variance wrong (Li et al. 2018, arXiv 1801.05134), so put
-/// it behind the last one.
+/// (Srivastava et al. 2014). In front of a batch normalization it makes the running variance wrong (Li et al. 2018, arXiv 1801.05134), so
+/// put it behind the last one.
 /// </summary>
 /// <param name="Rate">From 0 to below 1.</param>
 internal sealed record DropoutLayer(float Rate) : Layer

@@ -3,7 +3,9 @@ using MlNetBatchNorm.Trainer.Graphs;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
-/// <summary>What the poolings share: a window that slides over the positions of each channel; takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.</summary>
+/// <summary>
+/// What the poolings share: a window that slides over the positions of each channel; takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.
+/// </summary>
 /// <param name="Size">The window's size along each axis.</param>
 internal abstract record PoolingLayer(int Size) : Layer
 {
@@ -11,7 +13,8 @@ internal abstract record PoolingLayer(int Size) : Layer
     public int Stride { get; init; } = Size;
 
     /// <summary>
-    /// Positions added at both ends of every axis, less than the window's size: they never win a maximum, and are zeros in a mean. Default: 0.
+    /// Positions added at both ends of every axis, less than the window's size: they never win a maximum, and are zeros in a mean. Default:
+    /// 0.
     /// </summary>
     public int Padding { get; init; }
 
@@ -44,10 +47,10 @@ internal sealed record MaxPoolLayer(int Size) : PoolingLayer(Size)
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Backward each dy goes to the position that won its window. Where windows tile the input that is found by comparing the input with the
-    /// winner, spread over its window; among equals dy is divided evenly (one of the subgradients; PyTorch gives all to the first, but equals are
-    /// hardly ever other than the zeros of a relu, where nothing goes further). Elsewhere MaxPool says which position won, counted through
-    /// the whole tensor, and where windows overlap one position may win several, whose dy add up.
+    /// Backward each dy goes to the position that won its window. Where windows tile the input that is found by comparing the input with
+    /// the winner, spread over its window; among equals dy is divided evenly (one of the subgradients; PyTorch gives all to the first, but
+    /// equals are hardly ever other than the zeros of a relu, where nothing goes further). Elsewhere MaxPool says which position won,
+    /// counted through the whole tensor, and where windows overlap one position may win several, whose dy add up.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
@@ -89,7 +92,9 @@ internal sealed record MaxPoolLayer(int Size) : PoolingLayer(Size)
     }
 }
 
-/// <summary>The mean of each window, zeros of the padding included (as PyTorch's default); takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.</summary>
+/// <summary>
+/// The mean of each window, zeros of the padding included (as PyTorch's default); takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.
+/// </summary>
 /// <param name="Size">The window's size along each axis.</param>
 internal sealed record AveragePoolLayer(int Size) : PoolingLayer(Size)
 {
@@ -97,7 +102,10 @@ internal sealed record AveragePoolLayer(int Size) : PoolingLayer(Size)
     public override string Kind => "averagepool";
 
     /// <inheritdoc/>
-    /// <remarks>y = Σx/K over a window of K positions; backward each dy goes to its K positions as dy/K: a transposed convolution of every channel by itself.</remarks>
+    /// <remarks>
+    /// y = Σx/K over a window of K positions; backward each dy goes to its K positions as dy/K: a transposed convolution of every channel
+    /// by itself.
+    /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         var nodes = graph.Nodes;
@@ -120,7 +128,9 @@ internal sealed record AveragePoolLayer(int Size) : PoolingLayer(Size)
         nodes.Named("y", "AveragePool", [x], [.. Window(site), ("count_include_pad", 1)]);
 }
 
-/// <summary>The mean of every channel over all its positions: <c>[C, …]</c> to <c>[C]</c> (Lin et al. 2013, arXiv 1312.4400, section 3.2).</summary>
+/// <summary>
+/// The mean of every channel over all its positions: <c>[C, …]</c> to <c>[C]</c> (Lin et al. 2013, arXiv 1312.4400, section 3.2).
+/// </summary>
 internal sealed record GlobalAveragePoolLayer : Layer
 {
     /// <inheritdoc/>

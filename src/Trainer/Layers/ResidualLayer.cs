@@ -5,8 +5,8 @@ namespace MlNetBatchNorm.Trainer.Layers;
 
 /// <summary>
 /// A residual block: <c>y = body(x) + x</c>, or <c>+ projection(x)</c> where the body changes the shape (He et al. 2015, arXiv 1512.03385).
-/// The activation behind the sum is a layer of its own. With <see cref="BatchNormLayer.ZeroGamma"/> on the body's last batch normalization the
-/// block starts as the identity.
+/// The activation behind the sum is a layer of its own. With <see cref="BatchNormLayer.ZeroGamma"/> on the body's last batch normalization
+/// the block starts as the identity.
 /// </summary>
 /// <param name="Body">The layers of the block; takes the shape that comes in.</param>
 internal sealed record ResidualLayer(LayerStack Body) : Layer

@@ -15,7 +15,9 @@ internal static class RowNormalization
     /// <param name="shape">The shape of a row.</param>
     /// <param name="groups">The groups, of M values one behind the other.</param>
     /// <param name="epsilon">Added to the variance.</param>
-    /// <remarks>With i = 1/√(σ²+ε): dx = i·(dx̂ − Σdx̂/M − x̂·Σ(dx̂·x̂)/M) (Ba et al. 2016, arXiv 1607.06450, with the sums of a row).</remarks>
+    /// <remarks>
+    /// With i = 1/√(σ²+ε): dx = i·(dx̂ − Σdx̂/M − x̂·Σ(dx̂·x̂)/M) (Ba et al. 2016, arXiv 1607.06450, with the sums of a row).
+    /// </remarks>
     public static Differentiable Emit(GraphBuilder nodes, Value x, SampleShape shape, int groups, float epsilon)
     {
         var values = ToGroups(x);
@@ -40,8 +42,8 @@ internal static class RowNormalization
 }
 
 /// <summary>
-/// Layer normalization (Ba et al. 2016, arXiv 1607.06450): each row is shifted and scaled to mean 0 and variance 1 over all its values, then
-/// by a learned gamma and beta for every value. It does not look at other rows, so it is the answer where batches are tiny.
+/// Layer normalization (Ba et al. 2016, arXiv 1607.06450): each row is shifted and scaled to mean 0 and variance 1 over all its values,
+/// then by a learned gamma and beta for every value. It does not look at other rows, so it is the answer where batches are tiny.
 /// </summary>
 internal sealed record LayerNormLayer : Layer
 {
@@ -103,7 +105,9 @@ internal sealed record LayerNormLayer : Layer
 /// Group normalization (Wu and He 2018, arXiv 1803.08494): in each row, groups of channels are shifted and scaled to mean 0 and variance 1
 /// over all their values, then by a learned gamma and beta for each channel. Like layer normalization it does not look at other rows.
 /// </summary>
-/// <param name="Groups">The groups that the channels are divided into; 1 takes the whole row, as many as channels takes each by itself.</param>
+/// <param name="Groups">
+/// The groups that the channels are divided into; 1 takes the whole row, as many as channels takes each by itself.
+/// </param>
 internal sealed record GroupNormLayer(int Groups) : Layer
 {
     /// <summary>Added to the variance under the root. Default: 1e-5.</summary>

@@ -39,7 +39,9 @@ internal static class SlidingWindow
         return [("kernel_shape", sizes), ("strides", strides), ("pads", pads)];
     }
 
-    /// <summary>Every value of a pooling that tiles its input at each position of its window: <c>[N, C, …output]</c> to <c>[N, C, …input]</c>.</summary>
+    /// <summary>
+    /// Every value of a pooling that tiles its input at each position of its window: <c>[N, C, …output]</c> to <c>[N, C, …input]</c>.
+    /// </summary>
     public static Value Spread(GraphBuilder nodes, Value pooled, LayerSite site, int size)
     {
         // Resize is quick for images only; a row is an image of one line.

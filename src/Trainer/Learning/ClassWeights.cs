@@ -11,7 +11,10 @@ public abstract record ClassWeights
     {
     }
 
-    /// <summary>Each class with the weight N/(K·n), for n of N rows (by their weights, where rows have weights) and K classes: all classes count the same.</summary>
+    /// <summary>
+    /// Each class with the weight N/(K·n), for n of N rows (by their weights, where rows have weights) and K classes: all classes count the
+    /// same.
+    /// </summary>
     public static ClassWeights Balanced { get; } = new BalancedWeights();
 
     /// <summary>A weight for each class by its name; classes that are not named have the weight 1.</summary>

@@ -22,8 +22,8 @@ public sealed record LearningRateSchedule
     public static LearningRateSchedule Constant { get; } = new("constant", (_, _) => 1);
 
     /// <summary>
-    /// Down to 0 along half a cosine, after a linear rise (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts). The course is laid
-    /// out over the most epochs that training may take.
+    /// Down to 0 along half a cosine, after a linear rise (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts). The course is
+    /// laid out over the most epochs that training may take.
     /// </summary>
     /// <param name="warmup">The share of the steps that the rise takes, from 0 to below 1. Default: 0.</param>
     public static LearningRateSchedule Cosine(double warmup = 0)
@@ -44,10 +44,14 @@ public sealed record LearningRateSchedule
             Choice.Write("warmup", share), progress => progress < share ? progress / share : 1);
     }
 
-    /// <summary>The rate times <paramref name="factor"/> at each milestone (He et al. 2016, arXiv 1512.03385, section 4.2: a tenth at 1/2 and 3/4).</summary>
+    /// <summary>
+    /// The rate times <paramref name="factor"/> at each milestone (He et al. 2016, arXiv 1512.03385, section 4.2: a tenth at 1/2 and 3/4).
+    /// </summary>
     /// <param name="factor">Above 0, below 1. Default: 0.1.</param>
     /// <param name="milestones">Shares of the steps, rising, each above 0 and below 1; none given = 0.5 and 0.75.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The factor or a milestone is out of its range, or the milestones do not rise.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The factor or a milestone is out of its range, or the milestones do not rise.
+    /// </exception>
     public static LearningRateSchedule Step(double factor = 0.1, params double[] milestones)
     {
         ArgumentNullException.ThrowIfNull(milestones);
@@ -78,7 +82,9 @@ public sealed record LearningRateSchedule
 
     /// <summary>A schedule of your own.</summary>
     /// <param name="name">What it is called; a checkpoint knows it by this name, so give another schedule another one.</param>
-    /// <param name="factor">The factor for a step, given its number from 0 and the most steps that training can take; finite, from 0.</param>
+    /// <param name="factor">
+    /// The factor for a step, given its number from 0 and the most steps that training can take; finite, from 0.
+    /// </param>
     public static LearningRateSchedule Custom(string name, Func<long, long, double> factor)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);

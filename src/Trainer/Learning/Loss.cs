@@ -6,8 +6,8 @@ using MlNetBatchNorm.Trainer.Text;
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
-/// What training makes small: the mean over the rows of a mini-batch of each row's loss, times the row's weight where rows have weights. A loss
-/// also knows how the network's output becomes a prediction and which figures go with it.
+/// What training makes small: the mean over the rows of a mini-batch of each row's loss, times the row's weight where rows have weights. A
+/// loss also knows how the network's output becomes a prediction and which figures go with it.
 /// </summary>
 public abstract record Loss
 {
@@ -53,8 +53,8 @@ public abstract record Loss
         new SoftmaxCrossEntropyLoss(labelSmoothing, classWeights);
 
     /// <summary>
-    /// Half the squared difference where it is at most <paramref name="delta"/>, linear beyond (Huber 1964), summed over the outputs of a row:
-    /// single rows that are far off pull less.
+    /// Half the squared difference where it is at most <paramref name="delta"/>, linear beyond (Huber 1964), summed over the outputs of a
+    /// row: single rows that are far off pull less.
     /// </summary>
     /// <param name="delta">
     /// Where it becomes linear; above 0. In the target's unit, or in standard deviations of the target with
@@ -64,7 +64,8 @@ public abstract record Loss
     public static Loss Huber(float delta = 1) => new HuberLoss(delta);
 
     /// <summary>
-    /// Reads the name of a loss as <see cref="ToString"/> writes it, in any case: squared, absolute, huber, huber:DELTA, sigmoid or softmax.
+    /// Reads the name of a loss as <see cref="ToString"/> writes it, in any case: squared, absolute, huber, huber:DELTA, sigmoid or
+    /// softmax.
     /// </summary>
     /// <exception cref="FormatException">Another name.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Delta is out of its range.</exception>
@@ -86,7 +87,8 @@ public abstract record Loss
     public static bool TryParse(string? text, [NotNullWhen(true)] out Loss? result) => Choice.TryParse(Parse, text, out result);
 
     /// <summary>
-    /// The loss as <see cref="Parse"/> reads it: <c>huber:1</c>. Weights of classes and label smoothing stand behind it in brackets, for people.
+    /// The loss as <see cref="Parse"/> reads it: <c>huber:1</c>. Weights of classes and label smoothing stand behind it in brackets, for
+    /// people.
     /// </summary>
     public sealed override string ToString() => Text;
 
@@ -109,7 +111,9 @@ public abstract record Loss
     /// <returns>The gradient, <c>[N, K]</c>, not yet divided by the number of rows.</returns>
     internal abstract Value RowGradient(GraphBuilder nodes, Value output, Value target);
 
-    /// <summary>Emits the prediction that goes with the loss: a probability for the cross-entropies, the output itself for the others.</summary>
+    /// <summary>
+    /// Emits the prediction that goes with the loss: a probability for the cross-entropies, the output itself for the others.
+    /// </summary>
     internal virtual Value Prediction(GraphBuilder nodes, Value output) => output;
 
     /// <summary>What networks that are trained with this loss are measured by.</summary>
@@ -193,7 +197,9 @@ public abstract record Loss
             : throw new ArgumentOutOfRangeException(name, value, "The weight of a class is a finite number above 0.");
     }
 
-    /// <summary>−Σₖ wₖ·qₖ·log softmax(z)ₖ, with smoothed targets q = (1−s)·t + s/K (Szegedy et al. 2016, section 7) and class weights w.</summary>
+    /// <summary>
+    /// −Σₖ wₖ·qₖ·log softmax(z)ₖ, with smoothed targets q = (1−s)·t + s/K (Szegedy et al. 2016, section 7) and class weights w.
+    /// </summary>
     private sealed record SoftmaxCrossEntropyLoss : Loss
     {
         private readonly float _smoothing;

@@ -18,7 +18,9 @@ public abstract record Optimizer
     /// <summary>The step size.</summary>
     public float LearningRate => _baseLearningRate;
 
-    /// <summary>Stochastic gradient descent: <c>v ← momentum·v + g</c>, <c>p ← p − learningRate·v</c> (as PyTorch; g includes weight decay·p).</summary>
+    /// <summary>
+    /// Stochastic gradient descent: <c>v ← momentum·v + g</c>, <c>p ← p − learningRate·v</c> (as PyTorch; g includes weight decay·p).
+    /// </summary>
     /// <param name="learningRate">The step size. Default: 0.1.</param>
     /// <param name="momentum">From 0 (the default) to below 1.</param>
     /// <param name="weightDecay">Added to the gradient of weights (not of gamma, beta and biases), times the weight. Default: 0.</param>
@@ -76,7 +78,9 @@ public abstract record Optimizer
         var other => throw other.Unknown("an optimizer", "sgd[:MOMENTUM], nesterov[:MOMENTUM], adam or adamw"),
     };
 
-    /// <summary>The optimizer's name as <see cref="Parse"/> reads it: <c>sgd:0.9</c>, <c>adamw</c>. Learning rate and weight decay are not in it.</summary>
+    /// <summary>
+    /// The optimizer's name as <see cref="Parse"/> reads it: <c>sgd:0.9</c>, <c>adamw</c>. Learning rate and weight decay are not in it.
+    /// </summary>
     public sealed override string ToString() => Text;
 
     private protected abstract string Text { get; }

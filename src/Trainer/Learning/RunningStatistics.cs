@@ -4,8 +4,8 @@ using MlNetBatchNorm.Trainer.Text;
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
-/// How the running mean and variance follow the batches'. Every rule has the form <c>r ← r + rate(t)·(b − r)</c>, with b the batch's value and t
-/// the number of the step, from 1; the rules differ in the rate and in which variance they average.
+/// How the running mean and variance follow the batches'. Every rule has the form <c>r ← r + rate(t)·(b − r)</c>, with b the batch's value
+/// and t the number of the step, from 1; the rules differ in the rate and in which variance they average.
 /// </summary>
 public sealed record RunningStatistics
 {
@@ -28,13 +28,14 @@ public sealed record RunningStatistics
     internal bool UnbiasedVariance { get; }
 
     /// <summary>
-    /// Whether the running values are replaced, after each epoch that is measured and after the last one, by those of one more pass over the
-    /// training rows with frozen weights.
+    /// Whether the running values are replaced, after each epoch that is measured and after the last one, by those of one more pass over
+    /// the training rows with frozen weights.
     /// </summary>
     internal bool IsPopulation { get; }
 
     /// <summary>
-    /// As PyTorch: <c>r ← (1−momentum)·r + momentum·b</c>, with the unbiased variance. Here the momentum is the weight of the <b>new</b> value.
+    /// As PyTorch: <c>r ← (1−momentum)·r + momentum·b</c>, with the unbiased variance. Here the momentum is the weight of the <b>new</b>
+    /// value.
     /// </summary>
     /// <param name="momentum">Above 0, at most 1. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The momentum is out of its range.</exception>
@@ -62,14 +63,14 @@ public sealed record RunningStatistics
     }
 
     /// <summary>
-    /// The exponential average by its own numbers: <c>r ← (1−newShare)·r + newShare·b</c>. PyTorch's rule is <c>MovingAverage(momentum)</c>, Keras's
-    /// <c>MovingAverage(1 − momentum, unbiased: false)</c>.
+    /// The exponential average by its own numbers: <c>r ← (1−newShare)·r + newShare·b</c>. PyTorch's rule is
+    /// <c>MovingAverage(momentum)</c>, Keras's <c>MovingAverage(1 − momentum, unbiased: false)</c>.
     /// </summary>
     /// <param name="newShare">The weight of the new value in the long run, above 0, at most 1. Default: 0.1.</param>
     /// <param name="unbiased">Whether the variance that is averaged is Σ(x−μ)²/(m−1) (the default) rather than Σ(x−μ)²/m.</param>
     /// <param name="correctStart">
-    /// Whether the average is divided by 1 − (1−newShare)^t, so that the first values of the statistics (0 and 1) count for nothing (TensorFlow's
-    /// <c>zero_debias_moving_mean</c>). Default: false.
+    /// Whether the average is divided by 1 − (1−newShare)^t, so that the first values of the statistics (0 and 1) count for nothing
+    /// (TensorFlow's <c>zero_debias_moving_mean</c>). Default: false.
     /// </param>
     /// <remarks>
     /// d ← (1−p)·d + p·b from 0 and r = d/(1−(1−p)^t) give r ← r + p/(1−(1−p)^t)·(b − r): the same form, with a rate that starts at 1.
@@ -92,20 +93,23 @@ public sealed record RunningStatistics
     }
 
     /// <summary>The plain mean over all batches seen, with the unbiased variance (PyTorch's <c>momentum=None</c>): rate 1/t.</summary>
-    /// <remarks>Batches of the first steps, under weights long gone, count as much as the last ones: fit for short or slow trainings.</remarks>
+    /// <remarks>
+    /// Batches of the first steps, under weights long gone, count as much as the last ones: fit for short or slow trainings.
+    /// </remarks>
     public static RunningStatistics Cumulative { get; } = new("cumulative", "cumulative mean over all batches", true, step => 1.0 / step);
 
     /// <summary>
-    /// The statistics of the training rows themselves: E is the mean of μ over mini-batches, Var m/(m−1) times the mean of σ², measured with
-    /// frozen weights (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10). Costs one more forward pass for each epoch with validation, and
-    /// one at the end; in between PyTorch's rule with momentum 0.1 runs on.
+    /// The statistics of the training rows themselves: E is the mean of μ over mini-batches, Var m/(m−1) times the mean of σ², measured
+    /// with frozen weights (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10). Costs one more forward pass for each epoch with
+    /// validation, and one at the end; in between PyTorch's rule with momentum 0.1 runs on.
     /// </summary>
     public static RunningStatistics Population { get; } =
         new("population", "population, with frozen weights after training", true, _ => 0.1, isPopulation: true);
 
     /// <summary>
-    /// Reads a name as <see cref="ToString"/> writes it, in any case: pytorch, keras, average, debiased (an average with its start corrected), each
-    /// perhaps with its number (keras:0.99), cumulative or population. In front of average and debiased <c>biased-</c> takes the biased variance.
+    /// Reads a name as <see cref="ToString"/> writes it, in any case: pytorch, keras, average, debiased (an average with its start
+    /// corrected), each perhaps with its number (keras:0.99), cumulative or population. In front of average and debiased <c>biased-</c>
+    /// takes the biased variance.
     /// </summary>
     /// <exception cref="FormatException">Another name.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The momentum is out of its range.</exception>

@@ -3,8 +3,8 @@ using MlNetBatchNorm.Trainer.Layers;
 namespace MlNetBatchNorm.Trainer;
 
 /// <content>
-/// One method for each kind of layer, so that an architecture reads like a table of layers. Each throws an <see cref="ArgumentException"/> that says
-/// what the layer takes when it does not fit.
+/// One method for each kind of layer, so that an architecture reads like a table of layers. Each throws an <see cref="ArgumentException"/>
+/// that says what the layer takes when it does not fit.
 /// </content>
 public sealed partial class Network
 {
@@ -18,13 +18,18 @@ public sealed partial class Network
         return Add(new DenseLayer(units) { Bias = bias, WeightInitializer = weights });
     }
 
-    /// <summary>Adds a batch normalization (Ioffe and Szegedy 2015); takes rows of any shape, and normalizes a channel at all its positions together.</summary>
+    /// <summary>
+    /// Adds a batch normalization (Ioffe and Szegedy 2015); takes rows of any shape, and normalizes a channel at all its positions
+    /// together.
+    /// </summary>
     /// <param name="epsilon">Added to the variance under the root. Default: 1e-5.</param>
     /// <param name="zeroGamma">Whether gamma starts at 0 rather than 1; see <see cref="BatchNormOptions.ZeroGamma"/>.</param>
     public Network BatchNorm(float epsilon = 1e-5f, bool zeroGamma = false) => Add(new BatchNormLayer { Epsilon = epsilon, ZeroGamma = zeroGamma });
 
     /// <summary>Adds a batch normalization.</summary>
-    /// <param name="options">How it computes. What the options say of placement and statistics is not about a single layer, and not looked at.</param>
+    /// <param name="options">
+    /// How it computes. What the options say of placement and statistics is not about a single layer, and not looked at.
+    /// </param>
     public Network BatchNorm(BatchNormOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -71,8 +76,8 @@ public sealed partial class Network
     public Network Tanh() => Activation(Trainer.Activation.Tanh);
 
     /// <summary>
-    /// Adds a dropout (Srivastava et al. 2014), which is active in training only. In front of a batch normalization it makes the running variance
-    /// wrong (Li et al. 2018), so put it behind the last one.
+    /// Adds a dropout (Srivastava et al. 2014), which is active in training only. In front of a batch normalization it makes the running
+    /// variance wrong (Li et al. 2018), so put it behind the last one.
     /// </summary>
     /// <param name="rate">The probability of a value being set to 0, from 0 to below 1.</param>
     public Network Dropout(float rate) => Add(new DropoutLayer(rate));
@@ -129,8 +134,8 @@ public sealed partial class Network
     public Network Flatten() => Add(new FlattenLayer());
 
     /// <summary>
-    /// Adds a residual block (He et al. 2015): the layers of <paramref name="body"/>, and added to what they give the input itself or a projection of
-    /// it. The activation behind the sum is a layer of its own.
+    /// Adds a residual block (He et al. 2015): the layers of <paramref name="body"/>, and added to what they give the input itself or a
+    /// projection of it. The activation behind the sum is a layer of its own.
     /// </summary>
     /// <param name="body">Adds the block's layers to an empty network that takes the shape at hand.</param>
     /// <param name="projection">Adds the layers of the way around, for a body that changes the shape; null = the input itself.</param>
@@ -141,7 +146,9 @@ public sealed partial class Network
         return Add(new ResidualLayer(body(empty).Stack) { Projection = projection?.Invoke(empty).Stack });
     }
 
-    /// <summary>Gives the layer that was added last a name, in place of its kind and a number; parameters are called by it (<c>first.weight</c>).</summary>
+    /// <summary>
+    /// Gives the layer that was added last a name, in place of its kind and a number; parameters are called by it (<c>first.weight</c>).
+    /// </summary>
     /// <param name="name">One word without <c>;</c>, <c>#</c>, <c>.</c> and <c>/</c>, unique in the network.</param>
     /// <exception cref="ArgumentException">It is no such name, or another layer has it.</exception>
     /// <exception cref="InvalidOperationException">There is no layer yet.</exception>
@@ -175,7 +182,8 @@ public sealed record ConvolutionOptions
     public int Stride { get; init; } = 1;
 
     /// <summary>
-    /// Zeros added at both ends of every axis, from 0; null (the default) = half the kernel, so that with stride 1 and an odd kernel the size stays.
+    /// Zeros added at both ends of every axis, from 0; null (the default) = half the kernel, so that with stride 1 and an odd kernel the
+    /// size stays.
     /// </summary>
     public int? Padding { get; init; }
 

@@ -40,8 +40,8 @@ public sealed partial class Network
     internal IReadOnlyList<Parameter> Parameters => Stack.Parameters;
 
     /// <summary>
-    /// The fewest rows that a mini-batch may have: 2 where a batch normalization sees one value of a channel for each row, which alone has no
-    /// variance; 1 otherwise.
+    /// The fewest rows that a mini-batch may have: 2 where a batch normalization sees one value of a channel for each row, which alone has
+    /// no variance; 1 otherwise.
     /// </summary>
     internal int MinimumBatchRows => AllSites.Any(site => site.Layer.NormalizesByBatch && site.Input.Positions == 1) ? 2 : 1;
 
@@ -49,7 +49,9 @@ public sealed partial class Network
     internal bool HasStatistics => AllSites.Any(site => site.Layer.NormalizesByBatch);
 
     /// <summary>Starts a network.</summary>
-    /// <param name="shape">The shape of a row: features, or channels first with positions behind (<c>3, 32, 32</c>). One to three sizes above 0.</param>
+    /// <param name="shape">
+    /// The shape of a row: features, or channels first with positions behind (<c>3, 32, 32</c>). One to three sizes above 0.
+    /// </param>
     /// <exception cref="ArgumentException">It is no such shape.</exception>
     public static Network Input(params long[] shape) => new(new LayerStack(new SampleShape(shape)));
 
@@ -63,10 +65,12 @@ public sealed partial class Network
     /// <param name="activation">The activation behind each hidden layer; null = relu.</param>
     /// <param name="normalization">The normalization of each hidden layer; null = a batch normalization with its defaults.</param>
     /// <param name="placement">
-    /// Whether it stands before the activation, as in the paper, or after it; null = as the options of the batch normalization say, which by default
-    /// is before.
+    /// Whether it stands before the activation, as in the paper, or after it; null = as the options of the batch normalization say, which
+    /// by default is before.
     /// </param>
-    /// <param name="dropout">The rate of a dropout in front of the last layer (behind every batch normalization), below 1. Default: 0, none.</param>
+    /// <param name="dropout">
+    /// The rate of a dropout in front of the last layer (behind every batch normalization), below 1. Default: 0, none.
+    /// </param>
     /// <param name="weights">The first weights of every dense layer; null = He in front of a relu kind, Glorot otherwise.</param>
     /// <exception cref="ArgumentException">A number is out of its range.</exception>
     public static Network FeedForward(
@@ -118,7 +122,9 @@ public sealed partial class Network
     /// </summary>
     /// <param name="text">The layers. Every one can be given a name: <c>dense 64 name=first</c>.</param>
     /// <param name="inputShape">The shape of a row: features, or channels first with positions behind.</param>
-    /// <exception cref="FormatException">The text is not such a list, or a layer does not fit the one before; the message names the line.</exception>
+    /// <exception cref="FormatException">
+    /// The text is not such a list, or a layer does not fit the one before; the message names the line.
+    /// </exception>
     public static Network Parse(string text, params long[] inputShape)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -149,8 +155,8 @@ public sealed partial class Network
 
     /// <summary>
     /// One thread unless a step has enough arithmetic: below about four million multiplications, waking a second thread for each small
-    /// operator costs more than it brings (measured: 20-64-32-2 at 128 rows is fastest on one, 784-100-100-100-10 at 60 on two; convolutional
-    /// networks change over at the same place, eleven small ones between 3 and 9 million, where it matters little).
+    /// operator costs more than it brings (measured: 20-64-32-2 at 128 rows is fastest on one, 784-100-100-100-10 at 60 on two;
+    /// convolutional networks change over at the same place, eleven small ones between 3 and 9 million, where it matters little).
     /// </summary>
     internal int ThreadsFor(int batchSize)
     {

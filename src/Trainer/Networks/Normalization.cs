@@ -5,7 +5,9 @@ using MlNetBatchNorm.Trainer.Text;
 
 namespace MlNetBatchNorm.Trainer;
 
-/// <summary>What normalizes the hidden layers of a network (<see cref="Network.FeedForward"/>): over the mini-batch, each row, groups, or nothing.</summary>
+/// <summary>
+/// What normalizes the hidden layers of a network (<see cref="Network.FeedForward"/>): over the mini-batch, each row, groups, or nothing.
+/// </summary>
 public abstract record Normalization
 {
     private protected Normalization()
@@ -21,11 +23,15 @@ public abstract record Normalization
     /// <summary>Where it stands in a hidden layer.</summary>
     internal virtual BatchNormPlacement Placement => BatchNormPlacement.BeforeActivation;
 
-    /// <summary>Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): each channel over the mini-batch; folded away at export.</summary>
+    /// <summary>
+    /// Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): each channel over the mini-batch; folded away at export.
+    /// </summary>
     /// <param name="options">How it computes and where it stands; null = the defaults.</param>
     public static Normalization Batch(BatchNormOptions? options = null) => new BatchNormalization(options ?? new BatchNormOptions());
 
-    /// <summary>Layer normalization (Ba et al. 2016, arXiv 1607.06450): each row by itself, for batches that are tiny. It is not folded.</summary>
+    /// <summary>
+    /// Layer normalization (Ba et al. 2016, arXiv 1607.06450): each row by itself, for batches that are tiny. It is not folded.
+    /// </summary>
     /// <param name="epsilon">Added to the variance under the root; a finite number from 0. Default: 1e-5.</param>
     public static Normalization Layer(float epsilon = 1e-5f) => new LayerNormalization(epsilon);
 
@@ -55,7 +61,9 @@ public abstract record Normalization
     /// <returns>Whether it could be read.</returns>
     public static bool TryParse(string? text, [NotNullWhen(true)] out Normalization? result) => Choice.TryParse(Parse, text, out result);
 
-    /// <summary>The kind as <see cref="Parse"/> reads it, without epsilon and the options of a batch normalization: <c>group:8</c>.</summary>
+    /// <summary>
+    /// The kind as <see cref="Parse"/> reads it, without epsilon and the options of a batch normalization: <c>group:8</c>.
+    /// </summary>
     public sealed override string ToString() => Text;
 
     /// <summary>The layer of a batch normalization with some options.</summary>

@@ -17,7 +17,9 @@ public sealed class BatchNormHealth
     /// <summary>How many channels it has.</summary>
     public int Channels { get; }
 
-    /// <summary>Channels whose variance is below epsilon: they hold (nearly) the same value in every row, as behind units that have died.</summary>
+    /// <summary>
+    /// Channels whose variance is below epsilon: they hold (nearly) the same value in every row, as behind units that have died.
+    /// </summary>
     public int ConstantChannels { get; }
 
     /// <summary>Channels whose gamma is below a hundredth of the layer's largest: what they say hardly passes.</summary>
@@ -25,8 +27,8 @@ public sealed class BatchNormHealth
 
     /// <summary>
     /// How far its running statistics are from those of the training rows, in standard deviations (see
-    /// <see cref="TrainingOptions.StatisticsTolerance"/>); null where that was not measured: they are those of the rows themselves, frozen, or nobody
-    /// asked.
+    /// <see cref="TrainingOptions.StatisticsTolerance"/>); null where that was not measured: they are those of the rows themselves, frozen,
+    /// or nobody asked.
     /// </summary>
     public double? Distance { get; }
 

@@ -31,8 +31,8 @@ public sealed class EpochReport
     internal bool IsStopped { get; private set; }
 
     /// <summary>
-    /// Ends the training here, to be called from <see cref="TrainingOptions.Progress"/>: as if there were no more epochs, so that the trained network
-    /// is that of the best epoch so far. (A cancellation, in contrast, leaves no network.) Called later it does nothing.
+    /// Ends the training here, to be called from <see cref="TrainingOptions.Progress"/>: as if there were no more epochs, so that the
+    /// trained network is that of the best epoch so far. (A cancellation, in contrast, leaves no network.) Called later it does nothing.
     /// </summary>
     public void StopAfterThisEpoch() => IsStopped = true;
 
@@ -60,7 +60,9 @@ public sealed class EpochMetrics
     /// </summary>
     public double Loss { get; }
 
-    /// <summary>For two classes: the area under the ROC curve, from 0 to 1 (0.5 = guessing); NaN when the rows are all of one class.</summary>
+    /// <summary>
+    /// For two classes: the area under the ROC curve, from 0 to 1 (0.5 = guessing); NaN when the rows are all of one class.
+    /// </summary>
     public double? AreaUnderRocCurve => Values[Metric.AreaUnderRocCurve];
 
     /// <summary>For two classes: the share of the rows that are predicted right, by a threshold of 0.5.</summary>
@@ -73,8 +75,8 @@ public sealed class EpochMetrics
     public double? MacroAccuracy => Values[Metric.MacroAccuracy];
 
     /// <summary>
-    /// For classes: the mean of −log of the probability that was given to the class that came about, by the natural logarithm (ML.NET's own for two
-    /// classes is in bits: 1.44 times as much).
+    /// For classes: the mean of −log of the probability that was given to the class that came about, by the natural logarithm (ML.NET's own
+    /// for two classes is in bits: 1.44 times as much).
     /// </summary>
     public double? LogLoss => Values[Metric.LogLoss];
 
@@ -84,13 +86,17 @@ public sealed class EpochMetrics
     /// <summary>For numbers: the mean size of an error, in the unit of the label.</summary>
     public double? MeanAbsoluteError => Values[Metric.MeanAbsoluteError];
 
-    /// <summary>For numbers: the coefficient of determination; 1 = exact, 0 = no better than the mean, NaN when the labels do not vary.</summary>
+    /// <summary>
+    /// For numbers: the coefficient of determination; 1 = exact, 0 = no better than the mean, NaN when the labels do not vary.
+    /// </summary>
     public double? RSquared => Values[Metric.RSquared];
 
     /// <summary>All figures, by their metrics.</summary>
     internal MetricValues Values { get; }
 
-    /// <summary>The figures as people read them: <c>AUC 0.8412  accuracy 0.8010</c>. The log-loss, which the loss is or nearly is, is left out.</summary>
+    /// <summary>
+    /// The figures as people read them: <c>AUC 0.8412  accuracy 0.8010</c>. The log-loss, which the loss is or nearly is, is left out.
+    /// </summary>
     public override string ToString() => string.Join(
         "  ", Values.Where(value => value.Metric != Metric.LogLoss).Select(value => $"{value.Metric.Name} {value.Metric.Format(value.Value)}"));
 }

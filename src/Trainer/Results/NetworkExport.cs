@@ -38,8 +38,8 @@ public sealed class NetworkExport
     public EpochMetrics? MetricsAfter => Reduced is null ? null : new EpochMetrics(double.NaN, Reduced.Metrics.After);
 
     /// <summary>
-    /// What a change of the last digit in the rows does to an output, in relation to its scale, where folding did more than the tolerance and that
-    /// is why; null = folding stayed within the tolerance. See <see cref="NetworkExportOptions.Tolerance"/>.
+    /// What a change of the last digit in the rows does to an output, in relation to its scale, where folding did more than the tolerance
+    /// and that is why; null = folding stayed within the tolerance. See <see cref="NetworkExportOptions.Tolerance"/>.
     /// </summary>
     public double? RoundingNoise { get; }
 

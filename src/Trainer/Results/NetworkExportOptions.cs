@@ -21,9 +21,10 @@ public sealed record NetworkExportOptions
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
     /// <summary>
-    /// The largest difference, in relation to the scale of an output, that folding may make. Default: 1e-5. A network that is itself steeper than
-    /// that (group normalization of two values keeps hardly more than which is the larger) may differ by up to 8 times what a change of the last
-    /// digit in its rows does (<see cref="Onnx.Verification.RoundingNoise"/>), but by no more than 100 times the tolerance.
+    /// The largest difference, in relation to the scale of an output, that folding may make. Default: 1e-5. A network that is itself
+    /// steeper than that (group normalization of two values keeps hardly more than which is the larger) may differ by up to 8 times what a
+    /// change of the last digit in its rows does (<see cref="Onnx.Verification.RoundingNoise"/>), but by no more than 100 times the
+    /// tolerance.
     /// </summary>
     public double Tolerance { get; init; } = 1e-5;
 
@@ -31,7 +32,8 @@ public sealed record NetworkExportOptions
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// How much worse the network may become with fewer bits: points of accuracy or AUC, or the part by which the RMSE grows. Default: 0.01.
+    /// How much worse the network may become with fewer bits: points of accuracy or AUC, or the part by which the RMSE grows. Default:
+    /// 0.01.
     /// </summary>
     public double AllowedMetricLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }

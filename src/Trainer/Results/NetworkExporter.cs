@@ -21,7 +21,10 @@ internal static class NetworkExporter
     /// <param name="network">The network.</param>
     /// <param name="rows">Rows to compare the models on, as they go into the model (not standardized).</param>
     /// <param name="options">Operator set, metadata, precision and tolerances; null = the defaults.</param>
-    /// <exception cref="ModelVerificationException">Folding changed an output (see <see cref="NetworkExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is allowed.</exception>
+    /// <exception cref="ModelVerificationException">
+    /// Folding changed an output (see <see cref="NetworkExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is
+    /// allowed.
+    /// </exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static NetworkExport Export(TrainedNetwork network, TrainingData rows, NetworkExportOptions? options = null)
     {
@@ -49,7 +52,8 @@ internal static class NetworkExporter
         return new NetworkExport(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise);
     }
 
-    // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times over.
+    // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times
+    // over.
     private static double? RequireWithin(double tolerance, ComparisonResult comparison, ModelProto unfolded, Dictionary<string, HostTensor> inputs)
     {
         if (comparison.Worst is not { } worst || worst.LargestRelative <= tolerance) return null;

@@ -15,7 +15,9 @@ internal static class NetworkReducer
     /// <summary>Makes a model of another precision from a folded one.</summary>
     /// <param name="network">The network, for its loss function and its figures.</param>
     /// <param name="folded">The network as ONNX, folded; it is left as it is.</param>
-    /// <param name="rows">Rows with labels, as they go into the model: the network's values are looked at on them, and both models are measured.</param>
+    /// <param name="rows">
+    /// Rows with labels, as they go into the model: the network's values are looked at on them, and both models are measured.
+    /// </param>
     /// <param name="precision">The precision.</param>
     /// <param name="allowedLoss">The largest loss of a figure; see <see cref="RequireWithin"/>. Default: 0.01.</param>
     /// <exception cref="ModelVerificationException">The figures become worse by more than is allowed.</exception>

@@ -7,8 +7,8 @@ namespace MlNetBatchNorm.Trainer.Results;
 
 /// <summary>
 /// The statistics of a network's batch normalizations over given rows, with its weights frozen: E = mean of μ over mini-batches,
-/// Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10), averaged in float64. A last batch that is smaller counts
-/// in proportion. Dropout is off, as it is at inference.
+/// Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10), averaged in float64. A last batch that is smaller
+/// counts in proportion. Dropout is off, as it is at inference.
 /// </summary>
 internal sealed class PopulationStatistics : IDisposable
 {

@@ -48,8 +48,8 @@ public sealed class TrainedNetwork
     public Loss Loss { get; }
 
     /// <summary>
-    /// All parameters and running statistics by the names of layer and parameter (<c>dense1.weight</c>, <c>batchnorm1.mean</c>), row-major: weights of
-    /// a dense layer <c>[in, out]</c>, kernels <c>[out, in/groups, …]</c>, what belongs to channels <c>[C]</c>.
+    /// All parameters and running statistics by the names of layer and parameter (<c>dense1.weight</c>, <c>batchnorm1.mean</c>), row-major:
+    /// weights of a dense layer <c>[in, out]</c>, kernels <c>[out, in/groups, …]</c>, what belongs to channels <c>[C]</c>.
     /// </summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<float>> Parameters { get; }
 
@@ -81,10 +81,13 @@ public sealed class TrainedNetwork
     internal IReadOnlyDictionary<string, double> StatisticsDistances { get; init; } = new Dictionary<string, double>();
 
     /// <summary>
-    /// The same network with the running statistics of its batch normalizations replaced by those of given rows, measured with frozen weights
-    /// and without dropout: E = mean of μ over mini-batches, Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps 8 to 10).
+    /// The same network with the running statistics of its batch normalizations replaced by those of given rows, measured with frozen
+    /// weights and without dropout: E = mean of μ over mini-batches, Var = m/(m−1) · mean of σ² (Ioffe and Szegedy 2015, Algorithm 2, steps
+    /// 8 to 10).
     /// </summary>
-    /// <param name="rows">The rows, as they go into the network (not standardized); usually those it was trained on. Targets are not looked at.</param>
+    /// <param name="rows">
+    /// The rows, as they go into the network (not standardized); usually those it was trained on. Targets are not looked at.
+    /// </param>
     /// <param name="batchSize">Rows in a mini-batch. Default: 128.</param>
     /// <returns>A new network; this one stays as it is.</returns>
     /// <exception cref="ArgumentException">The rows do not fit the network, or are too few to have a variance.</exception>
@@ -106,14 +109,17 @@ public sealed class TrainedNetwork
     }
 
     /// <summary>
-    /// Makes the model to deploy: the network as ONNX with its batch normalizations folded, compared with the unfolded one on real rows. Its input is
-    /// <c>Features</c> (<c>[N, …]</c>, not standardized), its outputs are <c>Score</c> (<c>[N, K]</c>: logits for classes, the numbers themselves
-    /// otherwise) and, for classes, <c>Probability</c>.
+    /// Makes the model to deploy: the network as ONNX with its batch normalizations folded, compared with the unfolded one on real rows.
+    /// Its input is <c>Features</c> (<c>[N, …]</c>, not standardized), its outputs are <c>Score</c> (<c>[N, K]</c>: logits for classes, the
+    /// numbers themselves otherwise) and, for classes, <c>Probability</c>.
     /// </summary>
-    /// <param name="rows">Rows to compare the models on, as they go into the model (not standardized). For fewer bits their targets count, too.</param>
+    /// <param name="rows">
+    /// Rows to compare the models on, as they go into the model (not standardized). For fewer bits their targets count, too.
+    /// </param>
     /// <param name="options">Operator set, metadata, precision and tolerances; null = the defaults.</param>
     /// <exception cref="ModelVerificationException">
-    /// Folding changed an output (see <see cref="NetworkExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is allowed.
+    /// Folding changed an output (see <see cref="NetworkExportOptions.Tolerance"/>), or fewer bits changed a figure, by more than is
+    /// allowed.
     /// </exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have the precision.</exception>
     public NetworkExport Export(TrainingData rows, NetworkExportOptions? options = null) => NetworkExporter.Export(this, rows, options);

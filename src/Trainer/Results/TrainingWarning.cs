@@ -24,7 +24,10 @@ public enum TrainingWarningKind
     /// <summary>A batch normalization gets fewer than 8 values of a channel: its statistics are mostly noise.</summary>
     SmallBatch,
 
-    /// <summary>A dropout stands in front of a batch normalization, whose running variance is then not that of inference (Li et al. 2018, arXiv 1801.05134).</summary>
+    /// <summary>
+    /// A dropout stands in front of a batch normalization, whose running variance is then not that of inference (Li et al. 2018, arXiv
+    /// 1801.05134).
+    /// </summary>
     DropoutBeforeBatchNorm,
 
     /// <summary>The running statistics keep nothing but the last mini-batch's.</summary>

@@ -60,7 +60,9 @@ internal static class BatchNormDiagnosis
         return Math.Sqrt(sum / mean.Length);
     }
 
-    /// <summary>How far the statistics of each batch normalization are from those of the training rows, by name; see <see cref="Distance"/>.</summary>
+    /// <summary>
+    /// How far the statistics of each batch normalization are from those of the training rows, by name; see <see cref="Distance"/>.
+    /// </summary>
     public static Dictionary<string, double> Distances(
         Network network, IReadOnlyDictionary<string, float[]> exported, IReadOnlyDictionary<string, float[]> population) =>
         network.AllSites.Where(site => site.Layer is BatchNormLayer { Frozen: false }).ToDictionary(

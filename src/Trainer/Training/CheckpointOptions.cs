@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Trainer;
 
 /// <summary>
-/// Where a training keeps its state, so that it can go on after it was stopped: by Ctrl+C, a crash, or the end of a paid hour. What is in the file:
-/// docs/checkpoints.md.
+/// Where a training keeps its state, so that it can go on after it was stopped: by Ctrl+C, a crash, or the end of a paid hour. What is in
+/// the file: docs/checkpoints.md.
 /// </summary>
 public sealed record CheckpointOptions
 {
@@ -10,7 +10,9 @@ public sealed record CheckpointOptions
     /// <param name="path">The file; see <see cref="Path"/>.</param>
     public CheckpointOptions(string path) => Path = path;
 
-    /// <summary>The file; its folder is made if it is not there. It is replaced as a whole after an epoch and removed when the training is done.</summary>
+    /// <summary>
+    /// The file; its folder is made if it is not there. It is replaced as a whole after an epoch and removed when the training is done.
+    /// </summary>
     public string Path { get; }
 
     /// <summary>Epochs from one checkpoint to the next, from 1. Default: 1.</summary>

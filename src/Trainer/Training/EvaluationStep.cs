@@ -5,7 +5,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Training;
 
-/// <summary>The network's inference pass with its loss, on the very buffers that training writes: no export, no copy of parameters.</summary>
+/// <summary>
+/// The network's inference pass with its loss, on the very buffers that training writes: no export, no copy of parameters.
+/// </summary>
 internal sealed class EvaluationStep : IDisposable
 {
     private const int BatchSize = 1024;

@@ -21,7 +21,9 @@ public static class NetworkTrainer
     /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
     /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
-    /// <exception cref="InvalidDataException">The checkpoint of the options is damaged, or of another training; the message names what differs.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The checkpoint of the options is damaged, or of another training; the message names what differs.
+    /// </exception>
     /// <exception cref="TrainingDivergedException">The loss became infinite or NaN.</exception>
     public static TrainedNetwork Train(
         Network network,

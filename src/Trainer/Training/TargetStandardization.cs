@@ -3,8 +3,8 @@ using MlNetBatchNorm.Trainer.Layers;
 namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>
-/// Shifts and scales each target to mean 0 and variance 1 over the training rows, and a network that learned such targets back to their unit:
-/// with y = x·W + b in standard deviations, s·y + m = x·(W·s) + (b·s + m).
+/// Shifts and scales each target to mean 0 and variance 1 over the training rows, and a network that learned such targets back to their
+/// unit: with y = x·W + b in standard deviations, s·y + m = x·(W·s) + (b·s + m).
 /// </summary>
 internal sealed record TargetStandardization(float[] Mean, float[] StandardDeviation)
 {

@@ -11,8 +11,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>
-/// The state of a training after an epoch, as a file: an ONNX model without nodes whose initializers are the numbers, and whose metadata says the
-/// rest. See docs/checkpoints.md.
+/// The state of a training after an epoch, as a file: an ONNX model without nodes whose initializers are the numbers, and whose metadata
+/// says the rest. See docs/checkpoints.md.
 /// </summary>
 /// <param name="Fingerprint">What the training is made of; see <see cref="TrainingFingerprint"/>.</param>
 /// <param name="Steps">The steps made.</param>
@@ -51,7 +51,9 @@ internal sealed record TrainingCheckpoint(
     }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="InvalidDataException">It is no checkpoint, or is damaged, or of a newer format; the message says what to do.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is no checkpoint, or is damaged, or of a newer format; the message says what to do.
+    /// </exception>
     public static TrainingCheckpoint Read(string path)
     {
         ModelProto model;

@@ -11,7 +11,9 @@ public sealed record TrainingOptions
     /// <summary>The most passes over the training rows. Default: 30.</summary>
     public int Epochs { get; init; } = 30;
 
-    /// <summary>Epochs without a better validation loss after which training stops; 0 = never. Default: 8. Ignored without validation rows.</summary>
+    /// <summary>
+    /// Epochs without a better validation loss after which training stops; 0 = never. Default: 8. Ignored without validation rows.
+    /// </summary>
     public int EarlyStoppingPatience { get; init; } = 8;
 
     /// <summary>
@@ -26,8 +28,8 @@ public sealed record TrainingOptions
     public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Constant;
 
     /// <summary>
-    /// The largest norm of the gradients of all parameters together, above 0; longer gradients are shortened to it before the optimizer sees
-    /// them (Pascanu et al. 2013). Default: null, no limit.
+    /// The largest norm of the gradients of all parameters together, above 0; longer gradients are shortened to it before the optimizer
+    /// sees them (Pascanu et al. 2013). Default: null, no limit.
     /// </summary>
     public float? MaximumGradientNorm { get; init; }
 
@@ -38,16 +40,16 @@ public sealed record TrainingOptions
     public bool StandardizeFeatures { get; init; } = true;
 
     /// <summary>
-    /// How many standard deviations from its mean an input may be; what is farther is brought to that bound, in training and in the exported
-    /// model, so that a single wild value cannot drive a prediction. Above 0; infinity = no bound. Default: 5. Ignored without
+    /// How many standard deviations from its mean an input may be; what is farther is brought to that bound, in training and in the
+    /// exported model, so that a single wild value cannot drive a prediction. Above 0; infinity = no bound. Default: 5. Ignored without
     /// <see cref="StandardizeFeatures"/>.
     /// </summary>
     public float FeatureClip { get; init; } = 5;
 
     /// <summary>
-    /// Whether to learn numbers (squared error, Huber, absolute error) in standard deviations from their mean, so that learning rates mean the
-    /// same in every unit. The last layer, which has to be a dense one, is scaled back afterwards: the trained network and its metrics are in
-    /// the target's own unit; only the losses in the <see cref="EpochReport"/>s are not. Default: true. Ignored for classes.
+    /// Whether to learn numbers (squared error, Huber, absolute error) in standard deviations from their mean, so that learning rates mean
+    /// the same in every unit. The last layer, which has to be a dense one, is scaled back afterwards: the trained network and its metrics
+    /// are in the target's own unit; only the losses in the <see cref="EpochReport"/>s are not. Default: true. Ignored for classes.
     /// </summary>
     public bool StandardizeTargets { get; init; } = true;
 
@@ -61,14 +63,14 @@ public sealed record TrainingOptions
     public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>
-    /// Where training keeps its state, to go on after it was stopped. Default: null, nowhere. A checkpoint of other rows or options is refused with
-    /// an <see cref="InvalidDataException"/> that names what differs.
+    /// Where training keeps its state, to go on after it was stopped. Default: null, nowhere. A checkpoint of other rows or options is
+    /// refused with an <see cref="InvalidDataException"/> that names what differs.
     /// </summary>
     public CheckpointOptions? Checkpoint { get; init; }
 
     /// <summary>
-    /// Called after each epoch, on the training thread. An exception that it throws ends the training and comes out of it; to stop and keep the
-    /// network, see <see cref="EpochReport.StopAfterThisEpoch"/>.
+    /// Called after each epoch, on the training thread. An exception that it throws ends the training and comes out of it; to stop and keep
+    /// the network, see <see cref="EpochReport.StopAfterThisEpoch"/>.
     /// </summary>
     public Action<EpochReport>? Progress { get; init; }
 
@@ -77,8 +79,9 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// How far the exported statistics of a batch normalization may be from those of the training rows (a sample of 2,048, with the final
-    /// weights) before <see cref="TrainingWarningKind.StatisticsFarFromPopulation"/> is given: the root mean square over the channels of the
-    /// shift of the mean in standard deviations and of the logarithm of the ratio of standard deviations. Default: 0.25. Infinity = do not look.
+    /// weights) before <see cref="TrainingWarningKind.StatisticsFarFromPopulation"/> is given: the root mean square over the channels of
+    /// the shift of the mean in standard deviations and of the logarithm of the ratio of standard deviations. Default: 0.25. Infinity = do
+    /// not look.
     /// </summary>
     public double StatisticsTolerance { get; init; } = 0.25;
 

@@ -41,7 +41,9 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="random">The source of the first weights.</param>
     /// <param name="weighted">Whether rows have weights (<see cref="RowWeights"/>).</param>
     /// <param name="settings">Device and threads; null = the CPU, with as many threads as the network's size is worth.</param>
-    /// <param name="maximumGradientNorm">The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.</param>
+    /// <param name="maximumGradientNorm">
+    /// The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.
+    /// </param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(

@@ -5,7 +5,9 @@ using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;
 
-/// <summary>Group normalization of two values keeps hardly more than which is the larger: where they are nearly equal, a last digit decides.</summary>
+/// <summary>
+/// Group normalization of two values keeps hardly more than which is the larger: where they are nearly equal, a last digit decides.
+/// </summary>
 public class SteepNetworkTests
 {
     private const int Count = 1000;

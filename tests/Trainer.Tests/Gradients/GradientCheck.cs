@@ -4,7 +4,8 @@ namespace MlNetBatchNorm.Trainer.Tests.Gradients;
 
 /// <summary>
 /// The referee of every layer: a forward pass in float64, written as plain loops in the test, and central differences on it. The layer's
-/// float32 outputs and gradients must agree with both. The loss is Σ y·dy with a random dy, so its derivatives are those that backward gives.
+/// float32 outputs and gradients must agree with both. The loss is Σ y·dy with a random dy, so its derivatives are those that backward
+/// gives.
 /// </summary>
 internal static class GradientCheck
 {

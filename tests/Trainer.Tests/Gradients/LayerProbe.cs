@@ -5,7 +5,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Tests.Gradients;
 
-/// <summary>One layer (or a few) by itself, run as it is in training: forward, backward from a given dy, and its batch statistics.</summary>
+/// <summary>
+/// One layer (or a few) by itself, run as it is in training: forward, backward from a given dy, and its batch statistics.
+/// </summary>
 internal sealed class LayerProbe : IDisposable
 {
     private readonly Network _network;

@@ -30,8 +30,9 @@ public class ConvolutionLayerTests
         minimumSize: 2);
 
     /// <summary>
-    /// Kernel, stride, padding, input and output channels, positions. With 8 channels and more the products are laid out channels last, with some
-    /// differences by the number of channels and positions: more than 64 channels, more outputs than twice the positions, large windows.
+    /// Kernel, stride, padding, input and output channels, positions. With 8 channels and more the products are laid out channels last,
+    /// with some differences by the number of channels and positions: more than 64 channels, more outputs than twice the positions, large
+    /// windows.
     /// </summary>
     public static TheoryData<int, int, int, int, int, long[]> ManyChannels => new()
     {

@@ -5,7 +5,8 @@ using MlNetBatchNorm.Trainer.Tests.Fixtures;
 namespace MlNetBatchNorm.Trainer.Tests.Losses;
 
 /// <summary>
-/// Every loss over random shapes against a formula written down here in float64, and its gradient against central differences of that formula.
+/// Every loss over random shapes against a formula written down here in float64, and its gradient against central differences of that
+/// formula.
 /// </summary>
 public class LossGradientTests
 {
