@@ -37,10 +37,10 @@ public sealed class OnnxModel
     public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 0);
 
     /// <summary>How many nodes the graph has, those of subgraphs among them.</summary>
-    public int NodeCount => ModelSize.Of(Proto).Nodes;
+    public int NodeCount => BatchNormFolder.Size(Proto.Graph).Nodes;
 
     /// <summary>How many numbers the model's constants hold.</summary>
-    public long ParameterCount => ModelSize.Of(Proto).Parameters;
+    public long ParameterCount => BatchNormFolder.Size(Proto.Graph).Parameters;
 
     /// <summary>How many BatchNormalization nodes the graph has.</summary>
     public int BatchNormCount => Proto.Graph.Node.Sum(CountBatchNorms);

@@ -105,7 +105,7 @@ public static class BatchNormFolder
     }
 
     // Subgraphs included.
-    private static (int Nodes, long Parameters) Size(GraphProto graph)
+    internal static (int Nodes, long Parameters) Size(GraphProto graph)
     {
         var nodes = graph.Node.Count;
         var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
