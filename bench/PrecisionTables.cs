@@ -56,7 +56,7 @@ internal sealed class PrecisionTables() : Benchmark(
             PrecisionNames.NameOf(network.Precision),
             trained.Network.Export.Deployed.ByteCount.ToString("N0", CultureInfo.InvariantCulture),
             string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}")),
-            reduced is null ? string.Empty : worst.ToString("0.0000", CultureInfo.InvariantCulture),
+            reduced is null ? string.Empty : (Math.Round(worst, 4) + 0.0).ToString("0.0000", CultureInfo.InvariantCulture),
             reduced is null ? string.Empty : reduced.Comparison!.LargestRelative.ToString("0.0e+0", CultureInfo.InvariantCulture),
         ];
     }
