@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using BenchmarkDotNet.Environments;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
@@ -68,6 +69,7 @@ internal sealed class AllBenchmarks : Command
 
     private static IEnumerable<string> Versions() =>
     [
+        RuntimeInformation.FrameworkDescription,
         $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}",
         Version("Microsoft.ML", typeof(MLContext)),
         Version("Microsoft.ML.LightGbm", typeof(LightGbmExtensions)),

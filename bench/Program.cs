@@ -10,10 +10,11 @@ if (args is ["micro", .. var theirs])
     return ExitCode.Done;
 }
 
+// Soak early: memory that others have left behind would blur its figures.
 Benchmark[] benchmarks =
 [
-    new ScoreBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(), new PrecisionComparison(),
-    new PrecisionTables(), new LoadFigures(), new SoakBenchmark(),
+    new ScoreBenchmark(), new SoakBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(),
+    new PrecisionComparison(), new PrecisionTables(), new LoadFigures(),
 ];
 var root = new RootCommand("How fast and how right this machine finds us, beside others.")
 {
