@@ -146,7 +146,8 @@ public abstract record Loss
             _negativeWeight = Weight(negativeWeight, nameof(negativeWeight));
         }
 
-        private protected override string Text => IsWeighted ? FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})") : "sigmoid";
+        private protected override string Text =>
+            IsWeighted ? FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})") : "sigmoid";
 
         internal override string Kind => "sigmoid cross-entropy";
 
@@ -178,7 +179,10 @@ public abstract record Loss
         internal override void RequireOutputs(long outputs)
         {
             if (outputs != 1)
-                throw new ArgumentException($"The sigmoid cross-entropy takes one logit for a row, but the network gives {outputs}; end it with Dense(1), or use the softmax cross-entropy.", nameof(outputs));
+                throw new ArgumentException(
+                    $"The sigmoid cross-entropy takes one logit for a row, but the network gives {outputs}; end it with Dense(1), or use "
+                    + "the softmax cross-entropy.",
+                    nameof(outputs));
         }
 
         private Value Positive(GraphBuilder nodes, Value target) =>
@@ -213,7 +217,8 @@ public abstract record Loss
             {
                 for (var k = 0; k < classWeights.Count; k++)
                     if (classWeights[k] is not (>= 0 and < float.PositiveInfinity))
-                        throw new ArgumentOutOfRangeException(nameof(classWeights), classWeights[k], $"The weight of class {k} is not a finite number from 0.");
+                        throw new ArgumentOutOfRangeException(
+                            nameof(classWeights), classWeights[k], $"The weight of class {k} is not a finite number from 0.");
                 if (classWeights.All(weight => weight == 0))
                     throw new ArgumentException("Every class has the weight 0, so there is nothing to learn.", nameof(classWeights));
                 _classWeights = [.. classWeights];
@@ -254,9 +259,14 @@ public abstract record Loss
         internal override void RequireOutputs(long outputs)
         {
             if (outputs < 2)
-                throw new ArgumentException($"The softmax cross-entropy takes a logit for each of at least 2 classes, but the network gives {outputs}; end it with Dense(number of classes), or use the sigmoid cross-entropy.", nameof(outputs));
+                throw new ArgumentException(
+                    $"The softmax cross-entropy takes a logit for each of at least 2 classes, but the network gives {outputs}; end it with "
+                    + "Dense(number of classes), or use the sigmoid cross-entropy.",
+                    nameof(outputs));
             if (_classWeights is not null && _classWeights.Length != outputs)
-                throw new ArgumentException($"There are {_classWeights.Length} class weights, but the network gives logits for {outputs} classes.", nameof(outputs));
+                throw new ArgumentException(
+                    $"There are {_classWeights.Length} class weights, but the network gives logits for {outputs} classes.",
+                    nameof(outputs));
         }
 
         /// <summary>w·((1−s)·t + s/K), <c>[N, K]</c>.</summary>
@@ -265,7 +275,7 @@ public abstract record Loss
             if (_smoothing > 0)
             {
                 // 1/K as the mean of a row of targets, which add up to 1: the graph need not know K.
-                var share = nodes.Node("ReduceMean", [target], ("axes", new long[] { 1 }), ("keepdims", 1));
+                var share = nodes.ReduceMean(target, keepAxes: true, 1);
                 target = nodes.Node("Add", [
                     nodes.Node("Mul", [target, nodes.Constant(1 - _smoothing)]),
                     nodes.Node("Mul", [share, nodes.Constant(_smoothing)]),
@@ -277,7 +287,8 @@ public abstract record Loss
                 : nodes.Node("Mul", [target, nodes.Initializer(TensorData.Create("classWeights", _classWeights, _classWeights.Length))]);
         }
 
-        private static Value SumOverClasses(GraphBuilder nodes, Value x) => nodes.Node("ReduceSum", [x, nodes.Integers(1)], ("keepdims", 1));
+        private static Value SumOverClasses(GraphBuilder nodes, Value x) =>
+            nodes.ReduceSum(x, keepAxes: true, 1);
     }
 
     /// <summary>½·Σ (y−t)²: the half makes the gradient y − t.</summary>
@@ -292,7 +303,7 @@ public abstract record Loss
         internal override Value RowLoss(GraphBuilder nodes, Value output, Value target)
         {
             var difference = nodes.Node("Sub", [output, target]);
-            var sum = nodes.Node("ReduceSum", [nodes.Node("Mul", [difference, difference]), nodes.Integers(1)], ("keepdims", 1));
+            var sum = nodes.ReduceSum(nodes.Node("Mul", [difference, difference]), keepAxes: true, 1);
             return nodes.Named("rowLoss", "Mul", [sum, nodes.Constant(0.5f)]);
         }
 
@@ -312,7 +323,7 @@ public abstract record Loss
         internal override Value RowLoss(GraphBuilder nodes, Value output, Value target)
         {
             var distance = nodes.Node("Abs", [nodes.Node("Sub", [output, target])]);
-            return nodes.Named("rowLoss", "ReduceSum", [distance, nodes.Integers(1)], ("keepdims", 1));
+            return nodes.ReduceSum(distance, keepAxes: true, 1);
         }
 
         // sign(y − t), which is 0 where they are equal
@@ -346,12 +357,14 @@ public abstract record Loss
             var error = nodes.Node("Sub", [output, target]);
             var held = Hold(nodes, error);
             var loss = nodes.Node("Mul", [held, nodes.Node("Sub", [error, nodes.Node("Mul", [held, nodes.Constant(0.5f)])])]);
-            return nodes.Named("rowLoss", "ReduceSum", [loss, nodes.Integers(1)], ("keepdims", 1));
+            return nodes.ReduceSum(loss, keepAxes: true, 1);
         }
 
         // h′(e) = c
-        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) => Hold(nodes, nodes.Node("Sub", [output, target]));
+        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) =>
+            Hold(nodes, nodes.Node("Sub", [output, target]));
 
-        private Value Hold(GraphBuilder nodes, Value error) => nodes.Named("held", "Clip", [error, nodes.Constant(-_delta), nodes.Constant(_delta)]);
+        private Value Hold(GraphBuilder nodes, Value error) =>
+            nodes.Named("held", "Clip", [error, nodes.Constant(-_delta), nodes.Constant(_delta)]);
     }
 }

@@ -12,7 +12,12 @@ namespace MlNetBatchNorm.Trainer;
 public sealed class NetworkExport
 {
     internal NetworkExport(
-        ModelProto unfolded, ModelProto folded, FoldResult folding, ComparisonResult verification, ReducedNetwork? reduced, double? roundingNoise)
+        ModelProto unfolded,
+        ModelProto folded,
+        FoldResult folding,
+        ComparisonResult verification,
+        ReducedNetwork? reduced,
+        double? roundingNoise)
     {
         (Unfolded, Folded, Folding, Verification) = (unfolded, folded, folding, verification);
         (Reduced, RoundingNoise) = (reduced, roundingNoise);
