@@ -55,6 +55,22 @@ public class NetworkReducerTests
     }
 
     [Fact]
+    public void Save_PathAndStream_WriteTheDeployedModel()
+    {
+        var export = Trained.Value.Export(Rows, new NetworkExportOptions { Precision = ModelPrecision.Float16 });
+        var path = Path.Combine(Directory.CreateTempSubdirectory("mlnetbn-test-").FullName, "network.onnx");
+        using var stream = new MemoryStream();
+
+        export.Save(path);
+        export.Save(stream);
+
+        Assert.Equal(export.Deployed, ModelFile.Read(path));
+        Assert.Equal(File.ReadAllBytes(path), stream.ToArray());
+        Assert.Equal(export.Reduced!.Metrics.After[Metric.Accuracy], export.MetricsAfter!.Accuracy);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Fact]
     public void Export_LossAboveWhatIsAllowed_IsRefused()
     {
         // No loss at all is allowed, not even a gain smaller than one: the AUC of 600 rows feels 8 bits.
