@@ -1,62 +1,63 @@
+using System.CommandLine;
 using System.Globalization;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm.Transforms.Tables;
 
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, every fifth row to test on), and
-/// their figures on the test rows. It takes about three minutes.
+/// What each precision costs on the tables of <c>sample-data</c>: networks with the tool's defaults (options, seed, test rows), and their
+/// figures on the test rows.
 /// </summary>
-internal static class PrecisionTables
+internal sealed class PrecisionTables() : Benchmark(
+    "precision-tables", "Precisions: what the bits cost", "Train on the tables of sample-data in each precision; compare test figures.")
 {
-    private static readonly (string File, string Label, LearningTask Task)[] Tables =
-    [
-        ("churn.csv", "churn", LearningTask.Binary),
-        ("letters.csv", "lettr", LearningTask.Multiclass),
-        ("ames.csv", "Sale_Price", LearningTask.Regression),
-    ];
-
-    public static void Print()
-    {
-        var folder = Find("sample-data");
-        Console.WriteLine("| table | precision | file, bytes | test figures | worst loss | largest difference |");
-        Console.WriteLine("| --- | --- | --- | --- | --- | --- |");
-        foreach (var (file, label, task) in Tables)
-        {
-            var (training, test) = TableSplit.Every(CsvTable.Read(Path.Combine(folder, file)), 0.2);
-            foreach (var precision in Enum.GetValues<ModelPrecision>()) Print(file, training, test, label, task, precision);
-        }
-    }
-
-    private static void Print(string file, CsvTable training, CsvTable test, string label, LearningTask task, ModelPrecision precision)
+    public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
         // Nothing is refused: a loss of all is allowed.
-        var network = new BatchNormNetworkOptions { Precision = precision, AllowedMetricLoss = 1, Device = Device.Cpu };
-        using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = label, Task = task, Network = network });
-        var figures = trained.TestMetrics.Where(figure => figure.Key is "auc" or "accuracy" or "macroAccuracy" or "rmse").ToList();
-        var worst = FigureLoss.Of(trained.Float32TestMetrics, trained.TestMetrics).Where(loss => figures.Exists(figure => figure.Key == loss.Key)).Max(loss => loss.Value);
-        var reduced = trained.Network.Export.Reduced?.Check;
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"| {file} | {PrecisionNames.NameOf(precision)} | {trained.Network.Export.Deployed.ByteCount:N0} | "
-            + $"{string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}"))} | "
-            + $"{(reduced is null ? string.Empty : $"{worst:0.0000}")} | {(reduced is null ? string.Empty : $"{reduced.Comparison!.LargestRelative:0.0e+0}")} |"));
-    }
-
-    // Not the copy beside the program, which has one of them.
-    private static string Find(string name)
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        var network = new BatchNormNetworkOptions { AllowedMetricLoss = 1, Device = Device.Cpu };
+        if (arguments.GetValue(Quick)) network = network with { Epochs = 1 };
+        var rows = new List<IReadOnlyList<string>>();
+        foreach (var table in SampleTable.All)
         {
-            var found = Path.Combine(folder.FullName, name);
-            if (Array.TrueForAll(Tables, table => File.Exists(Path.Combine(found, table.File)))) return found;
+            Report.Progress($"precisions with {table.File}");
+            var (training, test) = table.Read();
+            foreach (var precision in Enum.GetValues<ModelPrecision>())
+            {
+                cancellation.ThrowIfCancellationRequested();
+                rows.Add(Train(table, training, test, network with { Precision = precision }));
+            }
         }
 
-        throw new DirectoryNotFoundException($"There is no folder '{name}' with the tables above '{AppContext.BaseDirectory}'.");
+        report.Paragraph(
+            "Networks with the tool's default options and seed, each in a precision. The worst loss is that of the figures shown, of "
+            + "itself for the RMSE; the largest difference is that of an output in relation to its scale, on 1000 training rows.");
+        report.Table(["table", "precision", "file, bytes", "test figures", "worst loss", "largest difference"], rows, texts: 4);
+        return Task.FromResult(ExitCode.Done);
+    }
+
+    private static string[] Train(SampleTable table, CsvTable training, CsvTable test, BatchNormNetworkOptions network)
+    {
+        var options = new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network };
+        using var trained = TableTrainer.Train(training, test, options);
+        var figures = trained.TestMetrics.Where(figure => figure.Metric.IsJudged).ToList();
+        var worst = new MetricComparison(trained.Float32TestMetrics, trained.TestMetrics).Losses
+            .Where(loss => loss.Metric.IsJudged)
+            .Max(loss => loss.Value);
+        var reduced = trained.Network.Export.Reduced?.Check;
+        return
+        [
+            table.File,
+            PrecisionNames.NameOf(network.Precision),
+            trained.Network.Export.Deployed.ByteCount.ToString("N0", CultureInfo.InvariantCulture),
+            string.Join(", ", figures.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")),
+            reduced is null ? string.Empty : (Math.Round(worst, 4) + 0.0).ToString("0.0000", CultureInfo.InvariantCulture),
+            reduced is null ? string.Empty : reduced.Comparison!.LargestRelative.ToString("0.0e+0", CultureInfo.InvariantCulture),
+        ];
     }
 }

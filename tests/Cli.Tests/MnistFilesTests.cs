@@ -52,7 +52,10 @@ public sealed class MnistFilesTests : IDisposable
     {
         File.Delete(Path.Combine(_folder, MnistFiles.Names[2]));
 
-        Assert.Contains("t10k-images-idx3-ubyte", Assert.Throws<FileNotFoundException>(() => MnistFiles.Read(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "t10k-images-idx3-ubyte",
+            Assert.Throws<FileNotFoundException>(() => MnistFiles.Read(_folder)).Message,
+            StringComparison.Ordinal);
     }
 
     public static TheoryData<int, byte[], string> Damaged => new()

@@ -24,11 +24,13 @@ internal static class IdxFile
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(axes);
         var bytes = ReadBytes(path);
         if (bytes.Length < 4 || bytes[0] != 0 || bytes[1] != 0)
-            throw new InvalidDataException($"'{path}' is not an IDX file: it does not begin with two zero bytes, a type and a number of axes.");
+            throw new InvalidDataException(
+                $"'{path}' is not an IDX file: it does not begin with two zero bytes, a type and a number of axes.");
         if (bytes[2] != UnsignedByte)
             throw new InvalidDataException($"'{path}' has elements of the IDX type 0x{bytes[2]:X2}; only unsigned bytes (0x08) are read.");
         if (bytes[3] != axes)
-            throw new InvalidDataException($"'{path}' has {bytes[3]} axes, but {axes} are expected ({(axes == 1 ? "labels" : "images: count, height, width")}).");
+            throw new InvalidDataException(
+                $"'{path}' has {bytes[3]} axes, but {axes} are expected ({(axes == 1 ? "labels" : "images: count, height, width")}).");
         var header = 4 + (4 * axes);
         if (bytes.Length < header) throw new InvalidDataException($"'{path}' ends within its header, after {bytes.Length} bytes.");
         var sizes = new int[axes];
@@ -36,7 +38,8 @@ internal static class IdxFile
         for (var axis = 0; axis < axes; axis++)
         {
             sizes[axis] = BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(4 + (4 * axis)));
-            if (sizes[axis] < 1) throw new InvalidDataException($"'{path}' says that axis {axis} has the size {sizes[axis]}; sizes are at least 1.");
+            if (sizes[axis] < 1)
+                throw new InvalidDataException($"'{path}' says that axis {axis} has the size {sizes[axis]}; sizes are at least 1.");
 
             // So that sizes from a damaged header cannot overflow.
             count = Math.Min(count * sizes[axis], int.MaxValue);
@@ -44,7 +47,8 @@ internal static class IdxFile
 
         if (bytes.Length - header != count)
             throw new InvalidDataException(
-                $"'{path}' says that it has {string.Join(" × ", sizes)} elements, but {bytes.Length - header} bytes follow; is the file complete?");
+                $"'{path}' says that it has {string.Join(" × ", sizes)} elements, but {bytes.Length - header} bytes follow; is the file "
+                + $"complete?");
         return (sizes, bytes[header..]);
     }
 

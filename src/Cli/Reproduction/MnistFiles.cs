@@ -26,7 +26,8 @@ internal static class MnistFiles
         var (training, test) = (ReadPair(paths[0], paths[1]), ReadPair(paths[2], paths[3]));
         return training.Shape.Equals(test.Shape)
             ? (training, test)
-            : throw new InvalidDataException($"The images of '{paths[0]}' have the shape {training.Shape}, but those of '{paths[2]}' {test.Shape}.");
+            : throw new InvalidDataException(
+                $"The images of '{paths[0]}' have the shape {training.Shape}, but those of '{paths[2]}' {test.Shape}.");
     }
 
     private static string Find(string folder, string name) => new[] { name, $"{name}.gz" }

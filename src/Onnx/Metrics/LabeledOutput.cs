@@ -55,23 +55,29 @@ internal sealed class LabeledOutput
     {
         var name = NameOf(model, labels);
         if (labels.Values.Count != outputs.Count)
-            throw new ArgumentException($"There are {labels.Values.Count} sets of labels ('{labels.Name}'), but {outputs.Count} sets of inputs.");
+            throw new ArgumentException(
+                $"There are {labels.Values.Count} sets of labels ('{labels.Name}'), but {outputs.Count} sets of inputs.");
         if (outputs.Any(output => output.Data is string[] or bool[] || output.Shape.Length == 0))
-            throw new ArgumentException($"The output '{name}' gives no numbers for each row, so it cannot be compared with '{labels.Name}'; name another output.");
-        var width = outputs.Where(output => output.Shape[0] > 0).Select(output => output.Data.Length / (int)output.Shape[0]).DefaultIfEmpty(1).First();
+            throw new ArgumentException(
+                $"The output '{name}' gives no numbers for each row, so it cannot be compared with '{labels.Name}'; name another output.");
+        var widths = outputs.Where(output => output.Shape[0] > 0).Select(output => output.Data.Length / (int)output.Shape[0]);
+        var width = widths.DefaultIfEmpty(1).First();
         var values = new List<double>();
         var isForEachValue = width > 1 && labels.Values.Zip(outputs).All(pair => pair.First.Data.Length == pair.Second.Data.Length);
         foreach (var (label, output) in labels.Values.Zip(outputs))
         {
             if (label.Data.Length != (isForEachValue ? output.Data.Length : output.Shape[0]))
-                throw new ArgumentException($"'{labels.Name}' holds {label.Data.Length} labels, but the output '{name}' has {output.Shape[0]} rows of {width}.");
+                throw new ArgumentException(
+                    $"'{labels.Name}' holds {label.Data.Length} labels, but the output '{name}' has {output.Shape[0]} rows of {width}.");
             values.AddRange(Read(model, labels.Name, label, values.Count));
         }
 
         var task = ModelFile.GetMetadata(model, ModelMetadata.Task);
-        if (isForEachValue) return new LabeledOutput(name, IsOneHot(values, width) ? Kind.Classes : Kind.Numbers, width, 0, ToFloats(values));
+        if (isForEachValue)
+            return new LabeledOutput(name, IsOneHot(values, width) ? Kind.Classes : Kind.Numbers, width, 0, ToFloats(values));
         if (width > 1) return new LabeledOutput(name, Kind.Classes, width, 0, OneHot(values, width, name, labels.Name));
-        if (task != "regression" && values.TrueForAll(value => value is 0 or 1)) return new LabeledOutput(name, Kind.TwoClasses, 1, ThresholdOf(outputs), ToFloats(values));
+        if (task != "regression" && values.TrueForAll(value => value is 0 or 1))
+            return new LabeledOutput(name, Kind.TwoClasses, 1, ThresholdOf(outputs), ToFloats(values));
         if (task is not (null or "regression"))
             throw new ArgumentException($"'{labels.Name}' holds other labels than 0 and 1, but the model predicts one of two classes.");
         return new LabeledOutput(name, Kind.Numbers, 1, 0, ToFloats(values));
@@ -80,13 +86,16 @@ internal sealed class LabeledOutput
     /// <summary>The figures of some answers, one tensor for each set of inputs.</summary>
     public MetricValues Measure(IReadOnlyList<HostTensor> outputs)
     {
-        float[] y = [.. outputs.SelectMany(output => Enumerable.Range(0, output.Data.Length).Select(i => (float)TensorDifference.Element(output, i)))];
-        if (y.Length != Rows * _width) throw new ArgumentException($"The output '{_name}' gives {y.Length} values for {Rows} rows of {_width}.");
+        var values = outputs.SelectMany(output => Enumerable.Range(0, output.Data.Length).Select(i => TensorDifference.Element(output, i)));
+        var y = ToFloats([.. values]);
+        if (y.Length != Rows * _width)
+            throw new ArgumentException($"The output '{_name}' gives {y.Length} values for {Rows} rows of {_width}.");
         var rows = new PredictedRows(y, _targets, _width);
         if (_kind == Kind.Classes) return MetricValues.Measure([Metric.MicroAccuracy, Metric.MacroAccuracy], rows);
         if (_kind == Kind.Numbers) return MetricValues.Measure(Metric.OfNumbers, rows);
         var decided = new PredictedRows(Array.ConvertAll(y, value => value > _threshold ? 1f : 0f), _targets, 1);
-        return new MetricValues([(Metric.AreaUnderRocCurve, Metric.AreaUnderRocCurve.Compute(rows)), (Metric.Accuracy, Metric.Accuracy.Compute(decided))]);
+        return new MetricValues(
+            [(Metric.AreaUnderRocCurve, Metric.AreaUnderRocCurve.Compute(rows)), (Metric.Accuracy, Metric.Accuracy.Compute(decided))]);
     }
 
     private static IEnumerable<double> Read(ModelProto model, string name, HostTensor labels, int firstRow)
@@ -95,11 +104,17 @@ internal sealed class LabeledOutput
         {
             var classes = ModelFile.GetMetadata(model, ModelMetadata.Labels) is { } json ? TextList.FromJson(json) : [];
             if (classes.Length == 0)
-                throw new ArgumentException($"'{name}' holds texts, but the model does not say what its classes are called (metadata '{ModelMetadata.Labels}'); give the number of each row's class, from 0.");
+                throw new ArgumentException(
+                    $"'{name}' holds texts, but the model does not say what its classes are called (metadata '{ModelMetadata.Labels}'); "
+                    + $"give the number of each row's class, from 0.");
             foreach (var (text, row) in texts.Select((text, row) => (text, row)))
             {
                 var number = Array.IndexOf(classes, text);
-                yield return number >= 0 ? number : throw new ArgumentException($"'{name}' is '{text}' in row {firstRow + row}, which is none of the model's classes {string.Join(", ", classes)}.");
+                yield return number >= 0
+                    ? number
+                    : throw new ArgumentException(
+                        $"'{name}' is '{text}' in row {firstRow + row}, which is none of the model's classes "
+                        + $"{string.Join(", ", classes)}.");
             }
 
             yield break;
@@ -108,8 +123,10 @@ internal sealed class LabeledOutput
         for (var row = 0; row < labels.Data.Length; row++)
         {
             var value = TensorDifference.Element(labels, row);
-            yield return double.IsFinite(value) ? value
-                : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"'{name}' is {value} in row {firstRow + row}; a label must be a finite number."));
+            yield return double.IsFinite(value)
+                ? value
+                : throw new ArgumentException(string.Create(
+                    CultureInfo.InvariantCulture, $"'{name}' is {value} in row {firstRow + row}; a label must be a finite number."));
         }
     }
 
@@ -124,7 +141,8 @@ internal sealed class LabeledOutput
             if (!(classes[row] >= 0 && classes[row] < width && double.IsInteger(classes[row])))
                 throw new ArgumentException(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"'{name}' is {classes[row]} in row {row}, but the output '{output}' has {width} values for each row: the number of a class, from 0 to {width - 1}, was expected."));
+                    $"'{name}' is {classes[row]} in row {row}, but the output '{output}' has {width} values for each row: the number of a "
+                    + $"class, from 0 to {width - 1}, was expected."));
             targets[(row * width) + (int)classes[row]] = 1;
         }
 
@@ -133,7 +151,8 @@ internal sealed class LabeledOutput
 
     // Probabilities stand on either side of a half, logits of zero; which of both they are, the model as it was shows.
     private static double ThresholdOf(IReadOnlyList<HostTensor> outputs) =>
-        outputs.All(output => Enumerable.Range(0, output.Data.Length).All(i => TensorDifference.Element(output, i) is >= 0 and <= 1 or double.NaN)) ? 0.5 : 0;
+        outputs.All(output => Enumerable.Range(0, output.Data.Length).All(
+            i => TensorDifference.Element(output, i) is >= 0 and <= 1 or double.NaN)) ? 0.5 : 0;
 
     private static float[] ToFloats(List<double> values) => [.. values.Select(value => (float)value)];
 }

@@ -10,7 +10,14 @@ internal sealed class Metric
 {
     private readonly Func<PredictedRows, double> _compute;
 
-    private Metric(string key, string name, MetricUnit unit, bool higherIsBetter, bool isJudged, string meaning, Func<PredictedRows, double> compute) =>
+    private Metric(
+        string key,
+        string name,
+        MetricUnit unit,
+        bool higherIsBetter,
+        bool isJudged,
+        string meaning,
+        Func<PredictedRows, double> compute) =>
         (Key, Name, Unit, HigherIsBetter, IsJudged, Meaning, _compute) = (key, name, unit, higherIsBetter, isJudged, meaning, compute);
 
     /// <summary>The area under the ROC curve.</summary>

@@ -11,7 +11,8 @@ internal sealed record MetricComparison(MetricValues Before, MetricValues After)
     public const double DefaultAllowedLoss = 0.01;
 
     /// <summary>How much worse each figure is; see <see cref="Metric.Loss"/>.</summary>
-    public MetricValues Losses => new(Before.Select(figure => (figure.Metric, figure.Metric.Loss(figure.Value, After[figure.Metric]!.Value))));
+    public MetricValues Losses =>
+        new(Before.Select(figure => (figure.Metric, figure.Metric.Loss(figure.Value, After[figure.Metric]!.Value))));
 
     /// <summary>
     /// What has become too bad, as a clause with the figure and both of its values; null when nothing has. Only the metrics by which models

@@ -8,7 +8,8 @@ internal sealed class MetricValues(IEnumerable<(Metric Metric, double Value)> va
     private readonly (Metric Metric, double Value)[] _values = [.. values];
 
     /// <summary>The value of a metric; null where the predictions were not measured by it.</summary>
-    public double? this[Metric metric] => _values.FirstOrDefault(value => value.Metric == metric) is { Metric: not null } found ? found.Value : null;
+    public double? this[Metric metric] =>
+        _values.FirstOrDefault(value => value.Metric == metric) is { Metric: not null } found ? found.Value : null;
 
     /// <summary>Measures predictions.</summary>
     public static MetricValues Measure(IReadOnlyList<Metric> metrics, PredictedRows rows)
@@ -29,7 +30,8 @@ internal sealed class MetricValues(IEnumerable<(Metric Metric, double Value)> va
     }
 
     /// <summary>The values by their metrics' keys, for files.</summary>
-    public Dictionary<string, double> ToKeys() => _values.ToDictionary(value => value.Metric.Key, value => value.Value, StringComparer.Ordinal);
+    public Dictionary<string, double> ToKeys() =>
+        _values.ToDictionary(value => value.Metric.Key, value => value.Value, StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public IEnumerator<(Metric Metric, double Value)> GetEnumerator() => _values.AsEnumerable().GetEnumerator();

@@ -10,7 +10,8 @@ internal static class RegressionMetrics
     public static double MeanAbsoluteError(PredictedRows rows)
     {
         var sum = 0.0;
-        for (var i = 0; i < rows.Targets.Length; i++) sum += rows.Weight(i / rows.Width) * Math.Abs((double)rows.Predictions[i] - rows.Targets[i]);
+        for (var i = 0; i < rows.Targets.Length; i++)
+            sum += rows.Weight(i / rows.Width) * Math.Abs((double)rows.Predictions[i] - rows.Targets[i]);
         return sum / Total(rows);
     }
 

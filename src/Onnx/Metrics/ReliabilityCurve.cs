@@ -9,7 +9,8 @@ internal static class ReliabilityCurve
     /// <param name="bins">The number of bins, from 1. Default: 10.</param>
     /// <param name="weights">Weights of the rows, or null.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public static IReadOnlyList<ReliabilityBin> Of(ReadOnlySpan<float> probabilities, ReadOnlySpan<float> labels, int bins = 10, float[]? weights = null)
+    public static IReadOnlyList<ReliabilityBin> Of(
+        ReadOnlySpan<float> probabilities, ReadOnlySpan<float> labels, int bins = 10, float[]? weights = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
         if (probabilities.Length != labels.Length)
@@ -22,8 +23,14 @@ internal static class ReliabilityCurve
             sum = (sum.Weight + weight, sum.Probability + (weight * probabilities[row]), sum.Positive + (weight * labels[row]));
         }
 
-        return [.. sums.Index().Where(bin => bin.Item.Weight > 0).Select(bin => new ReliabilityBin(
-            (double)bin.Index / bins, (bin.Index + 1.0) / bins, bin.Item.Probability / bin.Item.Weight, bin.Item.Positive / bin.Item.Weight, bin.Item.Weight))];
+        return
+        [
+            .. from bin in sums.Index()
+               let sum = bin.Item
+               where sum.Weight > 0
+               select new ReliabilityBin(
+                   (double)bin.Index / bins, (bin.Index + 1.0) / bins, sum.Probability / sum.Weight, sum.Positive / sum.Weight, sum.Weight),
+        ];
     }
 }
 

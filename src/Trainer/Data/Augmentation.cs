@@ -41,9 +41,11 @@ public abstract record Augmentation
 
         public override void RequireFit(SampleShape shape)
         {
-            if (shape.IsVector) throw new ArgumentException($"Rows are shifted along their positions, [C, L] or [C, H, W], but have shape {shape}.");
+            if (shape.IsVector)
+                throw new ArgumentException($"Rows are shifted along their positions, [C, L] or [C, H, W], but have shape {shape}.");
             if (shape.Sizes.Skip(1).Min() is var smallest && smallest <= Positions)
-                throw new ArgumentException($"Rows of shape {shape} have an axis of {smallest}, too short to be shifted by {Positions} positions.");
+                throw new ArgumentException(
+                    $"Rows of shape {shape} have an axis of {smallest}, too short to be shifted by {Positions} positions.");
         }
 
         public override void Apply(ReadOnlySpan<float> row, Span<float> result, SampleShape shape, Random random)

@@ -17,7 +17,8 @@ public readonly record struct SampleShape
     {
         ArgumentNullException.ThrowIfNull(sizes);
         if (sizes.Length is < 1 or > 3 || sizes.Any(size => size < 1))
-            throw new ArgumentException($"[{string.Join(", ", sizes)}] is not the shape of a row; give 1 to 3 positive sizes, channels first.", nameof(sizes));
+            throw new ArgumentException(
+                $"[{string.Join(", ", sizes)}] is not the shape of a row; give 1 to 3 positive sizes, channels first.", nameof(sizes));
         _sizes = [.. sizes];
     }
 

@@ -11,7 +11,8 @@ namespace MlNetBatchNorm.Trainer.Data;
 /// <param name="Clip">
 /// How many standard deviations from its mean a value may be; what is farther is brought to that bound. Infinity (the default) = no bound.
 /// </param>
-internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<float> StandardDeviation, float Clip = float.PositiveInfinity)
+internal sealed record Standardization(
+    IReadOnlyList<float> Mean, IReadOnlyList<float> StandardDeviation, float Clip = float.PositiveInfinity)
 {
     /// <summary>Measures mean and standard deviation in float64, in two passes.</summary>
     /// <param name="rows">The training rows.</param>
@@ -19,7 +20,9 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
     /// <exception cref="ArgumentOutOfRangeException">The bound is not above 0.</exception>
     public static Standardization Fit(TrainingData rows, float clip = float.PositiveInfinity)
     {
-        if (!(clip > 0)) throw new ArgumentOutOfRangeException(nameof(clip), clip, "Values are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (!(clip > 0))
+            throw new ArgumentOutOfRangeException(
+                nameof(clip), clip, "Values are clipped at a number of standard deviations above 0 (infinity = never).");
         ArgumentNullException.ThrowIfNull(rows);
         var channels = (int)rows.Shape.Channels;
         var positions = (int)rows.Shape.Positions;
@@ -28,7 +31,11 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
         var square = new double[channels];
         ForEach(rows.FeatureArray, positions, channels, (channel, value) => mean[channel] += value);
         for (var channel = 0; channel < channels; channel++) mean[channel] /= count;
-        ForEach(rows.FeatureArray, positions, channels, (channel, value) => square[channel] += (value - mean[channel]) * (value - mean[channel]));
+        ForEach(
+            rows.FeatureArray,
+            positions,
+            channels,
+            (channel, value) => square[channel] += (value - mean[channel]) * (value - mean[channel]));
         return new Standardization(
             Array.ConvertAll(mean, value => (float)value),
             [.. square.Select((sum, channel) => Deviation(Math.Sqrt(sum / count), mean[channel]))],
@@ -45,7 +52,8 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
         var channels = (int)rows.Shape.Channels;
         var positions = (int)rows.Shape.Positions;
         if (channels != Mean.Count)
-            throw new ArgumentException($"The rows have {channels} channels, but the standardization was made for {Mean.Count}.", nameof(rows));
+            throw new ArgumentException(
+                $"The rows have {channels} channels, but the standardization was made for {Mean.Count}.", nameof(rows));
         var mean = Mean.ToArray();
         var scale = StandardDeviation.Select(deviation => deviation > 0 ? 1 / deviation : 0).ToArray();
         var (lowest, highest) = (Bound(mean, -Clip), Bound(mean, Clip));
@@ -75,7 +83,7 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
         using var scope = nodes.Scope("standardize");
         long channels = Mean.Count;
         long[] shape = [channels, .. Enumerable.Repeat(1L, positionAxes)];
-        var variance = StandardDeviation.Select(deviation => deviation > 0 ? (double)deviation * deviation : 1).Select(value => (float)value).ToArray();
+        var variance = StandardDeviation.Select(deviation => deviation > 0 ? (float)((double)deviation * deviation) : 1).ToArray();
         var gamma = StandardDeviation.Select(deviation => deviation > 0 ? 1f : 0f).ToArray();
         var mean = Mean.ToArray();
         if (LiesFarFromZero)
@@ -101,11 +109,16 @@ internal sealed record Standardization(IReadOnlyList<float> Mean, IReadOnlyList<
     }
 
     // Beyond 16 standard deviations more than one digit would be lost.
-    private bool LiesFarFromZero => Mean.Zip(StandardDeviation, (mean, deviation) => deviation > 0 && Math.Abs(mean) > 16 * deviation).Any(far => far);
+    private bool LiesFarFromZero =>
+        Mean.Zip(StandardDeviation, (mean, deviation) => deviation > 0 && Math.Abs(mean) > 16 * deviation).Any(far => far);
 
     // The bounds of a constant channel do not matter, but 0 times infinity would be NaN.
     private float[] Bound(float[] mean, float deviations) =>
-        [.. mean.Zip(StandardDeviation, (center, deviation) => deviation > 0 ? (float)(center + ((double)deviations * deviation)) : center)];
+    [
+        .. mean.Zip(
+            StandardDeviation,
+            (center, deviation) => deviation > 0 ? (float)(center + ((double)deviations * deviation)) : center),
+    ];
 
     private static void ForEach(float[] values, int positions, int channels, Action<int, double> visit)
     {

@@ -24,7 +24,8 @@ public sealed class TrainingData
             throw new ArgumentException($"{targets.Length} targets do not make whole rows of {outputs}.", nameof(targets));
         Count = targets.Length / outputs;
         if (features.Length != Count * shape.Count)
-            throw new ArgumentException($"{Count} rows of shape {shape} need {Count * shape.Count} features, but {features.Length} were given.", nameof(features));
+            throw new ArgumentException(
+                $"{Count} rows of shape {shape} need {Count * shape.Count} features, but {features.Length} were given.", nameof(features));
         if (weights is not null && weights.Length != Count)
             throw new ArgumentException($"{Count} rows need {Count} weights, but {weights.Length} were given.", nameof(weights));
         RequireFinite(features, (int)shape.Count, "feature", nameof(features));
@@ -97,7 +98,8 @@ public sealed class TrainingData
         for (var i = 0; i < values.Length; i++)
             if (!float.IsFinite(values[i]))
                 throw new ArgumentException(
-                    $"Row {i / width} has {values[i]} as {what} {i % width}; every {what} must be a finite number. Replace missing values first.", parameter);
+                    $"Row {i / width} has {values[i]} as {what} {i % width}; every {what} must be a finite number. Replace missing values "
+                    + "first.", parameter);
     }
 
     private static void RequireWeights(float[] weights)
@@ -106,7 +108,8 @@ public sealed class TrainingData
         for (var row = 0; row < weights.Length; row++)
         {
             if (!(float.IsFinite(weights[row]) && weights[row] >= 0))
-                throw new ArgumentException($"Row {row} has the weight {weights[row]}; a weight is a finite number from 0.", nameof(weights));
+                throw new ArgumentException(
+                    $"Row {row} has the weight {weights[row]}; a weight is a finite number from 0.", nameof(weights));
             sum += weights[row];
         }
 

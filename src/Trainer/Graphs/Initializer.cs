@@ -31,7 +31,8 @@ public abstract record Initializer
     /// Uniform (the paper's own) between ±√(6/(fan-in + fan-out)), so with variance 2/(fan-in + fan-out) (Glorot and Bengio 2010, section
     /// 4.2.1).
     /// </summary>
-    public static Initializer GlorotUniform { get; } = new VarianceScalingInitializer("glorotuniform", (fanIn, fanOut) => 2.0 / (fanIn + fanOut), Uniform: true);
+    public static Initializer GlorotUniform { get; } = new VarianceScalingInitializer(
+        "glorotuniform", (fanIn, fanOut) => 2.0 / (fanIn + fanOut), Uniform: true);
 
     /// <summary>Gaussian with the variance of <see cref="GlorotUniform"/>.</summary>
     public static Initializer GlorotNormal { get; } =
@@ -41,8 +42,10 @@ public abstract record Initializer
     /// <param name="standardDeviation">Above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is not a finite number above 0.</exception>
     public static Initializer Normal(float standardDeviation) => standardDeviation is > 0 and < float.PositiveInfinity
-        ? new VarianceScalingInitializer(Choice.Write("normal", standardDeviation), (_, _) => (double)standardDeviation * standardDeviation, Uniform: false)
-        : throw new ArgumentOutOfRangeException(nameof(standardDeviation), standardDeviation, "The standard deviation of first weights is a finite number above 0.");
+        ? new VarianceScalingInitializer(
+            Choice.Write("normal", standardDeviation), (_, _) => (double)standardDeviation * standardDeviation, Uniform: false)
+        : throw new ArgumentOutOfRangeException(
+            nameof(standardDeviation), standardDeviation, "The standard deviation of first weights is a finite number above 0.");
 
     /// <summary>
     /// A random matrix with orthonormal rows or columns, whichever are fewer, times a gain (Saxe, McClelland and Ganguli 2014, arXiv
@@ -163,7 +166,8 @@ public abstract record Initializer
                 // Twice: what rounding leaves of the earlier vectors after the first time is gone after the second.
                 for (var pass = 0; pass < 2; pass++)
                     for (var earlier = 0; earlier < i; earlier++)
-                        TensorPrimitives.MultiplyAdd<double>(vectors[earlier], -TensorPrimitives.Dot<double>(vector, vectors[earlier]), vector, vector);
+                        TensorPrimitives.MultiplyAdd<double>(
+                            vectors[earlier], -TensorPrimitives.Dot<double>(vector, vectors[earlier]), vector, vector);
                 TensorPrimitives.Divide<double>(vector, TensorPrimitives.Norm<double>(vector), vector);
             }
 

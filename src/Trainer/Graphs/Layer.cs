@@ -160,7 +160,8 @@ internal sealed class LayerStack
 
         // The parameters of a layer with others inside stand in their rows.
         static string Count(LayerSite site) =>
-            (site.Layer.InnerSites(site).Count > 0 ? 0 : site.Parameters.Sum(parameter => (long)parameter.Count)).ToString("N0", CultureInfo.InvariantCulture);
+            (site.Layer.InnerSites(site).Count > 0 ? 0 : site.Parameters.Sum(parameter => (long)parameter.Count)).ToString(
+                "N0", CultureInfo.InvariantCulture);
 
         void Row(string name, string shape, string count) =>
             text.Append(CultureInfo.InvariantCulture, $"{name,-32} {shape,-16} {count,12}\n");

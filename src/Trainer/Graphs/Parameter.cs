@@ -45,10 +45,10 @@ internal sealed record ParameterGroup(ParameterRole Role, IReadOnlyList<Paramete
     /// <summary>The length of the vector.</summary>
     public int Count { get; } = Parameters.Sum(parameter => parameter.Count);
 
-    /// <summary>The groups of a network that have any parameter.</summary>
-    internal static IReadOnlyList<ParameterGroup> Of(Network network) =>
+    /// <summary>The groups that have any of some parameters.</summary>
+    internal static IReadOnlyList<ParameterGroup> Of(IReadOnlyList<Parameter> parameters) =>
         [.. Enum.GetValues<ParameterRole>()
-            .Select(role => new ParameterGroup(role, [.. network.Parameters.Where(parameter => parameter.Role == role)]))
+            .Select(role => new ParameterGroup(role, [.. parameters.Where(parameter => parameter.Role == role)]))
             .Where(group => group.Count > 0)];
 
     /// <summary>Where a parameter starts in the vector.</summary>

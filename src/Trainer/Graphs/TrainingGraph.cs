@@ -150,7 +150,8 @@ internal sealed class TrainingGraph
     internal Value Parameter(Parameter parameter)
     {
         if (!_parameters.TryGetValue(parameter.Name, out var value))
-            _parameters.Add(parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
+            _parameters.Add(
+                parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
         return value;
     }
 

@@ -102,7 +102,8 @@ public abstract record Activation
 
         internal override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "Relu", [x]);
 
-        internal override Value Backward(GraphBuilder nodes, Value x, Value y, Value dy) => nodes.Named("dx", "Mul", [dy, IsPositive(nodes, y)]);
+        internal override Value Backward(GraphBuilder nodes, Value x, Value y, Value dy) =>
+            nodes.Named("dx", "Mul", [dy, IsPositive(nodes, y)]);
     }
 
     /// <summary>x where positive, a·x elsewhere.</summary>

@@ -40,9 +40,12 @@ internal sealed record BatchNormLayer : Layer
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)
     {
-        if (!(Epsilon >= 0 && float.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is a finite number from 0 (default 1e-5), but is {Epsilon}.");
-        if (GhostBatchSize < 2) throw new ArgumentException($"A ghost batch has at least 2 rows, but {nameof(GhostBatchSize)} is {GhostBatchSize}.");
-        if (ZeroGamma && !Scale) throw new ArgumentException($"{nameof(ZeroGamma)} says where gamma starts, but {nameof(Scale)} is off, so there is no gamma.");
+        if (!(Epsilon >= 0 && float.IsFinite(Epsilon)))
+            throw new ArgumentException($"Epsilon is a finite number from 0 (default 1e-5), but is {Epsilon}.");
+        if (GhostBatchSize < 2)
+            throw new ArgumentException($"A ghost batch has at least 2 rows, but {nameof(GhostBatchSize)} is {GhostBatchSize}.");
+        if (ZeroGamma && !Scale)
+            throw new ArgumentException($"{nameof(ZeroGamma)} says where gamma starts, but {nameof(Scale)} is off, so there is no gamma.");
         return input;
     }
 
@@ -108,7 +111,10 @@ internal sealed record BatchNormLayer : Layer
         var gamma = Scale ? graph.Parameter(site, "gamma") : Fixed("gamma", 1);
         var beta = Center ? graph.Parameter(site, "beta") : Fixed("beta", 0);
         return nodes.Named(
-            "y", "BatchNormalization", [x, gamma, beta, graph.Parameter(site, "mean"), graph.Parameter(site, "variance")], ("epsilon", Epsilon));
+            "y",
+            "BatchNormalization",
+            [x, gamma, beta, graph.Parameter(site, "mean"), graph.Parameter(site, "variance")],
+            ("epsilon", Epsilon));
 
         Value Fixed(string name, float value)
         {
@@ -138,7 +144,8 @@ internal sealed record BatchNormLayer : Layer
         {
             if (Center) graph.SetGradient(site, "beta", Gradient.Of(channels.Sum(dy)));
             if (Scale)
-                graph.SetGradient(site, "gamma", Gradient.Of(nodes.Named("dGamma", "Mul", [channels.Sum(nodes.Node("Mul", [dy, centered])), invStd])));
+                graph.SetGradient(
+                    site, "gamma", Gradient.Of(nodes.Named("dGamma", "Mul", [channels.Sum(nodes.Node("Mul", [dy, centered])), invStd])));
             return inputNeeded ? nodes.Named("dx", "Mul", [dy, scale]) : Value.None;
         });
     }

@@ -155,6 +155,5 @@ internal sealed class GhostSlices(TrainingGraph graph, SampleShape shape, int gh
 
     private Value Whole(Value scalar) => _nodes.Node("Cast", [scalar], ("to", (long)DataType.Int64));
 
-    private Value Range(Value count) => _nodes.Node(
-        "Range", [_nodes.Node("Cast", [_nodes.Constant(0)], ("to", (long)DataType.Int64)), count, _nodes.Node("Cast", [_nodes.Constant(1)], ("to", (long)DataType.Int64))]);
+    private Value Range(Value count) => _nodes.Node("Range", [Whole(_nodes.Constant(0)), count, Whole(_nodes.Constant(1))]);
 }

@@ -32,7 +32,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     /// <summary>
     /// Whether a layer at its place is to be trained this way: not with groups, nor with so few channels that a gather is slow.
     /// </summary>
-    public static bool Suits(ConvolutionLayer layer, LayerSite site) => layer.Groups == 1 && site.Input.Channels >= FewestChannels && !layer.IsPointwise;
+    public static bool Suits(ConvolutionLayer layer, LayerSite site) =>
+        layer.Groups == 1 && site.Input.Channels >= FewestChannels && !layer.IsPointwise;
 
     /// <summary>Emits the forward pass, and the way back.</summary>
     /// <param name="x">The input, <c>[N, C, …]</c>.</param>
@@ -46,7 +47,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
         var y = _nodes.Node("Gemm", bias.IsGiven ? [windows, matrix, bias] : [windows, matrix]);
         return new Differentiable(ChannelsFirst("y", y, site.Output), (dy, inputNeeded) =>
         {
-            if (_window * site.Input.Channels * site.Output.Positions > MostValuesKept) windows = Windows(WindowsAgain, rows, site.Input, ReadForward);
+            if (_window * site.Input.Channels * site.Output.Positions > MostValuesKept)
+                windows = Windows(WindowsAgain, rows, site.Input, ReadForward);
             graph.SetGradient(site, "weight", Gradient.Of(WeightGradient(windows, dy)));
             if (bias.IsGiven) graph.SetGradient(site, "bias", Gradient.Of(ChannelReduction.Of(graph, site.Output).Sum(dy)));
             if (!inputNeeded) return Value.None;
@@ -62,7 +64,9 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     private Value ChannelsLast(Value x, SampleShape shape)
     {
         var turned = Turned(_nodes.Node("Reshape", [x, _nodes.Integers(-1, shape.Channels, shape.Positions)]));
-        return shape.Channels <= MostChannelsByProduct ? _nodes.Named("channelsLast", "MatMul", [turned, Identity(shape.Channels)]) : turned;
+        return shape.Channels <= MostChannelsByProduct
+            ? _nodes.Named("channelsLast", "MatMul", [turned, Identity(shape.Channels)])
+            : turned;
     }
 
     // [N·P, C] to [N, C, …]
@@ -106,7 +110,8 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
         }
 
         var shaped = _nodes.Node("Reshape", [product, _nodes.Integers([layer.Channels, .. layer.Kernel, site.Input.Channels])]);
-        return _nodes.Named("dWeight", "Transpose", [shaped], ("perm", (long[])[0, layer.Kernel.Count + 1, .. KernelAxes.Select(axis => axis - 1)]));
+        return _nodes.Named(
+            "dWeight", "Transpose", [shaped], ("perm", (long[])[0, layer.Kernel.Count + 1, .. KernelAxes.Select(axis => axis - 1)]));
     }
 
     // [N, P, C] to [N·Q, K·C]: for each of Q windows the channels at each of its K positions.
@@ -129,11 +134,16 @@ internal sealed class ColumnConvolution(TrainingGraph graph, LayerSite site, Con
     // Under a name of its own for each use, and in a shape of its own for the second reading: equal gathers become one, which keeps its
     // result.
     private Value Indices(string name, List<long> sources) => _nodes.Initializer(
-        name == WindowsAgain ? TensorData.Create(name, [.. sources], sources.Count / _window, _window) : TensorData.Create(name, [.. sources], sources.Count));
+        name == WindowsAgain
+            ? TensorData.Create(name, [.. sources], sources.Count / _window, _window)
+            : TensorData.Create(name, [.. sources], sources.Count));
 
     // For each output position along an axis the input positions that its window covers; −1 outside.
     private long[][] ReadForward(int axis) => Read(
-        site.Output.Sizes[axis + 1], layer.Kernel[axis], (position, tap) => (position * layer.Stride) + tap - layer.Padding, site.Input.Sizes[axis + 1]);
+        site.Output.Sizes[axis + 1],
+        layer.Kernel[axis],
+        (position, tap) => (position * layer.Stride) + tap - layer.Padding,
+        site.Input.Sizes[axis + 1]);
 
     // For each input position along an axis the output positions whose window has it at the tap; −1 where there is none.
     private long[][] ReadBackward(int axis) => Read(

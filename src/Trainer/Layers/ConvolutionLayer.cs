@@ -32,9 +32,11 @@ internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel)
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)
     {
-        if (Channels < 1 || Groups < 1) throw new ArgumentException($"Channels and groups are at least 1, but are {Channels} and {Groups}.");
+        if (Channels < 1 || Groups < 1)
+            throw new ArgumentException($"Channels and groups are at least 1, but are {Channels} and {Groups}.");
         if (input.Channels % Groups != 0 || Channels % Groups != 0)
-            throw new ArgumentException($"{Groups} groups must divide the {input.Channels} channels that come in and the {Channels} that go out.");
+            throw new ArgumentException(
+                $"{Groups} groups must divide the {input.Channels} channels that come in and the {Channels} that go out.");
         return SlidingWindow.OutputShape(input, Channels, Kernel, Stride, Padding);
     }
 

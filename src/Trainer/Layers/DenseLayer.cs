@@ -21,7 +21,8 @@ internal sealed record DenseLayer(int Units) : Layer
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input) => input.IsVector
         ? new SampleShape(Units)
-        : throw new ArgumentException($"A dense layer takes rows of shape [C], but gets {input}; put Flatten() or GlobalAveragePool() before it.");
+        : throw new ArgumentException(
+            $"A dense layer takes rows of shape [C], but gets {input}; put Flatten() or GlobalAveragePool() before it.");
 
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters(LayerSite site)

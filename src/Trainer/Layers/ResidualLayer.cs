@@ -20,7 +20,8 @@ internal sealed record ResidualLayer(LayerStack Body) : Layer
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)
     {
-        if (!Body.InputShape.Equals(input)) throw new ArgumentException($"The body takes rows of shape {Body.InputShape}, but gets {input}.");
+        if (!Body.InputShape.Equals(input))
+            throw new ArgumentException($"The body takes rows of shape {Body.InputShape}, but gets {input}.");
         if (Projection is not null && !Projection.InputShape.Equals(input))
             throw new ArgumentException($"The projection takes rows of shape {Projection.InputShape}, but gets {input}.");
         var around = Projection?.OutputShape ?? input;

@@ -119,8 +119,10 @@ internal sealed record GroupNormLayer(int Groups) : Layer
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)
     {
-        if (Groups < 1 || input.Channels % Groups != 0) throw new ArgumentException($"{Groups} groups do not divide the {input.Channels} channels of {input}.");
-        if (!(Epsilon >= 0 && float.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is a finite number from 0 (default 1e-5), but is {Epsilon}.");
+        if (Groups < 1 || input.Channels % Groups != 0)
+            throw new ArgumentException($"{Groups} groups do not divide the {input.Channels} channels of {input}.");
+        if (!(Epsilon >= 0 && float.IsFinite(Epsilon)))
+            throw new ArgumentException($"Epsilon is a finite number from 0 (default 1e-5), but is {Epsilon}.");
         return input;
     }
 

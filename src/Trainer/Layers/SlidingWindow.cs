@@ -15,7 +15,8 @@ internal static class SlidingWindow
         if (stride < 1) throw new ArgumentException($"A stride is at least 1, but is {stride}.");
         if (padding < 0) throw new ArgumentException($"A padding is at least 0, but is {padding}.");
         if (input.Sizes.Count != kernel.Count + 1)
-            throw new ArgumentException($"A window over {kernel.Count} axes takes rows of shape {(kernel.Count == 1 ? "[C, L]" : "[C, H, W]")}, but gets {input}.");
+            throw new ArgumentException(
+                $"A window over {kernel.Count} axes takes rows of shape {(kernel.Count == 1 ? "[C, L]" : "[C, H, W]")}, but gets {input}.");
         var sizes = new long[kernel.Count + 1];
         sizes[0] = channels;
         for (var axis = 0; axis < kernel.Count; axis++)
@@ -23,7 +24,8 @@ internal static class SlidingWindow
             var room = input.Sizes[axis + 1] + (2L * padding) - kernel[axis];
             if (room < 0)
                 throw new ArgumentException(
-                    $"A window of {kernel[axis]} is larger than the {input.Sizes[axis + 1]} positions (with {padding} added on either side) of {input}.");
+                    $"A window of {kernel[axis]} is larger than the {input.Sizes[axis + 1]} positions (with {padding} added on either "
+                    + $"side) of {input}.");
             sizes[axis + 1] = (room / stride) + 1;
         }
 
@@ -49,7 +51,11 @@ internal static class SlidingWindow
         if (isRow) pooled = nodes.Node("Reshape", [pooled, nodes.Integers(-1, site.Output.Channels, 1, site.Output.Sizes[1])]);
         var scales = nodes.Initializer(TensorData.Create("scales", [1f, 1f, isRow ? 1f : size, size], 4));
         var spread = nodes.Node(
-            "Resize", [pooled, Value.None, scales], ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
+            "Resize",
+            [pooled, Value.None, scales],
+            ("mode", "nearest"),
+            ("coordinate_transformation_mode", "asymmetric"),
+            ("nearest_mode", "floor"));
         return isRow ? nodes.Node("Reshape", [spread, nodes.Integers([-1, .. site.Input.Sizes])]) : spread;
     }
 

@@ -24,7 +24,8 @@ public abstract record ClassWeights
         ArgumentNullException.ThrowIfNull(weights);
         foreach (var (name, weight) in weights)
             if (weight is not (> 0 and < float.PositiveInfinity))
-                throw new ArgumentOutOfRangeException(nameof(weights), weight, $"The weight of the class '{name}' is not a finite number above 0.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(weights), weight, $"The weight of the class '{name}' is not a finite number above 0.");
         return new NamedWeights(new Dictionary<string, float>(weights, StringComparer.Ordinal));
     }
 
@@ -40,7 +41,8 @@ public abstract record ClassWeights
             var equals = part.LastIndexOf('=');
             if (equals < 1 || !float.TryParse(part[(equals + 1)..], CultureInfo.InvariantCulture, out var weight)
                 || !weights.TryAdd(part[..equals].Trim(), weight))
-                throw new FormatException($"'{text}' does not say how classes count; write balanced, or each class once with its weight, as Yes=3,No=1.");
+                throw new FormatException(
+                    $"'{text}' does not say how classes count; write balanced, or each class once with its weight, as Yes=3,No=1.");
         }
 
         return Of(weights);
@@ -113,7 +115,8 @@ public abstract record ClassWeights
         private void RequireKnown(IReadOnlyList<string> classes)
         {
             if (Weights.Keys.FirstOrDefault(name => !classes.Contains(name)) is { } unknown)
-                throw new ArgumentException($"A weight is given for the class '{unknown}', but the classes are {string.Join(", ", classes)}.");
+                throw new ArgumentException(
+                    $"A weight is given for the class '{unknown}', but the classes are {string.Join(", ", classes)}.");
         }
     }
 }

@@ -55,11 +55,13 @@ public sealed record LearningRateSchedule
     public static LearningRateSchedule Step(double factor = 0.1, params double[] milestones)
     {
         ArgumentNullException.ThrowIfNull(milestones);
-        if (factor is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(factor), factor, "The factor of a step schedule is above 0 and below 1.");
+        if (factor is not (> 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(factor), factor, "The factor of a step schedule is above 0 and below 1.");
         double[] shares = milestones.Length == 0 ? [0.5, 0.75] : [.. milestones];
         for (var i = 0; i < shares.Length; i++)
             if (!(shares[i] > (i == 0 ? 0 : shares[i - 1]) && shares[i] < 1))
-                throw new ArgumentOutOfRangeException(nameof(milestones), shares[i], "Milestones are shares of the steps that rise, each above 0 and below 1.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(milestones), shares[i], "Milestones are shares of the steps that rise, each above 0 and below 1.");
         return new LearningRateSchedule(
             Choice.Write("step", [factor, .. shares]),
             progress => Math.Pow(factor, shares.Count(share => progress >= share)));
@@ -93,14 +95,16 @@ public sealed record LearningRateSchedule
             ? value
             : throw new ArgumentException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The schedule '{name}' gives {factor(step, steps)} for step {step}; a factor of the learning rate is a finite number from 0.")));
+                $"The schedule '{name}' gives {factor(step, steps)} for step {step}; a factor of the learning rate is a finite number from "
+                + $"0.")));
     }
 
     /// <summary>Reads a text as <see cref="Parse"/> does, without an exception.</summary>
     /// <param name="text">The text; null is none.</param>
     /// <param name="result">What it says; null when it could not be read.</param>
     /// <returns>Whether it could be read.</returns>
-    public static bool TryParse(string? text, [NotNullWhen(true)] out LearningRateSchedule? result) => Choice.TryParse(Parse, text, out result);
+    public static bool TryParse(string? text, [NotNullWhen(true)] out LearningRateSchedule? result) =>
+        Choice.TryParse(Parse, text, out result);
 
     /// <summary>The schedule as <see cref="Parse"/> reads it (<c>cosine:0.1</c>), or the name of one of your own.</summary>
     public override string ToString() => _text;
@@ -112,6 +116,7 @@ public sealed record LearningRateSchedule
 
     private static void RequireShare(double share, string name)
     {
-        if (share is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(name, share, "A warm-up takes a share of the steps from 0 to below 1.");
+        if (share is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(name, share, "A warm-up takes a share of the steps from 0 to below 1.");
     }
 }

@@ -146,7 +146,8 @@ public abstract record Loss
             _negativeWeight = Weight(negativeWeight, nameof(negativeWeight));
         }
 
-        private protected override string Text => IsWeighted ? FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})") : "sigmoid";
+        private protected override string Text =>
+            IsWeighted ? FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})") : "sigmoid";
 
         internal override string Kind => "sigmoid cross-entropy";
 
@@ -178,7 +179,10 @@ public abstract record Loss
         internal override void RequireOutputs(long outputs)
         {
             if (outputs != 1)
-                throw new ArgumentException($"The sigmoid cross-entropy takes one logit for a row, but the network gives {outputs}; end it with Dense(1), or use the softmax cross-entropy.", nameof(outputs));
+                throw new ArgumentException(
+                    $"The sigmoid cross-entropy takes one logit for a row, but the network gives {outputs}; end it with Dense(1), or use "
+                    + "the softmax cross-entropy.",
+                    nameof(outputs));
         }
 
         private Value Positive(GraphBuilder nodes, Value target) =>
@@ -213,7 +217,8 @@ public abstract record Loss
             {
                 for (var k = 0; k < classWeights.Count; k++)
                     if (classWeights[k] is not (>= 0 and < float.PositiveInfinity))
-                        throw new ArgumentOutOfRangeException(nameof(classWeights), classWeights[k], $"The weight of class {k} is not a finite number from 0.");
+                        throw new ArgumentOutOfRangeException(
+                            nameof(classWeights), classWeights[k], $"The weight of class {k} is not a finite number from 0.");
                 if (classWeights.All(weight => weight == 0))
                     throw new ArgumentException("Every class has the weight 0, so there is nothing to learn.", nameof(classWeights));
                 _classWeights = [.. classWeights];
@@ -254,9 +259,14 @@ public abstract record Loss
         internal override void RequireOutputs(long outputs)
         {
             if (outputs < 2)
-                throw new ArgumentException($"The softmax cross-entropy takes a logit for each of at least 2 classes, but the network gives {outputs}; end it with Dense(number of classes), or use the sigmoid cross-entropy.", nameof(outputs));
+                throw new ArgumentException(
+                    $"The softmax cross-entropy takes a logit for each of at least 2 classes, but the network gives {outputs}; end it with "
+                    + "Dense(number of classes), or use the sigmoid cross-entropy.",
+                    nameof(outputs));
             if (_classWeights is not null && _classWeights.Length != outputs)
-                throw new ArgumentException($"There are {_classWeights.Length} class weights, but the network gives logits for {outputs} classes.", nameof(outputs));
+                throw new ArgumentException(
+                    $"There are {_classWeights.Length} class weights, but the network gives logits for {outputs} classes.",
+                    nameof(outputs));
         }
 
         /// <summary>w·((1−s)·t + s/K), <c>[N, K]</c>.</summary>
@@ -277,7 +287,8 @@ public abstract record Loss
                 : nodes.Node("Mul", [target, nodes.Initializer(TensorData.Create("classWeights", _classWeights, _classWeights.Length))]);
         }
 
-        private static Value SumOverClasses(GraphBuilder nodes, Value x) => nodes.ReduceSum(x, keepAxes: true, 1);
+        private static Value SumOverClasses(GraphBuilder nodes, Value x) =>
+            nodes.ReduceSum(x, keepAxes: true, 1);
     }
 
     /// <summary>½·Σ (y−t)²: the half makes the gradient y − t.</summary>
@@ -350,8 +361,10 @@ public abstract record Loss
         }
 
         // h′(e) = c
-        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) => Hold(nodes, nodes.Node("Sub", [output, target]));
+        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) =>
+            Hold(nodes, nodes.Node("Sub", [output, target]));
 
-        private Value Hold(GraphBuilder nodes, Value error) => nodes.Named("held", "Clip", [error, nodes.Constant(-_delta), nodes.Constant(_delta)]);
+        private Value Hold(GraphBuilder nodes, Value error) =>
+            nodes.Named("held", "Clip", [error, nodes.Constant(-_delta), nodes.Constant(_delta)]);
     }
 }

@@ -38,7 +38,8 @@ public abstract record Optimizer
     /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
     public static Optimizer Nesterov(float learningRate = 0.1f, float momentum = 0.9f, float weightDecay = 0) => momentum > 0
         ? new SgdOptimizer(learningRate, momentum, weightDecay, nesterov: true)
-        : throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "Nesterov's momentum is above 0 and below 1; without momentum, use Sgd.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(momentum), momentum, "Nesterov's momentum is above 0 and below 1; without momentum, use Sgd.");
 
     /// <summary>Adam (Kingma and Ba 2015, arXiv 1412.6980, Algorithm 1).</summary>
     /// <param name="learningRate">The step size. Default: 1e-3.</param>
@@ -108,7 +109,8 @@ public abstract record Optimizer
             _nesterov = nesterov;
         }
 
-        private protected override string Text => _nesterov ? Choice.Write("nesterov", _momentum) : _momentum > 0 ? Choice.Write("sgd", _momentum) : "sgd";
+        private protected override string Text =>
+            _nesterov ? Choice.Write("nesterov", _momentum) : _momentum > 0 ? Choice.Write("sgd", _momentum) : "sgd";
 
         internal override void Emit(UpdateGraph graph)
         {
@@ -131,7 +133,8 @@ public abstract record Optimizer
             if (gradient.IsProduct)
             {
                 var minusRate = graph.HostScalar("minusLearningRate", context => -context.LearningRate);
-                graph.Update(parameter, nodes.Node("Gemm", [gradient.Left, nodes.Node("Mul", [gradient.Right, minusRate]), current], ("transA", 1)));
+                graph.Update(
+                    parameter, nodes.Node("Gemm", [gradient.Left, nodes.Node("Mul", [gradient.Right, minusRate]), current], ("transA", 1)));
             }
             else
             {
@@ -171,7 +174,9 @@ public abstract record Optimizer
         {
             _beta1 = InUnitInterval(beta1, nameof(beta1));
             _beta2 = InUnitInterval(beta2, nameof(beta2));
-            _epsilon = epsilon > 0 ? epsilon : throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "Adam's epsilon is above 0.");
+            _epsilon = epsilon > 0
+                ? epsilon
+                : throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "Adam's epsilon is above 0.");
             _weightDecay = weightDecay >= 0
                 ? weightDecay
                 : throw new ArgumentOutOfRangeException(nameof(weightDecay), weightDecay, "Weight decay is a finite number from 0.");

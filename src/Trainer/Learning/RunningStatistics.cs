@@ -43,9 +43,14 @@ public sealed record RunningStatistics
     {
         if (momentum is not (> 0 and <= 1))
             throw new ArgumentOutOfRangeException(
-                nameof(momentum), momentum, "PyTorch's momentum is the weight of the new value: above 0, at most 1 (default 0.1). At 0 nothing is ever learned.");
+                nameof(momentum),
+                momentum,
+                "PyTorch's momentum is the weight of the new value: above 0, at most 1 (default 0.1). At 0 nothing is ever learned.");
         return new RunningStatistics(
-            Choice.Write("pytorch", momentum), FormattableString.Invariant($"exponential, PyTorch momentum {momentum}"), true, _ => momentum);
+            Choice.Write("pytorch", momentum),
+            FormattableString.Invariant($"exponential, PyTorch momentum {momentum}"),
+            unbiasedVariance: true,
+            _ => momentum);
     }
 
     /// <summary>
@@ -57,9 +62,14 @@ public sealed record RunningStatistics
     {
         if (momentum is not (>= 0 and < 1))
             throw new ArgumentOutOfRangeException(
-                nameof(momentum), momentum, "Keras's momentum is the weight of the old value: from 0 to below 1 (default 0.99). At 1 nothing is ever learned.");
+                nameof(momentum),
+                momentum,
+                "Keras's momentum is the weight of the old value: from 0 to below 1 (default 0.99). At 1 nothing is ever learned.");
         return new RunningStatistics(
-            Choice.Write("keras", momentum), FormattableString.Invariant($"exponential, Keras momentum {momentum}"), false, _ => 1 - (double)momentum);
+            Choice.Write("keras", momentum),
+            FormattableString.Invariant($"exponential, Keras momentum {momentum}"),
+            unbiasedVariance: false,
+            _ => 1 - (double)momentum);
     }
 
     /// <summary>
@@ -89,7 +99,8 @@ public sealed record RunningStatistics
                 FormattableString.Invariant($"zero-debiased exponential, momentum {newShare} of the new value{variance}"),
                 unbiased,
                 step => newShare / (1 - Math.Pow(1 - (double)newShare, step)))
-            : new RunningStatistics(text, FormattableString.Invariant($"exponential, {newShare} of the new value{variance}"), unbiased, _ => newShare);
+            : new RunningStatistics(
+                text, FormattableString.Invariant($"exponential, {newShare} of the new value{variance}"), unbiased, _ => newShare);
     }
 
     /// <summary>The plain mean over all batches seen, with the unbiased variance (PyTorch's <c>momentum=None</c>): rate 1/t.</summary>
@@ -135,7 +146,8 @@ public sealed record RunningStatistics
     /// <param name="text">The text; null is none.</param>
     /// <param name="result">What it says; null when it could not be read.</param>
     /// <returns>Whether it could be read.</returns>
-    public static bool TryParse(string? text, [NotNullWhen(true)] out RunningStatistics? result) => Choice.TryParse(Parse, text, out result);
+    public static bool TryParse(string? text, [NotNullWhen(true)] out RunningStatistics? result) =>
+        Choice.TryParse(Parse, text, out result);
 
     /// <summary>The rule as <see cref="Parse"/> reads it: <c>keras:0.99</c>.</summary>
     public override string ToString() => _text;

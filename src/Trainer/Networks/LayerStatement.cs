@@ -90,7 +90,8 @@ internal sealed class LayerStatement
     }
 
     /// <summary>An error that names the line.</summary>
-    public FormatException Error(string problem, Exception? cause = null) => new($"Line {Line}, '{Text}': {problem.ReplaceLineEndings(" ")}", cause);
+    public FormatException Error(string problem, Exception? cause = null) =>
+        new($"Line {Line}, '{Text}': {problem.ReplaceLineEndings(" ")}", cause);
 
     private static LayerStatement Read(int line, string text)
     {
@@ -100,7 +101,8 @@ internal sealed class LayerStatement
         {
             var equals = word.IndexOf('=', StringComparison.Ordinal);
             if (equals < 0) statement._values.Enqueue(word);
-            else if (!statement._options.TryAdd(word[..equals], word[(equals + 1)..])) throw statement.Error($"{word[..equals]} is given twice.");
+            else if (!statement._options.TryAdd(word[..equals], word[(equals + 1)..]))
+                throw statement.Error($"{word[..equals]} is given twice.");
         }
 
         return statement;
@@ -139,7 +141,8 @@ internal sealed class LayerLine(string keyword)
     public LayerLine Number(string name, float value, float otherwise) =>
         value.Equals(otherwise) ? this : Append(string.Create(CultureInfo.InvariantCulture, $"{name}={value:R}"));
 
-    public LayerLine Flag(string name, bool? value, bool? otherwise) => value == otherwise ? this : Append($"{name}={(value!.Value ? "yes" : "no")}");
+    public LayerLine Flag(string name, bool? value, bool? otherwise) =>
+        value == otherwise ? this : Append($"{name}={(value!.Value ? "yes" : "no")}");
 
     public LayerLine Option(string name, string? value) => value is null ? this : Append($"{name}={value}");
 

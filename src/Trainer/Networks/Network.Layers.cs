@@ -24,7 +24,8 @@ public sealed partial class Network
     /// </summary>
     /// <param name="epsilon">Added to the variance under the root. Default: 1e-5.</param>
     /// <param name="zeroGamma">Whether gamma starts at 0 rather than 1; see <see cref="BatchNormOptions.ZeroGamma"/>.</param>
-    public Network BatchNorm(float epsilon = 1e-5f, bool zeroGamma = false) => Add(new BatchNormLayer { Epsilon = epsilon, ZeroGamma = zeroGamma });
+    public Network BatchNorm(float epsilon = 1e-5f, bool zeroGamma = false) =>
+        Add(new BatchNormLayer { Epsilon = epsilon, ZeroGamma = zeroGamma });
 
     /// <summary>Adds a batch normalization.</summary>
     /// <param name="options">
@@ -118,7 +119,8 @@ public sealed partial class Network
     /// <param name="size">The window's size along each axis.</param>
     /// <param name="stride">Positions from one window to the next; null = <paramref name="size"/>.</param>
     /// <param name="padding">Positions added on every side that never win. Default: 0.</param>
-    public Network MaxPool(int size, int? stride = null, int padding = 0) => Add(new MaxPoolLayer(size) { Stride = stride ?? size, Padding = padding });
+    public Network MaxPool(int size, int? stride = null, int padding = 0) =>
+        Add(new MaxPoolLayer(size) { Stride = stride ?? size, Padding = padding });
 
     /// <summary>Adds a pooling by the mean of each window; takes rows <c>[C, L]</c> or <c>[C, H, W]</c>.</summary>
     /// <param name="size">The window's size along each axis.</param>

@@ -25,7 +25,8 @@ public sealed partial class Network
     public IReadOnlyList<LayerInfo> Layers => [.. AllSites.Select(site => new LayerInfo(site))];
 
     /// <summary>How many numbers training learns: weights, biases, gammas and betas. Running means and variances are not counted.</summary>
-    public long ParameterCount => Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
+    public long ParameterCount =>
+        Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
 
     /// <summary>The layers, bound to the shape of a row.</summary>
     internal LayerStack Stack { get; }
@@ -86,7 +87,8 @@ public sealed partial class Network
         ArgumentNullException.ThrowIfNull(hidden);
         normalization ??= Normalization.Batch();
         var place = placement ?? normalization.Placement;
-        if (!Enum.IsDefined(place)) throw new ArgumentOutOfRangeException(nameof(placement), place, "A normalization stands before or after the activation.");
+        if (!Enum.IsDefined(place))
+            throw new ArgumentOutOfRangeException(nameof(placement), place, "A normalization stands before or after the activation.");
         var function = activation ?? Trainer.Activation.Relu;
         var network = Input(features);
         foreach (var units in hidden)
@@ -161,9 +163,12 @@ public sealed partial class Network
     internal int ThreadsFor(int batchSize)
     {
         // A kernel is used at every position of its output.
-        var products = AllSites.Sum(site => site.Output.Positions
-            * site.Layer.Parameters(site).Where(parameter => parameter.Role == ParameterRole.Weight).Sum(parameter => (long)parameter.Count));
-        return 3 * products * batchSize < 4_000_000 ? 1 : 0;
+        var products =
+            from site in AllSites
+            from parameter in site.Layer.Parameters(site)
+            where parameter.Role == ParameterRole.Weight
+            select site.Output.Positions * parameter.Count;
+        return 3 * products.Sum() * batchSize < 4_000_000 ? 1 : 0;
     }
 }
 
@@ -174,7 +179,8 @@ public sealed class LayerInfo
     {
         (Name, Kind, OutputShape) = (site.Name, site.Layer.Kind, site.Output);
         // Those of the layers inside it are in their own places.
-        ParameterCount = site.Layer.Parameters(site).Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => (long)parameter.Count);
+        var own = site.Layer.Parameters(site).Where(parameter => parameter.Role != ParameterRole.Statistic);
+        ParameterCount = own.Sum(parameter => (long)parameter.Count);
     }
 
     /// <summary>Its name, unique in the network: <c>dense1</c>, <c>residual1/conv2</c>.</summary>

@@ -15,7 +15,10 @@ internal static class NetworkText
     public static Network Read(string text, SampleShape input)
     {
         var lines = new Queue<LayerStatement>(LayerStatement.ReadAll(text));
-        if (lines.Count == 0) throw new FormatException($"There are no layers in the text; write one on each line, as 'dense 64'. The kinds are {string.Join(", ", LayerForm.Keywords)}, residual.");
+        if (lines.Count == 0)
+            throw new FormatException(
+                $"There are no layers in the text; write one on each line, as 'dense 64'. The kinds are "
+                + $"{string.Join(", ", LayerForm.Keywords)}, residual.");
         var network = ReadLayers(lines, Network.Input([.. input.Sizes]));
         return lines.TryDequeue(out var rest) ? throw rest.Error($"there is no '{Residual}' before it that it could belong to.") : network;
     }
@@ -51,7 +54,8 @@ internal static class NetworkText
     {
         var empty = Network.Input([.. input.Sizes]);
         var block = new ResidualLayer(ReadLayers(lines, empty).Stack) { Name = start.Option("name") };
-        if (!start.IsUsedUp(out var rest)) throw start.Error($"'{rest}' is too much; expected: {Residual} [name=NAME], and its layers on the lines below.");
+        if (!start.IsUsedUp(out var rest))
+            throw start.Error($"'{rest}' is too much; expected: {Residual} [name=NAME], and its layers on the lines below.");
         if (lines.TryPeek(out var next) && next.Keyword == Around)
         {
             RequireAlone(lines.Dequeue());
@@ -124,7 +128,8 @@ internal sealed record LayerForm(
                 Frozen = line.FlagOption("frozen") ?? false,
                 GhostBatchSize = line.CountOption("ghost"),
             },
-            (layer, line) => line.Number("epsilon", layer.Epsilon, Epsilon).Flag("scale", layer.Scale, true).Flag("center", layer.Center, true)
+            (layer, line) => line.Number("epsilon", layer.Epsilon, Epsilon)
+                .Flag("scale", layer.Scale, true).Flag("center", layer.Center, true)
                 .Flag("zerogamma", layer.ZeroGamma, false).Flag("frozen", layer.Frozen, false).Whole("ghost", layer.GhostBatchSize, null)),
         Of<LayerNormLayer>(
             "layernorm", "[epsilon=1e-5]",
@@ -135,8 +140,14 @@ internal sealed record LayerForm(
             line => new(line.Count("GROUPS")) { Epsilon = line.NumberOption("epsilon") ?? Epsilon },
             (layer, line) => line.Value(layer.Groups).Number("epsilon", layer.Epsilon, Epsilon)),
         Of<DropoutLayer>("dropout", "RATE", line => new(line.Number("RATE")), (layer, line) => line.Value(layer.Rate)),
-        Pooling("maxpool", (size, stride, padding) => new MaxPoolLayer(size) { Stride = stride, Padding = padding }, layer => (layer.Size, layer.Stride, layer.Padding)),
-        Pooling("averagepool", (size, stride, padding) => new AveragePoolLayer(size) { Stride = stride, Padding = padding }, layer => (layer.Size, layer.Stride, layer.Padding)),
+        Pooling(
+            "maxpool",
+            (size, stride, padding) => new MaxPoolLayer(size) { Stride = stride, Padding = padding },
+            layer => (layer.Size, layer.Stride, layer.Padding)),
+        Pooling(
+            "averagepool",
+            (size, stride, padding) => new AveragePoolLayer(size) { Stride = stride, Padding = padding },
+            layer => (layer.Size, layer.Stride, layer.Padding)),
         Of<GlobalAveragePoolLayer>("globalaveragepool", string.Empty, _ => new(), (_, _) => { }),
         Of<FlattenLayer>("flatten", string.Empty, _ => new(), (_, _) => { }),
     ];
@@ -168,7 +179,9 @@ internal sealed record LayerForm(
     {
         if (layer is ActivationLayer { Function: var function }) return Named(new LayerLine(function.ToString()), layer).ToString();
         var form = All.FirstOrDefault(form => form.Matches(layer))
-            ?? throw new NotSupportedException($"A layer of the kind '{layer.Kind}' cannot be written as text; the kinds that can are {string.Join(", ", Keywords)}, residual.");
+            ?? throw new NotSupportedException(
+                $"A layer of the kind '{layer.Kind}' cannot be written as text; the kinds that can are {string.Join(", ", Keywords)}, "
+                + "residual.");
         var line = new LayerLine(form.Keyword);
         form.Write(layer, line);
         return Named(line, layer).ToString();
@@ -176,8 +189,10 @@ internal sealed record LayerForm(
 
     /// <summary>Adds a layer's name, where it has one of its own.</summary>
     /// <exception cref="NotSupportedException">The name has characters that mean something in the text.</exception>
-    public static LayerLine Named(LayerLine line, Layer layer) => layer.Name is { } name && (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c is ';' or '#'))
-        ? throw new NotSupportedException($"The layer name '{name}' cannot be written as text; give the layer a name without white space, ';' and '#'.")
+    public static LayerLine Named(LayerLine line, Layer layer) =>
+        layer.Name is { } name && (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c is ';' or '#'))
+        ? throw new NotSupportedException(
+            $"The layer name '{name}' cannot be written as text; give the layer a name without white space, ';' and '#'.")
         : line.Option("name", layer.Name);
 
     private string Expected => $"{Keyword} {Usage} [name=NAME]".Replace("  ", " ", StringComparison.Ordinal);
@@ -201,7 +216,8 @@ internal sealed record LayerForm(
                 WeightInitializer = Weights(line),
             };
         },
-        (layer, line) => line.Value(layer.Channels).Sizes(layer.Kernel).Whole("stride", layer.Stride, 1).Whole("padding", layer.Padding, layer.Kernel[0] / 2)
+        (layer, line) => line.Value(layer.Channels).Sizes(layer.Kernel)
+            .Whole("stride", layer.Stride, 1).Whole("padding", layer.Padding, layer.Kernel[0] / 2)
             .Whole("groups", layer.Groups, 1).Flag("bias", layer.Bias, null).Option("init", layer.WeightInitializer?.ToString())) with
     {
         Matches = layer => layer is ConvolutionLayer convolution && convolution.Kernel.Count == axes,
@@ -226,7 +242,8 @@ internal sealed record LayerForm(
     {
         if (!Activation.Names.Contains(line.Keyword.Split(':')[0]))
             throw line.Error($"'{line.Keyword}' is not a layer; expected one of {string.Join(", ", Keywords)}, residual … around … end.");
-        return new(line.Keyword, string.Empty, statement => new ActivationLayer(Activation.Parse(statement.Keyword)), _ => false, (_, _) => { });
+        return new(
+            line.Keyword, string.Empty, statement => new ActivationLayer(Activation.Parse(statement.Keyword)), _ => false, (_, _) => { });
     }
 
     private static Initializer? Weights(LayerStatement line) => line.Option("init") is { } text ? Initializer.Parse(text) : null;

@@ -98,5 +98,8 @@ public sealed class EpochMetrics
     /// The figures as people read them: <c>AUC 0.8412  accuracy 0.8010</c>. The log-loss, which the loss is or nearly is, is left out.
     /// </summary>
     public override string ToString() => string.Join(
-        "  ", Values.Where(value => value.Metric != Metric.LogLoss).Select(value => $"{value.Metric.Name} {value.Metric.Format(value.Value)}"));
+        "  ",
+        from value in Values
+        where value.Metric != Metric.LogLoss
+        select $"{value.Metric.Name} {value.Metric.Format(value.Value)}");
 }

@@ -10,7 +10,12 @@ namespace MlNetBatchNorm.Trainer;
 public sealed class NetworkExport
 {
     internal NetworkExport(
-        OnnxModel unfolded, OnnxModel folded, FoldResult folding, ComparisonResult verification, ReducedNetwork? reduced, double? roundingNoise)
+        OnnxModel unfolded,
+        OnnxModel folded,
+        FoldResult folding,
+        ComparisonResult verification,
+        ReducedNetwork? reduced,
+        double? roundingNoise)
     {
         (Unfolded, Folded, Folding, Verification) = (unfolded, folded, folding, verification);
         (Reduced, RoundingNoise) = (reduced, roundingNoise);

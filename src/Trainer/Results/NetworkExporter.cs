@@ -54,14 +54,16 @@ internal static class NetworkExporter
 
     // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times
     // over.
-    private static double? RequireWithin(double tolerance, ComparisonResult comparison, ModelProto unfolded, Dictionary<string, HostTensor> inputs)
+    private static double? RequireWithin(
+        double tolerance, ComparisonResult comparison, ModelProto unfolded, Dictionary<string, HostTensor> inputs)
     {
         if (comparison.Worst is not { } worst || worst.LargestRelative <= tolerance) return null;
         var noise = RoundingNoise.Measure(unfolded, inputs).LargestRelative;
         if (worst.LargestRelative <= Math.Min(RoundingsAllowed * noise, SteepestTolerance * tolerance)) return noise;
         throw new ModelVerificationException(string.Create(
             CultureInfo.InvariantCulture,
-            $"Folding changed the output '{worst.Output}' by {worst.LargestRelative:E1} of its scale; at most {tolerance:E1} is allowed, and what a last digit in the rows does is {noise:E1}. Nothing was written."));
+            $"Folding changed the output '{worst.Output}' by {worst.LargestRelative:E1} of its scale; at most {tolerance:E1} is allowed, "
+            + $"and what a last digit in the rows does is {noise:E1}. Nothing was written."));
     }
 
     private static void SetNumber(ModelProto model, string key, double value) =>

@@ -23,7 +23,11 @@ internal static class NetworkReducer
     /// <exception cref="ModelVerificationException">The figures become worse by more than is allowed.</exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static ReducedNetwork Reduce(
-        TrainedNetwork network, ModelProto folded, TrainingData rows, ModelPrecision precision, double allowedLoss = MetricComparison.DefaultAllowedLoss)
+        TrainedNetwork network,
+        ModelProto folded,
+        TrainingData rows,
+        ModelPrecision precision,
+        double allowedLoss = MetricComparison.DefaultAllowedLoss)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(folded);
@@ -35,8 +39,10 @@ internal static class NetworkReducer
         // Judged by the figures: outputs may differ as much as they like where that changes nothing, as long as they are numbers.
         var check = PrecisionCheck.Run(folded, precision, [inputs], new PrecisionCheckOptions { Tolerance = double.MaxValue });
         if (!check.IsWithin)
-            throw new ModelVerificationException($"With {PrecisionNames.NameOf(precision)}, the output '{check.Comparison!.Worst!.Output}' is no longer a number in some of the {rows.Count} rows; nothing was written.");
-        var reduced = new ReducedNetwork(check, rows.Count, new MetricComparison(Measure(folded), Measure(check.Result.Model.Proto)));
+            throw new ModelVerificationException(
+                $"With {PrecisionNames.NameOf(precision)}, the output '{check.Comparison!.Worst!.Output}' is no longer a number in some of "
+                + $"the {rows.Count} rows; nothing was written.");
+        var reduced = new ReducedNetwork(check, rows.Count, new MetricComparison(Measure(folded), Measure(check.Result.Model)));
         RequireWithin(precision, reduced.Metrics, allowedLoss);
         return reduced;
 

@@ -30,14 +30,17 @@ internal sealed class PopulationStatistics : IDisposable
     /// <param name="random">Deals out the rows: in an order by class, say, a mini-batch would have too little variance.</param>
     /// <param name="settings">Device and threads.</param>
     /// <param name="largestCount">The most rows to look at.</param>
-    public PopulationStatistics(Network network, TrainingData rows, int batchSize, Random random, ExecutionOptions settings, int largestCount = int.MaxValue)
+    public PopulationStatistics(
+        Network network, TrainingData rows, int batchSize, Random random, ExecutionOptions settings, int largestCount = int.MaxValue)
     {
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
         _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
         _batchSize = Math.Min(batchSize, _rows.Count);
         if (_batchSize < network.MinimumBatchRows)
-            throw new ArgumentException($"{_rows.Count} row has no variance; give at least {network.MinimumBatchRows} rows to measure statistics on.", nameof(rows));
+            throw new ArgumentException(
+                $"{_rows.Count} row has no variance; give at least {network.MinimumBatchRows} rows to measure statistics on.",
+                nameof(rows));
 
         var nodes = new GraphBuilder("population statistics");
         var graph = new TrainingGraph(nodes, unbiasedVariance: true, random, isNoisy: false);
@@ -62,7 +65,8 @@ internal sealed class PopulationStatistics : IDisposable
     {
         var width = (int)_rows.Shape.Count;
         var sums = _statistics.ToDictionary(name => name, name => new double[_shapes[name][0]], StringComparer.Ordinal);
-        var inputs = _parameters.ToDictionary(name => name, name => HostTensor.Of(parameters(name), [.. _shapes[name]]), StringComparer.Ordinal);
+        var inputs = _parameters.ToDictionary(
+            name => name, name => HostTensor.Of(parameters(name), [.. _shapes[name]]), StringComparer.Ordinal);
         long seen = 0;
         for (var first = 0; _rows.Count - first >= Math.Max(1, MinimumRows); first += _batchSize)
         {
@@ -87,7 +91,8 @@ internal sealed class PopulationStatistics : IDisposable
             seen += count;
         }
 
-        return sums.ToDictionary(sum => sum.Key, sum => Array.ConvertAll(sum.Value, value => (float)(value / seen)), StringComparer.Ordinal);
+        return sums.ToDictionary(
+            sum => sum.Key, sum => Array.ConvertAll(sum.Value, value => (float)(value / seen)), StringComparer.Ordinal);
     }
 
     /// <inheritdoc/>

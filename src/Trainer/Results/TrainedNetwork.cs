@@ -34,7 +34,8 @@ public sealed class TrainedNetwork
         Network = network;
         Loss = loss;
         ParameterArrays = parameters;
-        Parameters = parameters.ToDictionary(parameter => parameter.Key, parameter => (ReadOnlyMemory<float>)parameter.Value, StringComparer.Ordinal);
+        Parameters = parameters.ToDictionary(
+            parameter => parameter.Key, parameter => (ReadOnlyMemory<float>)parameter.Value, StringComparer.Ordinal);
         Standardization = standardization;
         Statistics = statistics;
         History = history;
@@ -96,7 +97,8 @@ public sealed class TrainedNetwork
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         if (!rows.Shape.Equals(Network.InputShape))
-            throw new ArgumentException($"The network takes rows of shape {Network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
+            throw new ArgumentException(
+                $"The network takes rows of shape {Network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
         if (!Network.HasStatistics) return this;
         var settings = new ExecutionOptions { Device = Device, Threads = Network.ThreadsFor(batchSize) };
         using var population = new PopulationStatistics(Network, Standardization?.Apply(rows) ?? rows, batchSize, new Random(0), settings);

@@ -19,7 +19,8 @@ internal readonly record struct Choice(string Text, string Name, double[] Number
         var numbers = Array.ConvertAll(text[(colon + 1)..].Split(','), part =>
             double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
                 ? number
-                : throw new FormatException($"'{part}' in '{text}' is not a number; write numbers with a decimal point, and commas between them."));
+                : throw new FormatException(
+                    $"'{part}' in '{text}' is not a number; write numbers with a decimal point, and commas between them."));
         return new(text, text[..colon].TrimEnd().ToLowerInvariant(), numbers);
     }
 

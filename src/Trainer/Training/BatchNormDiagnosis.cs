@@ -23,20 +23,24 @@ internal static class BatchNormDiagnosis
             if (values < FewValues)
                 yield return new TrainingWarning(TrainingWarningKind.SmallBatch, site.Name, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"'{site.Name}' gets {values} values of a channel in a mini-batch; under {FewValues} their mean and variance are mostly noise. Take larger batches, or layer or group normalization."));
+                    $"'{site.Name}' gets {values} values of a channel in a mini-batch; under {FewValues} their mean and variance are "
+                    + $"mostly noise. Take larger batches, or layer or group normalization."));
             if (dropout is not null)
                 yield return new TrainingWarning(
                     TrainingWarningKind.DropoutBeforeBatchNorm,
                     site.Name,
-                    $"The dropout '{dropout.Name}' stands in front of the batch normalization '{site.Name}': dropout changes the variance in training but not at "
-                    + "inference, so the running variance is wrong there (Li et al. 2018). Move the dropout behind the last batch normalization, or use population statistics (RunningStatistics.Population, or --statistics population).");
+                    $"The dropout '{dropout.Name}' stands in front of the batch normalization '{site.Name}': dropout changes the variance "
+                    + "in training but not at inference, so the running variance is wrong there (Li et al. 2018). Move the dropout behind "
+                    + "the last batch normalization, or use population statistics (RunningStatistics.Population, or --statistics "
+                    + "population).");
         }
 
         if (any && !statistics.IsPopulation && statistics.Rate(1_000_000) >= 1)
             yield return new TrainingWarning(
                 TrainingWarningKind.LastBatchStatistics,
                 null,
-                $"With the statistics '{statistics.Description}' the exported mean and variance are those of the last mini-batch alone. Take a momentum of 0.1 (PyTorch) or 0.99 (Keras).");
+                $"With the statistics '{statistics.Description}' the exported mean and variance are those of the last mini-batch alone. "
+                + "Take a momentum of 0.1 (PyTorch) or 0.99 (Keras).");
     }
 
     /// <summary>
@@ -44,7 +48,10 @@ internal static class BatchNormDiagnosis
     /// deviations and of the logarithm of the ratio of standard deviations, √(mean(((E−E′)/σ′)² + ln²(σ/σ′))), with σ² = Var + ε.
     /// </summary>
     public static double Distance(
-        LayerSite site, BatchNormLayer layer, IReadOnlyDictionary<string, float[]> exported, IReadOnlyDictionary<string, float[]> population)
+        LayerSite site,
+        BatchNormLayer layer,
+        IReadOnlyDictionary<string, float[]> exported,
+        IReadOnlyDictionary<string, float[]> population)
     {
         var (mean, variance) = (exported[site.FullName("mean")], exported[site.FullName("variance")]);
         var (trueMean, trueVariance) = (population[site.FullName("mean")], population[site.FullName("variance")]);
@@ -78,7 +85,10 @@ internal static class BatchNormDiagnosis
             if (distance > tolerance)
                 yield return new TrainingWarning(TrainingWarningKind.StatisticsFarFromPopulation, name, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The running statistics of '{name}' are {distance:0.00} standard deviations from those of the training rows (more than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Use population statistics (RunningStatistics.Population, --statistics population, or RecomputeStatistics afterwards), or train longer."));
+                    $"The running statistics of '{name}' are {distance:0.00} standard deviations from those of the training rows (more "
+                    + $"than {tolerance:0.00}): too few steps for their momentum, or weights that still move fast. Use population "
+                    + $"statistics (RunningStatistics.Population, --statistics population, or RecomputeStatistics afterwards), or train "
+                    + $"longer."));
         }
     }
 }

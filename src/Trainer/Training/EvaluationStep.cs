@@ -40,7 +40,8 @@ internal sealed class EvaluationStep : IDisposable
         _loss = loss;
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         var nodes = new GraphBuilder("evaluation step");
-        var x = nodes.Input(TrainingStep.FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
+        var x = nodes.Input(
+            TrainingStep.FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
         var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, Dimension.Rows, rows.Outputs);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));

@@ -19,7 +19,8 @@ internal sealed class MiniBatches
     /// <param name="minimumRows">The fewest rows in a mini-batch.</param>
     /// <param name="augmentation">Changes each row as it is dealt out; null = nothing does.</param>
     /// <param name="chance">Draws those changes; null = <paramref name="random"/>.</param>
-    public MiniBatches(TrainingData rows, int batchSize, Random random, int minimumRows, Augmentation? augmentation = null, Random? chance = null)
+    public MiniBatches(
+        TrainingData rows, int batchSize, Random random, int minimumRows, Augmentation? augmentation = null, Random? chance = null)
     {
         _augmentation = augmentation;
         _chance = chance ?? random;

@@ -53,9 +53,10 @@ public static class NetworkTrainer
 
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
-        var (initial, split, shuffle, chance) = (new Random(random.Next()), new Random(random.Next()), new Random(random.Next()), new Random(random.Next()));
+        var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
         (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
-        if (rows.Count < 2) throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
+        if (rows.Count < 2)
+            throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
         var standardization = options.StandardizeFeatures ? Standardization.Fit(rows, options.FeatureClip) : null;
         if (standardization is not null)
@@ -70,7 +71,16 @@ public static class NetworkTrainer
         var batchSize = Math.Min(options.BatchSize, rows.Count);
         var settings = new ExecutionOptions { Device = options.Device, Threads = network.ThreadsFor(batchSize) };
         using var step = new TrainingStep(
-            network, loss, options.Optimizer, options.Statistics, batchSize, initial, rows.WeightArray is not null, settings, options.MaximumGradientNorm, checkpoint?.Steps ?? 0);
+            network,
+            loss,
+            options.Optimizer,
+            options.Statistics,
+            batchSize,
+            initial,
+            rows.WeightArray is not null,
+            settings,
+            options.MaximumGradientNorm,
+            checkpoint?.Steps ?? 0);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(network, options, givenRows, givenValidation, step);
         if (checkpoint is not null)
         {
@@ -88,7 +98,12 @@ public static class NetworkTrainer
         var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
         if (checkpoint is not null) loop.Resume(checkpoint);
         loop.Run(
-            epochs => new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best).Write(options.Checkpoint!.Path), cancellationToken);
+            epochs =>
+            {
+                var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best);
+                state.Write(options.Checkpoint!.Path);
+            },
+            cancellationToken);
         var best = loop.Best;
         Dictionary<string, double> distances = [];
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
@@ -100,7 +115,20 @@ public static class NetworkTrainer
 
         options.Checkpoint?.Remove();
         if (targets is not null) best = targets.Restore(network, best);
-        return new TrainedNetwork(network, loss, best, standardization, options.Statistics, loop.History, step.ActualDevice) { Warnings = warnings, StatisticsDistances = distances };
+        return new TrainedNetwork(
+            network,
+            loss,
+            best,
+            standardization,
+            options.Statistics,
+            loop.History,
+            step.ActualDevice)
+        {
+            Warnings = warnings,
+            StatisticsDistances = distances,
+        };
+
+        Random Next() => new(random.Next());
 
         void Warn(IEnumerable<TrainingWarning> found)
         {
@@ -126,8 +154,10 @@ public static class NetworkTrainer
     private static void RequireFit(Network network, TrainingData rows)
     {
         if (!rows.Shape.Equals(network.InputShape))
-            throw new ArgumentException($"The network takes rows of shape {network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
+            throw new ArgumentException(
+                $"The network takes rows of shape {network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
         if (rows.Outputs != network.OutputShape.Count)
-            throw new ArgumentException($"The network gives {network.OutputShape.Count} values a row, but the rows have {rows.Outputs} targets.", nameof(rows));
+            throw new ArgumentException(
+                $"The network gives {network.OutputShape.Count} values a row, but the rows have {rows.Outputs} targets.", nameof(rows));
     }
 }

@@ -21,19 +21,23 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
         }
 
         return new TargetStandardization(
-            Array.ConvertAll(mean, value => (float)value), [.. variance.Select((value, output) => Deviation(Math.Sqrt(value), mean[output]))]);
+            Array.ConvertAll(mean, value => (float)value),
+            [.. variance.Select((value, output) => Deviation(Math.Sqrt(value), mean[output]))]);
 
         // What rounding leaves of a constant is not a deviation.
-        static float Deviation(double deviation, double mean) => deviation <= 1e-7 * Math.Abs(mean) || deviation == 0 ? 1 : (float)deviation;
+        static float Deviation(double deviation, double mean) =>
+            deviation <= 1e-7 * Math.Abs(mean) || deviation == 0 ? 1 : (float)deviation;
     }
 
     /// <summary>Checks that a network ends with the layer that the scale is folded into.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
     public static void RequireDenseEnd(Network network)
     {
-        if (network.Sites is not [.., { Layer: DenseLayer } last] || !last.Parameters.Any(parameter => parameter.Name == last.FullName("bias")))
+        if (network.Sites is not [.., { Layer: DenseLayer } last]
+            || !last.Parameters.Any(parameter => parameter.Name == last.FullName("bias")))
             throw new ArgumentException(
-                "Targets are standardized by scaling the last layer, which has to be a dense one with a bias; end the network with Dense(…), or set StandardizeTargets to false.",
+                "Targets are standardized by scaling the last layer, which has to be a dense one with a bias; end the network with "
+                + "Dense(…), or set StandardizeTargets to false.",
                 nameof(network));
     }
 
@@ -41,7 +45,8 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
     public TrainingData Apply(TrainingData rows)
     {
         var targets = new float[rows.TargetArray.Length];
-        for (var i = 0; i < targets.Length; i++) targets[i] = (rows.TargetArray[i] - Mean[i % rows.Outputs]) / StandardDeviation[i % rows.Outputs];
+        for (var i = 0; i < targets.Length; i++)
+            targets[i] = (rows.TargetArray[i] - Mean[i % rows.Outputs]) / StandardDeviation[i % rows.Outputs];
         return new TrainingData(rows.Shape, rows.Outputs, rows.FeatureArray, targets, rows.WeightArray);
     }
 

@@ -68,12 +68,20 @@ internal sealed record TrainingCheckpoint(
 
         if (ModelFile.GetMetadata(model, FormatKey) is not { } format) throw Damaged(path);
         if (format != Format)
-            throw new InvalidDataException($"The checkpoint '{path}' has the format {format}, but this version reads {Format} only. Go on with the version that wrote it, or remove the file to begin anew.");
-        if (ModelFile.GetMetadata(model, DocumentKey) is not { } text || ModelFile.GetMetadata(model, ChecksumKey) != Checksum(model, text)) throw Damaged(path);
+            throw new InvalidDataException(
+                $"The checkpoint '{path}' has the format {format}, but this version reads {Format} only. Go on with the version that wrote "
+                + "it, or remove the file to begin anew.");
+        if (ModelFile.GetMetadata(model, DocumentKey) is not { } text || ModelFile.GetMetadata(model, ChecksumKey) != Checksum(model, text))
+            throw Damaged(path);
         try
         {
             var document = JsonSerializer.Deserialize<Document>(text, Json)!;
-            return new TrainingCheckpoint(document.Fingerprint, document.Steps, [.. document.History.Select(entry => entry.ToReport())], Tensors(model, StatePrefix), Tensors(model, BestPrefix));
+            return new TrainingCheckpoint(
+                document.Fingerprint,
+                document.Steps,
+                [.. document.History.Select(entry => entry.ToReport())],
+                Tensors(model, StatePrefix),
+                Tensors(model, BestPrefix));
         }
         catch (Exception exception) when (exception is JsonException or FormatException)
         {

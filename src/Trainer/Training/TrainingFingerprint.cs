@@ -19,7 +19,8 @@ internal static class TrainingFingerprint
     /// <param name="validation">The validation rows as they were given, or null.</param>
     /// <param name="step">The step, which has layers, loss and optimizer with all their numbers in it.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step) => new Dictionary<string, string>
+        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step) =>
+        new Dictionary<string, string>
         {
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
             ["training rows"] = Describe(rows),
@@ -49,7 +50,8 @@ internal static class TrainingFingerprint
         // A network or an optimizer of another kind has other numbers, too: that goes without saying.
         var shown = differences.Count == 1 ? differences : differences.Where(entry => !IsHash(entry.Value));
         throw new InvalidDataException(
-            $"The checkpoint '{path}' is of another training: {string.Join("; ", shown.Select(Describe))}. Give the same rows and options again to go on, or remove the file to begin anew.");
+            $"The checkpoint '{path}' is of another training: {string.Join("; ", shown.Select(Describe))}. Give the same rows and options "
+            + "again to go on, or remove the file to begin anew.");
 
         string Describe(KeyValuePair<string, string> entry) => IsHash(entry.Value)
             ? $"the {entry.Key} differ"
@@ -64,14 +66,16 @@ internal static class TrainingFingerprint
         hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureArray.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes(rows.TargetArray.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes((rows.WeightArray ?? []).AsSpan()));
-        return $"{Text(rows.Count)} of shape {rows.Shape}{(rows.WeightArray is null ? string.Empty : " with weights")} (content {Convert.ToHexStringLower(hash.GetHashAndReset())[..12]})";
+        var weights = rows.WeightArray is null ? string.Empty : " with weights";
+        return $"{Text(rows.Count)} of shape {rows.Shape}{weights} (content {Convert.ToHexStringLower(hash.GetHashAndReset())[..12]})";
     }
 
     // Without the seeds of the operators that draw numbers: they follow from the training's seed and move on with the steps.
     private static string Hash(TrainingStep step)
     {
         var model = step.Model.Clone();
-        foreach (var attribute in model.Graph.Node.SelectMany(node => node.Attribute).Where(attribute => attribute.Name == "seed")) attribute.I = 0;
+        foreach (var attribute in model.Graph.Node.SelectMany(node => node.Attribute).Where(attribute => attribute.Name == "seed"))
+            attribute.I = 0;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(model.ToByteArray());
         foreach (var probe in Probes) hash.AppendData(MemoryMarshal.AsBytes(step.HostScalars(new StepContext(probe, 1, 0.5f)).AsSpan()));

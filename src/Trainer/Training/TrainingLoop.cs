@@ -17,7 +17,12 @@ internal sealed class TrainingLoop
     private IReadOnlyDictionary<string, float[]> _best;
 
     public TrainingLoop(
-        TrainingStep step, EvaluationStep? evaluation, PopulationStatistics? population, MiniBatches batches, Network network, TrainingOptions options)
+        TrainingStep step,
+        EvaluationStep? evaluation,
+        PopulationStatistics? population,
+        MiniBatches batches,
+        Network network,
+        TrainingOptions options)
     {
         (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
         _stopping = new EarlyStopping(options.EarlyStoppingPatience);
@@ -53,7 +58,8 @@ internal sealed class TrainingLoop
             var loss = RunEpoch(epoch, cancellation);
             if (_evaluation is not null || epoch == _options.Epochs) SetStatistics();
             var measured = _evaluation?.Run(_step.Current);
-            if (measured is not null && !double.IsFinite(measured.Loss)) throw new TrainingDivergedException(epoch, measured.Loss, "validation loss");
+            if (measured is not null && !double.IsFinite(measured.Loss))
+                throw new TrainingDivergedException(epoch, measured.Loss, "validation loss");
             var isBest = measured is null || _stopping.IsBest(measured.Loss);
             if (isBest) _best = Snapshot();
             var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
@@ -99,7 +105,8 @@ internal sealed class TrainingLoop
     }
 
     private Dictionary<string, float[]> Snapshot() =>
-        _network.Parameters.ToDictionary(parameter => parameter.Name, parameter => _step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+        _network.Parameters.ToDictionary(
+            parameter => parameter.Name, parameter => _step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
 }
 
 /// <summary>Remembers the best validation loss and says when too many epochs have gone by without a better one.</summary>

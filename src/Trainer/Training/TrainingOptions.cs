@@ -91,13 +91,16 @@ public sealed record TrainingOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1, nameof(BatchSize));
         if (!(StatisticsTolerance >= 0))
-            throw new ArgumentOutOfRangeException(nameof(StatisticsTolerance), StatisticsTolerance, "The tolerance of the statistics is a number from 0.");
+            throw new ArgumentOutOfRangeException(
+                nameof(StatisticsTolerance), StatisticsTolerance, "The tolerance of the statistics is a number from 0.");
         ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1, nameof(Epochs));
         ArgumentOutOfRangeException.ThrowIfNegative(EarlyStoppingPatience, nameof(EarlyStoppingPatience));
         if (ValidationFraction is not (>= 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
+            throw new ArgumentOutOfRangeException(
+                nameof(ValidationFraction), ValidationFraction, "The validation part is from 0 to below 1.");
         if (!(FeatureClip > 0))
-            throw new ArgumentOutOfRangeException(nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+            throw new ArgumentOutOfRangeException(
+                nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
         Checkpoint?.Validate();
         if (MaximumGradientNorm is { } norm) RequireMaximumGradientNorm(norm);
     }
@@ -106,6 +109,9 @@ public sealed record TrainingOptions
     internal static void RequireMaximumGradientNorm(float maximumGradientNorm)
     {
         if (maximumGradientNorm is not (> 0 and < float.PositiveInfinity))
-            throw new ArgumentOutOfRangeException(nameof(maximumGradientNorm), maximumGradientNorm, "The largest norm of the gradients is a finite number above 0; null = no limit.");
+            throw new ArgumentOutOfRangeException(
+                nameof(maximumGradientNorm),
+                maximumGradientNorm,
+                "The largest norm of the gradients is a finite number above 0; null = no limit.");
     }
 }

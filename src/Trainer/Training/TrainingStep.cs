@@ -72,7 +72,7 @@ internal sealed class TrainingStep : IDisposable
         BatchSize = batchSize;
         Steps = stepsBefore;
 
-        var groups = ParameterGroup.Of(network);
+        var groups = ParameterGroup.Of(network.Parameters);
         var nodes = new GraphBuilder("training step");
         var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore);
         EmitForwardAndBackward(graph, network, loss);
@@ -81,7 +81,8 @@ internal sealed class TrainingStep : IDisposable
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
 
-        _session = OnnxSession.Load(Model, (settings ?? new ExecutionOptions { Threads = network.ThreadsFor(batchSize) }) with { Name = "the training step" });
+        _session = OnnxSession.Load(
+            Model, (settings ?? new ExecutionOptions { Threads = network.ThreadsFor(batchSize) }) with { Name = "the training step" });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -99,7 +100,8 @@ internal sealed class TrainingStep : IDisposable
         _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads), .. update.Inputs];
         _stateOutputs = [.. update.Outputs];
 
-        ParameterStore NewStore() => new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
+        ParameterStore NewStore() =>
+            new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
     }
 
     /// <summary>The most rows in a mini-batch.</summary>
@@ -152,8 +154,9 @@ internal sealed class TrainingStep : IDisposable
     {
         if (rows >= 1 && rows < _minimumRows)
             throw new ArgumentException(
-                $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the input, and "
-                + $"nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.", nameof(rows));
+                $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the "
+                + $"input, and nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.",
+                nameof(rows));
         if (!_runs.TryGetValue(rows, out var pair)) _runs.Add(rows, pair = [Bind(rows, 0), Bind(rows, 1)]);
         var context = new StepContext(++Steps, rows, learningRate);
         foreach (var (_, compute, buffer) in _scalars) buffer.Span[0] = compute(context);
@@ -195,7 +198,8 @@ internal sealed class TrainingStep : IDisposable
     }
 
     // All running statistics of all layers move in three nodes: r + rate·(b − r).
-    private static void EmitStatistics(UpdateGraph update, TrainingGraph graph, IReadOnlyList<ParameterGroup> groups, RunningStatistics rule)
+    private static void EmitStatistics(
+        UpdateGraph update, TrainingGraph graph, IReadOnlyList<ParameterGroup> groups, RunningStatistics rule)
     {
         if (groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic) is not { } group) return;
         var batch = graph.Statistics.ToDictionary(statistic => statistic.Name, statistic => statistic.Value, StringComparer.Ordinal);

@@ -21,12 +21,17 @@ public class CurveTests
         Assert.Equal(scores.Distinct().Count() + 1, curve.Count);
         Assert.Equal((0, 0), (curve[0].FalsePositiveRate, curve[0].TruePositiveRate));
         Assert.Equal((1, 1), (curve[^1].FalsePositiveRate, curve[^1].TruePositiveRate));
-        var area = curve.Zip(curve.Skip(1), (a, b) => (b.FalsePositiveRate - a.FalsePositiveRate) * (a.TruePositiveRate + b.TruePositiveRate) / 2).Sum();
+        var area = curve.Zip(
+            curve.Skip(1), (a, b) => (b.FalsePositiveRate - a.FalsePositiveRate) * (a.TruePositiveRate + b.TruePositiveRate) / 2).Sum();
         Assert.Equal(ClassificationMetrics.AreaUnderRoc(new PredictedRows(scores, labels, 1, weights)), area, 1e-12);
         foreach (var point in curve.Skip(1))
         {
-            var found = Enumerable.Range(0, 500).Where(row => labels[row] == 1 && scores[row] >= point.Threshold).Sum(row => weights?[row] ?? 1.0);
-            Assert.Equal(found / Enumerable.Range(0, 500).Where(row => labels[row] == 1).Sum(row => weights?[row] ?? 1.0), point.TruePositiveRate, 1e-12);
+            var found = Enumerable.Range(0, 500).Where(
+                row => labels[row] == 1 && scores[row] >= point.Threshold).Sum(row => weights?[row] ?? 1.0);
+            Assert.Equal(
+                found / Enumerable.Range(0, 500).Where(row => labels[row] == 1).Sum(row => weights?[row] ?? 1.0),
+                point.TruePositiveRate,
+                1e-12);
         }
     }
 

@@ -68,5 +68,6 @@ public class MetricTests
 
     [Fact]
     public void PredictedRows_OtherLength_SaysBoth() => Assert.Contains(
-        "2 predictions but 3 targets", Assert.Throws<ArgumentException>(() => _ = new PredictedRows([1, 2], [1, 2, 3], 1)).Message, StringComparison.Ordinal);
+        "2 predictions but 3 targets", Assert.Throws<ArgumentException>(
+            () => _ = new PredictedRows([1, 2], [1, 2, 3], 1)).Message, StringComparison.Ordinal);
 }

@@ -66,7 +66,10 @@ public class AugmentationTests
         Assert.NotEqual(first, without);
 
         float[] Weights(Augmentation? augmentation) => NetworkTrainer.Train(
-            network, Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 2, BatchSize = 16, Augmentation = augmentation }).ParameterArrays["conv1.weight"];
+            network,
+            Loss.SigmoidCrossEntropy,
+            rows,
+            new TrainingOptions { Epochs = 2, BatchSize = 16, Augmentation = augmentation }).ParameterArrays["conv1.weight"];
     }
 
     private static IEnumerable<(int Down, int Across)> Moves(int most) =>

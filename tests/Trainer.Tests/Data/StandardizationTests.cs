@@ -32,7 +32,8 @@ public class StandardizationTests
     [Fact]
     public void Apply_OtherChannels_SaysBothCounts()
     {
-        var exception = Assert.Throws<ArgumentException>(() => Standardization.Fit(Rows([1, 2])).Apply(new TrainingData(new SampleShape(2), 1, [1, 2], [0])));
+        var exception = Assert.Throws<ArgumentException>(
+            () => Standardization.Fit(Rows([1, 2])).Apply(new TrainingData(new SampleShape(2), 1, [1, 2], [0])));
         Assert.Contains("2 channels", exception.Message, StringComparison.Ordinal);
     }
 

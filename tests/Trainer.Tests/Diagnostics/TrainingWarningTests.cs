@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Tests.Statistics;
 
 namespace MlNetBatchNorm.Trainer.Tests.Diagnostics;
@@ -19,7 +18,9 @@ public class TrainingWarningTests
 
     [Fact]
     public void Train_SmallGhostBatches_Warn() => Single(
-        Network.Input(3).Dense(4).Add(new BatchNormLayer { GhostBatchSize = 4 }).Dense(1), new TrainingOptions { BatchSize = 64 }, TrainingWarningKind.SmallBatch);
+        Network.Input(3).Dense(4).BatchNorm(new BatchNormOptions { GhostBatchSize = 4 }).Dense(1),
+        new TrainingOptions { BatchSize = 64 },
+        TrainingWarningKind.SmallBatch);
 
     [Fact]
     public void Train_SmallBatchWithoutBatchNorm_IsFine() =>
@@ -47,7 +48,8 @@ public class TrainingWarningTests
     [Fact]
     public void Train_MomentumTooSlowForTheSteps_WarnsAndSaysHowFar()
     {
-        var options = new TrainingOptions { Epochs = 1, BatchSize = 64, Statistics = RunningStatistics.Keras(0.999f), StandardizeFeatures = false };
+        var options =
+            new TrainingOptions { Epochs = 1, BatchSize = 64, Statistics = RunningStatistics.Keras(0.999f), StandardizeFeatures = false };
         Single(Network.Input(3).BatchNorm().Dense(1), options, TrainingWarningKind.StatisticsFarFromPopulation);
         Assert.Empty(Train(Network.Input(3).BatchNorm().Dense(1), options with { StatisticsTolerance = double.PositiveInfinity }));
     }

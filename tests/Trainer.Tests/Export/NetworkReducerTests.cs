@@ -12,7 +12,10 @@ public class NetworkReducerTests
 {
     private static readonly TrainingData Rows = Circles(600, seed: 1);
     private static readonly Lazy<TrainedNetwork> Trained = new(() => NetworkTrainer.Train(
-        Network.FeedForward(4, [64, 48], 1, Activation.Relu), Loss.SigmoidCrossEntropy, Rows, new TrainingOptions { Epochs = 12, BatchSize = 64 }));
+        Network.FeedForward(4, [64, 48], 1, Activation.Relu),
+        Loss.SigmoidCrossEntropy,
+        Rows,
+        new TrainingOptions { Epochs = 12, BatchSize = 64 }));
 
     [Theory]
     [InlineData(ModelPrecision.Float16, 1e-3)]
@@ -30,14 +33,17 @@ public class NetworkReducerTests
         Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.Precision));
         Assert.Equal(
             reduced.Check.Comparison.LargestRelative,
-            double.Parse(ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.PrecisionRelativeDifference)!, System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Null(ModelFile.GetMetadata(export.Folded.Proto, ModelMetadata.Precision));
+            double.Parse(
+                ModelFile.GetMetadata(export.Deployed, ModelMetadata.PrecisionRelativeDifference)!,
+                System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Null(ModelFile.GetMetadata(export.Folded, ModelMetadata.Precision));
 
         // The figures again, from what is deployed.
         using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
         var probabilities = new float[Rows.Count];
         scorer.ScoreBatch(Rows.FeatureArray, Rows.Count, probabilities);
-        Assert.Equal(ClassificationMetrics.Accuracy(new PredictedRows(probabilities, Rows.TargetArray, 1)), reduced.Metrics.After[Metric.Accuracy]);
+        Assert.Equal(
+            ClassificationMetrics.Accuracy(new PredictedRows(probabilities, Rows.TargetArray, 1)), reduced.Metrics.After[Metric.Accuracy]);
     }
 
     [Fact]
@@ -49,11 +55,28 @@ public class NetworkReducerTests
     }
 
     [Fact]
+    public void Save_PathAndStream_WriteTheDeployedModel()
+    {
+        var export = Trained.Value.Export(Rows, new NetworkExportOptions { Precision = ModelPrecision.Float16 });
+        var path = Path.Combine(Directory.CreateTempSubdirectory("mlnetbn-test-").FullName, "network.onnx");
+        using var stream = new MemoryStream();
+
+        export.Save(path);
+        export.Save(stream);
+
+        Assert.Equal(export.Deployed, ModelFile.Read(path));
+        Assert.Equal(File.ReadAllBytes(path), stream.ToArray());
+        Assert.Equal(export.Reduced!.Metrics.After[Metric.Accuracy], export.MetricsAfter!.Accuracy);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Fact]
     public void Export_LossAboveWhatIsAllowed_IsRefused()
     {
         // No loss at all is allowed, not even a gain smaller than one: the AUC of 600 rows feels 8 bits.
         var exception = Assert.Throws<ModelVerificationException>(() =>
-            NetworkExporter.Export(Trained.Value, Rows, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
+            NetworkExporter.Export(
+                Trained.Value, Rows, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
         Assert.StartsWith("With int8, auc goes from ", exception.Message, StringComparison.Ordinal);
         Assert.EndsWith("nothing was written.", exception.Message, StringComparison.Ordinal);
     }

@@ -44,7 +44,8 @@ public class SteepNetworkTests
         // The tolerance is the only thing that can be made unfair from here: a fold of ours that is wrong would have to be written first.
         var (network, rows) = Train(groupSize: 2, seed: 0);
 
-        var error = Assert.Throws<ModelVerificationException>(() => NetworkExporter.Export(network, rows, new NetworkExportOptions { Tolerance = 1e-9 })).Message;
+        var error = Assert.Throws<ModelVerificationException>(
+            () => NetworkExporter.Export(network, rows, new NetworkExportOptions { Tolerance = 1e-9 })).Message;
 
         Assert.Contains("at most 1.0E-009 is allowed, and what a last digit in the rows does is", error, StringComparison.Ordinal);
     }
@@ -53,7 +54,8 @@ public class SteepNetworkTests
     public void Measure_LinearModel_MovesByAboutALastDigit()
     {
         var rows = Rows(1);
-        var network = NetworkTrainer.Train(Network.Input(Width).Dense(1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 1 });
+        var network = NetworkTrainer.Train(
+            Network.Input(Width).Dense(1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 1 });
         var inputs = new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, Count, Width) };
 
         var noise = RoundingNoise.Measure(BatchNormFolder.Fold(network.ToOnnx()).Model.Proto, inputs);

@@ -16,6 +16,7 @@ public static class Closeness
 
         Assert.True(
             difference <= tolerance * scale,
-            FormattableString.Invariant($"{what} differs by {difference:E2}, which is {difference / scale:E2} of its largest value; {tolerance:E1} is allowed."));
+            FormattableString.Invariant(
+                $"{what} differs by {difference:E2}, which is {difference / scale:E2} of its largest value; {tolerance:E1} is allowed."));
     }
 }

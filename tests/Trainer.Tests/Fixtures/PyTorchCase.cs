@@ -55,10 +55,12 @@ internal sealed record PyTorchCase
 
     /// <summary>The names of all fixtures.</summary>
     public static IEnumerable<string> Names =>
-        Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"), "*.json").Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal);
+        Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"), "*.json").Select(
+            path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal);
 
     public static PyTorchCase Read(string name) =>
-        JsonSerializer.Deserialize<PyTorchCase>(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", $"{name}.json")), Format)!;
+        JsonSerializer.Deserialize<PyTorchCase>(
+            File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", $"{name}.json")), Format)!;
 
     public Network CreateNetwork() => Network.Parse(string.Join('\n', Layers), Shape);
 

@@ -31,7 +31,11 @@ internal sealed class LayerProbe : IDisposable
         nodes.Output("dx", dx, DataType.Float, Sizes(Input));
         nodes.Output("y", y, DataType.Float, Sizes(Output));
         foreach (var parameter in _network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic))
-            nodes.Output($"d.{parameter.Name}", _graph.GradientOf(parameter).Emit(nodes), DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]);
+            nodes.Output(
+                $"d.{parameter.Name}",
+                _graph.GradientOf(parameter).Emit(nodes),
+                DataType.Float,
+                [.. parameter.Shape.Select(size => (Dimension)size)]);
         foreach (var (name, value) in _graph.Statistics) nodes.Output($"batch.{name}", value, DataType.Float, "C");
         _session = OnnxSession.Load(nodes.Build());
     }

@@ -18,7 +18,8 @@ public class BatchNormInvariantTests
         var batch = probe.Train(Rows, x, x, Parameters(probe, 1));
         var parameters = Parameters(probe, 1);
         parameters["batchnorm1.beta"] = batch["batch.batchnorm1.mean"];
-        parameters["batchnorm1.gamma"] = Array.ConvertAll(batch["batch.batchnorm1.variance"], variance => MathF.Sqrt(variance + layer.Epsilon));
+        parameters["batchnorm1.gamma"] = Array.ConvertAll(
+            batch["batch.batchnorm1.variance"], variance => MathF.Sqrt(variance + layer.Epsilon));
         GradientCheck.Close("y", Array.ConvertAll(x, value => (double)value), probe.Train(Rows, x, x, parameters)["y"], 1e-6);
     }
 
@@ -29,7 +30,10 @@ public class BatchNormInvariantTests
     public void WeightsTimesA_GiveTheSameOutputAndInputGradientAndOneOverAOfTheWeightGradient(float a)
     {
         // ε breaks the invariance by about ε/σ²; without it, it is exact.
-        var block = new ResidualLayer(Network.Input(4).Dense(4).BatchNorm(epsilon: 0).Stack) { Projection = Network.Input(4).Dense(4, bias: false).Stack };
+        var block = new ResidualLayer(Network.Input(4).Dense(4).BatchNorm(epsilon: 0).Stack)
+        {
+            Projection = Network.Input(4).Dense(4, bias: false).Stack,
+        };
         using var probe = new LayerProbe(block, Shape);
         var random = new Random(2);
         var x = GradientCheck.Values(random, Rows * 4);
@@ -42,7 +46,11 @@ public class BatchNormInvariantTests
         var scaled = probe.Train(Rows, x, dy, parameters);
         GradientCheck.Close("y", Exact(plain["y"]), scaled["y"], 1e-5);
         GradientCheck.Close("dx", Exact(plain["dx"]), scaled["dx"], 1e-4);
-        GradientCheck.Close("a·dW", Exact(plain["d.residual1/dense1.weight"]), Array.ConvertAll(scaled["d.residual1/dense1.weight"], value => a * value), 1e-4);
+        GradientCheck.Close(
+            "a·dW",
+            Exact(plain["d.residual1/dense1.weight"]),
+            Array.ConvertAll(scaled["d.residual1/dense1.weight"], value => a * value),
+            1e-4);
     }
 
     [Fact]
@@ -51,7 +59,8 @@ public class BatchNormInvariantTests
         var block = new ResidualLayer(Network.Input(4).Dense(4, bias: true).BatchNorm().Stack);
         using var probe = new LayerProbe(block, Shape);
         var random = new Random(3);
-        var parameters = probe.Parameters.ToDictionary(parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));
+        var parameters = probe.Parameters.ToDictionary(
+            parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));
         var outputs = probe.Train(Rows, GradientCheck.Values(random, Rows * 4), GradientCheck.Values(random, Rows * 4), parameters);
         Assert.All(outputs["d.residual1/dense1.bias"], value => Assert.Equal(0, value, 1e-5f));
     }

@@ -117,7 +117,8 @@ public class BatchNormLayerTests
         using var probe = new LayerProbe(new BatchNormLayer(), shape);
         var x = Array.ConvertAll(GradientCheck.Values(new Random(5), rows * (int)shape.Count), value => value + 1e4f);
         var outputs = Run(probe, rows, x);
-        var exact = BatchNormEquations.Train(Array.ConvertAll(x, value => (double)value), shape, new BatchNormLayer(), new Dictionary<string, double[]>());
+        var exact = BatchNormEquations.Train(
+            Array.ConvertAll(x, value => (double)value), shape, new BatchNormLayer(), new Dictionary<string, double[]>());
         GradientCheck.Close("y", exact, outputs["y"], 1e-4);
         for (var channel = 0; channel < shape.Channels; channel++)
         {
@@ -143,7 +144,8 @@ public class BatchNormLayerTests
         parameters["dense1.bias"] = [.. Enumerable.Repeat(1e4f, units)];
         parameters["batchnorm1.beta"] = new float[units];
         var shape = new SampleShape(units);
-        var exact = BatchNormEquations.Train(Array.ConvertAll(x, value => (double)(value + 1e4f)), shape, new BatchNormLayer(), new Dictionary<string, double[]>());
+        var exact = BatchNormEquations.Train(
+            Array.ConvertAll(x, value => (double)(value + 1e4f)), shape, new BatchNormLayer(), new Dictionary<string, double[]>());
         GradientCheck.Close("y", exact, probe.Train(rows, x, new float[x.Length], parameters)["y"], 1e-4);
     }
 
@@ -153,7 +155,13 @@ public class BatchNormLayerTests
     [InlineData(1e-5f, null, true, "no gamma")]
     public void Add_UselessOption_SaysWhatIsWrong(float epsilon, int? ghostBatchSize, bool zeroGammaWithoutScale, string expected)
     {
-        var layer = new BatchNormLayer { Epsilon = epsilon, GhostBatchSize = ghostBatchSize, ZeroGamma = zeroGammaWithoutScale, Scale = !zeroGammaWithoutScale };
+        var layer = new BatchNormLayer
+        {
+            Epsilon = epsilon,
+            GhostBatchSize = ghostBatchSize,
+            ZeroGamma = zeroGammaWithoutScale,
+            Scale = !zeroGammaWithoutScale,
+        };
         Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Network.Input(3).Add(layer)).Message, StringComparison.Ordinal);
     }
 
@@ -161,8 +169,10 @@ public class BatchNormLayerTests
     public void Step_OneValueForEachChannel_IsAnError()
     {
         using var step = new TrainingStep(
-            Network.Input(2).Dense(3).BatchNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 4, new Random(1));
-        Assert.Contains("one value for each channel", Assert.Throws<ArgumentException>(() => step.Run(1, 0.1f)).Message, StringComparison.Ordinal);
+            Network.Input(2).Dense(3).BatchNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(),
+            RunningStatistics.PyTorch(), 4, new Random(1));
+        Assert.Contains(
+            "one value for each channel", Assert.Throws<ArgumentException>(() => step.Run(1, 0.1f)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -182,7 +192,8 @@ public class BatchNormLayerTests
     public void Parameters_ZeroGamma_StartsAtZero()
     {
         using var step = new TrainingStep(
-            Network.Input(2).BatchNorm(zeroGamma: true).Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 4, new Random(1));
+            Network.Input(2).BatchNorm(zeroGamma: true).Dense(1), Loss.SquaredError, Optimizer.Sgd(),
+            RunningStatistics.PyTorch(), 4, new Random(1));
         Assert.Equal([0f, 0f], step.Parameter("batchnorm1.gamma").ToArray());
     }
 
@@ -190,7 +201,8 @@ public class BatchNormLayerTests
     public void Parameters_LayerBeforeBatchNorm_HasNoBiasUnlessFrozen()
     {
         Assert.DoesNotContain(Network.Input(2).Dense(3).BatchNorm().Parameters, parameter => parameter.Name == "dense1.bias");
-        Assert.Contains(Network.Input(2).Dense(3).Add(new BatchNormLayer { Frozen = true }).Parameters, parameter => parameter.Name == "dense1.bias");
+        Assert.Contains(
+            Network.Input(2).Dense(3).Add(new BatchNormLayer { Frozen = true }).Parameters, parameter => parameter.Name == "dense1.bias");
     }
 
     private static IReadOnlyDictionary<string, float[]> Run(LayerProbe probe, int rows, float[] x) =>

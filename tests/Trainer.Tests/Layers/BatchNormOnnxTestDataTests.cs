@@ -28,7 +28,8 @@ public class BatchNormOnnxTestDataTests
         var count = rows.Length / Channels;
         var expected = ToRows(output[0]);
         using var step = new TrainingStep(
-            Network.Input(Channels).BatchNorm(epsilon), new DotProductLoss(), Optimizer.Sgd(), RunningStatistics.Keras(0.9f), count, new Random(0));
+            Network.Input(Channels).BatchNorm(epsilon), new DotProductLoss(), Optimizer.Sgd(),
+            RunningStatistics.Keras(0.9f), count, new Random(0));
         string[] parameters = ["gamma", "beta", "mean", "variance"];
         rows.CopyTo(step.Features.Span);
 
@@ -72,8 +73,9 @@ public class BatchNormOnnxTestDataTests
         Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         foreach (var model in new[] { export.Unfolded, export.Folded })
         {
-            using var session = OnnxSession.Load(model.Proto);
-            var score = session.Run(new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows, count, Channels) });
+            using var session = OnnxSession.Load(model);
+            var score = session.Run(
+                new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows, count, Channels) });
             Closeness.Require(Doubles(ToRows(output[0])), (float[])score[TrainedNetwork.ScoreOutput].Data, 1e-5, "The score");
         }
     }
@@ -89,7 +91,8 @@ public class BatchNormOnnxTestDataTests
             [.. Enumerable.Range(0, 5)
                 .Select(index => Path.Combine(folder, "test_data_set_0", $"{kind}_{index}.pb"))
                 .Where(File.Exists)
-                .Select(file => Array.ConvertAll(TensorData.ToDoubles(TensorProto.Parser.ParseFrom(File.ReadAllBytes(file))), value => (float)value))];
+                .Select(file => TensorData.ToDoubles(TensorProto.Parser.ParseFrom(File.ReadAllBytes(file))))
+                .Select(values => Array.ConvertAll(values, value => (float)value))];
     }
 
     // [N, C, H, W] to [N·H·W, C]
@@ -100,7 +103,8 @@ public class BatchNormOnnxTestDataTests
         for (var image = 0; image < Images; image++)
             for (var channel = 0; channel < Channels; channel++)
                 for (var position = 0; position < Positions; position++)
-                    rows[(((image * Positions) + position) * Channels) + channel] = images[(((image * Channels) + channel) * Positions) + position];
+                    rows[(((image * Positions) + position) * Channels) + channel] =
+                        images[(((image * Channels) + channel) * Positions) + position];
         return rows;
     }
 

@@ -5,7 +5,8 @@ namespace MlNetBatchNorm.Trainer.Tests.Layers;
 /// <summary>Convolution and pooling in float64, position by position. Sequences are images of height 1.</summary>
 internal static class ConvolutionEquations
 {
-    public static double[] Convolve(double[] x, SampleShape input, SampleShape output, ConvolutionLayer layer, IReadOnlyDictionary<string, double[]> parameters)
+    public static double[] Convolve(
+        double[] x, SampleShape input, SampleShape output, ConvolutionLayer layer, IReadOnlyDictionary<string, double[]> parameters)
     {
         var perGroup = (int)input.Channels / layer.Groups;
         var (kernelHeight, kernelWidth) = layer.Kernel is [var length] ? (1, length) : (layer.Kernel[0], layer.Kernel[1]);
@@ -17,7 +18,8 @@ internal static class ConvolutionEquations
             for (var c = 0; c < perGroup; c++)
                 for (var i = 0; i < kernelHeight; i++)
                     for (var j = 0; j < kernelWidth; j++)
-                        sum += weight[(((((channel * perGroup) + c) * kernelHeight) + i) * kernelWidth) + j] * (read(firstInput + c, i, j) ?? 0);
+                        sum += weight[(((((channel * perGroup) + c) * kernelHeight) + i) * kernelWidth) + j]
+                            * (read(firstInput + c, i, j) ?? 0);
             return sum;
         });
     }

@@ -16,7 +16,9 @@ public class ConvolutionLayerTests
         RandomShapes.ForAll(
             test =>
             {
-                var layer = new ConvolutionLayer(2 * groups, [.. test.Shape.Sizes.Skip(1).Select(_ => kernel)]) { Stride = stride, Padding = padding, Groups = groups };
+                var layer = new ConvolutionLayer(
+                    2 * groups, [.. test.Shape.Sizes.Skip(1).Select(_ => kernel)])
+                { Stride = stride, Padding = padding, Groups = groups };
                 Holds(layer, test);
             },
             minimumAxes: 1,
@@ -52,7 +54,8 @@ public class ConvolutionLayerTests
     // Σ y·dy is linear in x and in the weights, so its derivative in a direction is the same sum with that direction in their place.
     [Theory]
     [MemberData(nameof(ManyChannels))]
-    public void Train_ManyChannels_AgreesWithTheEquationsInRandomDirections(int kernel, int stride, int padding, int channels, int outputs, long[] positions)
+    public void Train_ManyChannels_AgreesWithTheEquationsInRandomDirections(
+        int kernel, int stride, int padding, int channels, int outputs, long[] positions)
     {
         const int Rows = 3;
         var input = new SampleShape([channels, .. positions]);
@@ -61,7 +64,8 @@ public class ConvolutionLayerTests
         var random = new Random(kernel + outputs);
         var x = GradientCheck.Values(random, Rows * (int)input.Count);
         var dy = GradientCheck.Values(random, Rows * (int)probe.Output.Count);
-        var parameters = probe.Parameters.ToDictionary(parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));
+        var parameters = probe.Parameters.ToDictionary(
+            parameter => parameter.Name, parameter => GradientCheck.Values(random, parameter.Count));
         var (weight, bias) = (parameters["conv1.weight"], parameters["conv1.bias"]);
 
         var actual = probe.Train(Rows, x, dy, parameters);
@@ -69,21 +73,29 @@ public class ConvolutionLayerTests
         GradientCheck.Close("y", Convolve(x, weight, bias), actual["y"], 1e-5);
         for (var direction = 0; direction < 8; direction++)
         {
-            var (u, v, w) = (GradientCheck.Values(random, x.Length), GradientCheck.Values(random, weight.Length), GradientCheck.Values(random, bias.Length));
+            var (u, v, w) = (
+                GradientCheck.Values(random, x.Length),
+                GradientCheck.Values(random, weight.Length),
+                GradientCheck.Values(random, bias.Length));
             Same("dx", Dot(Convolve(u, weight, new float[outputs]), dy), Dot(Exact(actual["dx"]), u));
             Same("dWeight", Dot(Convolve(x, v, new float[outputs]), dy), Dot(Exact(actual["d.conv1.weight"]), v));
             Same("dBias", Dot(Convolve(new float[x.Length], weight, w), dy), Dot(Exact(actual["d.conv1.bias"]), w));
         }
 
         double[] Convolve(float[] values, float[] weights, float[] biases) => ConvolutionEquations.Convolve(
-            Exact(values), input, probe.Output, layer, new Dictionary<string, double[]> { ["weight"] = Exact(weights), ["bias"] = Exact(biases) });
+            Exact(values),
+            input,
+            probe.Output,
+            layer,
+            new Dictionary<string, double[]> { ["weight"] = Exact(weights), ["bias"] = Exact(biases) });
 
         static double[] Exact(float[] values) => Array.ConvertAll(values, value => (double)value);
 
         static double Dot(IEnumerable<double> a, float[] b) => a.Zip(b, (left, right) => left * right).Sum();
 
         static void Same(string what, double expected, double actual) =>
-            Assert.True(Math.Abs(expected - actual) <= 1e-4 * Math.Max(10, Math.Abs(expected)), $"{what}: {actual:R}, expected {expected:R}");
+            Assert.True(
+                Math.Abs(expected - actual) <= 1e-4 * Math.Max(10, Math.Abs(expected)), $"{what}: {actual:R}, expected {expected:R}");
     }
 
     [Fact]
@@ -98,8 +110,14 @@ public class ConvolutionLayerTests
     {
         Assert.Contains("[C, H, W]", Message(() => Network.Input(20).Conv2d(4, 3)), StringComparison.Ordinal);
         Assert.Contains("[C, L]", Message(() => Network.Input(3, 8, 8).Conv1d(4, 3)), StringComparison.Ordinal);
-        Assert.Contains("larger than the 2 positions", Message(() => Network.Input(3, 2, 8).Conv2d(4, 3, new ConvolutionOptions { Padding = 0 })), StringComparison.Ordinal);
-        Assert.Contains("3 groups must divide", Message(() => Network.Input(4, 8, 8).Conv2d(6, 3, new ConvolutionOptions { Groups = 3 })), StringComparison.Ordinal);
+        Assert.Contains(
+            "larger than the 2 positions",
+            Message(() => Network.Input(3, 2, 8).Conv2d(4, 3, new ConvolutionOptions { Padding = 0 })),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "3 groups must divide",
+            Message(() => Network.Input(4, 8, 8).Conv2d(6, 3, new ConvolutionOptions { Groups = 3 })),
+            StringComparison.Ordinal);
         Assert.Contains("Flatten()", Message(() => Network.Input(4, 8, 8).Dense(6)), StringComparison.Ordinal);
     }
 

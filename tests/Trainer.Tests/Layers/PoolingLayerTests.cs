@@ -13,7 +13,8 @@ public class PoolingLayerTests
     {
         var layer = new MaxPoolLayer(size) { Stride = stride, Padding = padding };
         ForAll(test => GradientCheck.Holds(
-            layer, test.Shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(x, test.Shape, layer.OutputShape(test.Shape), size, stride, padding, largest: true)));
+            layer, test.Shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(
+                x, test.Shape, layer.OutputShape(test.Shape), size, stride, padding, largest: true)));
     }
 
     [Theory]
@@ -25,7 +26,8 @@ public class PoolingLayerTests
             var shape = new SampleShape([test.Shape.Channels, .. test.Shape.Sizes.Skip(1).Select(length => length * size)]);
             var layer = new MaxPoolLayer(size);
             GradientCheck.Holds(
-                layer, shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(x, shape, layer.OutputShape(shape), size, size, 0, largest: true));
+                layer, shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(
+                    x, shape, layer.OutputShape(shape), size, size, 0, largest: true));
         },
         minimumAxes: 1);
 
@@ -46,7 +48,8 @@ public class PoolingLayerTests
     {
         var layer = new AveragePoolLayer(size) { Stride = stride, Padding = padding };
         ForAll(test => GradientCheck.Holds(
-            layer, test.Shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(x, test.Shape, layer.OutputShape(test.Shape), size, stride, padding, largest: false)));
+            layer, test.Shape, test.Rows, test.Seed, (x, _) => ConvolutionEquations.Pool(
+                x, test.Shape, layer.OutputShape(test.Shape), size, stride, padding, largest: false)));
     }
 
     [Fact]
@@ -64,8 +67,14 @@ public class PoolingLayerTests
     [Fact]
     public void Add_ShapesThatDoNotFit_SaysWhatTheLayerTakes()
     {
-        Assert.Contains("[C, L] or [C, H, W]", Assert.Throws<ArgumentException>(() => Network.Input(4).GlobalAveragePool()).Message, StringComparison.Ordinal);
-        Assert.Contains("less than its size", Assert.Throws<ArgumentException>(() => Network.Input(4, 8).MaxPool(2, padding: 2)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[C, L] or [C, H, W]",
+            Assert.Throws<ArgumentException>(() => Network.Input(4).GlobalAveragePool()).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "less than its size",
+            Assert.Throws<ArgumentException>(() => Network.Input(4, 8).MaxPool(2, padding: 2)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Network.Input(4).MaxPool(2));
     }
 

@@ -26,14 +26,17 @@ public class RowNormalizationTests
             test.Rows,
             test.Seed,
             (x, parameters) => Affine(
-                Normalize(x, (int)test.Shape.Count / groups), parameters, index => index / (int)test.Shape.Positions % (int)test.Shape.Channels)),
+                Normalize(x, (int)test.Shape.Count / groups),
+                parameters,
+                index => index / (int)test.Shape.Positions % (int)test.Shape.Channels)),
         channelsMultiple: groups);
 
     [Fact]
     public void Step_OneRow_Learns()
     {
         using var step = new TrainingStep(
-            Network.Input(4).Dense(3).LayerNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 1, new Random(1));
+            Network.Input(4).Dense(3).LayerNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(),
+            RunningStatistics.PyTorch(), 1, new Random(1));
         GradientCheck.Values(new Random(1), 4).CopyTo(step.Features.Span);
         step.Targets.Span[0] = 1;
         var first = step.Run(1, 0.05f);

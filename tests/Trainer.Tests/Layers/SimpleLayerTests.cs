@@ -22,7 +22,8 @@ public class SimpleLayerTests
     [Theory]
     [MemberData(nameof(Names))]
     public void Activation_RandomShapes_AgreesWithFiniteDifferences(string name) => RandomShapes.ForAll(test => GradientCheck.Holds(
-        new ActivationLayer(Activation.Parse(name)), test.Shape, test.Rows, test.Seed, (x, _) => Array.ConvertAll(x, value => Functions[name](value))));
+        new ActivationLayer(Activation.Parse(name)), test.Shape, test.Rows, test.Seed, (x, _) => Array.ConvertAll(
+            x, value => Functions[name](value))));
 
     [Theory]
     [InlineData(true)]
@@ -47,7 +48,12 @@ public class SimpleLayerTests
         {
             var channels = (int)test.Shape.Channels;
             var body = Network.Input(channels).Dense(channels, bias: false).Tanh();
-            GradientCheck.Holds(new ResidualLayer(body.Stack), test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, null));
+            GradientCheck.Holds(
+                new ResidualLayer(body.Stack),
+                test.Shape,
+                test.Rows,
+                test.Seed,
+                (x, parameters) => Residual(x, channels, parameters, null));
         },
         maximumAxes: 0);
 
@@ -57,8 +63,12 @@ public class SimpleLayerTests
         {
             var channels = (int)test.Shape.Channels;
             var empty = Network.Input(channels);
-            var layer = new ResidualLayer(empty.Dense(channels, bias: false).Tanh().Stack) { Projection = empty.Dense(channels, bias: false).Stack };
-            GradientCheck.Holds(layer, test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, "projection/dense1.weight"));
+            var layer = new ResidualLayer(empty.Dense(channels, bias: false).Tanh().Stack)
+            {
+                Projection = empty.Dense(channels, bias: false).Stack,
+            };
+            GradientCheck.Holds(
+                layer, test.Shape, test.Rows, test.Seed, (x, parameters) => Residual(x, channels, parameters, "projection/dense1.weight"));
         },
         maximumAxes: 0);
 
@@ -86,7 +96,8 @@ public class SimpleLayerTests
     [Fact]
     public void ToString_NestedLayers_ListsEachWithItsParameters()
     {
-        var table = Network.Input(3, 8, 8).Conv2d(4, 3).Residual(body => body.Conv2d(4, 3).BatchNorm()).GlobalAveragePool().Dense(2).Summary();
+        var table = Network.Input(3, 8, 8).Conv2d(4, 3).Residual(
+            body => body.Conv2d(4, 3).BatchNorm()).GlobalAveragePool().Dense(2).Summary();
         Assert.Contains("residual1/conv1", table, StringComparison.Ordinal);
         Assert.Contains("[4, 8, 8]", table, StringComparison.Ordinal);
         Assert.Contains("282", table.Split('\n')[^2], StringComparison.Ordinal);
@@ -101,7 +112,8 @@ public class SimpleLayerTests
             var (row, unit) = (i / channels, i % channels);
             y[i] = Math.Tanh(Product("dense1.weight")) + (projection is null ? x[i] : Product(projection));
 
-            double Product(string weight) => Enumerable.Range(0, channels).Sum(c => x[(row * channels) + c] * parameters[weight][(c * channels) + unit]);
+            double Product(string weight) =>
+                Enumerable.Range(0, channels).Sum(c => x[(row * channels) + c] * parameters[weight][(c * channels) + unit]);
         }
 
         return y;

@@ -41,12 +41,16 @@ public class ClassWeightsTests
     [InlineData("a=")]
     [InlineData("=3")]
     public void Parse_Mistake_SaysWhatToWrite(string text) =>
-        Assert.Contains("write balanced, or each class once", Assert.Throws<FormatException>(() => ClassWeights.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "write balanced, or each class once",
+            Assert.Throws<FormatException>(() => ClassWeights.Parse(text)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void For_UnknownClass_NamesIt() => Assert.Contains(
         "class 'd', but the classes are a, b, c",
-        Assert.Throws<ArgumentException>(() => ClassWeights.Parse("d=2").For(Three, new TrainingData(new SampleShape(1), 3, [1], [1, 0, 0]))).Message,
+        Assert.Throws<ArgumentException>(
+            () => ClassWeights.Parse("d=2").For(Three, new TrainingData(new SampleShape(1), 3, [1], [1, 0, 0]))).Message,
         StringComparison.Ordinal);
 
     [Fact]
@@ -56,6 +60,7 @@ public class ClassWeightsTests
         var smoothed = Loss.SmoothedCrossEntropy(0.1f).WithClassWeights([1, 2, 3]);
         Assert.Throws<ArgumentException>(() => smoothed.WithClassWeights([1, 2, 3]));
         Assert.Throws<ArgumentException>(() => Loss.WeightedSigmoidCrossEntropy(3).WithClassWeights([1, 2]));
-        Assert.Contains("no classes", Assert.Throws<ArgumentException>(() => Loss.Huber().WithClassWeights([1, 2])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no classes", Assert.Throws<ArgumentException>(() => Loss.Huber().WithClassWeights([1, 2])).Message, StringComparison.Ordinal);
     }
 }

@@ -35,7 +35,11 @@ public class LossGradientTests
     public void Loss_RandomRows_AgreesWithItsFormulaAndCentralDifferences(string name)
     {
         var (create, formula, outputsOf, isClassifier) = Cases[name];
-        var shapes = from rows in Gen.Choose(1, 6) from outputs in Gen.Choose(2, 5) from seed in Gen.Choose(0, 1 << 20) select (rows, outputs, seed);
+        var shapes =
+            from rows in Gen.Choose(1, 6)
+            from outputs in Gen.Choose(2, 5)
+            from seed in Gen.Choose(0, 1 << 20)
+            select (rows, outputs, seed);
         Check.One(
             Config.QuickThrowOnFailure.WithMaxTest(25).WithReplay(1234, 5677),
             Prop.ForAll(shapes.ToArbitrary(), shape => CheckOne(shape.rows, outputsOf(shape.outputs), shape.seed)));
@@ -115,7 +119,8 @@ public class LossGradientTests
         (z, t) =>
         {
             var logSum = Math.Log(z.Sum(Math.Exp));
-            return -z.Select((value, k) => (weights?[k] ?? 1) * (((1 - smoothing) * t[k]) + (smoothing / z.Length)) * (value - logSum)).Sum();
+            return -z.Select(
+                (value, k) => (weights?[k] ?? 1) * (((1 - smoothing) * t[k]) + (smoothing / z.Length)) * (value - logSum)).Sum();
         },
         outputs => outputs,
         true);

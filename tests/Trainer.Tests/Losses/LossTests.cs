@@ -28,7 +28,8 @@ public class LossTests
         Loss.SquaredError.RequireOutputs(7);
 
         static void Rejected(Loss loss, int outputs, string message) =>
-            Assert.Contains(message, Assert.Throws<ArgumentException>(() => loss.RequireOutputs(outputs)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                message, Assert.Throws<ArgumentException>(() => loss.RequireOutputs(outputs)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

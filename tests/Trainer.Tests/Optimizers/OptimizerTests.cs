@@ -30,7 +30,8 @@ public class OptimizerTests
     public void TrainingStep_GradientNormOutOfItsRange_SaysTheRange(float norm)
     {
         var exception = Assert.Throws<ArgumentOutOfRangeException>(() => new TrainingStep(
-            Network.Input(1).Dense(1), Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), 4, new Random(0), maximumGradientNorm: norm));
+            Network.Input(1).Dense(1), Loss.SquaredError, Optimizer.Sgd(),
+            RunningStatistics.PyTorch(), 4, new Random(0), maximumGradientNorm: norm));
         Assert.Contains("above 0", exception.Message, StringComparison.Ordinal);
     }
 
@@ -39,7 +40,8 @@ public class OptimizerTests
     {
         var network = Network.Input(2).Dense(3).BatchNorm().Dense(2);
         using var step = new TrainingStep(
-            network, Loss.SquaredError, Optimizer.AdamW(0.1f, weightDecay: 0.5f), RunningStatistics.PyTorch(), 2, new Random(0), weighted: true);
+            network, Loss.SquaredError, Optimizer.AdamW(0.1f, weightDecay: 0.5f),
+            RunningStatistics.PyTorch(), 2, new Random(0), weighted: true);
         step.Parameter("dense2.bias").Fill(1);
         var before = network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray());
         // Rows of weight 0 have no gradient.

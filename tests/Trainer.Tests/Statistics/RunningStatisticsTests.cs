@@ -8,14 +8,20 @@ public class RunningStatisticsTests
     private const double Rate = 0.1;
 
     // Each rule, what it makes of the batches' values by its own definition, and whether it averages the unbiased variance.
-    private static readonly Dictionary<string, (RunningStatistics Rule, Func<double[], double, double> Expected, bool Unbiased)> Rules = new()
-    {
-        ["pytorch"] = (RunningStatistics.PyTorch(), (batches, start) => batches.Aggregate(start, (r, b) => ((1 - Rate) * r) + (Rate * b)), true),
-        ["keras"] = (RunningStatistics.Keras(0.9f), (batches, start) => batches.Aggregate(start, (r, b) => (0.9 * r) + (0.1 * b)), false),
-        ["zero-debiased"] = (RunningStatistics.MovingAverage(correctStart: true), (batches, _) =>
-            batches.Aggregate(0.0, (d, b) => ((1 - Rate) * d) + (Rate * b)) / (1 - Math.Pow(1 - Rate, batches.Length)), true),
-        ["cumulative"] = (RunningStatistics.Cumulative, (batches, _) => batches.Average(), true),
-    };
+    private static readonly Dictionary<string, (RunningStatistics Rule, Func<double[], double, double> Expected, bool Unbiased)> Rules =
+        new()
+        {
+            ["pytorch"] = (
+            RunningStatistics.PyTorch(), (batches, start) => batches.Aggregate(start, (r, b) => ((1 - Rate) * r) + (Rate * b)), true),
+            ["average"] = (
+            RunningStatistics.MovingAverage(0.3f, unbiased: false),
+            (batches, start) => batches.Aggregate(start, (r, b) => ((1 - (double)0.3f) * r) + ((double)0.3f * b)),
+            false),
+            ["keras"] = (RunningStatistics.Keras(0.9f), (batches, start) => batches.Aggregate(start, (r, b) => (0.9 * r) + (0.1 * b)), false),
+            ["zero-debiased"] = (RunningStatistics.MovingAverage(correctStart: true), (batches, _) =>
+                batches.Aggregate(0.0, (d, b) => ((1 - Rate) * d) + (Rate * b)) / (1 - Math.Pow(1 - Rate, batches.Length)), true),
+            ["cumulative"] = (RunningStatistics.Cumulative, (batches, _) => batches.Average(), true),
+        };
 
     public static TheoryData<string> Names => [.. Rules.Keys];
 
@@ -25,7 +31,8 @@ public class RunningStatisticsTests
     {
         var (rule, expected, unbiased) = Rules[name];
         const int batchSize = 5;
-        using var step = new TrainingStep(Network.Input(1).BatchNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(), rule, batchSize, new Random(1));
+        using var step = new TrainingStep(
+            Network.Input(1).BatchNorm().Dense(1), Loss.SquaredError, Optimizer.Sgd(), rule, batchSize, new Random(1));
         var random = new Random(2);
         var (means, variances) = (new List<double>(), new List<double>());
         for (var t = 0; t < 12; t++)
@@ -88,15 +95,21 @@ public class RunningStatisticsTests
     public void RecomputeStatistics_RowsOfAnotherShape_SaysWhichShapeFits()
     {
         var trained = Train(Rows(50, 3), RunningStatistics.PyTorch(), standardize: true);
-        Assert.Contains("[3]", Assert.Throws<ArgumentException>(() => trained.RecomputeStatistics(Rows(50, 4))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[3]", Assert.Throws<ArgumentException>(() => trained.RecomputeStatistics(Rows(50, 4))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void UselessMomentum_IsAnErrorThatSaysWhichConvention()
     {
-        Assert.Contains("PyTorch", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.PyTorch(0)).Message, StringComparison.Ordinal);
-        Assert.Contains("Keras", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.Keras(1)).Message, StringComparison.Ordinal);
-        Assert.Contains("moving average", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.MovingAverage(0, correctStart: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "PyTorch", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.PyTorch(0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Keras", Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.Keras(1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "moving average",
+            Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.MovingAverage(0, correctStart: true)).Message,
+            StringComparison.Ordinal);
     }
 
     internal static TrainingData Rows(int count, int features)
@@ -112,5 +125,12 @@ public class RunningStatisticsTests
         Network.Input((int)rows.Shape.Channels).BatchNorm().Dense(1),
         Loss.SigmoidCrossEntropy,
         rows,
-        new TrainingOptions { Epochs = 2, BatchSize = 100, ValidationFraction = 0, Statistics = statistics, StandardizeFeatures = standardize });
+        new TrainingOptions
+        {
+            Epochs = 2,
+            BatchSize = 100,
+            ValidationFraction = 0,
+            Statistics = statistics,
+            StandardizeFeatures = standardize,
+        });
 }

@@ -8,7 +8,9 @@ public class ChoiceTests
     {
         foreach (var text in new[] { "relu", "leakyrelu:0.2", "sigmoid", "tanh", "gelu", "silu", "softplus", "identity" })
             Assert.Equal(text, Activation.Parse(text.ToUpperInvariant()).ToString());
-        foreach (var text in new[] { "henormal", "heuniform", "glorotuniform", "glorotnormal", "normal:0.01", "orthogonal:1.5", "zeros", "ones" })
+        string[] initializers =
+            ["henormal", "heuniform", "glorotuniform", "glorotnormal", "normal:0.01", "orthogonal:1.5", "zeros", "ones"];
+        foreach (var text in initializers)
             Assert.Equal(text, Initializer.Parse(text.ToUpperInvariant()).ToString());
     }
 
@@ -55,10 +57,12 @@ public class ChoiceTests
     [Fact]
     public void ToString_LossesClassWeightsNormalizationsOptimizers_AreWhatParseReads()
     {
-        foreach (var text in new[] { "squared", "absolute", "huber:1.5", "sigmoid", "softmax" }) Assert.Equal(text, Loss.Parse(text).ToString());
+        foreach (var text in new[] { "squared", "absolute", "huber:1.5", "sigmoid", "softmax" })
+            Assert.Equal(text, Loss.Parse(text).ToString());
         foreach (var text in new[] { "balanced", "Yes=3,No=0.5" }) Assert.Equal(text, ClassWeights.Parse(text).ToString());
         foreach (var text in new[] { "batch", "layer", "group:8", "none" }) Assert.Equal(text, Normalization.Parse(text).ToString());
-        foreach (var text in new[] { "sgd", "sgd:0.9", "nesterov:0.8", "adam", "adamw" }) Assert.Equal(text, Optimizer.Parse(text).ToString());
+        foreach (var text in new[] { "sgd", "sgd:0.9", "nesterov:0.8", "adam", "adamw" })
+            Assert.Equal(text, Optimizer.Parse(text).ToString());
     }
 
     [Fact]
@@ -84,7 +88,10 @@ public class ChoiceTests
         Assert.Equal(Optimizer.Nesterov(0.1f, 0.8f), Optimizer.Parse("nesterov:0.8"));
         Assert.Equal(Optimizer.Adam(0.01f), Optimizer.Parse("adam", 0.01f));
         Assert.Equal(Optimizer.AdamW(1e-3f, 0.1f), Optimizer.Parse("AdamW", weightDecay: 0.1f));
-        Assert.Contains("use adamw", Assert.Throws<FormatException>(() => Optimizer.Parse("adam", weightDecay: 0.1f)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "use adamw",
+            Assert.Throws<FormatException>(() => Optimizer.Parse("adam", weightDecay: 0.1f)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,15 +11,20 @@ internal static class RandomNetworks
     private const int MostLayers = 12;
 
     private static readonly Initializer[] Initializers =
-        [Initializer.HeNormal, Initializer.HeUniform, Initializer.GlorotUniform, Initializer.GlorotNormal, Initializer.Normal(0.0125f), Initializer.Orthogonal(1.4f), Initializer.Zeros];
+    [
+        Initializer.HeNormal, Initializer.HeUniform, Initializer.GlorotUniform, Initializer.GlorotNormal, Initializer.Normal(0.0125f),
+        Initializer.Orthogonal(1.4f), Initializer.Zeros,
+    ];
 
     private static readonly Activation[] Activations =
     [
-        Activation.Relu, Activation.LeakyRelu(), Activation.LeakyRelu(0.2f), Activation.Sigmoid, Activation.Tanh, Activation.Gelu, Activation.Silu, Activation.Softplus,
+        Activation.Relu, Activation.LeakyRelu(), Activation
+            .LeakyRelu(0.2f), Activation.Sigmoid, Activation.Tanh, Activation.Gelu, Activation.Silu, Activation.Softplus,
         Activation.Identity,
     ];
 
-    public static Arbitrary<Network> Arbitrary { get; } = Gen.Choose(0, int.MaxValue - 1).Select(seed => Create(new Random(seed))).ToArbitrary();
+    public static Arbitrary<Network> Arbitrary { get; } = Gen.Choose(0, int.MaxValue - 1).Select(
+        seed => Create(new Random(seed))).ToArbitrary();
 
     private static Network Create(Random random)
     {
@@ -69,12 +74,15 @@ internal static class RandomNetworks
             },
             3 => random.Next(2) == 0 ? new LayerNormLayer { Epsilon = random.NextSingle() } : new GroupNormLayer(1 + random.Next(2)),
             4 => axes > 0 && random.Next(3) == 0 ? new FlattenLayer() : new DropoutLayer(random.NextSingle() * 0.9f),
-            5 => axes == 0 ? new DenseLayer(1 + random.Next(8)) { Bias = maybe, WeightInitializer = initializer } : Block(network, random, depth),
+            5 =>
+                axes == 0
+                    ? new DenseLayer(1 + random.Next(8)) { Bias = maybe, WeightInitializer = initializer }
+                    : Block(network, random, depth),
             6 => Block(network, random, depth),
             7 => new MaxPoolLayer(size) { Stride = 1 + random.Next(3), Padding = random.Next(size) },
             8 => new AveragePoolLayer(size) { Stride = 1 + random.Next(3), Padding = random.Next(size) },
             9 => random.Next(4) == 0 ? new GlobalAveragePoolLayer() : new MaxPoolLayer(2),
-            _ => new ConvolutionLayer(2 * (1 + random.Next(3)), random.Next(3) == 0 ? [.. Enumerable.Range(0, axes).Select(_ => 1 + random.Next(3))] : [.. Enumerable.Repeat(size, axes)])
+            _ => new ConvolutionLayer(2 * (1 + random.Next(3)), Kernel(random, axes, size))
             {
                 Stride = 1 + random.Next(2),
                 Padding = random.Next(3),
@@ -85,11 +93,16 @@ internal static class RandomNetworks
         };
     }
 
+    private static int[] Kernel(Random random, int axes, int size) => random.Next(3) == 0
+        ? [.. Enumerable.Range(0, axes).Select(_ => 1 + random.Next(3))]
+        : [.. Enumerable.Repeat(size, axes)];
+
     private static ResidualLayer Block(Network network, Random random, int depth)
     {
         var empty = Network.Input([.. network.OutputShape.Sizes]);
         var body = depth > 1 ? empty.Add(new DropoutLayer(0.5f)) : Grow(empty, random, 1 + random.Next(4), depth + 1);
         var around = Grow(empty, random, 1 + random.Next(2), depth + 1);
-        return new ResidualLayer(body.Stack) { Projection = body.OutputShape.Equals(empty.OutputShape) && random.Next(2) == 0 ? null : around.Stack };
+        var isIdentity = body.OutputShape.Equals(empty.OutputShape) && random.Next(2) == 0;
+        return new ResidualLayer(body.Stack) { Projection = isIdentity ? null : around.Stack };
     }
 }

@@ -7,15 +7,35 @@ public sealed class CheckpointTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("checkpoint-");
 
-    private static readonly TrainingOptions Quick = new() { Epochs = 6, BatchSize = 16, EarlyStoppingPatience = 0, Optimizer = Optimizer.AdamW(1e-2f), Seed = 4 };
+    private static readonly TrainingOptions Quick =
+        new() { Epochs = 6, BatchSize = 16, EarlyStoppingPatience = 0, Optimizer = Optimizer.AdamW(1e-2f), Seed = 4 };
 
     private static readonly Dictionary<string, TrainingOptions> Trainings = new()
     {
         ["sgd, constant"] = Quick with { Optimizer = Optimizer.Sgd(0.05f) },
-        ["momentum, steps, keras"] = Quick with { Optimizer = Optimizer.Sgd(0.02f, 0.9f, 1e-3f), Schedule = LearningRateSchedule.Step(), Statistics = RunningStatistics.Keras(0.9f) },
-        ["nesterov, warm-up, cumulative"] = Quick with { Optimizer = Optimizer.Nesterov(0.02f), Schedule = LearningRateSchedule.WarmUp(0.3), Statistics = RunningStatistics.Parse("cumulative") },
-        ["adam, clipping, debiased"] = Quick with { Optimizer = Optimizer.Adam(1e-2f), MaximumGradientNorm = 0.5f, Statistics = RunningStatistics.Parse("debiased") },
-        ["adamw, cosine, population"] = Quick with { Schedule = LearningRateSchedule.Cosine(0.2), Statistics = RunningStatistics.Population },
+        ["momentum, steps, keras"] = Quick with
+        {
+            Optimizer = Optimizer.Sgd(0.02f, 0.9f, 1e-3f),
+            Schedule = LearningRateSchedule.Step(),
+            Statistics = RunningStatistics.Keras(0.9f),
+        },
+        ["nesterov, warm-up, cumulative"] = Quick with
+        {
+            Optimizer = Optimizer.Nesterov(0.02f),
+            Schedule = LearningRateSchedule.WarmUp(0.3),
+            Statistics = RunningStatistics.Parse("cumulative"),
+        },
+        ["adam, clipping, debiased"] = Quick with
+        {
+            Optimizer = Optimizer.Adam(1e-2f),
+            MaximumGradientNorm = 0.5f,
+            Statistics = RunningStatistics.Parse("debiased"),
+        },
+        ["adamw, cosine, population"] = Quick with
+        {
+            Schedule = LearningRateSchedule.Cosine(0.2),
+            Statistics = RunningStatistics.Population,
+        },
         ["no validation rows"] = Quick with { ValidationFraction = 0, Statistics = RunningStatistics.Population },
         ["no standardization"] = Quick with { StandardizeFeatures = false },
         ["early stopping"] = Quick with { Epochs = 40, EarlyStoppingPatience = 3, Optimizer = Optimizer.AdamW(0.2f) },
@@ -51,8 +71,10 @@ public sealed class CheckpointTests : IDisposable
     {
         var random = new Random(2);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle())];
-        var rows = new TrainingData(new SampleShape(1, 6, 6), 1, Values(80 * 36), [.. Values(80).Select(value => value > 0.5f ? 1f : 0f)], Values(80));
-        var network = Network.Input(1, 6, 6).Conv2d(4, 3).Add(new BatchNormLayer { GhostBatchSize = 4 }).Relu().GlobalAveragePool().Dense(1);
+        var rows = new TrainingData(
+            new SampleShape(1, 6, 6), 1, Values(80 * 36), [.. Values(80).Select(value => value > 0.5f ? 1f : 0f)], Values(80));
+        var network = Network.Input(1, 6, 6).Conv2d(4, 3).Add(
+            new BatchNormLayer { GhostBatchSize = 4 }).Relu().GlobalAveragePool().Dense(1);
         RequireSame(network, rows, Quick with { Augmentation = Augmentation.Shift(1), Epochs = 4 }, 2);
     }
 
@@ -60,7 +82,8 @@ public sealed class CheckpointTests : IDisposable
     public void Resume_NumbersWithFrozenStatistics_GivesTheSameBits()
     {
         var rows = Rings(90);
-        var numbers = new TrainingData(rows.Shape, 1, rows.FeatureArray, [.. rows.FeatureArray.Chunk(3).Select(row => 1000 + (50 * row[0] * row[1]))]);
+        var numbers = new TrainingData(
+            rows.Shape, 1, rows.FeatureArray, [.. rows.FeatureArray.Chunk(3).Select(row => 1000 + (50 * row[0] * row[1]))]);
         var network = Network.Input(3).Dense(8).Add(new BatchNormLayer { Frozen = true }).Tanh().Dense(8).BatchNorm().Dense(1);
         RequireSame(network, numbers, Quick, 3, Loss.Huber());
     }
@@ -78,7 +101,8 @@ public sealed class CheckpointTests : IDisposable
         var options = Quick with { Augmentation = stopping };
         var whole = Train(options);
         asked = 0;
-        Assert.Throws<OperationCanceledException>(() => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(90), Kept(options), null, source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(90), Kept(options), null, source.Token));
         asked = 100_000;
 
         var reports = new List<EpochReport>();
@@ -124,16 +148,24 @@ public sealed class CheckpointTests : IDisposable
         Refuses(Kept(Quick with { Seed = 5 }), "seed: 4 then, 5 now");
         Refuses(Kept(Quick with { Optimizer = Optimizer.AdamW(1e-3f) }), "learning rate: 0.01 then, 0.001 now");
         Refuses(Kept(Quick with { Optimizer = Optimizer.Sgd(1e-2f) }), "optimizer: Adam then, Sgd now");
-        Refuses(Kept(Quick with { Optimizer = Optimizer.AdamW(1e-2f, weightDecay: 0.5f) }), "the layers, loss or optimizer in one of their numbers differ");
+        Refuses(
+            Kept(Quick with { Optimizer = Optimizer.AdamW(1e-2f, weightDecay: 0.5f) }),
+            "the layers, loss or optimizer in one of their numbers differ");
         Refuses(Kept(Quick with { Schedule = LearningRateSchedule.Cosine() }), "schedule: constant then, cosine now");
-        Refuses(Kept(Quick with { Statistics = RunningStatistics.PyTorch(0.2f) }), "statistics: exponential, PyTorch momentum 0.1 then, exponential, PyTorch momentum 0.2 now");
+        Refuses(
+            Kept(Quick with { Statistics = RunningStatistics.PyTorch(0.2f) }),
+            "statistics: exponential, PyTorch momentum 0.1 then, exponential, PyTorch momentum 0.2 now");
         Refuses(Kept(Quick with { MaximumGradientNorm = 1 }), "gradient norm: no limit then, 1 now");
         Refuses(Kept(Quick), "training rows: 90 of shape [3]", Rings(91));
         var changed = Rings(90);
         changed.FeatureArray[100] += 1;
         Refuses(Kept(Quick), "training rows: 90 of shape [3]", changed);
         Refuses(Kept(Quick), "network: [3]: dense1 [8]", Rings(90), Network.Input(3).Dense(9).BatchNorm().Relu().Dense(1));
-        Refuses(Kept(Quick), "the layers, loss or optimizer in one of their numbers differ", Rings(90), Network.Input(3).Dense(8).BatchNorm(1e-3f).Relu().Dense(1));
+        Refuses(
+            Kept(Quick),
+            "the layers, loss or optimizer in one of their numbers differ",
+            Rings(90),
+            Network.Input(3).Dense(8).BatchNorm(1e-3f).Relu().Dense(1));
 
         // Still there, and good for the training that it is of.
         RequireEqual(Train(Quick), Train(Kept(Quick)));
@@ -167,20 +199,24 @@ public sealed class CheckpointTests : IDisposable
         {
             File.WriteAllBytes(FilePath, bytes);
             var message = Assert.Throws<InvalidDataException>(() => Train(Kept(Quick))).Message;
-            Assert.Contains("is not a checkpoint of a training, or is damaged. Remove it to begin anew.", message, StringComparison.Ordinal);
+            Assert.Contains(
+                "is not a checkpoint of a training, or is damaged. Remove it to begin anew.", message, StringComparison.Ordinal);
             Assert.Equal(bytes, File.ReadAllBytes(FilePath));
         }
     }
 
     private string FilePath => Path.Combine(_folder.FullName, "inner", "training.checkpoint");
 
-    private TrainingOptions Kept(TrainingOptions options, int every = 1) => options with { Checkpoint = new CheckpointOptions(FilePath) { EveryEpochs = every } };
+    private TrainingOptions Kept(TrainingOptions options, int every = 1) =>
+        options with { Checkpoint = new CheckpointOptions(FilePath) { EveryEpochs = every } };
 
     private static Network Architecture() => Network.Input(3).Dense(8).BatchNorm().Relu().Dense(1);
 
-    private static TrainedNetwork Train(TrainingOptions options) => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(90), options);
+    private static TrainedNetwork Train(TrainingOptions options) =>
+        NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(90), options);
 
-    private static void Stop(TrainingOptions options, int after) => Stop(Architecture(), Rings(90), options, after, Loss.SigmoidCrossEntropy);
+    private static void Stop(TrainingOptions options, int after) =>
+        Stop(Architecture(), Rings(90), options, after, Loss.SigmoidCrossEntropy);
 
     private static void Stop(Network network, TrainingData rows, TrainingOptions options, int after, Loss loss)
     {
@@ -225,7 +261,8 @@ public sealed class CheckpointTests : IDisposable
     {
         var random = new Random(9);
         float[] features = [.. Enumerable.Range(0, count * 3).Select(_ => (random.NextSingle() * 4) - 2)];
-        return new TrainingData(new SampleShape(3), 1, features, [.. features.Chunk(3).Select(row => (row[0] * row[0]) + (row[1] * row[1]) > 2 ? 1f : 0f)]);
+        return new TrainingData(
+            new SampleShape(3), 1, features, [.. features.Chunk(3).Select(row => (row[0] * row[0]) + (row[1] * row[1]) > 2 ? 1f : 0f)]);
     }
 
     // Draws a number for each row, so that where the generator stands shows in the result.

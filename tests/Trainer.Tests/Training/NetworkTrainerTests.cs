@@ -52,9 +52,11 @@ public class NetworkTrainerTests
     public void Train_Cancelled_Throws()
     {
         using var source = new CancellationTokenSource();
-        var options = Quick with { Epochs = 1000, EarlyStoppingPatience = 0, Progress = report => { if (report.Epoch == 2) source.Cancel(); } };
+        var options =
+            Quick with { Epochs = 1000, EarlyStoppingPatience = 0, Progress = report => { if (report.Epoch == 2) source.Cancel(); } };
 
-        Assert.Throws<OperationCanceledException>(() => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(64), options, null, source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => NetworkTrainer.Train(Architecture(), Loss.SigmoidCrossEntropy, Rings(64), options, null, source.Token));
     }
 
     [Theory]
@@ -64,7 +66,8 @@ public class NetworkTrainerTests
     public void MiniBatches_OfSixteenRows_UseASmallerLastBatchButNotOneRow(int rows, int steps)
     {
         var batches = new MiniBatches(Rings(rows), 16, new Random(1), Architecture().MinimumBatchRows);
-        using var step = new TrainingStep(Architecture(), Loss.SigmoidCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), 16, new Random(1));
+        using var step = new TrainingStep(
+            Architecture(), Loss.SigmoidCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), 16, new Random(1));
         var counts = new List<int>();
 
         batches.Restart();
@@ -81,7 +84,8 @@ public class NetworkTrainerTests
         var rows = Line(64);
         var options = Quick with { Epochs = 200, Optimizer = Optimizer.Sgd(1e6f), EarlyStoppingPatience = 0 };
 
-        var exception = Assert.Throws<TrainingDivergedException>(() => NetworkTrainer.Train(Network.Input(1).Dense(4).Dense(1), Loss.SquaredError, rows, options));
+        var exception = Assert.Throws<TrainingDivergedException>(
+            () => NetworkTrainer.Train(Network.Input(1).Dense(4).Dense(1), Loss.SquaredError, rows, options));
 
         Assert.Contains("epoch", exception.Message, StringComparison.Ordinal);
         Assert.Contains("learning rate", exception.Message, StringComparison.Ordinal);
@@ -151,7 +155,8 @@ public class NetworkTrainerTests
     [Fact]
     public void Train_RowsThatDoNotFit_SaysBothShapes()
     {
-        var exception = Assert.Throws<ArgumentException>(() => NetworkTrainer.Train(Network.Input(3).Dense(1), Loss.SquaredError, Line(10)));
+        var exception = Assert.Throws<ArgumentException>(
+            () => NetworkTrainer.Train(Network.Input(3).Dense(1), Loss.SquaredError, Line(10)));
         Assert.Contains("[3]", exception.Message, StringComparison.Ordinal);
         Assert.Contains("[1]", exception.Message, StringComparison.Ordinal);
     }
@@ -166,7 +171,8 @@ public class NetworkTrainerTests
         Rejected(Quick with { Epochs = 0 });
         Rejected(Quick with { EarlyStoppingPatience = -1 });
 
-        static string Rejected(TrainingOptions options) => Assert.Throws<ArgumentOutOfRangeException>(() => Train(Rings(20), options)).Message;
+        static string Rejected(TrainingOptions options) =>
+            Assert.Throws<ArgumentOutOfRangeException>(() => Train(Rings(20), options)).Message;
     }
 
     [Theory]
@@ -191,7 +197,8 @@ public class NetworkTrainerTests
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, rows.Count, 1),
         })[TrainedNetwork.ScoreOutput].Data;
-        foreach (var (metric, value) in loss.Measure(scores, rows)) Assert.Equal(metrics.Values[metric]!.Value, value, 1e-3 * Math.Abs(value));
+        foreach (var (metric, value) in loss.Measure(scores, rows))
+            Assert.Equal(metrics.Values[metric]!.Value, value, 1e-3 * Math.Abs(value));
     }
 
     [Fact]
@@ -210,7 +217,12 @@ public class NetworkTrainerTests
     {
         var rows = new TrainingData(new SampleShape(1), 1, Line(50).FeatureArray, [.. Enumerable.Repeat(1234.5f, 50)]);
 
-        var trained = NetworkTrainer.Train(Network.FeedForward(1, [4], 1), Loss.SquaredError, rows, Quick with { Epochs = 50, EarlyStoppingPatience = 0 }, validation: rows);
+        var trained = NetworkTrainer.Train(
+            Network.FeedForward(1, [4], 1),
+            Loss.SquaredError,
+            rows,
+            Quick with { Epochs = 50, EarlyStoppingPatience = 0 },
+            validation: rows);
 
         Assert.InRange(trained.Best.Validation!.RootMeanSquaredError!.Value, 0, 0.5);
     }

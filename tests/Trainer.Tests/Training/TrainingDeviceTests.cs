@@ -20,7 +20,8 @@ public sealed class TrainingDeviceTests
     {
         var random = new Random(1);
         using var step = new TrainingStep(
-            Network.FeedForward(4, [8], 1), Loss.SquaredError, Optimizer.AdamW(1e-2f), RunningStatistics.PyTorch(), 16, random, settings: settings);
+            Network.FeedForward(4, [8], 1), Loss.SquaredError, Optimizer.AdamW(1e-2f),
+            RunningStatistics.PyTorch(), 16, random, settings: settings);
         var losses = new List<float>();
         for (var i = 0; i < 10; i++)
         {

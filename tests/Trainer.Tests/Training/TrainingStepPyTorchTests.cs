@@ -57,7 +57,8 @@ public class TrainingStepPyTorchTests
         using var step = expected.CreateStep();
         expected.Run(step, 100);
         var network = expected.CreateNetwork();
-        var parameters = network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray());
+        var parameters = network.Parameters.ToDictionary(
+            parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray());
         var trained = new TrainedNetwork(network, expected.CreateLoss(), parameters, null, RunningStatistics.PyTorch(), [], Device.Cpu);
         using var session = OnnxSession.Load(trained.ToOnnx());
 

@@ -65,7 +65,11 @@ public class TrainingStepTests
 
         Assert.Equal(losses.Item1, losses.Item2, 1e-6f);
         foreach (var parameter in network.Parameters)
-            Closeness.Require([.. repeated.Parameter(parameter.Name).ToArray().Select(value => (double)value)], weighted.Parameter(parameter.Name), 1e-6, parameter.Name);
+            Closeness.Require(
+                [.. repeated.Parameter(parameter.Name).ToArray().Select(value => (double)value)],
+                weighted.Parameter(parameter.Name),
+                1e-6,
+                parameter.Name);
     }
 
     [Theory]
@@ -80,7 +84,8 @@ public class TrainingStepTests
     private static TrainingStep NewStep(
         Network network, RunningStatistics statistics, Optimizer? optimizer = null, int batchSize = 4, bool weighted = false)
     {
-        var step = new TrainingStep(network, Loss.SquaredError, optimizer ?? Optimizer.Sgd(), statistics, batchSize, new Random(7), weighted);
+        var step = new TrainingStep(
+            network, Loss.SquaredError, optimizer ?? Optimizer.Sgd(), statistics, batchSize, new Random(7), weighted);
         Batch.AsSpan(0, Math.Min(Batch.Length, step.Features.Length)).CopyTo(step.Features.Span);
         step.Targets.Span.Fill(0.5f);
         return step;
