@@ -40,7 +40,7 @@ public class LoadBenchmarks
         nodes.Output("y", value, DataType.Float, Dimension.Rows, 64);
         var model = nodes.Build();
         ModelFile.Write(model, Path("unfolded.onnx"));
-        ModelFile.Write(BatchNormFolder.Fold(model).Model, Path("folded.onnx"));
+        BatchNormFolder.Fold(model).Model.Save(Path("folded.onnx"));
 
         Value Constant(string name, params long[] shape) =>
             nodes.Initializer(TensorData.Create(name, [.. Enumerable.Range(0, (int)(shape[0] * shape[1])).Select(_ => (random.NextSingle() - 0.5f) * 0.2f)], shape));

@@ -34,7 +34,7 @@ internal static class PrecisionComparison
 
     private static double[] Measure(PrecisionResult[] results, int rows)
     {
-        var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model, rows, Device.Cpu, threads: 1));
+        var contenders = Array.ConvertAll(results, result => new ScorerContender(result.Model.Proto, rows, Device.Cpu, threads: 1));
         var times = Turns.Measure(contenders, Each, CancellationToken.None);
         foreach (var contender in contenders) contender.Dispose();
         return times;

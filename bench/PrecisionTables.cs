@@ -43,7 +43,7 @@ internal static class PrecisionTables
         var reduced = trained.Network.Export.Reduced?.Check;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {file} | {PrecisionNames.NameOf(precision)} | {Onnx.ModelFile.Size(trained.Network.Export.Deployed):N0} | "
+            $"| {file} | {PrecisionNames.NameOf(precision)} | {trained.Network.Export.Deployed.ByteCount:N0} | "
             + $"{string.Join(", ", figures.Select(figure => $"{Figure.Name(figure.Key)} {Figure.Value(figure.Key, figure.Value)}"))} | "
             + $"{(reduced is null ? string.Empty : $"{worst:0.0000}")} | {(reduced is null ? string.Empty : $"{reduced.Comparison!.LargestRelative:0.0e+0}")} |"));
     }

@@ -4,7 +4,6 @@
 
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms;
 
 var ml = new MLContext(seed: 1);
@@ -47,7 +46,7 @@ var prediction = engine.Predict(new House
 Console.WriteLine($"worth about {prediction.Score:F0} dollars");
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the vector, gives the price.
-ModelFile.Write(model.LastTransformer.Export.Folded, "ames.onnx");
+model.LastTransformer.Export.Deployed.Save("ames.onnx");
 Console.WriteLine("written: ames.zip, ames.onnx");
 
 internal sealed class House

@@ -4,7 +4,6 @@
 
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms;
 
 var ml = new MLContext(seed: 1);
@@ -41,7 +40,7 @@ var prediction = engine.Predict(new Customer
 Console.WriteLine($"leaves with probability {prediction.Probability:F2}");
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the vector, gives score and probability.
-ModelFile.Write(model.LastTransformer.Export.Folded, "churn.onnx");
+model.LastTransformer.Export.Deployed.Save("churn.onnx");
 Console.WriteLine("written: churn.zip, churn.onnx");
 
 internal sealed class Customer

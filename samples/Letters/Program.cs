@@ -4,7 +4,6 @@
 
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms;
 
 var ml = new MLContext(seed: 1);
@@ -40,7 +39,7 @@ Console.WriteLine($"it is {prediction.PredictedLabel}, with probability {predict
 
 // The network by itself, its batch normalizations folded away, for ONNX Runtime anywhere: takes the measurements, gives score and probability.
 var network = model.OfType<BatchNormMulticlassTransformer>().Single();
-ModelFile.Write(network.Export.Folded, "letters.onnx");
+network.Export.Deployed.Save("letters.onnx");
 Console.WriteLine("written: letters.zip, letters.onnx");
 
 internal sealed class Letter

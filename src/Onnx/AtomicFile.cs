@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>Files that appear whole or not at all.</summary>
-public static class AtomicFile
+internal static class AtomicFile
 {
     /// <summary>Writes to a temporary file in the same folder, flushes it to disk, and renames it over <paramref name="path"/>.</summary>
     /// <param name="path">The file to create or replace.</param>

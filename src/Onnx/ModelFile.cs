@@ -6,7 +6,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>Reads and writes ONNX files, and the metadata in them.</summary>
-public static class ModelFile
+internal static class ModelFile
 {
     /// <summary>The producer name in the models that this library writes.</summary>
     public const string Producer = "MlNetBatchNorm";
@@ -85,7 +85,8 @@ public static class ModelFile
         entry.Value = value;
     }
 
-    private static ModelProto Parse(ReadOnlySequence<byte> bytes, string what)
+    /// <summary>Reads a model from memory; errors call it <paramref name="what"/>.</summary>
+    public static ModelProto Parse(ReadOnlySequence<byte> bytes, string what)
     {
         if (bytes.Length == 0) throw new InvalidModelException($"{what} is empty, not an ONNX model.");
         ModelProto model;

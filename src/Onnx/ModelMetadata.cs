@@ -3,7 +3,7 @@ using System.Globalization;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>The keys under which this library keeps facts about a model in the model's own metadata.</summary>
-public static class ModelMetadata
+internal static class ModelMetadata
 {
     /// <summary>
     /// The format of all that this library keeps in a model, as a number; where it is absent, 1. A later format is one that earlier programs

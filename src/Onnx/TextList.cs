@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>A list of texts as one text, for the metadata of a model.</summary>
-public static class TextList
+internal static class TextList
 {
     // Names are read by people in a viewer: an umlaut must stay an umlaut.
     private static readonly JsonSerializerOptions Options = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

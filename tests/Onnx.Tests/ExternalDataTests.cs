@@ -23,7 +23,7 @@ public sealed class ExternalDataTests : IDisposable
         Assert.Equal(model, ModelFile.Read(path));
         // ONNX Runtime finds the data too.
         var folded = Path.Combine(_folder, "folded.onnx");
-        ModelFile.Write(BatchNormFolder.Fold(ModelFile.Read(path)).Model, folded, largestSingleFile: 1000);
+        ModelFile.Write(BatchNormFolder.Fold(ModelFile.Read(path)).Model.Proto, folded, largestSingleFile: 1000);
         Assert.True(ModelComparison.Compare(path, folded).LargestRelative < 1e-5);
     }
 

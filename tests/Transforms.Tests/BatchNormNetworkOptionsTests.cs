@@ -33,7 +33,7 @@ public sealed class BatchNormNetworkOptionsTests
         var scores = model.Transform(test).GetColumn<float>("Score").ToArray();
         var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
         Assert.Equal(scores, loaded.Transform(test).GetColumn<float>("Score").ToArray(), (a, b) => Math.Abs(a - b) <= 1e-5);
-        Assert.DoesNotContain(model.Export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        Assert.DoesNotContain(model.Export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class BatchNormNetworkOptionsTests
     public void Fit_Opset_IsTheExportsOne()
     {
         using var model = FitMoons(Quick with { Epochs = 1, Opset = 13 });
-        Assert.Equal(13, model.Export.Folded.OpsetImport[0].Version);
+        Assert.Equal(13, model.Export.Folded.Proto.OpsetImport[0].Version);
     }
 
     [Fact]

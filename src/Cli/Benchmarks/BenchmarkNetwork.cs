@@ -50,7 +50,7 @@ internal sealed record BenchmarkNetwork(string Name, Network Architecture)
         var loss = outputs == 1 ? Loss.SigmoidCrossEntropy : Loss.SoftmaxCrossEntropy;
         var options = new TrainingOptions { Epochs = 1, BatchSize = 64, ValidationFraction = 0, Standardize = false };
         var export = NetworkExporter.Export(NetworkTrainer.Train(Architecture, loss, rows, options), rows);
-        return (ScoreOnly(export.Unfolded), ScoreOnly(export.Folded));
+        return (ScoreOnly(export.Unfolded.Proto), ScoreOnly(export.Folded.Proto));
     }
 
     private static ModelProto ScoreOnly(ModelProto model)

@@ -67,9 +67,9 @@ internal static class FoldCommand
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
                 Compare = !arguments.GetValue(unverified),
                 Tolerance = arguments.GetValue(tolerance),
-                InputsPath = arguments.GetValue(inputs),
-                Rows = arguments.GetValue(inputs) is { } path && TableRows.IsTable(path) ? model => TableRows.Read(path, model, arguments.GetValue(label)) : null,
-                Label = arguments.GetValue(label),
+                Inputs = arguments.GetValue(inputs) is not { } path ? null
+                    : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
+                    : ModelInputs.FromFile(path, arguments.GetValue(label)),
                 LabeledOutput = arguments.GetValue(judged),
                 PrecisionLoss = arguments.GetValue(loss),
                 Precision = arguments.GetValue(precision),
@@ -87,7 +87,7 @@ internal static class FoldCommand
             throw new VerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
-        IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction ? PrecisionSpeed.Measure(result.Fold.Model, reduction.Result.Model) : [];
+        IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto) : [];
         FoldReport.Print(result, speed);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
         Console.Error.WriteLine($"written to {outputPath}");

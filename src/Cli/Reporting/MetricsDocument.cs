@@ -34,8 +34,8 @@ internal sealed class MetricsDocument
         _root["bestEpoch"] = network.Best.Epoch;
         _root["epochs"] = new JsonArray([.. network.History.Select(Epoch)]);
         _root["test"] = Figures(test);
-        _root["batchNormsBefore"] = BatchNormCount.Of(export.Unfolded);
-        _root["batchNormsAfter"] = BatchNormCount.Of(export.Folded);
+        _root["batchNormsBefore"] = export.Unfolded.BatchNormCount;
+        _root["batchNormsAfter"] = export.Folded.BatchNormCount;
         _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
         _root["largestRelativeDifference"] = export.Verification.LargestRelative;
         _root["precision"] = PrecisionNames.NameOf(export.Reduced?.Precision ?? ModelPrecision.Float32);

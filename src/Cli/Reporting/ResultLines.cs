@@ -29,7 +29,7 @@ internal static class ResultLines
         var verification = export.Verification;
         Line("best epoch", $"{best.Epoch} of {network.History.Count}, on {network.Device}");
         foreach (var (name, value) in testMetrics) Line($"test {Figure.Name(name)}", Figure.Value(name, value));
-        Line("batch norms", $"{BatchNormCount.Of(export.Unfolded)} before folding, {BatchNormCount.Of(export.Folded)} after");
+        Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));

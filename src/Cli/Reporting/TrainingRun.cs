@@ -23,7 +23,7 @@ internal static class TrainingRun
         CommonOptions.ReportDevice(trained.Network.Scorer.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
-        var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded, reduced.Model) : [];
+        var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto) : [];
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
         List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
         PipelineExport? pipeline = null;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
@@ -19,8 +18,8 @@ internal sealed record TrainedDigits(
     {
         Directory.CreateDirectory(folder);
         var (folded, unfolded) = (Path.Combine(folder, "model.onnx"), Path.Combine(folder, "model.batchnorm.onnx"));
-        ModelFile.Write(Export.Folded, folded);
-        ModelFile.Write(Export.Unfolded, unfolded);
+        Export.Folded.Save(folded);
+        Export.Unfolded.Save(unfolded);
         return [folded, unfolded];
     }
 }

@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Onnx.Figures;
 
 /// <summary>Figures for classifiers.</summary>
-public static class ClassificationMetrics
+internal static class ClassificationMetrics
 {
     /// <summary>
     /// The area under the ROC curve: the probability that a random positive row scores above a random negative one, ties counting half

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace MlNetBatchNorm.Onnx.Figures;
 
 /// <summary>How much worse a changed model is, by the figures of both on the same rows.</summary>
-public static class FigureLoss
+internal static class FigureLoss
 {
     /// <summary>The loss that is allowed when none is said: a hundredth.</summary>
     public const double Default = 0.01;

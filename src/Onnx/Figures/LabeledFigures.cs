@@ -8,5 +8,5 @@ namespace MlNetBatchNorm.Onnx.Figures;
 /// <c>rmse</c>, <c>mae</c> and <c>rSquared</c> for numbers.
 /// </param>
 /// <param name="After">The same figures of the changed model.</param>
-public sealed record LabeledFigures(
+internal sealed record LabeledFigures(
     string Output, int Rows, IReadOnlyDictionary<string, double> Before, IReadOnlyDictionary<string, double> After);

@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Onnx.Figures;
 
 /// <summary>Figures for predictions of numbers, over all outputs of all rows.</summary>
-public static class RegressionMetrics
+internal static class RegressionMetrics
 {
     /// <summary>√(mean of (y−t)²), in the target's unit.</summary>
     /// <param name="predictions">y, <c>[N, K]</c>.</param>

@@ -13,7 +13,7 @@ namespace MlNetBatchNorm.Onnx.Figures;
 /// </list>
 /// As many numbers as the output has (<c>[N, K]</c>) are the right numbers for each of its values.
 /// </param>
-public sealed record RowLabels(IReadOnlyList<HostTensor> Values)
+internal sealed record RowLabels(IReadOnlyList<HostTensor> Values)
 {
     /// <summary>What the labels are called, for messages.</summary>
     public string Name { get; init; } = "label";

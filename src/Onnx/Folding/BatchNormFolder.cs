@@ -12,10 +12,16 @@ public static class BatchNormFolder
     /// <summary>Folds what can be folded and says of everything else why not.</summary>
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="options">Matters of choice; null for the defaults.</param>
-    /// <exception cref="InvalidModelException">The model is not valid; see <see cref="GraphChecker"/>.</exception>
-    public static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    /// <exception cref="InvalidModelException">The model is not valid.</exception>
+    public static FoldResult Fold(OnnxModel model, FoldOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return Fold(model.Proto, options);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    {
         GraphChecker.Check(model);
         var folded = model.Clone();
         options ??= new FoldOptions();
@@ -34,7 +40,7 @@ public static class BatchNormFolder
         var (before, after) = (ModelSize.Of(model), ModelSize.Of(folded));
         return new FoldResult
         {
-            Model = folded,
+            Model = new OnnxModel(folded),
             BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
             Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
             NodesBefore = before.Nodes,

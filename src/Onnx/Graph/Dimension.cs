@@ -21,7 +21,7 @@ public readonly record struct Dimension(long? Size, string? Symbol)
     public static implicit operator Dimension(string symbol) => new(null, symbol);
 
     /// <summary>Reads a dimension from a model.</summary>
-    public static Dimension From(TensorShapeProto.Types.Dimension proto) => proto.ValueCase switch
+    internal static Dimension From(TensorShapeProto.Types.Dimension proto) => proto.ValueCase switch
     {
         TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue => proto.DimValue,
         TensorShapeProto.Types.Dimension.ValueOneofCase.DimParam when proto.DimParam.Length > 0 => proto.DimParam,
@@ -29,7 +29,7 @@ public readonly record struct Dimension(long? Size, string? Symbol)
     };
 
     /// <summary>The dimension as it is written to a file.</summary>
-    public TensorShapeProto.Types.Dimension ToProto() => this switch
+    internal TensorShapeProto.Types.Dimension ToProto() => this switch
     {
         { Size: { } size } => new() { DimValue = size },
         { Symbol: { } symbol } => new() { DimParam = symbol },

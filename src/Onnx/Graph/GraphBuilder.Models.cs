@@ -18,7 +18,7 @@ public sealed partial class GraphBuilder
     /// <returns>The model's outputs by name.</returns>
     /// <exception cref="ArgumentException">An input has no value, or the model is written for another operator set.</exception>
     /// <exception cref="InvalidModelException">A node reads a value that nobody makes, or the model has functions, which are not joined.</exception>
-    public IReadOnlyDictionary<string, Value> Append(ModelProto model, IReadOnlyDictionary<string, Value> inputs)
+    internal IReadOnlyDictionary<string, Value> Append(ModelProto model, IReadOnlyDictionary<string, Value> inputs)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);

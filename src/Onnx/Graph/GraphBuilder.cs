@@ -46,7 +46,7 @@ public sealed partial class GraphBuilder
     /// <param name="type">The element type.</param>
     /// <param name="shape">The shape; symbols mark sizes that vary.</param>
     /// <exception cref="ArgumentException">The name is taken.</exception>
-    public Value Input(string name, DataType type, params ReadOnlySpan<Dimension> shape)
+    internal Value Input(string name, DataType type, params ReadOnlySpan<Dimension> shape)
     {
         Claim(name);
         _graph.AddInput(ValueInfo.Of(name, type, shape));
@@ -56,7 +56,7 @@ public sealed partial class GraphBuilder
     /// <summary>Declares a graph output: <paramref name="value"/> under the name <paramref name="name"/>.</summary>
     /// <remarks>The node that made the value is renamed where that is possible; otherwise an Identity node is added.</remarks>
     /// <exception cref="ArgumentException">The name is taken by another value.</exception>
-    public void Output(string name, Value value, DataType type, params ReadOnlySpan<Dimension> shape)
+    internal void Output(string name, Value value, DataType type, params ReadOnlySpan<Dimension> shape)
     {
         var current = Current(value);
         if (current != name)
@@ -73,11 +73,11 @@ public sealed partial class GraphBuilder
     /// <param name="opType">The operator.</param>
     /// <param name="inputs">Its inputs; <see cref="Value.None"/> leaves an optional one out.</param>
     /// <param name="attributes">Its attributes.</param>
-    public Value Node(string opType, ReadOnlySpan<Value> inputs, params ReadOnlySpan<NodeArgument> attributes) =>
+    internal Value Node(string opType, ReadOnlySpan<Value> inputs, params ReadOnlySpan<NodeArgument> attributes) =>
         Named(opType, opType, inputs, attributes);
 
     /// <summary>As <see cref="Node"/>, with a name of the caller's for the output (made unique).</summary>
-    public Value Named(string name, string opType, ReadOnlySpan<Value> inputs, params ReadOnlySpan<NodeArgument> attributes)
+    internal Value Named(string name, string opType, ReadOnlySpan<Value> inputs, params ReadOnlySpan<NodeArgument> attributes)
     {
         var output = Fresh(name);
         Add(opType, inputs, [output], attributes);
@@ -89,7 +89,7 @@ public sealed partial class GraphBuilder
     /// <param name="inputs">Its inputs.</param>
     /// <param name="outputCount">How many outputs to give names to.</param>
     /// <param name="attributes">Its attributes.</param>
-    public Value[] Nodes(string opType, ReadOnlySpan<Value> inputs, int outputCount, params ReadOnlySpan<NodeArgument> attributes)
+    internal Value[] Nodes(string opType, ReadOnlySpan<Value> inputs, int outputCount, params ReadOnlySpan<NodeArgument> attributes)
     {
         var outputs = new Value[outputCount];
         for (var i = 0; i < outputCount; i++) outputs[i] = Fresh(opType);
@@ -98,7 +98,7 @@ public sealed partial class GraphBuilder
     }
 
     /// <summary>Adds a constant tensor. Its name is taken as given where free, and made unique otherwise.</summary>
-    public Value Initializer(TensorProto tensor)
+    internal Value Initializer(TensorProto tensor)
     {
         var value = Fresh(tensor.Name);
         tensor.Name = value.Name;
@@ -147,7 +147,7 @@ public sealed partial class GraphBuilder
 
     /// <summary>The finished model.</summary>
     /// <param name="producer">The name written as the producer.</param>
-    public ModelProto Build(string producer = ModelFile.Producer)
+    internal ModelProto Build(string producer = ModelFile.Producer)
     {
         _editor.Finish();
         return new ModelProto

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>
 /// A named, typed argument of a node. Tuples convert to it, so a call reads <c>graph.Node("Concat", [a, b], ("axis", 1))</c>.
 /// </summary>
-public readonly record struct NodeArgument
+internal readonly record struct NodeArgument
 {
     private NodeArgument(AttributeProto proto) => Proto = proto;
 

@@ -8,7 +8,7 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Creates and reads the constants of a model, whichever way their elements are stored.</summary>
-public static class TensorData
+internal static class TensorData
 {
     /// <summary>A float32 tensor.</summary>
     /// <param name="name">Its name.</param>

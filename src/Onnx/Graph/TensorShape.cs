@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>The shape of a tensor whose rank is known; single dimensions may be symbols or unknown.</summary>
-public sealed class TensorShape
+internal sealed class TensorShape
 {
     private readonly Dimension[] _dimensions;
 

@@ -26,7 +26,7 @@ public sealed record PrecisionCheck
     public IReadOnlyDictionary<string, double> Changed { get; }
 
     /// <summary>How good both models are; null when no labels were given.</summary>
-    public LabeledFigures? Figures { get; }
+    internal LabeledFigures? Figures { get; }
 
     /// <summary>The largest difference that is allowed, in relation to the scale of an output.</summary>
     public double Tolerance { get; }
@@ -64,32 +64,41 @@ public sealed record PrecisionCheck
     /// </summary>
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="precision">The precision.</param>
-    /// <param name="inputs">Sets of inputs, as real as possible; null to generate them, see <see cref="InputGenerator"/>.</param>
+    /// <param name="inputs">Rows, as real as possible, with the right answers where they are known; null to generate them.</param>
     /// <param name="options">What is compared where, and what is allowed; null = the defaults.</param>
-    /// <exception cref="ArgumentException">There are no rows, or the labels do not fit them; see <see cref="RowLabels"/>.</exception>
+    /// <exception cref="ArgumentException">There are no rows, or the labels do not fit them.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="InvalidModelException">The model is not valid, or ONNX Runtime refuses it.</exception>
     /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
-    public static PrecisionCheck Run(
+    public static PrecisionCheck Run(OnnxModel model, ModelPrecision precision, ModelInputs? inputs = null, PrecisionCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var rows = inputs?.For(model);
+        options ??= new PrecisionCheckOptions();
+        return Run(model.Proto, precision, rows?.Inputs, options, rows?.Labels is { } labels ? labels with { Output = options.LabeledOutput ?? labels.Output } : null);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static PrecisionCheck Run(
         ModelProto model,
         ModelPrecision precision,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,
-        PrecisionCheckOptions? options = null)
+        PrecisionCheckOptions? options = null,
+        RowLabels? labels = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
         options ??= new PrecisionCheckOptions();
-        if (options.Labels is not null && (inputs is null || !options.Compare))
+        if (labels is not null && (inputs is null || !options.Compare))
             throw new ArgumentException("Labels belong to inputs, and models that are compared on them; give both or neither.");
         // Known at once, not after all the work.
-        var judged = options.Labels is { } labels ? LabeledOutput.NameOf(model, labels) : null;
+        var judged = labels is null ? null : LabeledOutput.NameOf(model, labels);
         var result = PrecisionReducer.Reduce(model, precision, inputs);
         var (before, after) = (new List<HostTensor>(), new List<HostTensor>());
         var changes = new Dictionary<string, (long Different, long Total)>(StringComparer.Ordinal);
         ComparisonResult? comparison = null;
         if (options.Compare)
         {
-            comparison = ModelComparison.CompareAsServed(model, result.Model, inputs, options.Device, (expected, actual) =>
+            comparison = ModelComparison.CompareAsServed(model, result.Model.Proto, inputs, options.Device, (expected, actual) =>
             {
                 foreach (var (name, tensor) in expected.Where(output => !TensorData.IsReal((int)output.Value.Type)))
                 {
@@ -105,12 +114,12 @@ public sealed record PrecisionCheck
             SetNumber(ModelMetadata.PrecisionRelativeDifference, comparison.LargestRelative);
         }
 
-        var figures = options.Labels is null ? null : Judge(model, options.Labels, before, after);
+        var figures = labels is null ? null : Judge(model, labels, before, after);
         var tolerance = options.Tolerance ?? (figures is null ? DefaultTolerance(precision) : double.MaxValue);
         var changed = changes.ToDictionary(output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
         return new PrecisionCheck(result, comparison, changed, figures, tolerance, options.Loss);
 
-        void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model, key, value.ToString("R", CultureInfo.InvariantCulture));
+        void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
     }
 
     private static LabeledFigures Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)

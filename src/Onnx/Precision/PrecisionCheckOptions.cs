@@ -8,7 +8,7 @@ public sealed record PrecisionCheckOptions
 {
     /// <summary>
     /// The largest difference allowed, in relation to the scale of an output. Default: null, which means <see cref="PrecisionCheck.DefaultTolerance"/>;
-    /// with <see cref="Labels"/>, that only answers which are no longer numbers are refused.
+    /// with labels, that only answers which are no longer numbers are refused.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -18,11 +18,11 @@ public sealed record PrecisionCheckOptions
     /// <summary>Where both models are run to be compared. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>The right answers for the inputs, by which both models are judged; null (the default) = there are none. They need inputs and <see cref="Compare"/>.</summary>
-    public RowLabels? Labels { get; init; }
+    /// <summary>The output that labels are compared with; null (the default) = the last of real numbers.</summary>
+    public string? LabeledOutput { get; init; }
 
     /// <summary>
-    /// With <see cref="Labels"/>: how much worse a figure may become; see <see cref="FigureLoss.WhyTooLarge"/>. Without: the largest share of
+    /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share of
     /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
     public double Loss { get; init; } = FigureLoss.Default;

@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>The names of the precisions on the command line, in reports and in the metadata of models.</summary>
-public static class PrecisionNames
+internal static class PrecisionNames
 {
     private static readonly Dictionary<ModelPrecision, string> Names = new()
     {

@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// Gives a model fewer bits. Fold its batch normalizations first (<see cref="Folding.BatchNormFolder"/>): their parameters are vectors, which stay
 /// float32. Whether the result is good enough is for <see cref="PrecisionCheck"/> to say.
 /// </summary>
-public static class PrecisionReducer
+internal static class PrecisionReducer
 {
     /// <summary>Makes a model of another precision.</summary>
     /// <param name="model">The model; it is left as it is.</param>
@@ -21,7 +21,7 @@ public static class PrecisionReducer
     /// <exception cref="InvalidModelException">The model is not valid; see <see cref="GraphChecker"/>.</exception>
     /// <exception cref="ModelRunException">The model does not run on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
-    public static PrecisionResult Reduce(
+    internal static PrecisionResult Reduce(
         ModelProto model, ModelPrecision precision, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -30,7 +30,7 @@ public static class PrecisionReducer
         GraphChecker.Check(model);
         var reduced = model.Clone();
         var bytes = ModelFile.Size(model);
-        if (precision == ModelPrecision.Float32) return new PrecisionResult(reduced, precision, [], bytes, bytes);
+        if (precision == ModelPrecision.Float32) return new PrecisionResult(new OnnxModel(reduced), precision, [], bytes, bytes);
 
         PrecisionScheme scheme = precision switch
         {
@@ -53,6 +53,6 @@ public static class PrecisionReducer
 
         editor.Finish();
         ModelFile.SetMetadata(reduced, ModelMetadata.Precision, name);
-        return new PrecisionResult(reduced, precision, outcomes, bytes, ModelFile.Size(reduced));
+        return new PrecisionResult(new OnnxModel(reduced), precision, outcomes, bytes, ModelFile.Size(reduced));
     }
 }

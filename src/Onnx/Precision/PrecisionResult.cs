@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Proto;
-
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>A model with fewer bits, and what was done to get there.</summary>
@@ -9,4 +7,4 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// <param name="BytesBefore">The size of the given model, in bytes of its protobuf form.</param>
 /// <param name="BytesAfter">The size of the new model.</param>
 public sealed record PrecisionResult(
-    ModelProto Model, ModelPrecision Precision, IReadOnlyList<PrecisionOutcome> Outcomes, long BytesBefore, long BytesAfter);
+    OnnxModel Model, ModelPrecision Precision, IReadOnlyList<PrecisionOutcome> Outcomes, long BytesBefore, long BytesAfter);

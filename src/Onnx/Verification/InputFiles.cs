@@ -7,7 +7,7 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>Inputs for a comparison from files of the user's: a NumPy archive, or a folder laid out like the ONNX test data.</summary>
-public static class InputFiles
+internal static class InputFiles
 {
     /// <summary>Reads sets of inputs.</summary>
     /// <param name="path">

@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to be
 /// a multiple of something that it does not say. The same model gets the same inputs every time.
 /// </summary>
-public static class InputGenerator
+internal static class InputGenerator
 {
     private const long LargestTensor = 1L << 28;
 

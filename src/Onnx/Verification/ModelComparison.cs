@@ -15,12 +15,20 @@ public static class ModelComparison
     /// <summary>Compares two models in memory.</summary>
     /// <param name="reference">The model that is right.</param>
     /// <param name="candidate">The model that should give the same outputs, under the same names.</param>
-    /// <param name="inputs">Sets of inputs, each with a tensor for every input; null to generate them, see <see cref="InputGenerator"/>.</param>
+    /// <param name="inputs">Rows for every input; null to generate them.</param>
     /// <param name="device">Where both run; null = the CPU.</param>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses one of the models.</exception>
     /// <exception cref="ModelRunException">A model fails on given inputs, or on everything that was generated.</exception>
-    public static ComparisonResult Compare(
+    public static ComparisonResult Compare(OnnxModel reference, OnnxModel candidate, ModelInputs? inputs = null, Device? device = null)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        ArgumentNullException.ThrowIfNull(candidate);
+        return Compare(reference.Proto, candidate.Proto, inputs?.For(reference).Inputs, device);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static ComparisonResult Compare(
         ModelProto reference,
         ModelProto candidate,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,
@@ -30,8 +38,8 @@ public static class ModelComparison
             () => OnnxSession.Load(candidate, On(device) with { Name = "the folded model" }),
             inputs);
 
-    /// <summary>Compares two models in files; see <see cref="Compare(ModelProto, ModelProto, IReadOnlyList{IReadOnlyDictionary{string, HostTensor}}?, Device?)"/>.</summary>
-    public static ComparisonResult Compare(
+    /// <summary>Compares two models in files.</summary>
+    internal static ComparisonResult Compare(
         string referencePath,
         string candidatePath,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs = null,

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// <param name="Node">The node's name, after ONNX Runtime's optimizations.</param>
 /// <param name="Operator">Its operator.</param>
 /// <param name="Provider">The provider, as <c>CPUExecutionProvider</c>.</param>
-public sealed record NodePlacement(string Node, string Operator, string Provider)
+internal sealed record NodePlacement(string Node, string Operator, string Provider)
 {
     /// <summary>Loads a model, runs it once on generated inputs (see <see cref="InputGenerator"/>) and says where each node ran.</summary>
     /// <param name="path">The model.</param>

@@ -38,25 +38,25 @@ public sealed record VerifiedFold
     /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
     /// <exception cref="DeviceNotAvailableException">The device to compare on cannot be used.</exception>
     /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
-    /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
+    /// <exception cref="NotSupportedException">The precision cannot be had; its operator set is too old, or nothing in it can have fewer bits.</exception>
     public static VerifiedFold Run(string inputPath, string outputPath, VerifiedFoldOptions? options = null)
     {
         options ??= new VerifiedFoldOptions();
         var folder = Path.GetDirectoryName(Path.GetFullPath(outputPath))!;
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
-        var (fold, inputNames) = ReadAndFold(inputPath, options.Fold);
-        var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model);
+        var fold = ReadAndFold(inputPath, options.Fold);
+        var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model.Proto);
         var needsInputs = options.Compare || options.Precision != ModelPrecision.Float32;
-        var rows = needsInputs ? ReadRows(fold.Model, inputNames, options) : null;
+        var rows = needsInputs ? options.Inputs?.For(fold.Model) : null;
         var inputs = rows?.Inputs;
-        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model, inputs, options.Device) : null;
+        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model.Proto, inputs, options.Device) : null;
         var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
         if (!result.IsFoldWithin) return result;
         if (comparison is not null)
         {
-            ModelFile.SetMetadata(fold.Model, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
-            ModelFile.SetMetadata(fold.Model, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
+            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
+            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
         }
 
         if (options.Precision != ModelPrecision.Float32)
@@ -66,29 +66,18 @@ public sealed record VerifiedFold
                 Tolerance = options.PrecisionTolerance,
                 Compare = options.Compare,
                 Device = options.Device,
-                Labels = rows?.Labels is { } labels ? labels with { Output = options.LabeledOutput ?? labels.Output } : null,
                 Loss = options.PrecisionLoss,
             };
-            result = result with { Reduction = PrecisionCheck.Run(fold.Model, options.Precision, inputs, check) };
+            var labels = rows?.Labels is { } known ? known with { Output = options.LabeledOutput ?? known.Output } : null;
+            result = result with { Reduction = PrecisionCheck.Run(fold.Model.Proto, options.Precision, inputs, check, labels) };
         }
 
-        if (result.IsWritten) ModelFile.Write(result.Reduction?.Result.Model ?? fold.Model, outputPath);
+        if (result.IsWritten) (result.Reduction?.Result.Model ?? fold.Model).Save(outputPath);
         return result;
     }
 
-    private static ModelRows? ReadRows(ModelProto folded, IReadOnlyList<string> inputNames, VerifiedFoldOptions options) =>
-        options.Rows is { } read ? read(folded)
-        : options.InputsPath is not { } path ? null
-        : options.Label is { } label ? InputFiles.ReadLabeled(path, inputNames, label)
-        : new ModelRows(InputFiles.Read(path, inputNames));
-
     // The original is let go before ONNX Runtime loads its own copies from the files.
-    private static (FoldResult Fold, IReadOnlyList<string> InputNames) ReadAndFold(string path, FoldOptions options)
-    {
-        var model = ModelFile.Read(path);
-        var initializers = model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        return (BatchNormFolder.Fold(model, options), [.. model.Graph.Input.Select(input => input.Name).Where(name => !initializers.Contains(name))]);
-    }
+    private static FoldResult ReadAndFold(string path, FoldOptions options) => BatchNormFolder.Fold(ModelFile.Read(path), options);
 
     private static ComparisonResult Compare(
         string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs, Device device)

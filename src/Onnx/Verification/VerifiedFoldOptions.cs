@@ -2,7 +2,6 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Figures;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -24,22 +23,16 @@ public sealed record VerifiedFoldOptions
     /// <summary>Where the models are compared. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>A file or folder with inputs to compare on, see <see cref="InputFiles"/>; null to generate them. Ignored without <see cref="Compare"/>.</summary>
-    public string? InputsPath { get; init; }
-
-    /// <summary>Makes rows for the folded model where they do not lie in a file of the above kinds; takes the place of <see cref="InputsPath"/>. Default: null.</summary>
-    public Func<ModelProto, ModelRows>? Rows { get; init; }
-
     /// <summary>
-    /// What holds the right answers in <see cref="InputsPath"/> (see <see cref="InputFiles.ReadLabeled"/>), so that a model with fewer bits is judged by
-    /// its figures; null (the default) = nothing does.
+    /// Rows to compare on; with labels, a model with fewer bits is judged by its figures. Default: null, they are generated. Ignored where nothing
+    /// is compared and no bits are saved.
     /// </summary>
-    public string? Label { get; init; }
+    public ModelInputs? Inputs { get; init; }
 
     /// <summary>The output that the labels are compared with; null (the default) = the last.</summary>
     public string? LabeledOutput { get; init; }
 
-    /// <summary>With labels: how much worse a figure of the model with fewer bits may become; see <see cref="FigureLoss.WhyTooLarge"/>. Default: 0.01.</summary>
+    /// <summary>With labels: how much worse a figure of the model with fewer bits may become, accuracies and AUC by this, RMSE in relation to itself. Default: 0.01.</summary>
     public double PrecisionLoss { get; init; } = FigureLoss.Default;
 
     /// <summary>The precision of the model that is written. Default: float32, whatever the model has.</summary>

@@ -1,5 +1,5 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Folding;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Trainer;
@@ -11,7 +11,7 @@ namespace MlNetBatchNorm.Trainer;
 /// <param name="Verification">How far the two differ on real rows.</param>
 /// <param name="Reduced">The folded one with fewer bits, where the options ask for it; otherwise null.</param>
 public sealed record ExportedNetwork(
-    ModelProto Unfolded, ModelProto Folded, FoldResult Folding, ComparisonResult Verification, ReducedNetwork? Reduced = null)
+    OnnxModel Unfolded, OnnxModel Folded, FoldResult Folding, ComparisonResult Verification, ReducedNetwork? Reduced = null)
 {
     /// <summary>
     /// What a change of the last digit in the rows does to an output, in relation to its scale, where folding did more than the tolerance and that
@@ -20,5 +20,5 @@ public sealed record ExportedNetwork(
     public double? RoundingNoise { get; init; }
 
     /// <summary>The model to deploy: folded, in the precision that was asked for.</summary>
-    public ModelProto Deployed => Reduced?.Model ?? Folded;
+    public OnnxModel Deployed => Reduced?.Model ?? Folded;
 }

@@ -28,12 +28,12 @@ public static class NetworkExporter
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(rows);
         options ??= new ExportOptions();
-        var unfolded = network.ToOnnx(options.Opset);
+        var unfolded = network.ToOnnx(options.Opset).Proto;
         ModelFile.SetMetadata(unfolded, ModelMetadata.Statistics, network.Statistics.Description);
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(unfolded, key, value);
 
         var folding = BatchNormFolder.Fold(unfolded);
-        var folded = folding.Model;
+        var folded = folding.Model.Proto;
         var inputs = new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, [rows.Count, .. rows.Shape.Sizes]),
@@ -46,7 +46,7 @@ public static class NetworkExporter
         var reduced = options.Precision == ModelPrecision.Float32
             ? null
             : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.PrecisionLoss);
-        return new ExportedNetwork(unfolded, folded, folding, comparison, reduced) { RoundingNoise = noise };
+        return new ExportedNetwork(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced) { RoundingNoise = noise };
     }
 
     // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times over.

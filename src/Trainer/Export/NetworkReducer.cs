@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Trainer;
 /// <summary>
 /// Gives a trained network fewer bits, and refuses when its figures on real rows become worse by more than is allowed.
 /// </summary>
-public static class NetworkReducer
+internal static class NetworkReducer
 {
     /// <summary>Makes a model of another precision from a folded one.</summary>
     /// <param name="network">The network, for its loss function and its figures.</param>
@@ -32,7 +32,7 @@ public static class NetworkReducer
         var check = PrecisionCheck.Run(folded, precision, [inputs], new PrecisionCheckOptions { Tolerance = double.MaxValue });
         if (!check.IsWithin)
             throw new VerificationException($"With {PrecisionNames.NameOf(precision)}, the output '{check.Comparison!.Worst!.Output}' is no longer a number in some of the {rows.Count} rows; nothing was written.");
-        var reduced = new ReducedNetwork(check, rows.Count, Measure(network, folded, rows), Measure(network, check.Result.Model, rows));
+        var reduced = new ReducedNetwork(check, rows.Count, Measure(network, folded, rows), Measure(network, check.Result.Model.Proto, rows));
         RequireWithin(precision, reduced.Before, reduced.After, allowedLoss);
         return reduced;
     }

@@ -1,5 +1,5 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Trainer;
 
@@ -12,7 +12,7 @@ public sealed record ReducedNetwork(
     PrecisionCheck Check, int Rows, IReadOnlyDictionary<string, double> Before, IReadOnlyDictionary<string, double> After)
 {
     /// <summary>The model.</summary>
-    public ModelProto Model => Check.Result.Model;
+    public OnnxModel Model => Check.Result.Model;
 
     /// <summary>Its precision.</summary>
     public ModelPrecision Precision => Check.Result.Precision;

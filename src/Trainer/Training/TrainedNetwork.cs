@@ -1,6 +1,6 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer;
@@ -95,7 +95,7 @@ public sealed class TrainedNetwork
     /// <see cref="ScoreOutput"/> and, for the cross-entropies, <see cref="ProbabilityOutput"/>.
     /// </summary>
     /// <param name="opset">The version of the default operator set.</param>
-    public ModelProto ToOnnx(int opset = GraphBuilder.DefaultOpset)
+    public OnnxModel ToOnnx(int opset = GraphBuilder.DefaultOpset)
     {
         var nodes = new GraphBuilder("network", opset);
         var x = nodes.Input(FeaturesInput, DataType.Float, [Dimension.Rows, .. Network.InputShape.Sizes.Select(size => (Dimension)size)]);
@@ -107,6 +107,6 @@ public sealed class TrainedNetwork
         Dimension[] shape = [Dimension.Rows, .. Network.OutputShape.Sizes.Select(size => (Dimension)size)];
         nodes.Output(ScoreOutput, output, DataType.Float, shape);
         if (prediction != output) nodes.Output(ProbabilityOutput, prediction, DataType.Float, shape);
-        return nodes.Build();
+        return new OnnxModel(nodes.Build());
     }
 }

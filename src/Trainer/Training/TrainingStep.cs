@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Trainer;
 /// One step of training as one ONNX model: forward, backward, update of parameters and running statistics. Parameters live in two sets of
 /// buffers; a step reads one set and writes the other, then they swap, so nothing is copied and nothing is allocated.
 /// </summary>
-public sealed class TrainingStep : IDisposable
+internal sealed class TrainingStep : IDisposable
 {
     internal const string FeaturesInput = "features";
     internal const string TargetsInput = "targets";

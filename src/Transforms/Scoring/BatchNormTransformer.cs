@@ -13,7 +13,7 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
     private readonly FittedNetwork _fitted;
 
     private protected BatchNormTransformer(FittedNetwork fitted, NetworkTask task)
-        : base(task, Scorer.Load(fitted.Export.Deployed, new ScorerSettings { Device = fitted.Device, Outputs = task.Outputs }), fitted.Export.Deployed, fitted.FeatureColumnName)
+        : base(task, Scorer.Load(fitted.Export.Deployed, new ScorerSettings { Device = fitted.Device, Outputs = task.Outputs }), fitted.Export.Deployed.Proto, fitted.FeatureColumnName)
     {
         _fitted = fitted;
         Network = fitted.Network;
@@ -65,7 +65,7 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
         var metadata = Description();
         foreach (var (key, value) in options.Metadata) metadata[key] = value;
         var export = NetworkExporter.Export(Network, data, options with { Metadata = metadata });
-        ModelFile.Write(export.Deployed, path);
+        export.Deployed.Save(path);
         return export;
     }
 
@@ -80,12 +80,12 @@ public abstract class BatchNormTransformer : NetworkTransformer, ISingleFeatureP
                 $"The statistics of a network in {PrecisionNames.NameOf(reduced.Precision)} cannot be recomputed: without labels nobody could say what those bits cost then. Train it in float32, recompute, and reduce the exported model.");
 
         var data = ReadFeatures(rows);
-        var options = new ExportOptions { Opset = (int)Export.Unfolded.OpsetImport.First(opset => opset.Domain.Length == 0).Version, Metadata = Description() };
+        var options = new ExportOptions { Opset = (int)Export.Unfolded.Proto.OpsetImport.First(opset => opset.Domain.Length == 0).Version, Metadata = Description() };
         return FittedNetwork.Create(Network.RecomputeStatistics(data), data, options, FeatureColumnName, _fitted.Device, _fitted.ReadRows);
     }
 
     // What training wrote about task and columns; the statistics are described anew.
-    private Dictionary<string, string> Description() => Export.Unfolded.MetadataProps
+    private Dictionary<string, string> Description() => Export.Unfolded.Proto.MetadataProps
         .Where(entry => entry.Key != ModelMetadata.Statistics)
         .ToDictionary(entry => entry.Key, entry => entry.Value, StringComparer.Ordinal);
 

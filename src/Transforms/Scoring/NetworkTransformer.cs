@@ -19,7 +19,7 @@ public abstract class NetworkTransformer : BatchedTransformer
     {
         _task = task;
         Scorer = scorer;
-        Model = model;
+        Model = new OnnxModel(model);
         FeatureColumnName = featureColumnName;
     }
 
@@ -30,7 +30,7 @@ public abstract class NetworkTransformer : BatchedTransformer
     public IReadOnlyList<string> Classes => _task.Classes;
 
     /// <summary>The network as ONNX, its batch normalizations folded.</summary>
-    public ModelProto Model { get; }
+    public OnnxModel Model { get; }
 
     /// <summary>The column that is read.</summary>
     public string FeatureColumnName { get; }
@@ -40,7 +40,7 @@ public abstract class NetworkTransformer : BatchedTransformer
 
     private protected override SavedForm ToSaved()
     {
-        var form = _task.ToSaved(Model);
+        var form = _task.ToSaved(Model.Proto);
         if (form.Outputs.Contains(FeatureColumnName))
             throw new InvalidOperationException(
                 $"A network whose feature column is called '{FeatureColumnName}' cannot be saved: the saved model adds a column of that name. Put CopyColumns in front and train on the copy.");

@@ -120,10 +120,10 @@ public static class TableTrainer
     {
         foreach (var model in new[] { export.Unfolded, export.Folded, export.Deployed })
         {
-            ModelFile.SetMetadata(model, ModelMetadata.LabelColumn, schema.Label.Column);
-            ModelFile.SetMetadata(model, ModelMetadata.Labels, TextList.ToJson(schema.Label.Classes));
-            ModelFile.SetMetadata(model, ModelMetadata.FeatureNames, TextList.ToJson(schema.Features.FeatureNames));
-            ModelFile.SetMetadata(model, ModelMetadata.FeatureMap, schema.Features.ToJson());
+            ModelFile.SetMetadata(model.Proto, ModelMetadata.LabelColumn, schema.Label.Column);
+            ModelFile.SetMetadata(model.Proto, ModelMetadata.Labels, TextList.ToJson(schema.Label.Classes));
+            ModelFile.SetMetadata(model.Proto, ModelMetadata.FeatureNames, TextList.ToJson(schema.Features.FeatureNames));
+            ModelFile.SetMetadata(model.Proto, ModelMetadata.FeatureMap, schema.Features.ToJson());
         }
     }
 }

@@ -65,8 +65,8 @@ public sealed class TrainedTable : IDisposable
         var deployed = Path.Combine(folder, "model.onnx");
         var unfolded = Path.Combine(folder, "model.batchnorm.onnx");
         AtomicFile.Write(zip, stream => new MLContext().Model.Save(Pipeline, PipelineSchema.Create(Schema), stream));
-        ModelFile.Write(Network.Export.Deployed, deployed);
-        ModelFile.Write(Network.Export.Unfolded, unfolded);
+        Network.Export.Deployed.Save(deployed);
+        Network.Export.Unfolded.Save(unfolded);
         return [zip, deployed, unfolded];
     }
 

@@ -1,6 +1,6 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Transforms;
@@ -12,7 +12,7 @@ public sealed record PipelineExport
     public required string Path { get; init; }
 
     /// <summary>What is in it.</summary>
-    public required ModelProto Model { get; init; }
+    public required OnnxModel Model { get; init; }
 
     /// <summary>The columns that it reads, with their element types and shapes; <c>N</c> stands for any number of rows.</summary>
     public required IReadOnlyList<TensorInfo> Inputs { get; init; }

@@ -31,22 +31,22 @@ internal static class PipelineExporter
         var fold = BatchNormFolder.Fold(joined.Model, new FoldOptions { Expand = true, KeepSubtractions = true });
         var model = fold.Model;
         var normalizers = fold.BatchNorms.Where(outcome => joined.StockScopes.Any(scope => outcome.Name.StartsWith(scope, StringComparison.Ordinal))).ToList();
-        var comparison = Verify(model, pipeline, data, outputs, options);
+        var comparison = Verify(model.Proto, pipeline, data, outputs, options);
 
-        SetNumber(model, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
-        SetNumber(model, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
-        SetNumber(model, ModelMetadata.VerifiedRows, comparison.Rows);
-        foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model, key, value);
-        var reduction = options.Precision == ModelPrecision.Float32 ? null : PipelineReduction.Run(model, data, options, comparison.InBatches);
+        SetNumber(model.Proto, ModelMetadata.LargestAbsoluteDifference, comparison.Differences.Max(output => output.LargestAbsolute));
+        SetNumber(model.Proto, ModelMetadata.LargestRelativeDifference, comparison.Differences.Max(output => output.LargestRelative));
+        SetNumber(model.Proto, ModelMetadata.VerifiedRows, comparison.Rows);
+        foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(model.Proto, key, value);
+        var reduction = options.Precision == ModelPrecision.Float32 ? null : PipelineReduction.Run(model.Proto, data, options, comparison.InBatches);
         model = reduction?.Result.Model ?? model;
-        ModelFile.Write(model, path);
+        model.Save(path);
         return new PipelineExport
         {
             Path = path,
             Model = model,
-            Inputs = [.. model.Graph.Input.Select(Describe)],
-            Outputs = [.. model.Graph.Output.Select(Describe)],
-            Nodes = model.Graph.Node.Count,
+            Inputs = [.. model.Proto.Graph.Input.Select(Describe)],
+            Outputs = [.. model.Proto.Graph.Output.Select(Describe)],
+            Nodes = model.Proto.Graph.Node.Count,
             BatchNormsFolded = joined.BatchNormsFolded,
             NormalizersFolded = normalizers.Count(outcome => outcome.Reason.Length == 0),
             NormalizersKept = [.. normalizers.Where(outcome => outcome.Reason.Length > 0).Select(outcome => $"{outcome.Name} ({outcome.Reason})")],

@@ -94,18 +94,18 @@ internal sealed class PipelineJoiner
         if (network is BatchNormTransformer trained) _batchNorms += trained.Export.Folding.Removed;
 
         // What says how a tensor of features is laid out is of no use where columns are read.
-        foreach (var entry in network.Model.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
+        foreach (var entry in network.Model.Proto.MetadataProps.Where(entry => entry.Key is not (ModelMetadata.FeatureMap or ModelMetadata.FeatureNames)))
             _metadata[entry.Key] = entry.Value;
     }
 
     // One that was just trained can be written for any operator set.
     private ModelProto Model(PipelineStep step, NetworkTransformer network)
     {
-        if (network is BatchNormTransformer { Export.Reduced: null } trained && network.Model.OpsetImport.First(import => import.Domain.Length == 0).Version != _nodes.Opset)
-            return BatchNormFolder.Fold(trained.Network.ToOnnx(_nodes.Opset)).Model;
+        if (network is BatchNormTransformer { Export.Reduced: null } trained && network.Model.Proto.OpsetImport.First(import => import.Domain.Length == 0).Version != _nodes.Opset)
+            return BatchNormFolder.Fold(trained.Network.ToOnnx(_nodes.Opset)).Model.Proto;
         try
         {
-            return OperatorSetUpgrade.Upgrade(network.Model, _nodes.Opset);
+            return OperatorSetUpgrade.Upgrade(network.Model.Proto, _nodes.Opset);
         }
         catch (InvalidModelException exception)
         {

@@ -20,7 +20,7 @@ internal static class PipelineReduction
     public static PrecisionCheck Run(ModelProto model, IDataView data, PipelineExportOptions options, bool inBatches)
     {
         var (inputs, labels) = Read(model, data, options, inBatches);
-        var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Labels = labels, Loss = options.PrecisionLoss });
+        var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.PrecisionLoss }, labels);
         return check.WhyRefused is { } reason
             ? throw new VerificationException($"With {PrecisionNames.NameOf(options.Precision)}, {reason}. Nothing was written.")
             : check;

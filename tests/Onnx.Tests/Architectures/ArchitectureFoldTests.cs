@@ -33,6 +33,6 @@ public class ArchitectureFoldTests
         var result = FoldCase.Check(model);
         Assert.Equal(expected, result.BatchNorms.Count);
         Assert.All(result.BatchNorms, outcome => Assert.Equal(FoldStatus.Folded, outcome.Status));
-        Assert.Equal(0, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(0, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
     }
 }

@@ -129,10 +129,11 @@ public sealed class ScorerTests
     }
 
     [Theory]
-    [InlineData(DataType.Double, "N", 2)]
-    [InlineData(DataType.Float, "N", "M")]
-    public void Load_InputsThatHoldNoRows_SaysWhatWasExpected(DataType type, string rows, object columns)
+    [InlineData(OnnxElementType.Double, "N", 2)]
+    [InlineData(OnnxElementType.Float, "N", "M")]
+    public void Load_InputsThatHoldNoRows_SaysWhatWasExpected(OnnxElementType element, string rows, object columns)
     {
+        var type = (DataType)element;
         var nodes = new GraphBuilder("no rows");
         var width = columns is int size ? size : (Dimension)(string)columns;
         nodes.Output("y", nodes.Node("Neg", [nodes.Input("a", type, rows, width)]), type, rows, width);

@@ -17,7 +17,7 @@ public class BoundFoldTests
         var x = test.BatchNorm(test.Input(5, 4), 4, positive: true);
         var result = test.Fold(MatMul(test, test.Graph.Node(bound, [x, test.Weight("bound", 4)])));
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        Assert.Equal(1, FoldCase.Count(result.Model, bound));
+        Assert.Equal(1, FoldCase.Count(result.Model.Proto, bound));
     }
 
     [Theory]
@@ -97,7 +97,7 @@ public class BoundFoldTests
         var kept = BatchNormFolder.Fold(model, new FoldOptions { KeepSubtractions = true });
         var merged = BatchNormFolder.Fold(model);
 
-        Assert.Equal(["Sub", "MatMul"], kept.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sub", "MatMul"], kept.Model.Proto.Graph.Node.Select(node => node.OpType));
         var year = new HostTensor(DataType.Float, [5, 1], new float[] { 2006, 2007, 2008, 2009, 2010 });
         // What is left is the rounding of one constant; merged, every product is rounded at the size of the years.
         Assert.InRange(Error(kept), 0, 5e-5);
@@ -105,7 +105,7 @@ public class BoundFoldTests
 
         double Error(FoldResult result)
         {
-            using var session = OnnxSession.Load(result.Model, new() { Optimization = GraphOptimization.None });
+            using var session = OnnxSession.Load(result.Model.Proto, new() { Optimization = GraphOptimization.None });
             var y = (float[])session.Run(new Dictionary<string, HostTensor> { ["x"] = year })["y"].Data;
             // In float64, with the constants as they are stored.
             return y.Select((value, i) => Math.Abs(value - (((2006.0 + i) * (1 / 2000f)) - 1.004f) * 1500f)).Max();

@@ -11,7 +11,7 @@ public class ChainFoldTests
         var h = test.Graph.Node("Sigmoid", [test.Input("N", 6)]);
         h = test.BatchNorm(test.BatchNorm(h, 6, "first"), 6, "second");
         var result = test.Fold(test.Graph.Node("Sigmoid", [h]));
-        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Equal(FoldStatus.Composed, result.BatchNorms[0].Status);
         Assert.Equal("second", result.BatchNorms[0].Into);
         Assert.Equal(FoldStatus.Declined, result.BatchNorms[1].Status);
@@ -43,7 +43,7 @@ public class ChainFoldTests
         h = test.Graph.Node(op, constantFirst ? [k, h] : [h, k]);
         if (!behind) h = test.BatchNorm(h, 6);
         var result = test.Fold(test.Graph.Node("Sigmoid", [h]));
-        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public class ChainFoldTests
         h = test.Graph.Node("Mul", [h, test.Weight("scale", 8, 1, 1)]);
         h = test.Graph.Node("Add", [h, test.Weight("shift", 8, 1, 1)]);
         var result = test.Fold(h);
-        Assert.Equal(["Conv"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public class ChainFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Graph.Node("Sigmoid", [test.Input(2, 6, 3, 6)]), 6);
         var result = test.Fold(test.Graph.Node("Mul", [h, test.Weight("k", 6)]));
-        Assert.Equal(["Sigmoid", "BatchNormalization", "Mul"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sigmoid", "BatchNormalization", "Mul"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public class ChainFoldTests
         var test = new FoldCase();
         var h = test.Graph.Node("Mul", [test.Graph.Node("Sigmoid", [test.Input(2, 1)]), test.Weight("k", 6)]);
         var result = test.Fold(test.BatchNorm(h, 6));
-        Assert.Equal(["Sigmoid", "Mul", "BatchNormalization"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sigmoid", "Mul", "BatchNormalization"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public class ChainFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Graph.Node("Sigmoid", [test.Input(2, 6)]), 6);
         var result = test.Fold(test.Graph.Node("Div", [test.WeightBetween(1, 2, "k", 6), h]), tolerance: 1e-4);
-        Assert.Equal(1, FoldCase.Count(result.Model, "Div"));
+        Assert.Equal(1, FoldCase.Count(result.Model.Proto, "Div"));
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public class ChainFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Graph.Node("Sigmoid", [test.Input(2, 6, 3, 3)]), 6);
         var result = test.Fold(test.Graph.Node("Tanh", [h]), new FoldOptions { Expand = true });
-        Assert.Equal(["Sigmoid", "Mul", "Add", "Tanh"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Sigmoid", "Mul", "Add", "Tanh"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Equal(FoldStatus.Rewritten, result.BatchNorms[0].Status);
         Assert.Equal("Mul, Add", result.BatchNorms[0].Into);
         Assert.Contains("Sigmoid", result.BatchNorms[0].Reason);

@@ -34,7 +34,7 @@ public class ConvFoldTests
         h = Conv(test, h, spatial, group, bias, padded);
         if (behind) h = test.BatchNorm(h, 12);
         var result = test.Fold(h);
-        Assert.Equal(["Conv"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Theory]
@@ -48,7 +48,7 @@ public class ConvFoldTests
         if (bias) inputs = [.. inputs, test.Weight("b", 4 * group)];
         var h = test.Graph.Node("ConvTranspose", inputs, ("group", group), ("strides", new long[] { 2, 2 }), ("output_padding", new long[] { 1, 1 }), ("pads", new long[] { 1, 1, 1, 1 }));
         var result = test.Fold(test.BatchNorm(h, 4 * group));
-        Assert.Equal(["ConvTranspose"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["ConvTranspose"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public class ConvFoldTests
     {
         var test = new FoldCase();
         var h = test.Graph.Node("ConvTranspose", [test.Input(2, 5, 4, 4), test.Weight("w", 5, 5, 3, 3)]);
-        Assert.Equal(0, FoldCase.Count(test.Fold(test.BatchNorm(h, 5)).Model, "BatchNormalization"));
+        Assert.Equal(0, FoldCase.Count(test.Fold(test.BatchNorm(h, 5)).Model.Proto, "BatchNormalization"));
     }
 
     [Theory]
@@ -67,7 +67,7 @@ public class ConvFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input(2, 6, 4, 4), 6);
         var result = test.Fold(test.Graph.Node("ConvTranspose", [h, test.Weight("w", 6, 3, 1, 1)], ("group", group)));
-        Assert.Equal(["ConvTranspose"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["ConvTranspose"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public class ConvFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input(2, 6, 4, 4), 6);
         var result = test.Fold(test.Graph.Node("ConvTranspose", [h, test.Weight("w", 6, 3, 3, 3)]));
-        Assert.Equal(["Add", "ConvTranspose"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Add", "ConvTranspose"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Contains("taps", result.BatchNorms[0].Reason);
     }
 
@@ -86,7 +86,7 @@ public class ConvFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input(2, 6, 7, 7), 6);
         var result = test.Fold(Conv(test, h, 2, 2, bias: true, padded: true));
-        Assert.Equal(["Add", "Conv"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Add", "Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Equal(FoldStatus.Rewritten, result.BatchNorms[0].Status);
         Assert.Contains("pads with zeros", result.BatchNorms[0].Reason);
     }
@@ -98,7 +98,7 @@ public class ConvFoldTests
         var zero = test.WeightBetween(0, 0, "zero", 6);
         var h = test.Graph.Node("BatchNormalization", [test.Input(2, 6, 7, 7), test.Weight("gamma", 6), zero, zero, test.WeightBetween(1, 2, "variance", 6)]);
         var result = test.Fold(Conv(test, h, 2, 1, bias: true, padded: true));
-        Assert.Equal(["Conv"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Theory]
@@ -110,7 +110,7 @@ public class ConvFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input(2, 6, 7, 7), 6);
         var result = test.Fold(test.Graph.Node("Conv", [h, test.Weight("w", 4, 6, 3, 3)], ("auto_pad", autoPad)));
-        Assert.Equal(expected.Split(','), result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(expected.Split(','), result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public class ConvFoldTests
         var h = test.BatchNorm(Conv(test, test.Input(2, 6, 7, 7), 2, 1, bias: false, padded: true), 12, "bn1");
         h = test.Graph.Node("Conv", [h, test.Weight("w2", 4, 12, 3, 3)]);
         var result = test.Fold(test.BatchNorm(h, 4, "bn2"));
-        Assert.Equal(["Conv", "Conv"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Conv", "Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public class ConvFoldTests
         var h = test.Graph.Node("Conv", [test.Input(1, 1, 2), w]);
         h = test.Graph.Node("BatchNormalization", [h, third, zero, zero, one], ("epsilon", 0f));
         h = test.Graph.Node("BatchNormalization", [h, three, zero, zero, one], ("epsilon", 0f));
-        var folded = test.Fold(h).Model.Graph;
+        var folded = test.Fold(h).Model.Proto.Graph;
         var expected = (float)((double)0.1f * (1f / 3f) * 3f);
         Assert.Equal([expected], TensorData.ToFloats(folded.Initializer.Single(tensor => tensor.Dims.Count == 3)));
     }

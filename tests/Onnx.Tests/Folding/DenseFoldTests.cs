@@ -19,10 +19,10 @@ public class DenseFoldTests
         h = test.BatchNorm(test.Graph.Node("Tanh", [h]), 8, "bn2");
         h = test.Graph.Node("Gemm", [h, test.Weight("w3", 8, 1), test.Weight("b3", 1)]);
         var result = test.Fold(test.Graph.Node("Sigmoid", [h]));
-        Assert.Equal(0, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(0, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         Assert.All(result.BatchNorms, outcome => Assert.Equal(FoldStatus.Folded, outcome.Status));
         // A single Add takes the shift of the first two batch normalizations.
-        Assert.Equal(["Clip", "MatMul", "Add", "Relu", "Gemm", "Tanh", "Gemm", "Sigmoid"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Clip", "MatMul", "Add", "Relu", "Gemm", "Tanh", "Gemm", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public class DenseFoldTests
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input("N", 7), 7);
         var result = test.Fold(test.Graph.Node("Gemm", [h, test.Weight("w", 7, 4)]));
-        Assert.Equal(["Gemm"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Gemm"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Equal("Gemm", result.BatchNorms[0].Into);
     }
 
@@ -65,7 +65,7 @@ public class DenseFoldTests
         h = test.Graph.Node("Gemm", inputs, ("alpha", alpha), ("beta", beta), ("transB", transB));
         if (behind) h = test.BatchNorm(h, 5);
         var result = test.Fold(h);
-        Assert.Equal(["Gemm"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["Gemm"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Theory]
@@ -78,7 +78,7 @@ public class DenseFoldTests
         var b = test.Weight("b", 5);
         h = test.Graph.Node("Add", constantFirst ? [b, h] : [h, b]);
         var result = test.Fold(test.BatchNorm(h, 5));
-        Assert.Equal(["MatMul", "Add"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["MatMul", "Add"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Theory]
@@ -91,6 +91,6 @@ public class DenseFoldTests
         var b = test.Weight("b", 5);
         h = test.Graph.Node("Sub", constantFirst ? [b, h] : [h, b]);
         var result = test.Fold(test.BatchNorm(h, 5));
-        Assert.Equal(["MatMul", "Sub"], result.Model.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(["MatMul", "Sub"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 }

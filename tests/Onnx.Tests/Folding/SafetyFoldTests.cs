@@ -58,10 +58,10 @@ public class SafetyFoldTests
         var h = test.Graph.Node("If", [condition], ("then_branch", then.Graph.Build().Graph), ("else_branch", other.Graph.Build().Graph));
         var result = test.Fold(h);
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        var branch = result.Model.Graph.Node[0].Attribute[0].G;
+        var branch = result.Model.Proto.Graph.Node[0].Attribute[0].G;
         Assert.Equal(["Conv"], branch.Node.Select(node => node.OpType));
         // The other branch still reads the shared weight as it was.
-        Assert.Contains(result.Model.Graph.Initializer, tensor => tensor.Name == "w");
+        Assert.Contains(result.Model.Proto.Graph.Initializer, tensor => tensor.Name == "w");
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public class SafetyFoldTests
         var count = test.Graph.Initializer(TensorData.Create("count", new long[] { 3 }));
         var result = test.Fold(test.Graph.Node("Loop", [count, Value.None, x], ("body", body.Graph.Build().Graph)));
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        Assert.DoesNotContain(result.Model.Graph.Node[0].Attribute[0].G.Node, node => node.OpType == "BatchNormalization");
+        Assert.DoesNotContain(result.Model.Proto.Graph.Node[0].Attribute[0].G.Node, node => node.OpType == "BatchNormalization");
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public class SafetyFoldTests
         var h = test.Graph.Node("Add", [test.BatchNorm(test.Graph.Node("Conv", [x, w]), 4), test.Graph.Node("Conv", [x, w])]);
         var result = test.Fold(h);
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        Assert.Equal(2, result.Model.Graph.Initializer.Count(tensor => tensor.Dims.Count == 4));
+        Assert.Equal(2, result.Model.Proto.Graph.Initializer.Count(tensor => tensor.Dims.Count == 4));
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public class SafetyFoldTests
         var (test, conv) = ConvCase();
         test.Weight("never_read", 3);
         var result = test.Fold(test.BatchNorm(conv, 4));
-        Assert.Equal(["never_read", "conv_shift", "w_folded"], result.Model.Graph.Initializer.Select(tensor => tensor.Name));
+        Assert.Equal(["never_read", "conv_shift", "w_folded"], result.Model.Proto.Graph.Initializer.Select(tensor => tensor.Name));
         Assert.True(result.ParametersAfter < result.ParametersBefore);
         Assert.Equal((2, 1), (result.NodesBefore, result.NodesAfter));
     }
@@ -128,7 +128,7 @@ public class SafetyFoldTests
             var result = FoldCase.Check(model, new FoldOptions { FoldOverridable = force });
             if (force) Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
             else Declined(result, "'bn_gamma' is also a graph input, which callers may override");
-            Assert.Equal(model.Graph.Input, result.Model.Graph.Input);
+            Assert.Equal(model.Graph.Input, result.Model.Proto.Graph.Input);
         }
     }
 
@@ -143,7 +143,7 @@ public class SafetyFoldTests
         foreach (var tensor in model.Graph.Initializer) Declare(model, tensor.Name, [.. tensor.Dims]);
         var result = FoldCase.Check(model);
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        Assert.Equal(["x", .. result.Model.Graph.Initializer.Select(tensor => tensor.Name)], result.Model.Graph.Input.Select(input => input.Name));
+        Assert.Equal(["x", .. result.Model.Proto.Graph.Initializer.Select(tensor => tensor.Name)], result.Model.Proto.Graph.Input.Select(input => input.Name));
     }
 
     [Fact]
@@ -217,7 +217,7 @@ public class SafetyFoldTests
         });
         var result = BatchNormFolder.Fold(model);
         Declined(result, "function 'Normalize'");
-        Assert.Equal(model.Functions, result.Model.Functions);
+        Assert.Equal(model.Functions, result.Model.Proto.Functions);
     }
 
     [Fact]
@@ -235,8 +235,8 @@ public class SafetyFoldTests
         ModelFile.SetMetadata(model, "author", "someone");
         var result = BatchNormFolder.Fold(model);
         Assert.Single(result.BatchNorms);
-        Assert.Equal(custom, result.Model.Graph.Node[^1]);
-        Assert.Equal((model.DocString, model.MetadataProps, model.OpsetImport), (result.Model.DocString, result.Model.MetadataProps, result.Model.OpsetImport));
+        Assert.Equal(custom, result.Model.Proto.Graph.Node[^1]);
+        Assert.Equal((model.DocString, model.MetadataProps, model.OpsetImport), (result.Model.Proto.DocString, result.Model.Proto.MetadataProps, result.Model.Proto.OpsetImport));
     }
 
     [Fact]
@@ -247,7 +247,7 @@ public class SafetyFoldTests
         // Field 1000, a number that no ONNX version has, holding 42.
         byte[] unknown = [0xC0, 0x3E, 42];
         byte[] bytes = [.. Google.Protobuf.MessageExtensions.ToByteArray(test.Graph.Build()), .. unknown];
-        var folded = Google.Protobuf.MessageExtensions.ToByteArray(BatchNormFolder.Fold(ModelFile.Parse(bytes)).Model);
+        var folded = Google.Protobuf.MessageExtensions.ToByteArray(BatchNormFolder.Fold(ModelFile.Parse(bytes)).Model.Proto);
         Assert.Equal(unknown, folded[^3..]);
     }
 

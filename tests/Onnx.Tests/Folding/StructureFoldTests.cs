@@ -58,7 +58,7 @@ public class StructureFoldTests
         var test = new FoldCase();
         var x = test.Input(2, 4, 6, 6);
         var result = test.Fold(test.BatchNorm(test.Graph.Node("Add", [Conv(test, x, 4, 4, "a"), x]), 4));
-        Assert.Equal(1, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(1, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         Assert.Contains("'x'", result.BatchNorms[0].Reason);
     }
 
@@ -82,7 +82,7 @@ public class StructureFoldTests
         var h = test.Graph.Node("AveragePool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")],
             ("kernel_shape", new long[] { 3, 3 }), ("pads", new long[] { pad, pad, pad, pad }), ("count_include_pad", includePad));
         var result = test.Fold(test.BatchNorm(h, 4));
-        Assert.Equal(folds ? 0 : 1, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(folds ? 0 : 1, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         if (!folds) Assert.Contains("counts padded zeros", result.BatchNorms[0].Reason);
     }
 
@@ -94,7 +94,7 @@ public class StructureFoldTests
         var test = new FoldCase();
         var h = test.Graph.Node("MaxPool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")], ("kernel_shape", new long[] { 3, 3 }), ("pads", new long[] { 1, 1, 1, 1 }));
         var result = test.Fold(test.BatchNorm(h, 4, positive: positive));
-        Assert.Equal(positive ? 0 : 1, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(positive ? 0 : 1, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         if (!positive) Assert.Contains("not positive", result.BatchNorms[0].Reason);
     }
 
@@ -249,7 +249,7 @@ public class StructureFoldTests
         var h = test.Graph.Node("MatMul", [test.Input(2, 4, 3), test.Weight("w", 3, 4)]);
         if (channelsLast) h = test.Graph.Node("Transpose", [h], ("perm", new long[] { 0, 2, 1 }));
         var result = test.Fold(test.BatchNorm(h, 4));
-        Assert.Equal(channelsLast ? 0 : 1, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(channelsLast ? 0 : 1, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         if (!channelsLast) Assert.Contains("axis 1", result.BatchNorms[0].Reason);
     }
 
@@ -277,7 +277,7 @@ public class StructureFoldTests
 
     private static void Gone(FoldResult result)
     {
-        Assert.Equal(0, FoldCase.Count(result.Model, "BatchNormalization"));
+        Assert.Equal(0, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         Assert.All(result.BatchNorms, outcome => Assert.Equal(FoldStatus.Folded, outcome.Status));
     }
 

@@ -15,9 +15,9 @@ public class Float16ArithmeticTests
         x = graph.Node("Relu", [graph.Node("Gemm", [x, network.Weight("w", 40, 40), network.Weight("b", 40)])]);
         x = graph.Node("Gemm", [x, network.Weight("w", 40, 40), network.Weight("b", 40)]);
         var check = PrecisionCheck.Run(network.Build(graph.Node("Sigmoid", [x]), 40), ModelPrecision.Float16Arithmetic);
-        Assert.Equal(["Sub", "Cast", "MatMul", "Sum", "Relu", "MatMul", "Sum", "Cast", "Sigmoid"], check.Result.Model.Graph.Node.Select(node => node.OpType));
-        Assert.Equal(4, check.Result.Model.Graph.Initializer.Count(tensor => tensor.DataType == (int)DataType.Float16));
-        Assert.Equal(5, check.Result.Model.Graph.Initializer.Count);
+        Assert.Equal(["Sub", "Cast", "MatMul", "Sum", "Relu", "MatMul", "Sum", "Cast", "Sigmoid"], check.Result.Model.Proto.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(4, check.Result.Model.Proto.Graph.Initializer.Count(tensor => tensor.DataType == (int)DataType.Float16));
+        Assert.Equal(5, check.Result.Model.Proto.Graph.Initializer.Count);
         Assert.InRange(check.Comparison!.LargestRelative, 1e-6, 0.01);
     }
 
@@ -72,7 +72,7 @@ public class Float16ArithmeticTests
         var check = PrecisionCheck.Run(model, ModelPrecision.Float16Arithmetic);
         Assert.True(check.IsWithin);
         Assert.All(check.Result.Outcomes, outcome => Assert.True(outcome.IsReduced));
-        Assert.Equal(model.Graph.Output, check.Result.Model.Graph.Output);
+        Assert.Equal(model.Graph.Output, check.Result.Model.Proto.Graph.Output);
     }
 
     [Fact]

@@ -23,10 +23,10 @@ public class Float16Tests
 
         var x = Perceptron.Rows(2, 16, 40);
         var reduced = PrecisionReducer.Reduce(model, ModelPrecision.Float16);
-        Assert.Equal(Perceptron.Run(rounded, x, optimization), Perceptron.Run(reduced.Model, x, optimization));
-        Assert.Equal("float16", ModelFile.GetMetadata(reduced.Model, ModelMetadata.Precision));
-        Assert.Equal(model.Graph.Input, reduced.Model.Graph.Input);
-        Assert.Equal(model.Graph.Output, reduced.Model.Graph.Output);
+        Assert.Equal(Perceptron.Run(rounded, x, optimization), Perceptron.Run(reduced.Model.Proto, x, optimization));
+        Assert.Equal("float16", ModelFile.GetMetadata(reduced.Model.Proto, ModelMetadata.Precision));
+        Assert.Equal(model.Graph.Input, reduced.Model.Proto.Graph.Input);
+        Assert.Equal(model.Graph.Output, reduced.Model.Proto.Graph.Output);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class Float16Tests
     {
         var result = PrecisionReducer.Reduce(Perceptron.Create(3, 256, 256, 256, 10), ModelPrecision.Float16);
         Assert.InRange((double)result.BytesAfter / result.BytesBefore, 0.5, 0.52);
-        Assert.Equal(result.BytesAfter, ModelFile.Size(result.Model));
+        Assert.Equal(result.BytesAfter, ModelFile.Size(result.Model.Proto));
     }
 
     [Theory]
@@ -45,7 +45,7 @@ public class Float16Tests
         var result = PrecisionReducer.Reduce(Spoiled(w => w[7] = number), ModelPrecision.Float16);
         Assert.Equal([false, true], result.Outcomes.Select(outcome => outcome.IsReduced));
         Assert.Contains("not finite", result.Outcomes[0].Detail, StringComparison.Ordinal);
-        Assert.Contains(result.Model.Graph.Initializer, tensor => tensor.Name == "w" && tensor.DataType == (int)DataType.Float);
+        Assert.Contains(result.Model.Proto.Graph.Initializer, tensor => tensor.Name == "w" && tensor.DataType == (int)DataType.Float);
     }
 
     [Theory]
@@ -107,8 +107,8 @@ public class Float16Tests
         model.Graph.Input[^1].Name = "b";
         model.Graph.Input[^1].Type.TensorType.Shape.Dim.RemoveAt(0);
         var reduced = PrecisionReducer.Reduce(model, ModelPrecision.Float16).Model;
-        Assert.Equal(["x", "w_float16", "b"], reduced.Graph.Input.Select(value => value.Name));
-        Assert.Equal(40 * 3, Perceptron.Run(reduced, Perceptron.Rows(6, 3, 40)).Length);
+        Assert.Equal(["x", "w_float16", "b"], reduced.Proto.Graph.Input.Select(value => value.Name));
+        Assert.Equal(40 * 3, Perceptron.Run(reduced.Proto, Perceptron.Rows(6, 3, 40)).Length);
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public class Int8EdgeTests
         ((float[])rows.Data)[Width + place] = value;
         foreach (var optimization in new[] { GraphOptimization.None, GraphOptimization.All })
         {
-            var (expected, actual) = (Perceptron.Run(model, rows, optimization), Perceptron.Run(reduced, rows, optimization));
+            var (expected, actual) = (Perceptron.Run(model, rows, optimization), Perceptron.Run(reduced.Proto, rows, optimization));
             for (var unit = 0; unit < Units; unit++)
             {
                 Assert.False(float.IsFinite(expected[Units + unit]));
@@ -58,7 +58,7 @@ public class Int8EdgeTests
         var network = new Perceptron(3);
         var y = network.Graph.Node(product, [network.Input(Width), network.Weight("w", Width, Units)]);
         var reduced = PrecisionReducer.Reduce(network.Build(y, Units), ModelPrecision.Int8).Model;
-        Assert.Empty(Perceptron.Run(reduced, HostTensor.Of((float[])[], 0, Width)));
+        Assert.Empty(Perceptron.Run(reduced.Proto, HostTensor.Of((float[])[], 0, Width)));
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public class Int8EdgeTests
         foreach (var size in new[] { 1e-37, 1e30 })
         {
             var x = Perceptron.Rows(5, 4, Width, _ => size);
-            var (expected, actual) = (Perceptron.Run(model, x), Perceptron.Run(reduced, x));
+            var (expected, actual) = (Perceptron.Run(model, x), Perceptron.Run(reduced.Proto, x));
             var scale = expected.Max(MathF.Abs);
             for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i] / scale, actual[i] / scale, 0.03);
         }
@@ -86,7 +86,7 @@ public class Int8EdgeTests
         var y = network.Graph.Node("MatMul", [network.Input(Width), network.Graph.Initializer(TensorData.Create("w", w, Width, Units))]);
         var check = PrecisionCheck.Run(network.Build(y, Units), ModelPrecision.Int8);
         Assert.True(check.IsWithin);
-        var actual = Perceptron.Run(check.Result.Model, Perceptron.Rows(7, 5, Width));
+        var actual = Perceptron.Run(check.Result.Model.Proto, Perceptron.Rows(7, 5, Width));
         Assert.All(Enumerable.Range(0, 5), row => Assert.Equal(0, actual[(row * Units) + 7]));
     }
 

@@ -23,7 +23,7 @@ public class Int8Tests
             ("beta", 2f));
         var x = Perceptron.Rows(2, rows, width);
         var reduced = PrecisionReducer.Reduce(network.Build(y, units), ModelPrecision.Int8, Perceptron.Inputs(x));
-        var actual = Perceptron.Run(reduced.Model, x, optimization);
+        var actual = Perceptron.Run(reduced.Model.Proto, x, optimization);
 
         var values = (float[])x.Data;
         for (var row = 0; row < rows; row++)
@@ -60,7 +60,7 @@ public class Int8Tests
         graph.Output("y", graph.Node("MatMul", [graph.Node("Relu", [x]), graph.Initializer(TensorData.Create("w", signs, width, units))]), TensorProto.Types.DataType.Float, Dimension.Rows, units);
         var ones = HostTensor.Of(Enumerable.Repeat(3f, 4 * width).ToArray(), 4, width);
         var reduced = PrecisionReducer.Reduce(graph.Build(), ModelPrecision.Int8, Perceptron.Inputs(ones));
-        var y = Perceptron.Run(reduced.Model, ones);
+        var y = Perceptron.Run(reduced.Model.Proto, ones);
         for (var i = 0; i < y.Length; i++) Assert.Equal(i % 2 == 0 ? 768 : -768, y[i], 1e-3);
     }
 
@@ -71,9 +71,9 @@ public class Int8Tests
         var x = Perceptron.Rows(4, 8, 40);
         var values = (float[])x.Data;
         for (var k = 0; k < 40; k++) values[(5 * 40) + k] *= 1e6f;
-        var together = Perceptron.Run(model, x);
+        var together = Perceptron.Run(model.Proto, x);
         for (var row = 0; row < 8; row++)
-            Assert.Equal(Perceptron.Run(model, HostTensor.Of(values[(row * 40)..((row + 1) * 40)], 1, 40)), together[(row * 10)..((row + 1) * 10)]);
+            Assert.Equal(Perceptron.Run(model.Proto, HostTensor.Of(values[(row * 40)..((row + 1) * 40)], 1, 40)), together[(row * 10)..((row + 1) * 10)]);
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public class Int8Tests
         var c = network.Numbers(40);
         var y = network.Graph.Node("Gemm", [network.Input(40), network.Weight("w", 40, 40), network.Graph.Initializer(TensorData.Create("c", c, 40))]);
         var model = PrecisionReducer.Reduce(network.Build(y, 40), ModelPrecision.Int8).Model;
-        Assert.Equal(c, Perceptron.Run(model, HostTensor.Of(new float[40], 1, 40)));
+        Assert.Equal(c, Perceptron.Run(model.Proto, HostTensor.Of(new float[40], 1, 40)));
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public class Int8Tests
         var x = Perceptron.Rows(18, 100, 64, column => column == 0 ? 1e6 : 1);
         var result = PrecisionReducer.Reduce(network.Build(y, 32), ModelPrecision.Int8, Perceptron.Inputs(x));
         Assert.Contains("inputs balanced", Assert.Single(result.Outcomes).Detail, StringComparison.Ordinal);
-        var (expected, actual) = (Perceptron.Run(network.Graph.Build(), x), Perceptron.Run(result.Model, x));
+        var (expected, actual) = (Perceptron.Run(network.Graph.Build(), x), Perceptron.Run(result.Model.Proto, x));
         double error = 0, square = 0;
         for (var i = 0; i < actual.Length; i++)
         {
@@ -139,7 +139,7 @@ public class Int8Tests
         Assert.Equal(["first", "second"], result.Outcomes.Select(outcome => outcome.Name));
         Assert.Equal([false, true], result.Outcomes.Select(outcome => outcome.IsReduced));
         Assert.StartsWith("it would lose", result.Outcomes[0].Detail, StringComparison.Ordinal);
-        Assert.Contains(result.Model.Graph.Node, node => node.Name == "first" && node.OpType == "MatMul");
+        Assert.Contains(result.Model.Proto.Graph.Node, node => node.Name == "first" && node.OpType == "MatMul");
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public class Int8Tests
         var check = PrecisionCheck.Run(model, ModelPrecision.Int8);
         Assert.True(check.IsWithin);
         Assert.Equal(0, check.Comparison!.Outputs.Single(output => output.Output == "other").LargestAbsolute);
-        Assert.Contains(check.Result.Model.Graph.Initializer, tensor => tensor.Name == "w");
+        Assert.Contains(check.Result.Model.Proto.Graph.Initializer, tensor => tensor.Name == "w");
     }
 
     [Fact]
@@ -182,8 +182,8 @@ public class Int8Tests
 
         var rows = Perceptron.Rows(13, 4, 40);
         var reduced = PrecisionReducer.Reduce(model, ModelPrecision.Int8, Perceptron.Inputs(rows)).Model;
-        Assert.Equal(["x", .. reduced.Graph.Initializer.Select(tensor => tensor.Name).Order()], [reduced.Graph.Input[0].Name, .. reduced.Graph.Input.Skip(1).Select(input => input.Name).Order()]);
-        Assert.Equal(10 * 4, Perceptron.Run(reduced, rows).Length);
+        Assert.Equal(["x", .. reduced.Proto.Graph.Initializer.Select(tensor => tensor.Name).Order()], [reduced.Proto.Graph.Input[0].Name, .. reduced.Proto.Graph.Input.Skip(1).Select(input => input.Name).Order()]);
+        Assert.Equal(10 * 4, Perceptron.Run(reduced.Proto, rows).Length);
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public class LabeledPrecisionTests
         var labels = Array.ConvertAll(Perceptron.Run(model, x), value => value + 0.5f);
         var check = Check(model, x, HostTensor.Of(labels, Count, width));
         Assert.Equal(0.5, check.Figures!.Before["rmse"], 1e-5);
-        var reduced = Perceptron.Run(check.Result.Model, x);
+        var reduced = Perceptron.Run(check.Result.Model.Proto, x);
         Assert.Equal(Math.Sqrt(reduced.Zip(labels).Average(pair => Math.Pow(pair.First - pair.Second, 2))), check.Figures.After["rmse"], 1e-6);
     }
 
@@ -97,8 +97,9 @@ public class LabeledPrecisionTests
     public void Run_LabelsWithATolerance_KeepsBoth()
     {
         var (model, x) = (Model(1, "Sigmoid"), Perceptron.Rows(6, Count, Width));
-        var options = new PrecisionCheckOptions { Labels = new RowLabels([HostTensor.Of(new long[Count], Count)]), Tolerance = 1e-9 };
-        Assert.Contains("more than the tolerance 1E-09", PrecisionCheck.Run(model, ModelPrecision.Int8, Perceptron.Inputs(x), options).WhyRefused, StringComparison.Ordinal);
+        var labels = new RowLabels([HostTensor.Of(new long[Count], Count)]);
+        var options = new PrecisionCheckOptions { Tolerance = 1e-9 };
+        Assert.Contains("more than the tolerance 1E-09", PrecisionCheck.Run(model, ModelPrecision.Int8, Perceptron.Inputs(x), options, labels).WhyRefused, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,16 +124,16 @@ public class LabeledPrecisionTests
     [Fact]
     public void Run_UnknownOutput_ListsThoseThereAre()
     {
-        var options = new PrecisionCheckOptions { Labels = new RowLabels([HostTensor.Of(new long[4], 4)]) { Output = "z" } };
-        var exception = Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, Perceptron.Inputs(Perceptron.Rows(1, 4, Width)), options));
+        var labels = new RowLabels([HostTensor.Of(new long[4], 4)]) { Output = "z" };
+        var exception = Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, Perceptron.Inputs(Perceptron.Rows(1, 4, Width)), labels: labels));
         Assert.Contains("no output 'z' that could be compared with 'label'; its outputs are y", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Run_LabelsWithoutInputs_IsAnError()
     {
-        var options = new PrecisionCheckOptions { Labels = new RowLabels([HostTensor.Of(new long[4], 4)]) };
-        Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, null, options));
+        var labels = new RowLabels([HostTensor.Of(new long[4], 4)]);
+        Assert.Throws<ArgumentException>(() => PrecisionCheck.Run(Model(1, null), ModelPrecision.Int8, null, labels: labels));
     }
 
     [Fact]
@@ -161,7 +162,7 @@ public class LabeledPrecisionTests
     }
 
     private static PrecisionCheck Check(ModelProto model, HostTensor x, HostTensor labels) =>
-        PrecisionCheck.Run(model, ModelPrecision.Int8, Perceptron.Inputs(x), new PrecisionCheckOptions { Labels = new RowLabels([labels]) });
+        PrecisionCheck.Run(model, ModelPrecision.Int8, Perceptron.Inputs(x), labels: new RowLabels([labels]));
 
     private static void Refuses(string expected, ModelProto model, HostTensor x, HostTensor labels) =>
         Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Check(model, x, labels)).Message, StringComparison.Ordinal);

@@ -26,10 +26,10 @@ public class RandomPrecisionTests
             var before = model.Clone();
             var check = PrecisionCheck.Run(model, precision);
             Assert.Equal(before, model);
-            Assert.Equal(model.Graph.Input, check.Result.Model.Graph.Input);
-            Assert.Equal(model.Graph.Output, check.Result.Model.Graph.Output);
-            GraphChecker.Check(check.Result.Model);
-            var plain = ModelComparison.Compare(model, check.Result.Model).LargestRelative;
+            Assert.Equal(model.Graph.Input, check.Result.Model.Proto.Graph.Input);
+            Assert.Equal(model.Graph.Output, check.Result.Model.Proto.Graph.Output);
+            GraphChecker.Check(check.Result.Model.Proto);
+            var plain = ModelComparison.Compare(new OnnxModel(model), check.Result.Model).LargestRelative;
             return (check.IsWithin && plain <= check.Tolerance && check.Result.BytesAfter < check.Result.BytesBefore)
                 .Label($"the outputs differ by {check.Comparison!.LargestRelative:G3} of their scale, {plain:G3} without optimizations");
         });
@@ -64,7 +64,7 @@ public class RandomPrecisionTests
         {
             var model = BatchNormFolder.Fold(RandomGraph.From(list)).Model;
             // A graph of nothing but pooling and arithmetic has no product to convert.
-            if (!model.Graph.Node.Any(node => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul")) return true.ToProperty();
+            if (!model.Proto.Graph.Node.Any(node => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul")) return true.ToProperty();
             PrecisionCheck check;
             try
             {
@@ -76,7 +76,7 @@ public class RandomPrecisionTests
             }
 
             reduced++;
-            GraphChecker.Check(check.Result.Model);
+            GraphChecker.Check(check.Result.Model.Proto);
             return check.IsWithin.Label($"the outputs differ by {check.Comparison!.LargestRelative:G3} of their scale: [{string.Join(", ", list)}]");
         });
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(100).WithReplay(20150211, 1507), property);
@@ -87,12 +87,12 @@ public class RandomPrecisionTests
     public void Reduce_RandomPerceptronsAndArchitectures_PassOnnxChecker()
     {
         var models = Enumerable.Range(0, 14).Select(Perceptron.Random).Where(model => model.OpsetImport[0].Version <= 17).ToList();
-        models.Add(BatchNormFolder.Fold(DeepPerceptron.Create()).Model);
+        models.Add(BatchNormFolder.Fold(DeepPerceptron.Create()).Model.Proto);
         var reduced = models.SelectMany(model => new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 }.Select(precision => Reduce(model, precision)));
         var images = BatchNormFolder.Fold(MobileNetV2.Create(32)).Model;
-        ModelProto[] convolutions = [Reduce(images, ModelPrecision.Float16), Reduce(images, ModelPrecision.Float16Arithmetic), Reduce(images, ModelPrecision.Int8)];
+        ModelProto[] convolutions = [Reduce(images.Proto, ModelPrecision.Float16), Reduce(images.Proto, ModelPrecision.Float16Arithmetic), Reduce(images.Proto, ModelPrecision.Int8)];
         OnnxChecker.Require(reduced.Concat(convolutions).Select(model => ("reduced", model)));
     }
 
-    private static ModelProto Reduce(ModelProto model, ModelPrecision precision) => PrecisionReducer.Reduce(model, precision).Model;
+    private static ModelProto Reduce(ModelProto model, ModelPrecision precision) => PrecisionReducer.Reduce(model, precision).Model.Proto;
 }

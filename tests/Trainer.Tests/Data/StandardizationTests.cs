@@ -77,7 +77,7 @@ public class StandardizationTests
         float[] Score(Standardization? inModel, float[] features)
         {
             var trained = new TrainedNetwork(network, Loss.SquaredError, parameters, inModel, RunningStatistics.PyTorch(), [], Device.Cpu);
-            using var session = OnnxSession.Load(trained.ToOnnx());
+            using var session = OnnxSession.Load(trained.ToOnnx().Proto);
             return (float[])session.Run(new Dictionary<string, HostTensor>
             {
                 [TrainedNetwork.FeaturesInput] = HostTensor.Of(features, features.Length / 2, 2),
@@ -103,7 +103,7 @@ public class StandardizationTests
 
         var export = NetworkExporter.Export(trained, rows);
 
-        Assert.DoesNotContain(export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         var standardized = trained.Standardization!.Apply(rows);
         var onStandardized = new TrainedNetwork(
             trained.Network, trained.Loss, trained.Parameters, null, trained.Statistics, trained.History, trained.Device).ToOnnx();

@@ -48,9 +48,9 @@ public class LayerExportTests
     public void Export_FoldedAndUnfolded_AgreeInOnnxRuntime(string name, int opset)
     {
         var exported = Export(name, opset);
-        GraphChecker.Check(exported.Unfolded);
-        GraphChecker.Check(exported.Folded);
-        Assert.DoesNotContain(exported.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        GraphChecker.Check(exported.Unfolded.Proto);
+        GraphChecker.Check(exported.Folded.Proto);
+        Assert.DoesNotContain(exported.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         Assert.InRange(exported.Verification.LargestRelative, 0, 1e-5);
     }
 
@@ -59,7 +59,7 @@ public class LayerExportTests
         from name in Networks.Keys
         from opset in Enumerable.Range(9, OnnxChecker.NewestOpset - 8)
         let exported = Export(name, opset)
-        from model in new[] { (Name: "unfolded", Model: exported.Unfolded), (Name: "folded", Model: exported.Folded) }
+        from model in new[] { (Name: "unfolded", Model: exported.Unfolded.Proto), (Name: "folded", Model: exported.Folded.Proto) }
         select ($"{name} {opset} {model.Name}", model.Model));
 
     private static ExportedNetwork Export(string name, int opset)

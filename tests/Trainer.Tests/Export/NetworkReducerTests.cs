@@ -24,11 +24,11 @@ public class NetworkReducerTests
         Assert.Equal((precision, 600), (reduced.Precision, reduced.Rows));
         Assert.InRange(reduced.Check.Comparison!.LargestRelative, 1e-7, difference);
         Assert.True(reduced.Before["auc"] > 0.95, $"the network learnt nothing: {reduced.Before["auc"]}");
-        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed, ModelMetadata.Precision));
+        Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.Precision));
         Assert.Equal(
             reduced.Check.Comparison.LargestRelative,
-            double.Parse(ModelFile.GetMetadata(export.Deployed, ModelMetadata.PrecisionRelativeDifference)!, System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Null(ModelFile.GetMetadata(export.Folded, ModelMetadata.Precision));
+            double.Parse(ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.PrecisionRelativeDifference)!, System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Null(ModelFile.GetMetadata(export.Folded.Proto, ModelMetadata.Precision));
 
         // The figures again, from what is deployed.
         using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });

@@ -34,8 +34,8 @@ public class OnnxCheckerTests
                         network, loss, parameters, Standardization.Fit(rows, clip: 5), RunningStatistics.PyTorch(), [], Device.Cpu);
                     var export = NetworkExporter.Export(trained, rows, new ExportOptions { Opset = opset });
                     var name = $"opset{opset}-{loss.Kind}-{activation.Kind}";
-                    yield return (name, export.Unfolded);
-                    yield return ($"{name}-folded", export.Folded);
+                    yield return (name, export.Unfolded.Proto);
+                    yield return ($"{name}-folded", export.Folded.Proto);
                 }
             }
         }

@@ -53,7 +53,7 @@ public class SteepNetworkTests
         var network = NetworkTrainer.Train(Network.Input(Width).Dense(1), Loss.SigmoidCrossEntropy, rows, new TrainingOptions { Epochs = 1 });
         var inputs = new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, Count, Width) };
 
-        var noise = RoundingNoise.Measure(BatchNormFolder.Fold(network.ToOnnx()).Model, inputs);
+        var noise = RoundingNoise.Measure(BatchNormFolder.Fold(network.ToOnnx()).Model.Proto, inputs);
 
         Assert.Equal([TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput], noise.Outputs.Select(output => output.Output));
         Assert.InRange(noise.LargestRelative, 1e-8, 1e-6);

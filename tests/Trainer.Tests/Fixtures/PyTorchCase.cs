@@ -86,7 +86,7 @@ public sealed record PyTorchCase
 
     /// <summary>A training step with the fixture's first parameters.</summary>
     /// <param name="optimizer">Another optimizer than the fixture's, or null.</param>
-    public TrainingStep CreateStep(Optimizer? optimizer = null)
+    internal TrainingStep CreateStep(Optimizer? optimizer = null)
     {
         var step = new TrainingStep(
             CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.Parse(Statistics), Batch, new Random(0),
@@ -97,7 +97,7 @@ public sealed record PyTorchCase
 
     /// <summary>Makes steps on the batches in turn: rows 0 to 7, 8 to 15, 16 to 21, 0 to 7, …</summary>
     /// <returns>The loss of the last step.</returns>
-    public float Run(TrainingStep step, int steps)
+    internal float Run(TrainingStep step, int steps)
     {
         const int allSteps = 100;
         var batches = (Rows + Batch - 1) / Batch;

@@ -110,7 +110,7 @@ public class NetworkTrainerTests
 
         foreach (var model in new[] { export.Unfolded, export.Folded })
         {
-            using var session = OnnxSession.Load(model);
+            using var session = OnnxSession.Load(model.Proto);
             var probabilities = (float[])session.Run(new Dictionary<string, HostTensor>
             {
                 [TrainedNetwork.FeaturesInput] = HostTensor.Of(validation.Features, validation.Count, 2),
@@ -120,7 +120,7 @@ public class NetworkTrainerTests
             Assert.Equal(trained.Best.Validation.Metrics["auc"], ClassificationMetrics.AreaUnderRoc(probabilities, validation.Targets), 1e-9);
         }
 
-        Assert.DoesNotContain(export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public class NetworkTrainerTests
         var metrics = trained.Best.Validation!.Metrics;
         Assert.InRange(metrics["rSquared"], 0.98, 1);
         Assert.InRange(metrics["rmse"], 10, 20_000);
-        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded);
+        using var session = OnnxSession.Load(NetworkExporter.Export(trained, rows).Folded.Proto);
         var scores = (float[])session.Run(new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.Features, rows.Count, 1),

@@ -59,7 +59,7 @@ public class TrainingStepPyTorchTests
         var network = expected.CreateNetwork();
         var parameters = network.Parameters.ToDictionary(parameter => parameter.Name, parameter => step.Parameter(parameter.Name).ToArray());
         var trained = new TrainedNetwork(network, expected.CreateLoss(), parameters, null, RunningStatistics.PyTorch(), [], Device.Cpu);
-        using var session = OnnxSession.Load(trained.ToOnnx());
+        using var session = OnnxSession.Load(trained.ToOnnx().Proto);
 
         var outputs = session.Run(new Dictionary<string, HostTensor>
         {

@@ -161,8 +161,8 @@ public sealed class BatchNormBinaryTrainerTests
     {
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(300));
         using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(data);
-        Assert.Equal(3, model.Export.Unfolded.Graph.Node.Count(node => node.OpType == "BatchNormalization"));
-        Assert.DoesNotContain(model.Export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        Assert.Equal(3, model.Export.Unfolded.Proto.Graph.Node.Count(node => node.OpType == "BatchNormalization"));
+        Assert.DoesNotContain(model.Export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         Assert.InRange(model.Export.Verification.LargestRelative, 0, 1e-5);
         var metadata = model.Scorer.Metadata;
         Assert.Equal("binary", metadata["mlnetbn.task"]);

@@ -171,7 +171,7 @@ public sealed class BatchNormMulticlassTrainerTests
     {
         var data = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(Data(100)).Transform(Data(100));
         using var model = _ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { Epochs = 1 }).Fit(data);
-        Assert.DoesNotContain(model.Export.Folded.Graph.Node, node => node.OpType == "BatchNormalization");
+        Assert.DoesNotContain(model.Export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         Assert.Equal("multiclass", model.Scorer.Metadata["mlnetbn.task"]);
         Assert.Equal("""["red","blue","green"]""", model.Scorer.Metadata["mlnetbn.labels"]);
         Assert.Equal(Clouds.Classes, model.Classes);

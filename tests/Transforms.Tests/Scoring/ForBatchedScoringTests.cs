@@ -46,7 +46,7 @@ public sealed class ForBatchedScoringTests
         Assert.Equal(task, network.Task);
         Assert.Equal("Features", network.FeatureColumnName);
         Assert.Equal(task == TaskKind.Multiclass ? Clouds.Classes : task == TaskKind.Binary ? ["false", "true"] : [], network.Classes);
-        Assert.Equal([TrainerOutputs(task), TaskNames.NameOf(task)], [string.Join(",", network.Model.Graph.Output.Select(output => output.Name)), network.Scorer.Metadata["mlnetbn.task"]]);
+        Assert.Equal([TrainerOutputs(task), TaskNames.NameOf(task)], [string.Join(",", network.Model.Proto.Graph.Output.Select(output => output.Name)), network.Scorer.Metadata["mlnetbn.task"]]);
     }
 
     [Fact]

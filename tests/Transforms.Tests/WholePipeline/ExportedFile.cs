@@ -24,7 +24,7 @@ internal sealed class ExportedFile : IDisposable
 
     public IEnumerable<string> Inputs => _session.Inputs.Select(input => input.Name).Order(StringComparer.Ordinal);
 
-    public int Count(string opType) => Result.Model.Graph.Node.Count(node => node.OpType == opType);
+    public int Count(string opType) => Result.Model.Proto.Graph.Node.Count(node => node.OpType == opType);
 
     public IReadOnlyDictionary<string, HostTensor> Run(params (string Name, HostTensor Tensor)[] inputs) =>
         _session.Run(inputs.ToDictionary(input => input.Name, input => input.Tensor));

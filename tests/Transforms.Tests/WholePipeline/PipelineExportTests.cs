@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
@@ -46,12 +45,13 @@ public class PipelineExportTests
     }
 
     [Theory]
-    [InlineData(false, nameof(Clouds.Row.Label), DataType.String)]
-    [InlineData(true, nameof(Clouds.Row.Label), DataType.String)]
-    [InlineData(false, nameof(Clouds.Row.Number), DataType.Float)]
-    [InlineData(true, nameof(Clouds.Row.Number), DataType.Float)]
-    public void Export_Multiclass_GivesTheLabelsOwnTextOrNumber(bool mapped, string label, DataType type)
+    [InlineData(false, nameof(Clouds.Row.Label), OnnxElementType.Text)]
+    [InlineData(true, nameof(Clouds.Row.Label), OnnxElementType.Text)]
+    [InlineData(false, nameof(Clouds.Row.Number), OnnxElementType.Float)]
+    [InlineData(true, nameof(Clouds.Row.Number), OnnxElementType.Float)]
+    public void Export_Multiclass_GivesTheLabelsOwnTextOrNumber(bool mapped, string label, OnnxElementType element)
     {
+        var type = (DataType)element;
         var data = Ml.Data.LoadFromEnumerable(Clouds.Create(300));
         var chain = new EstimatorChain<ITransformer>()
             .Append<ITransformer>(Ml.Transforms.Conversion.MapValueToKey("Class", label))
@@ -255,7 +255,7 @@ public class PipelineExportTests
     {
         var data = Ml.Data.LoadFromEnumerable(Waves.Create(300));
         using var network = Ml.Regression.Trainers.BatchNormNetwork(Small).Fit(data);
-        using var other = Ml.Transforms.ScoreOnnx(network.Model.ToByteArray(), new ScoreOnnxOptions()).Fit(data);
+        using var other = Ml.Transforms.ScoreOnnx(network.Model.ToBytes(), new ScoreOnnxOptions()).Fit(data);
 
         var error = Fails<NotSupportedException>(other, data);
 

@@ -97,7 +97,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         foreach (var opset in new[] { 12, 13, 17 })
         {
             using var file = new ExportedFile(model, data, new PipelineExportOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
-            Assert.Equal(opset, file.Result.Model.OpsetImport.Single(import => import.Domain.Length == 0).Version);
+            Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
             Assert.InRange(file.Result.Reduction!.Figures!.After["accuracy"], 0.9, 1);
         }
@@ -117,7 +117,7 @@ public sealed class PipelinePrecisionTests : IDisposable
         var export = model.ExportToOnnx(path, test, new ExportOptions { Precision = precision, Opset = 13, PrecisionLoss = 0.05 });
 
         var written = ModelFile.Read(path);
-        Assert.Equal(export.Deployed, written);
+        Assert.Equal(export.Deployed.Proto, written);
         Assert.Equal(13, Assert.Single(written.OpsetImport).Version);
         Assert.Equal("binary", ModelFile.GetMetadata(written, ModelMetadata.Task));
         Assert.Equal(precision == ModelPrecision.Float32 ? null : PrecisionNames.NameOf(precision), ModelFile.GetMetadata(written, ModelMetadata.Precision));
@@ -135,8 +135,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(400));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Wide with { Precision = ModelPrecision.Float16 }).Fit(data);
         var path = Path.Combine(_folder.FullName, "network.onnx");
-        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = 0.05 }).Deployed, ModelMetadata.Precision));
-        Assert.Null(ModelFile.GetMetadata(model.ExportToOnnx(path, data).Deployed, ModelMetadata.Precision));
+        Assert.Equal("int8", ModelFile.GetMetadata(model.ExportToOnnx(path, data, new ExportOptions { Precision = ModelPrecision.Int8, PrecisionLoss = 0.05 }).Deployed.Proto, ModelMetadata.Precision));
+        Assert.Null(ModelFile.GetMetadata(model.ExportToOnnx(path, data).Deployed.Proto, ModelMetadata.Precision));
     }
 
     [Fact]

@@ -152,7 +152,7 @@ public class StockPipelineExportTests
         Assert.Contains(stock.Graph.Input, input => input.Name == "Score");
         Assert.All(stock.Graph.Node, node => Assert.Equal("Identity", node.OpType));
         Assert.Equal(["Constant", "Year"], file.Inputs);
-        Assert.Contains(file.Result.Model.Graph.Node, node => node.OpType is "MatMul" or "Gemm");
+        Assert.Contains(file.Result.Model.Proto.Graph.Node, node => node.OpType is "MatMul" or "Gemm");
     }
 
     [Fact]

@@ -35,7 +35,7 @@ internal static class ModelSection
 
         yield return Html.H3("Folding");
         yield return Html.P(
-            $"For use, {BatchNormCount.Of(export.Unfolded) - BatchNormCount.Of(export.Folded)} of {BatchNormCount.Of(export.Unfolded)} batch normalizations{(network.Standardization is null ? string.Empty : ", counting the one that brings the features to mean 0 and variance 1,")} were folded into the layers beside them: {export.Folding.NodesBefore} steps of computation became {export.Folding.NodesAfter}.");
+            $"For use, {export.Unfolded.BatchNormCount - export.Folded.BatchNormCount} of {export.Unfolded.BatchNormCount} batch normalizations{(network.Standardization is null ? string.Empty : ", counting the one that brings the features to mean 0 and variance 1,")} were folded into the layers beside them: {export.Folding.NodesBefore} steps of computation became {export.Folding.NodesAfter}.");
         if (export.Folding.BatchNorms.Count > 0)
             yield return Html.Table(["batch normalization", "went into"], export.Folding.BatchNorms.Select(outcome => new object[] { outcome.Name, outcome.Into.Length > 0 ? outcome.Into : outcome.Reason }));
         yield return Html.P(string.Create(

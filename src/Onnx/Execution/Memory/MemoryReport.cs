@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <param name="Obstacle">
 /// Why it is not <see cref="TensorRoute.Kept"/> on a device with a memory of its own; null = nothing is in the way.
 /// </param>
-public sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
+internal sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
 {
     /// <summary>One line.</summary>
     public override string ToString()
@@ -25,7 +25,7 @@ public sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool
 }
 
 /// <summary>How a bound run's tensors get to the model and back.</summary>
-public enum TensorRoute
+internal enum TensorRoute
 {
     /// <summary>The model reads and writes the host's memory.</summary>
     InPlace,

@@ -13,7 +13,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// <typeparam name="T">
 /// <c>float</c>, <c>double</c>, <c>bool</c>, or an integer of 8, 16, 32 or 64 bits, with or without sign.
 /// </typeparam>
-public sealed unsafe class TensorBuffer<T> : IDisposable
+internal sealed unsafe class TensorBuffer<T> : IDisposable
     where T : unmanaged
 {
     private const int Alignment = 64;

@@ -61,7 +61,7 @@ public sealed class Scorer : IDisposable
     public DeviceReport DeviceReport => Rows.Session.DeviceReport;
 
     /// <summary>How tensors get to the model on its device.</summary>
-    public MemoryReport Memory => Rows.Session.Memory;
+    internal MemoryReport Memory => Rows.Session.Memory;
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => Rows.Session.Metadata;
@@ -87,7 +87,14 @@ public sealed class Scorer : IDisposable
     /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
+    public static Scorer Load(OnnxModel model, ScorerSettings? settings = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Load(model.Proto, settings);
+    }
+
+    /// <summary>The same for our own assemblies.</summary>
+    internal static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Scores one row.</summary>
     /// <param name="row"><see cref="RowLength"/> numbers.</param>

@@ -39,7 +39,7 @@ public sealed record DeviceSurvey(
                 Math.Abs(first - 7) < 1e-3 && Math.Abs(second - 10) < 1e-3;
             var attempts = session.DeviceReport.Attempts;
             if (!right) attempts = [.. attempts, new("running a small model", "its numbers are wrong")];
-            return new(device, right, attempts, install, session.Memory);
+            return new(device, right, attempts, install) { Memory = session.Memory };
         }
         catch (DeviceNotAvailableException exception)
         {
@@ -66,6 +66,8 @@ public sealed record DeviceSurvey(
 /// <param name="IsAvailable">Whether a small model ran on it and gave the right numbers.</param>
 /// <param name="Attempts">What was tried.</param>
 /// <param name="Install">What it needs; empty for the CPU.</param>
-/// <param name="Memory">How tensors get to a model there; null where none ran.</param>
-public sealed record DeviceStatus(
-    Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install, MemoryReport? Memory = null);
+public sealed record DeviceStatus(Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install)
+{
+    /// <summary>How tensors get to a model there; null where none ran.</summary>
+    internal MemoryReport? Memory { get; init; }
+}

@@ -37,9 +37,11 @@ public sealed class DeviceTensor : IDisposable
     public string Name { get; }
 
     /// <summary>The element type.</summary>
-    public DataType Type { get; }
+    public OnnxElementType ElementType => (OnnxElementType)Type;
 
-    /// <summary>The shape.</summary>
+    internal DataType Type { get; }
+
+    /// <summary>The shape, outermost dimension first.</summary>
     public IReadOnlyList<long> Shape { get; }
 
     /// <summary>The number of elements.</summary>

@@ -9,7 +9,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// The elements, row-major: <c>float[]</c>, <c>double[]</c>, <c>long[]</c>, <c>int[]</c>, <c>short[]</c>, <c>sbyte[]</c>, <c>ulong[]</c>,
 /// <c>uint[]</c>, <c>ushort[]</c>, <c>byte[]</c>, <c>bool[]</c> or <c>string[]</c>; <c>ushort[]</c> with the bits for float16 and bfloat16.
 /// </param>
-public sealed record HostTensor(DataType Type, long[] Shape, Array Data)
+internal sealed record HostTensor(DataType Type, long[] Shape, Array Data)
 {
     /// <summary>A float32 tensor.</summary>
     public static HostTensor Of(float[] data, params long[] shape) => new(DataType.Float, shape, data);

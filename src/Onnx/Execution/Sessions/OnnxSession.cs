@@ -12,7 +12,7 @@ namespace MlNetBatchNorm.Onnx.Execution;
 /// A model loaded into ONNX Runtime, ready to run. Safe for many threads; each brings its own bound run. Disposing it while
 /// runs are under way is safe as well: the native session goes when the last of them is done with it.
 /// </summary>
-public sealed class OnnxSession : IDisposable
+internal sealed class OnnxSession : IDisposable
 {
     private readonly string _name;
     private readonly DeviceMemory? _memory;
@@ -83,7 +83,7 @@ public sealed class OnnxSession : IDisposable
     /// <summary>Loads a model that was just built.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static OnnxSession Load(ModelProto model, ExecutionOptions? options = null) => Load(model.ToByteArray(), options);
+    internal static OnnxSession Load(ModelProto model, ExecutionOptions? options = null) => Load(model.ToByteArray(), options);
 
     /// <summary>Prepares a run with buffers of the caller's; bind every input and output before running it.</summary>
     /// <exception cref="ObjectDisposedException">The session was disposed.</exception>

@@ -5,11 +5,21 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Execution;
 
 /// <summary>An input or output of a loaded model.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Type">Its element type; <see cref="DataType.Undefined"/> for a sequence or map.</param>
-/// <param name="Shape">Its declared shape.</param>
-public sealed record TensorInfo(string Name, DataType Type, IReadOnlyList<Dimension> Shape)
+public sealed record TensorInfo
 {
+    internal TensorInfo(string name, DataType type, IReadOnlyList<Dimension> shape) => (Name, Type, Shape) = (name, type, shape);
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>Its element type; <see cref="OnnxElementType.Undefined"/> for a sequence or map.</summary>
+    public OnnxElementType ElementType => (OnnxElementType)Type;
+
+    /// <summary>Its declared shape, outermost dimension first.</summary>
+    public IReadOnlyList<Dimension> Shape { get; }
+
+    internal DataType Type { get; }
+
     internal static TensorInfo Of(string name, NodeMetadata metadata)
     {
         if (!metadata.IsTensor) return new TensorInfo(name, DataType.Undefined, []);
