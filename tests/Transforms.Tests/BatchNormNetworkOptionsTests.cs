@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 
@@ -164,7 +165,7 @@ public sealed class BatchNormNetworkOptionsTests
         using var regression = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(waves);
         Assert.Equal(Loss.Huber(0.5f), regression.Model.Loss);
         Assert.Equal(["dense", "layernorm", "relu", "dense"], regression.Model.Network.Sites.Select(site => site.Layer.Kind));
-        Assert.All(regression.Model.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.Text));
+        Assert.All(regression.Model.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.ToString()));
 
         var clouds = _ml.Data.LoadFromEnumerable(Clouds.Create(100));
         var keyed = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(clouds).Transform(clouds);

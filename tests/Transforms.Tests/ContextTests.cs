@@ -90,7 +90,7 @@ public sealed class ContextTests
             var ml = new MLContext(contextSeed);
             using var model = ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Seed = seed, Device = Device.Cpu })
                 .Fit(ml.Data.LoadFromEnumerable(Moons.Create(100)));
-            return model.Model.Parameters["dense1.weight"];
+            return model.Model.ParameterArrays["dense1.weight"];
         }
     }
 }

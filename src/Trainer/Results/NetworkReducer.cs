@@ -42,7 +42,7 @@ internal static class NetworkReducer
             throw new ModelVerificationException(
                 $"With {PrecisionNames.NameOf(precision)}, the output '{check.Comparison!.Worst!.Output}' is no longer a number in some of "
                 + $"the {rows.Count} rows; nothing was written.");
-        var reduced = new ReducedNetwork(check, rows.Count, new MetricComparison(Measure(folded), Measure(check.Result.Model)));
+        var reduced = new ReducedNetwork(check, rows.Count, new MetricComparison(Measure(folded), Measure(check.Result.Model.Proto)));
         RequireWithin(precision, reduced.Metrics, allowedLoss);
         return reduced;
 

@@ -34,9 +34,9 @@ public class NetworkReducerTests
         Assert.Equal(
             reduced.Check.Comparison.LargestRelative,
             double.Parse(
-                ModelFile.GetMetadata(export.Deployed, ModelMetadata.PrecisionRelativeDifference)!,
+                ModelFile.GetMetadata(export.Deployed.Proto, ModelMetadata.PrecisionRelativeDifference)!,
                 System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Null(ModelFile.GetMetadata(export.Folded, ModelMetadata.Precision));
+        Assert.Null(ModelFile.GetMetadata(export.Folded.Proto, ModelMetadata.Precision));
 
         // The figures again, from what is deployed.
         using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
@@ -64,7 +64,7 @@ public class NetworkReducerTests
         export.Save(path);
         export.Save(stream);
 
-        Assert.Equal(export.Deployed, ModelFile.Read(path));
+        Assert.Equal(export.Deployed.Proto, ModelFile.Read(path));
         Assert.Equal(File.ReadAllBytes(path), stream.ToArray());
         Assert.Equal(export.Reduced!.Metrics.After[Metric.Accuracy], export.MetricsAfter!.Accuracy);
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);

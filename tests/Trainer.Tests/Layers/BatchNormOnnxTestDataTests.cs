@@ -73,7 +73,7 @@ public class BatchNormOnnxTestDataTests
         Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
         foreach (var model in new[] { export.Unfolded, export.Folded })
         {
-            using var session = OnnxSession.Load(model);
+            using var session = OnnxSession.Load(model.Proto);
             var score = session.Run(
                 new Dictionary<string, HostTensor> { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows, count, Channels) });
             Closeness.Require(Doubles(ToRows(output[0])), (float[])score[TrainedNetwork.ScoreOutput].Data, 1e-5, "The score");

@@ -1,5 +1,8 @@
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
+using MlNetBatchNorm.Trainer.Training;
 using MlNetBatchNorm.Trainer.Tests.Losses;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -66,7 +69,7 @@ public sealed class OperatorSetTests
     }
 
     private static Network Image() => Network.Input(2, 8, 8)
-        .Conv2d(4, 3, groups: 2).BatchNorm().Activation(Activation.Relu).LayerNorm().GroupNorm(2).MaxPool(2).Conv2d(4, 3, stride: 2)
+        .Conv2d(4, 3, new ConvolutionOptions { Groups = 2 }).BatchNorm().Activation(Activation.Relu).LayerNorm().GroupNorm(2).MaxPool(2).Conv2d(4, 3, stride: 2)
         .AveragePool(2, padding: 1).Dropout(0.25f).GlobalAveragePool().Dense(3);
 
     private static void LoadTraining(Network network, int opset, Optimizer optimizer)
@@ -77,7 +80,7 @@ public sealed class OperatorSetTests
         var target = nodes.Input("target", DataType.Float, Sizes(network.OutputShape));
         nodes.Output("loss", graph.MeanOverRows(Losses["softmax"].RowLoss(nodes, output, target), "meanLoss"), DataType.Float, 1);
         backward(nodes.Node("Mul", [Losses["softmax"].RowGradient(nodes, output, target), graph.InverseRows]), false);
-        var groups = ParameterGroup.Of(network).Where(group => group.Role != ParameterRole.Statistic);
+        var groups = ParameterGroup.Of(network.Parameters).Where(group => group.Role != ParameterRole.Statistic);
         optimizer.Emit(new UpdateGraph(graph, [.. groups], gradientNorm: 1));
         foreach (var (name, value) in graph.Statistics) nodes.Output($"batch.{name}", value, DataType.Float, "C");
         using var session = OnnxSession.Load(nodes.Build(), OneThread);

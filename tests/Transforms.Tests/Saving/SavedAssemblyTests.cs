@@ -12,10 +12,10 @@ namespace MlNetBatchNorm.Transforms.Tests.Saving;
 public sealed partial class SavedAssemblyTests
 {
     [Theory]
-    [InlineData(TaskKind.Binary)]
-    [InlineData(TaskKind.Multiclass)]
-    [InlineData(TaskKind.Regression)]
-    public void Save_Network_NamesTheAssemblyThatStays(TaskKind task)
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void Save_Network_NamesTheAssemblyThatStays(LearningTask task)
     {
         var ml = new MLContext(seed: 1);
         using var saved = new MemoryStream();

@@ -137,8 +137,8 @@ public sealed class ApplyOnnxModelBatchedTests
         var inner = nodes.Named("Total/shape", "Mul", [nodes.Named("Total", "Add", [x, x]), nodes.Constant(2)]);
         nodes.Output("y", nodes.Node("Add", [inner, x]), DataType.Float, Dimension.Rows, 3);
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
-        using var model = _ml.Transforms.ScoreOnnx(
-            nodes.Build().ToByteArray(), new ScoreOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(
+            new MemoryStream(nodes.Build().ToByteArray()), new BatchedOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);
         foreach (var batched in new[] { false, true })
             Assert.Equal([5f, 10f, 15f], Reloaded(model, data, batched).Transform(data).GetColumn<float[]>("Total").Single());
     }

@@ -48,8 +48,8 @@ public sealed class RowWeightTests
         Assert.InRange(Distance(weighted, unweighted), 1e-2, 10);
     }
 
-    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Model.Parameters.Max(
-        parameter => parameter.Value.Zip(right.Model.Parameters[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
+    private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Model.ParameterArrays.Max(
+        parameter => parameter.Value.Zip(right.Model.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
 
     // The first half counts twice, and differs from the second half in where its rows lie.
     private static Row[] Rows()

@@ -23,7 +23,7 @@ public sealed class TrainingLogTests
         using var model = Fit(task, Quick);
         var lines = Lines(ChannelMessageKind.Info);
         Assert.Equal(5, lines.Length);
-        var parameters = model.Model.Network.Parameters.Where(parameter => parameter.Role != ParameterRole.Statistic).Sum(parameter => parameter.Count);
+        var parameters = model.Model.Network.ParameterCount;
         Assert.Equal($"training {parameters} parameters on 200 rows of 2 features; device asked for: cpu", lines[0]);
         Assert.Equal(model.Model.History.Select(report => report.ToString()), lines[1..4]);
         Assert.StartsWith($"kept epoch {model.Model.Best.Epoch} of 3; trained on cpu, scoring on cpu; ", lines[4], StringComparison.Ordinal);

@@ -1,6 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Verification;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
@@ -36,15 +38,15 @@ public sealed class PipelinePrecisionTests : IDisposable
         Assert.True(reduction.Result.BytesAfter < reduction.Result.BytesBefore);
         Assert.InRange(reduction.Changed["PredictedLabel"], 0, 0.05);
         Assert.InRange(file.Result.LargestRelative, 0, 1e-4);
-        Assert.Equal(label is null, reduction.Figures is null);
-        if (reduction.Figures is not { } figures) return;
+        Assert.Equal(label is null, reduction.Labeled is null);
+        if (reduction.Labeled is not { } figures) return;
 
         // The accuracy again, from ML.NET's own predictions.
         var scored = model.Transform(data);
         var evaluated = Ml.MulticlassClassification.Evaluate(scored, "Class");
         Assert.Equal(("Score", 400), (figures.Output, figures.Rows));
-        Assert.Equal(evaluated.MicroAccuracy, figures.Before["accuracy"], 1e-9);
-        Assert.Equal(evaluated.MacroAccuracy, figures.Before["macroAccuracy"], 1e-9);
+        Assert.Equal(evaluated.MicroAccuracy, figures.Metrics.Before[Metric.MicroAccuracy]!.Value, 1e-9);
+        Assert.Equal(evaluated.MacroAccuracy, figures.Metrics.Before[Metric.MacroAccuracy]!.Value, 1e-9);
     }
 
     [Fact]
@@ -99,7 +101,7 @@ public sealed class PipelinePrecisionTests : IDisposable
             using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
             Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
-            Assert.InRange(file.Result.Reduction!.Figures!.After["accuracy"], 0.9, 1);
+            Assert.InRange(file.Result.Reduction!.Labeled!.Metrics.After[Metric.MicroAccuracy]!.Value, 0.9, 1);
         }
     }
 
@@ -123,8 +125,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         if (export.Reduced is not { } reduced) return;
         Assert.Equal(200, reduced.Rows);
         var evaluated = Ml.BinaryClassification.Evaluate(model.Transform(test));
-        Assert.Equal(evaluated.Accuracy, reduced.Before["accuracy"], 1e-9);
-        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Before["auc"], 1e-6);
+        Assert.Equal(evaluated.Accuracy, reduced.Metrics.Before[Metric.Accuracy]!.Value, 1e-9);
+        Assert.Equal(evaluated.AreaUnderRocCurve, reduced.Metrics.Before[Metric.AreaUnderRocCurve]!.Value, 1e-6);
     }
 
     [Fact]
