@@ -62,7 +62,7 @@ internal sealed class AccuracyBenchmark() : Benchmark(
     private static IDataView View(MLContext ml, CsvTable rows, TrainedTable ours)
     {
         var (label, view) = (ours.Schema.Label, ours.Pipeline.Transform(new TableDataView(rows, ours.Schema)));
-        if (label.Task == TaskKind.Multiclass)
+        if (label.Task == LearningTask.Multiclass)
         {
             var classes = ml.Data.LoadFromEnumerable(label.Classes.Select(name => new ClassName { Name = name }));
             view = ml.Transforms.Conversion.MapValueToKey(label.Column, keyData: classes).Fit(view).Transform(view);
@@ -77,13 +77,13 @@ internal sealed class AccuracyBenchmark() : Benchmark(
         var scaled = ml.Transforms.NormalizeMeanVariance(Features);
         switch (table.Task)
         {
-            case TaskKind.Binary:
+            case LearningTask.Binary:
                 var binary = ml.BinaryClassification.Trainers;
                 yield return ("LightGbm", binary.LightGbm(label, Features, numberOfIterations: trees));
                 yield return ("FastTree", binary.FastTree(label, Features, numberOfTrees: trees));
                 yield return ("LbfgsLogisticRegression", scaled.Append(binary.LbfgsLogisticRegression(label, Features)));
                 break;
-            case TaskKind.Multiclass:
+            case LearningTask.Multiclass:
                 var multiclass = ml.MulticlassClassification.Trainers;
                 yield return ("LightGbm", multiclass.LightGbm(label, Features, numberOfIterations: trees));
                 var oneTree = ml.BinaryClassification.Trainers.FastTree(label, Features, numberOfTrees: trees);
@@ -99,10 +99,10 @@ internal sealed class AccuracyBenchmark() : Benchmark(
         }
     }
 
-    private static float[] Predictions(TaskKind task, IDataView scored) => task switch
+    private static float[] Predictions(LearningTask task, IDataView scored) => task switch
     {
-        TaskKind.Binary => [.. scored.GetColumn<float>("Probability")],
-        TaskKind.Multiclass => [.. scored.GetColumn<float[]>("Score").SelectMany(row => row)],
+        LearningTask.Binary => [.. scored.GetColumn<float>("Probability")],
+        LearningTask.Multiclass => [.. scored.GetColumn<float[]>("Score").SelectMany(row => row)],
         _ => [.. scored.GetColumn<float>("Score")],
     };
 
@@ -110,8 +110,8 @@ internal sealed class AccuracyBenchmark() : Benchmark(
     {
         string[] keys = table.Task switch
         {
-            TaskKind.Binary => ["auc", "logLoss"],
-            TaskKind.Multiclass => ["accuracy", "logLoss"],
+            LearningTask.Binary => ["auc", "logLoss"],
+            LearningTask.Multiclass => ["accuracy", "logLoss"],
             _ => ["rmse", "mae"],
         };
         return

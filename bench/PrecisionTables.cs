@@ -6,7 +6,7 @@ using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tables;
+using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -7,14 +7,14 @@ namespace MlNetBatchNorm.Bench;
 /// <param name="File">The file's name.</param>
 /// <param name="Label">The column to predict.</param>
 /// <param name="Task">What kind of prediction.</param>
-internal sealed record SampleTable(string File, string Label, TaskKind Task)
+internal sealed record SampleTable(string File, string Label, LearningTask Task)
 {
     /// <summary>One for each task.</summary>
     public static IReadOnlyList<SampleTable> All { get; } =
     [
-        new("churn.csv", "churn", TaskKind.Binary),
-        new("letters.csv", "lettr", TaskKind.Multiclass),
-        new("ames.csv", "Sale_Price", TaskKind.Regression),
+        new("churn.csv", "churn", LearningTask.Binary),
+        new("letters.csv", "lettr", LearningTask.Multiclass),
+        new("ames.csv", "Sale_Price", LearningTask.Regression),
     ];
 
     /// <summary>The rows to learn from, and every fifth one to test on.</summary>
