@@ -5,8 +5,6 @@ using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms;
-using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
