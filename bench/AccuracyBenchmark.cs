@@ -6,6 +6,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
@@ -53,7 +54,7 @@ internal sealed class AccuracyBenchmark() : Benchmark(
             var model = trainer.Fit(learned);
             var time = Stopwatch.GetElapsedTime(start);
             var predictions = Predictions(table.Task, model.Transform(tested));
-            yield return Row(table, name, ours.Network.Network.Loss.Metrics(predictions, ours.Tested.Rows), time);
+            yield return Row(table, name, ours.Network.Model.Loss.Measure(predictions, ours.Tested.Rows), time);
             (model as IDisposable)?.Dispose();
         }
     }
@@ -61,8 +62,9 @@ internal sealed class AccuracyBenchmark() : Benchmark(
     // The features that our network learned from, and the label as ML.NET's trainers take it, in memory.
     private static IDataView View(MLContext ml, CsvTable rows, TrainedTable ours)
     {
-        var (label, view) = (ours.Schema.Label, ours.Pipeline.Transform(new TableDataView(rows, ours.Schema)));
-        if (label.Task == LearningTask.Multiclass)
+        var label = ours.Schema.Label;
+        IDataView view = TableDataView.ForTraining(rows, ours.Schema, Features);
+        if (label.Task.Kind == LearningTask.Multiclass)
         {
             var classes = ml.Data.LoadFromEnumerable(label.Classes.Select(name => new ClassName { Name = name }));
             view = ml.Transforms.Conversion.MapValueToKey(label.Column, keyData: classes).Fit(view).Transform(view);
@@ -106,19 +108,19 @@ internal sealed class AccuracyBenchmark() : Benchmark(
         _ => [.. scored.GetColumn<float>("Score")],
     };
 
-    private static string[] Row(SampleTable table, string trainer, IReadOnlyDictionary<string, double> figures, TimeSpan time)
+    private static string[] Row(SampleTable table, string trainer, MetricValues figures, TimeSpan time)
     {
-        string[] keys = table.Task switch
+        Metric[] metrics = table.Task switch
         {
-            LearningTask.Binary => ["auc", "logLoss"],
-            LearningTask.Multiclass => ["accuracy", "logLoss"],
-            _ => ["rmse", "mae"],
+            LearningTask.Binary => [Metric.AreaUnderRocCurve, Metric.LogLoss],
+            LearningTask.Multiclass => [Metric.MicroAccuracy, Metric.LogLoss],
+            _ => [Metric.RootMeanSquaredError, Metric.MeanAbsoluteError],
         };
         return
         [
             table.File,
             trainer,
-            .. keys.Select(key => $"{Figure.Name(key)} {Figure.Value(key, figures[key])}"),
+            .. metrics.Select(metric => $"{metric.Name} {metric.Format(figures[metric]!.Value)}"),
             time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture),
         ];
     }

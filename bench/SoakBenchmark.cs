@@ -4,6 +4,7 @@ using System.Globalization;
 using Google.Protobuf;
 using HdrHistogram;
 using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Execution;
@@ -41,7 +42,7 @@ internal sealed class SoakBenchmark : Benchmark
     {
         var network = BenchmarkNetwork.All[0];
         using var scorer = Scorer.Load(network.Train().Folded.ToByteArray(), new ScorerSettings { Device = device });
-        CommonOptions.ReportDevice(scorer.DeviceReport);
+        Output.NoteDevice(scorer.DeviceReport);
         var rows = Contender.RandomRows(DistinctRows * scorer.RowLength);
         var expected = new float[DistinctRows];
         for (var row = 0; row < DistinctRows; row++)

@@ -9,6 +9,7 @@ using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -28,7 +28,7 @@ public sealed class ReportTests : IDisposable
             Headings(page));
         Assert.Contains(
             "data.csv: 320 rows to learn from, 80 to test on. Predicted is churn, Yes or No", page.Root!.Value, StringComparison.Ordinal);
-        Assert.Contains("ml.Model.Load(\"model.zip\", out _)", page.Root.Value, StringComparison.Ordinal);
+        Assert.Contains("ml.Model.LoadBatched(\"model.zip\", out _)", page.Root.Value, StringComparison.Ordinal);
         foreach (var file in new[] { "model.zip", "model.onnx", "model.batchnorm.onnx", "metrics.json" })
         {
             var row = Cells(page).Single(cells => cells[0] == file);

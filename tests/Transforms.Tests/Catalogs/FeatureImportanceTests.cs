@@ -44,8 +44,9 @@ public sealed class FeatureImportanceTests
         var front = ml.Transforms.Concatenate("All", "Features", "Weight").Fit(data);
         var rows = front.Transform(data);
         using var model = ml.BinaryClassification.Trainers.BatchNormNetwork("Label", "All").Fit(rows);
-        var importance =
-            ml.BinaryClassification.PermutationFeatureImportance(model, rows, permutationCount: 3);   // one entry for each slot of "All"
+
+        // One entry for each slot of "All".
+        var importance = ml.BinaryClassification.PermutationFeatureImportance(model, rows, permutationCount: 3);
 
         Assert.Equal(3, importance.Length);
         Assert.Equal(0, importance[2].AreaUnderRocCurve.Mean);
