@@ -11,8 +11,8 @@ namespace MlNetBatchNorm.Onnx.Precision;
 public sealed record PrecisionCheckOptions
 {
     /// <summary>
-    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means <see cref="PrecisionCheck.DefaultTolerance"/>;
-    /// with <see cref="Labels"/>, that only answers which are no longer numbers are refused.
+    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means
+    /// <see cref="PrecisionCheck.DefaultTolerance"/>; with <see cref="Labels"/>, that only answers which are no longer numbers are refused.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -22,11 +22,15 @@ public sealed record PrecisionCheckOptions
     /// <summary>Where both models are run to be compared. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <summary>The right answers for the inputs, by which both models are judged; null (the default) = there are none. They need inputs and <see cref="Compare"/>.</summary>
+    /// <summary>
+    /// The right answers for the inputs, by which both models are judged; null (the default) = there are none. They need inputs and
+    /// <see cref="Compare"/>.
+    /// </summary>
     public RowLabels? Labels { get; init; }
 
     /// <summary>
-    /// With <see cref="Labels"/>: how much worse a figure may become; see <see cref="FigureLoss.WhyTooLarge"/>. Without: the largest share of
+    /// With <see cref="Labels"/>: how much worse a figure may become; see <see cref="FigureLoss.WhyTooLarge"/>. Without: the largest share
+    /// of
     /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
     public double Loss { get; init; } = FigureLoss.Default;
@@ -36,7 +40,12 @@ public sealed record PrecisionCheckOptions
 public sealed record PrecisionCheck
 {
     private PrecisionCheck(
-        PrecisionResult result, ComparisonResult? comparison, IReadOnlyDictionary<string, double> changed, LabeledFigures? figures, double tolerance, double loss) =>
+        PrecisionResult result,
+        ComparisonResult? comparison,
+        IReadOnlyDictionary<string, double> changed,
+        LabeledFigures? figures,
+        double tolerance,
+        double loss) =>
         (Result, Comparison, Changed, Figures, Tolerance, AllowedLoss) = (result, comparison, changed, figures, tolerance, loss);
 
     /// <summary>The model, and what was done to get there.</summary>
@@ -46,7 +55,8 @@ public sealed record PrecisionCheck
     public ComparisonResult? Comparison { get; }
 
     /// <summary>
-    /// For each output of something else (labels: texts, whole numbers, Booleans) the share of its elements that differ. No accuracy can fall by more.
+    /// For each output of something else (labels: texts, whole numbers, Booleans) the share of its elements that differ. No accuracy can
+    /// fall by more.
     /// </summary>
     public IReadOnlyDictionary<string, double> Changed { get; }
 
@@ -64,10 +74,14 @@ public sealed record PrecisionCheck
 
     /// <summary>Which output differs, or which figure is worse, by more than is allowed: a clause. Null when none is.</summary>
     public string? WhyRefused => Comparison is { Worst: { } worst } && !(worst.LargestRelative <= Tolerance)
-        ? string.Create(CultureInfo.InvariantCulture, $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
         : Figures is not null ? FigureLoss.WhyTooLarge(Figures.Before, Figures.After, AllowedLoss)
         : Changed.FirstOrDefault(output => !(output.Value <= AllowedLoss)) is { Key: { } name } changed
-        ? string.Create(CultureInfo.InvariantCulture, $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
         : null;
 
     /// <summary>
@@ -84,8 +98,8 @@ public sealed record PrecisionCheck
     };
 
     /// <summary>
-    /// Reduces a model and compares both: the given one as it is written, the reduced one with the graph optimizations that it will be served with.
-    /// The differences go into the metadata of the reduced one.
+    /// Reduces a model and compares both: the given one as it is written, the reduced one with the graph optimizations that it will be
+    /// served with. The differences go into the metadata of the reduced one.
     /// </summary>
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="precision">The precision.</param>
@@ -132,10 +146,12 @@ public sealed record PrecisionCheck
 
         var figures = options.Labels is null ? null : Judge(model, options.Labels, before, after);
         var tolerance = options.Tolerance ?? (figures is null ? DefaultTolerance(precision) : double.MaxValue);
-        var changed = changes.ToDictionary(output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
+        var changed = changes.ToDictionary(
+            output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
         return new PrecisionCheck(result, comparison, changed, figures, tolerance, options.Loss);
 
-        void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model, key, value.ToString("R", CultureInfo.InvariantCulture));
+        void SetNumber(string key, double value) =>
+            ModelFile.SetMetadata(result.Model, key, value.ToString("R", CultureInfo.InvariantCulture));
     }
 
     private static LabeledFigures Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)
