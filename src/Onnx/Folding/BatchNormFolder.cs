@@ -6,7 +6,9 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <summary>How <see cref="BatchNormFolder"/> treats what is a matter of choice.</summary>
 public sealed record FoldOptions
 {
-    /// <summary>Whether a batch normalization that nothing can take in becomes a Mul and an Add. Default: false, it stays as it is.</summary>
+    /// <summary>
+    /// Whether a batch normalization that nothing can take in becomes a Mul and an Add. Default: false, it stays as it is.
+    /// </summary>
     public bool Expand { get; init; }
 
     /// <summary>
@@ -16,9 +18,9 @@ public sealed record FoldOptions
     public bool FoldOverridable { get; init; }
 
     /// <summary>
-    /// Whether a constant that is added or subtracted next to a batch normalization stays a node of its own, which the scale moves past. Default:
-    /// false, the two become one: s·x + t. With features far from zero in relation to their spread (years, say) that costs digits, since s·x and t
-    /// nearly cancel; s·(x − m) does not.
+    /// Whether a constant that is added or subtracted next to a batch normalization stays a node of its own, which the scale moves past.
+    /// Default: false, the two become one: s·x + t. With features far from zero in relation to their spread (years, say) that costs digits,
+    /// since s·x and t nearly cancel; s·(x − m) does not.
     /// </summary>
     public bool KeepSubtractions { get; init; }
 }
@@ -90,7 +92,8 @@ public static class BatchNormFolder
     private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions)).ToList();
+            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions))
+            .ToList();
         bool changed;
         do
         {

@@ -40,7 +40,8 @@ internal static class BatchNormReader
         for (var c = 0; c < scale.Length; c++)
         {
             if (variance[c] + epsilon <= 0)
-                return Verdict.No($"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by");
+                return Verdict.No(
+                    $"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by");
             scale[c] = gamma[c] / Math.Sqrt(variance[c] + epsilon);
             shift[c] = beta[c] - (mean[c] * scale[c]);
         }

@@ -23,7 +23,9 @@ internal static class Broadcasting
         return RealTensor.Of(left.Type, result, shape);
     }
 
-    /// <summary>A map applied to a constant that is broadcast to a tensor of <paramref name="rank"/> dimensions, on whose axes the map lies.</summary>
+    /// <summary>
+    /// A map applied to a constant that is broadcast to a tensor of <paramref name="rank"/> dimensions, on whose axes the map lies.
+    /// </summary>
     public static RealTensor Apply(ChannelMap map, RealTensor constant, int rank)
     {
         var shape = OnAxis(map, rank);
@@ -32,7 +34,9 @@ internal static class Broadcasting
         return Combine(scaled, RealTensor.Of(constant.Type, map.Shift, shape), static (a, b) => a + b)!;
     }
 
-    /// <summary>Whether a constant, broadcast to a tensor of <paramref name="rank"/> dimensions, can take in a map on that tensor.</summary>
+    /// <summary>
+    /// Whether a constant, broadcast to a tensor of <paramref name="rank"/> dimensions, can take in a map on that tensor.
+    /// </summary>
     public static bool Fits(ChannelMap map, RealTensor constant, int rank) =>
         constant.Rank <= rank && (map.IsUniform || SizeAt(constant, map.Axis, rank) is var size && (size == 1 || size == map.Count));
 

@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
-/// A map behind a Concat along the channels falls apart into one for each input; along another axis every input gets all of it. In front, it
-/// becomes a map of the joined tensor that leaves the channels of the other inputs alone.
+/// A map behind a Concat along the channels falls apart into one for each input; along another axis every input gets all of it. In front,
+/// it becomes a map of the joined tensor that leaves the channels of the other inputs alone.
 /// </summary>
 internal sealed class ConcatRule : FoldRule
 {

@@ -27,7 +27,9 @@ internal static class ConstantArithmetic
         return map.IsFinite ? map : null;
     }
 
-    /// <summary>The constant that a node of two operands joins with x, when it has one element or one per channel; null otherwise.</summary>
+    /// <summary>
+    /// The constant that a node of two operands joins with x, when it has one element or one per channel; null otherwise.
+    /// </summary>
     /// <param name="node">The node.</param>
     /// <param name="plan">Gives constants and shapes.</param>
     /// <param name="data">Which input is x.</param>

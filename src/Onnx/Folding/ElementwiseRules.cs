@@ -4,9 +4,9 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
-/// s·(a + b) + t = (s·a + t) + s·b: every branch takes the scale, one of them the shift. A constant branch takes in whatever it gets, so behind
-/// "MatMul, Add" the matrix is scaled and the Add takes the rest. In front of a constant summand, s·x + t + c = s·(x + (t + c)/s): the summand
-/// takes the shift, and the scale goes on. What is near zero before the scale stays near zero, so no digits are lost.
+/// s·(a + b) + t = (s·a + t) + s·b: every branch takes the scale, one of them the shift. A constant branch takes in whatever it gets, so
+/// behind "MatMul, Add" the matrix is scaled and the Add takes the rest. In front of a constant summand, s·x + t + c = s·(x + (t + c)/s):
+/// the summand takes the shift, and the scale goes on. What is near zero before the scale stays near zero, so no digits are lost.
 /// </summary>
 internal sealed class AddRule : FoldRule
 {
@@ -53,7 +53,8 @@ internal sealed class AddRule : FoldRule
         var type = plan.Constant(node, operand).Tensor!.Type;
         var values = node.OpType == "Sub" && operand == 1 ? Array.ConvertAll(summand, value => -value) : summand;
         var onward = new ChannelMap(axis, map.Scales(count), rest);
-        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
+            return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
         plan.SetConstant(node, operand, RealTensor.Of(type, values, Broadcasting.OnAxis(onward, rank)));
         return plan.InFront(node.Output[0], onward);
     }
@@ -107,8 +108,8 @@ internal sealed class MulRule : FoldRule
 }
 
 /// <summary>
-/// max(s·x + t, c) = s·max(x, (c − t)/s) + t for s > 0, and the same for min: a bound moves into the unit of what it bounds. Behind, every operand
-/// takes the map. A negative scale would make a max of a min.
+/// max(s·x + t, c) = s·max(x, (c − t)/s) + t for s > 0, and the same for min: a bound moves into the unit of what it bounds. Behind, every
+/// operand takes the map. A negative scale would make a max of a min.
 /// </summary>
 internal sealed class MaxMinRule : FoldRule
 {
@@ -176,14 +177,15 @@ internal static class Branch
         if (map.IsUniform && !map.HasShift) return plan.Behind(node, input, map);
         var shape = plan.Graph.Shape(node.Input[input]);
         if (shape?.Rank != rank || (!map.IsUniform && shape[map.Axis].Size != map.Count))
-            return Verdict.No($"'{node.Input[input]}' of shape {shape?.ToString() ?? "that is not known"} is broadcast by {node.Describe()}, or may be");
+            return Verdict.No(
+                $"'{node.Input[input]}' of shape {shape?.ToString() ?? "that is not known"} is broadcast by {node.Describe()}, or may be");
         return plan.Behind(node, input, map);
     }
 }
 
 /// <summary>
-/// y = a·(x − μ) + β with a = γ / √(σ² + ε). Only γ and β change, so the composed map is as exact as each. Behind: γ' = s·γ, β' = s·β + t. In
-/// front: γ' = γ·s, β' = β + a·(t − μ) + a·s·μ.
+/// y = a·(x − μ) + β with a = γ / √(σ² + ε). Only γ and β change, so the composed map is as exact as each. Behind: γ' = s·γ, β' = s·β + t.
+/// In front: γ' = γ·s, β' = β + a·(t − μ) + a·s·μ.
 /// </summary>
 internal sealed class BatchNormalizationRule : FoldRule
 {
@@ -205,7 +207,8 @@ internal sealed class BatchNormalizationRule : FoldRule
         if (!map.Fits(own.Count)) return WrongCount(node, map, own.Count);
         var (scale, bias) = (plan.Constant(node, 1).Tensor!, plan.Constant(node, 2).Tensor!);
         var (gamma, beta, mean) = (scale.ToArray(), bias.ToArray(), plan.Constant(node, 3).Tensor!.ToArray());
-        for (var c = 0; c < gamma.Length; c++) (gamma[c], beta[c]) = compose(gamma[c], beta[c], own.Scale[c], mean[c], map.ScaleAt(c), map.ShiftAt(c));
+        for (var c = 0; c < gamma.Length; c++)
+            (gamma[c], beta[c]) = compose(gamma[c], beta[c], own.Scale[c], mean[c], map.ScaleAt(c), map.ShiftAt(c));
         plan.SetConstant(node, 1, RealTensor.Of(scale.Type, gamma, gamma.Length));
         plan.SetConstant(node, 2, RealTensor.Of(bias.Type, beta, beta.Length));
         return Verdict.Yes;

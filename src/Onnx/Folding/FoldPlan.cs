@@ -4,8 +4,9 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
-/// What would have to change for a channel map to move somewhere: new constants, new attributes, new nodes. Rules write into it; nothing of it
-/// happens before every precondition has passed and <see cref="Apply"/> is called. Who else reads a value is checked here, for all rules.
+/// What would have to change for a channel map to move somewhere: new constants, new attributes, new nodes. Rules write into it; nothing of
+/// it happens before every precondition has passed and <see cref="Apply"/> is called. Who else reads a value is checked here, for all
+/// rules.
 /// </summary>
 internal sealed class FoldPlan(OnnxGraph graph)
 {
@@ -57,7 +58,8 @@ internal sealed class FoldPlan(OnnxGraph graph)
     public void AddBehind(NodeProto node, RealTensor shift)
     {
         var output = node.Output[0];
-        if (graph.Opset >= 7 && !graph.IsOutput(output) && graph.Readers(output) is [{ IsCapture: false, Node: var reader } use] && reader.Is("Add"))
+        if (graph.Opset >= 7 && !graph.IsOutput(output)
+            && graph.Readers(output) is [{ IsCapture: false, Node: var reader } use] && reader.Is("Add"))
         {
             var other = 1 - use.Input;
             if (Constant(reader, other).Tensor is { } summand && Broadcasting.Combine(summand, shift, static (a, b) => a + b) is { } sum)
@@ -142,7 +144,9 @@ internal sealed class FoldPlan(OnnxGraph graph)
         foreach (var (node, shift) in _shifts) graph.InsertBehind(node, "Add", shift, LegacyBroadcast(graph.Opset));
     }
 
-    /// <summary>Up to opset 6 a node must say that its second operand is to be broadcast, and along which axis unless it is the last.</summary>
+    /// <summary>
+    /// Up to opset 6 a node must say that its second operand is to be broadcast, and along which axis unless it is the last.
+    /// </summary>
     public static IEnumerable<AttributeProto> LegacyBroadcast(long opset, int? axis = null)
     {
         if (opset >= 7) yield break;

@@ -67,7 +67,9 @@ internal static class FoldRules
         new TransposeRule(),
         new ReduceMeanRule(),
         new ShapeRule(),
-    }.SelectMany(rule => rule.Operators.Select(name => (name, rule))).ToDictionary(pair => pair.name, pair => pair.rule, StringComparer.Ordinal);
+    }
+    .SelectMany(rule => rule.Operators.Select(name => (name, rule)))
+    .ToDictionary(pair => pair.name, pair => pair.rule, StringComparer.Ordinal);
 
     /// <summary>The rule for a node, or null when no rule knows its operator.</summary>
     public static FoldRule? For(NodeProto node) => node.IsStandard() ? ByOperator.GetValueOrDefault(node.OpType) : null;

@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
-/// An operator that a map passes as it is, or with its channels on another axis: it stands aside, and what is in front of it or behind it takes the
-/// map in.
+/// An operator that a map passes as it is, or with its channels on another axis: it stands aside, and what is in front of it or behind it
+/// takes the map in.
 /// </summary>
 internal abstract class PassingRule : FoldRule
 {
@@ -79,7 +79,8 @@ internal sealed class AveragePoolRule : PassingRule
     protected override Verdict Check(NodeProto node, ChannelMap map, FoldPlan plan)
     {
         if (!map.IsUniform && map.Axis > 1) return WrongAxis(node, map, "axis 1");
-        var pads = node.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal) || (node.Integers("pads")?.Any(pad => pad != 0) ?? false);
+        var pads = node.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal)
+            || (node.Integers("pads")?.Any(pad => pad != 0) ?? false);
         // With ceil_mode the last window may hang over the border, and whether that part counts differs between runtimes.
         var counts = node.Integer("count_include_pad", 0) != 0 && (pads || node.Integer("ceil_mode", 0) != 0);
         return counts && map.HasShift ? Verdict.No($"{node.Describe()} counts padded zeros, which the shift does not reach") : Verdict.Yes;

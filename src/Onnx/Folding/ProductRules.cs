@@ -58,8 +58,8 @@ internal sealed class ConvRule : FoldRule
 
 /// <summary>
 /// The transpose of a convolution, with W of shape [C, M/group, k1, …]: output channel g·M/group + m is W[g·C/group …, m], so behind it the
-/// scale lies on axis 1 within each group. In front, axis 0 takes the scale; a shift reaches every output location through the same taps only
-/// when the kernel is a single one.
+/// scale lies on axis 1 within each group. In front, axis 0 takes the scale; a shift reaches every output location through the same taps
+/// only when the kernel is a single one.
 /// </summary>
 internal sealed class ConvTransposeRule : FoldRule
 {
@@ -91,7 +91,8 @@ internal sealed class ConvTransposeRule : FoldRule
         if (map.HasShift)
         {
             if (!IsPointwise(node, w))
-                return Verdict.No($"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
+                return Verdict.No(
+                    $"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
             var added = w.Contract(group, 1, w.Shape[0] / group, w.Shape[1], map.Shifts(count), keepInner: true);
             var verdict = Bias.Apply(node, plan, w.Type, null, added);
             if (!verdict.IsYes) return verdict;
@@ -143,8 +144,8 @@ internal static class Bias
 }
 
 /// <summary>
-/// Y = α·A'·B' + β·C with A' = [M, K] and B' = [K, N] after transA and transB. Behind: the columns of B' are scaled, C' = s·β·C + t. In front:
-/// the rows of B' are scaled, C' = β·C + α·t·B'. β becomes 1 either way. C may be absent, or [], [1], [N], [1, N], [M, 1], [M, N].
+/// Y = α·A'·B' + β·C with A' = [M, K] and B' = [K, N] after transA and transB. Behind: the columns of B' are scaled, C' = s·β·C + t. In
+/// front: the rows of B' are scaled, C' = β·C + α·t·B'. β becomes 1 either way. C may be absent, or [], [1], [N], [1, N], [M, 1], [M, N].
 /// </summary>
 internal sealed class GemmRule : FoldRule
 {
@@ -230,8 +231,8 @@ internal sealed class GemmRule : FoldRule
 }
 
 /// <summary>
-/// Y = X·W with W of shape […, K, N], or Y = W·X with W of shape […, M, K]. The product has no summand, so a shift goes into the constant Add
-/// behind it, or into a new one. Channels must lie on the axis that W makes (behind) or consumes (in front), which takes a known rank.
+/// Y = X·W with W of shape […, K, N], or Y = W·X with W of shape […, M, K]. The product has no summand, so a shift goes into the constant
+/// Add behind it, or into a new one. Channels must lie on the axis that W makes (behind) or consumes (in front), which takes a known rank.
 /// </summary>
 internal sealed class MatMulRule : FoldRule
 {
@@ -255,7 +256,8 @@ internal sealed class MatMulRule : FoldRule
         if (map.HasShift && side == 0 && plan.Graph.Opset < 7) return NoColumn(node);
         plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scales(count)));
         if (map.HasShift)
-            plan.AddBehind(node, side == 1 ? RealTensor.Of(w.Type, map.Shifts(count), count) : RealTensor.Of(w.Type, map.Shifts(count), count, 1));
+            plan.AddBehind(
+                node, side == 1 ? RealTensor.Of(w.Type, map.Shifts(count), count) : RealTensor.Of(w.Type, map.Shifts(count), count, 1));
         return Verdict.Yes;
     }
 

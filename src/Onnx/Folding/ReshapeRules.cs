@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Folding;
 
 /// <summary>
-/// Elements keep their order and get other axes. The channels can be followed where the sizes around them are known: [N, C, 1, 1] to [N, C] in
-/// both directions; [N, C, H, W] to [N, C·H·W] forwards, where every channel becomes H·W neighbours.
+/// Elements keep their order and get other axes. The channels can be followed where the sizes around them are known: [N, C, 1, 1] to [N, C]
+/// in both directions; [N, C, H, W] to [N, C·H·W] forwards, where every channel becomes H·W neighbours.
 /// </summary>
 internal sealed class ReshapeRule : FoldRule
 {
@@ -39,7 +39,9 @@ internal sealed class ReshapeRule : FoldRule
 /// <summary>Finds an axis again after a reshape.</summary>
 internal static class ReshapeAxes
 {
-    /// <summary>The map on the axes of <paramref name="target"/>, or null where the channels do not lie on one axis there, or cannot be found.</summary>
+    /// <summary>
+    /// The map on the axes of <paramref name="target"/>, or null where the channels do not lie on one axis there, or cannot be found.
+    /// </summary>
     /// <remarks>
     /// Both shapes are cut into the smallest groups of neighbouring axes that hold as many elements: from the front as far as the sizes are
     /// known, then from the back. The channels are looked for in the group that theirs became.
@@ -89,7 +91,8 @@ internal static class ReshapeAxes
         return null;
     }
 
-    private static ChannelMap? Within(IReadOnlyList<Dimension> from, IReadOnlyList<Dimension> to, int start, int end, int newStart, int newEnd, ChannelMap map)
+    private static ChannelMap? Within(
+        IReadOnlyList<Dimension> from, IReadOnlyList<Dimension> to, int start, int end, int newStart, int newEnd, ChannelMap map)
     {
         if (end - start == 1 && newEnd - newStart == 1) return map.At(newStart);
         // Without a single axis of its own, or with the map's own axis among others, every size must be known.

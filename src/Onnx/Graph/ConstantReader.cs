@@ -14,8 +14,8 @@ internal readonly record struct ConstantLookup(RealTensor? Tensor, string Reason
 }
 
 /// <summary>
-/// Values that nodes compute from constants alone, for the few operators that exporters put between a weight and its use: Constant, Identity,
-/// ConstantOfShape, Cast, Reshape and its relatives, Transpose.
+/// Values that nodes compute from constants alone, for the few operators that exporters put between a weight and its use: Constant,
+/// Identity, ConstantOfShape, Cast, Reshape and its relatives, Transpose.
 /// </summary>
 internal static class ConstantReader
 {
@@ -46,7 +46,8 @@ internal static class ConstantReader
             case "Cast":
                 var type = (DataType)node.Integer("to", 0);
                 // A Cast that rounds must round before the fold, or the fold would be more exact than the model.
-                if (input.Tensor is null || !TensorData.IsReal((int)type) || ElementTypes.Of(type).Bits < ElementTypes.Of(input.Tensor.Type).Bits)
+                if (input.Tensor is null || !TensorData.IsReal((int)type)
+                    || ElementTypes.Of(type).Bits < ElementTypes.Of(input.Tensor.Type).Bits)
                     return input.Tensor is null ? input : computed;
                 return ConstantLookup.Found(input.Tensor.As(type));
             case "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":

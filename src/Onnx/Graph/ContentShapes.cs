@@ -1,6 +1,8 @@
 namespace MlNetBatchNorm.Onnx.Graph;
 
-/// <summary>Operators that make or compute shapes: exporters write "Shape, Gather, Concat, Reshape" where a person would write one Flatten.</summary>
+/// <summary>
+/// Operators that make or compute shapes: exporters write "Shape, Gather, Concat, Reshape" where a person would write one Flatten.
+/// </summary>
 internal static class ContentShapes
 {
     /// <summary>The dimensions of a tensor, as a vector.</summary>
@@ -23,7 +25,8 @@ internal static class ContentShapes
             node.Output(0, new TensorShape(data.Dimensions.Take(axis).Concat(indices.Dimensions).Concat(data.Dimensions.Skip(axis + 1))));
         }
 
-        if (node.Contents(0) is { } elements && node.Numbers(1) is { } picks && picks.All(pick => pick >= -elements.Length && pick < elements.Length))
+        if (node.Contents(0) is { } elements && node.Numbers(1) is { } picks
+            && picks.All(pick => pick >= -elements.Length && pick < elements.Length))
             node.OutputContents([.. picks.Select(pick => elements[pick < 0 ? pick + elements.Length : pick])]);
     }
 

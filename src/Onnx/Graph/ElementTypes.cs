@@ -8,12 +8,12 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// The types of tensor elements: what each is called in ONNX, .NET, ONNX Runtime and NumPy, how large it is, and how it is read and written. This
-/// table is the only place that knows; a new type is a new row. (ML.NET's types hang on it in <c>src/Transforms</c>.)
+/// The types of tensor elements: what each is called in ONNX, .NET, ONNX Runtime and NumPy, how large it is, and how it is read and
+/// written. This table is the only place that knows; a new type is a new row. (ML.NET's types hang on it in <c>src/Transforms</c>.)
 /// </summary>
 /// <remarks>
-/// Nobody may ask for the type of an array by a pattern: behind a variable of type <see cref="Array"/> or <see cref="object"/> a <c>ushort[]</c> is
-/// also a <c>short[]</c>, and so with every pair of signed and unsigned integers.
+/// Nobody may ask for the type of an array by a pattern: behind a variable of type <see cref="Array"/> or <see cref="object"/> a
+/// <c>ushort[]</c> is also a <c>short[]</c>, and so with every pair of signed and unsigned integers.
 /// </remarks>
 internal static class ElementTypes
 {
@@ -46,7 +46,8 @@ internal static class ElementTypes
         new ElementType<ushort>(DataType.Bfloat16, null, tensor => tensor.Int32Data.Select(value => (ushort)value))
         {
             Largest = LargestBFloat16,
-            Widen = static (raw, into) => Map(MemoryMarshal.Cast<byte, ushort>(raw), into, bits => BitConverter.UInt32BitsToSingle((uint)bits << 16)),
+            Widen = static (raw, into) =>
+                Map(MemoryMarshal.Cast<byte, ushort>(raw), into, bits => BitConverter.UInt32BitsToSingle((uint)bits << 16)),
             Round = static (values, raw) => Map(values, MemoryMarshal.Cast<byte, ushort>(raw), RoundToBFloat16),
         },
         new TextType(),
@@ -79,9 +80,12 @@ internal static class ElementTypes
     /// <summary>The row whose elements are numbers of a .NET type; bits of halves are integers here.</summary>
     /// <exception cref="NotSupportedException">There is none.</exception>
     public static ElementType OfNumbers(Type clr) =>
-        Numbers.GetValueOrDefault(clr) ?? throw new NotSupportedException($"There are no tensors of {clr.Name}; use float, double, bool or an integer type.");
+        Numbers.GetValueOrDefault(clr)
+            ?? throw new NotSupportedException($"There are no tensors of {clr.Name}; use float, double, bool or an integer type.");
 
-    /// <summary>The row of what NumPy calls a type; null for text, whose length is part of its name, and for types that are not known here.</summary>
+    /// <summary>
+    /// The row of what NumPy calls a type; null for text, whose length is part of its name, and for types that are not known here.
+    /// </summary>
     public static ElementType? OfNumpy(string descr) => Rows.Values.FirstOrDefault(row => row.Numpy == descr);
 
     /// <summary>Rounds to bfloat16, to nearest, ties to even, straight from float64: going through float32 would round twice.</summary>
@@ -196,7 +200,8 @@ internal interface IElementAction<out TResult>
 /// <param name="type">The type in ONNX.</param>
 /// <param name="numpy">The type in NumPy.</param>
 /// <param name="fields">Gives the elements of a constant that are not stored as bytes.</param>
-internal sealed unsafe class ElementType<T>(DataType type, string? numpy, Func<TensorProto, IEnumerable<T>> fields) : ElementType(type, 8 * sizeof(T))
+internal sealed unsafe class ElementType<T>(DataType type, string? numpy, Func<TensorProto, IEnumerable<T>> fields)
+    : ElementType(type, 8 * sizeof(T))
     where T : unmanaged
 {
     public delegate void Widening(ReadOnlySpan<byte> raw, Span<double> into);

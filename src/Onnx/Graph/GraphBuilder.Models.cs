@@ -8,8 +8,8 @@ public sealed partial class GraphBuilder
     private readonly SortedDictionary<string, long> _otherDomains = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// Adds the nodes and constants of a model, under names made unique (with the scope in front). Identity nodes are left out, and so is what the
-    /// model declares about its values where no name is left for it.
+    /// Adds the nodes and constants of a model, under names made unique (with the scope in front). Identity nodes are left out, and so is
+    /// what the model declares about its values where no name is left for it.
     /// </summary>
     /// <param name="model">
     /// The model, written for this builder's operator set (<see cref="OperatorSetUpgrade"/> brings it there). It is left as it is.
@@ -23,9 +23,11 @@ public sealed partial class GraphBuilder
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         if (model.Functions.Count > 0)
-            throw new InvalidModelException($"The model has the function '{model.Functions[0].Name}'; models with functions cannot become part of another.");
+            throw new InvalidModelException(
+                $"The model has the function '{model.Functions[0].Name}'; models with functions cannot become part of another.");
         if (OperatorSets.DefaultOf(model) != Opset)
-            throw new ArgumentException($"The model is written for operator set {OperatorSets.DefaultOf(model)}, but {Opset} was expected.", nameof(model));
+            throw new ArgumentException(
+                $"The model is written for operator set {OperatorSets.DefaultOf(model)}, but {Opset} was expected.", nameof(model));
         foreach (var import in model.OpsetImport) Import(import);
 
         var names = new Dictionary<string, string>(StringComparer.Ordinal) { [string.Empty] = string.Empty };
@@ -111,11 +113,15 @@ public sealed partial class GraphBuilder
     {
         if (import.Domain is "" or "ai.onnx") return;
         if (_otherDomains.TryGetValue(import.Domain, out var version) && version != import.Version)
-            throw new ArgumentException($"One part of the model needs version {version} of the operators '{import.Domain}', another version {import.Version}.", nameof(import));
+            throw new ArgumentException(
+                $"One part of the model needs version {version} of the operators '{import.Domain}', another version"
+                + $" {import.Version}.", nameof(import));
         _otherDomains[import.Domain] = import.Version;
     }
 
-    private static string Renamed(string name, NodeProto reader, Dictionary<string, string> names) => names.TryGetValue(name, out var renamed)
+    private static string Renamed(string name, NodeProto reader, Dictionary<string, string> names) =>
+        names.TryGetValue(name, out var renamed)
         ? renamed
-        : throw new InvalidModelException($"{reader.Describe()} reads '{name}', but no node, input or initializer before it has that name.");
+        : throw new InvalidModelException(
+            $"{reader.Describe()} reads '{name}', but no node, input or initializer before it has that name.");
 }

@@ -124,7 +124,8 @@ public sealed partial class GraphBuilder
         get
         {
             if (!_true.IsGiven)
-                _true = AddGlobal(new TensorProto { Name = "true", DataType = (int)DataType.Bool, RawData = Google.Protobuf.ByteString.CopyFrom(1) });
+                _true = AddGlobal(
+                    new TensorProto { Name = "true", DataType = (int)DataType.Bool, RawData = Google.Protobuf.ByteString.CopyFrom(1) });
             return _true;
         }
     }
@@ -186,7 +187,8 @@ public sealed partial class GraphBuilder
     private void Claim(string name)
     {
         if (_graph.Owns(name) || _renamed.ContainsKey(name))
-            throw new ArgumentException($"The graph '{_graph.Proto.Name}' already has a value named '{name}'; give the new one another name.", nameof(name));
+            throw new ArgumentException(
+                $"The graph '{_graph.Proto.Name}' already has a value named '{name}'; give the new one another name.", nameof(name));
     }
 
     private bool TryRename(string from, string to)

@@ -4,8 +4,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Finds what makes a model invalid before a runtime does, and says where: operator sets that are not imported, names that are used twice or
-/// made nowhere, nodes in the wrong order or in a cycle, constants that do not fit their shape, operands that do not fit together.
+/// Finds what makes a model invalid before a runtime does, and says where: operator sets that are not imported, names that are used twice
+/// or made nowhere, nodes in the wrong order or in a cycle, constants that do not fit their shape, operands that do not fit together.
 /// </summary>
 /// <remarks>No tensor is read or allocated, so a file that declares absurd sizes costs nothing.</remarks>
 internal static class GraphChecker
@@ -51,7 +51,8 @@ internal static class GraphChecker
         foreach (var output in graph.Output)
         {
             if (!names.IsVisible(output.Name))
-                throw new InvalidModelException($"{where} declares the output '{output.Name}', but no node, input or initializer has that name.");
+                throw new InvalidModelException(
+                    $"{where} declares the output '{output.Name}', but no node, input or initializer has that name.");
         }
     }
 
@@ -61,10 +62,12 @@ internal static class GraphChecker
         {
             if (node.OpType.Length == 0) throw new InvalidModelException($"{where} has a node '{node.Label()}' without an operator type.");
             if (!domains.Contains(Domain(node.Domain)))
-                throw new InvalidModelException($"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
+                throw new InvalidModelException(
+                    $"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
             foreach (var input in node.Input)
             {
-                if (input.Length > 0 && !names.IsVisible(input)) throw NodeOrder.Explain(ModelEditor.Of(new GraphProto { Node = { nodes } }).Main, node, input);
+                if (input.Length > 0 && !names.IsVisible(input))
+                    throw NodeOrder.Explain(ModelEditor.Of(new GraphProto { Node = { nodes } }).Main, node, input);
             }
 
             foreach (var attribute in node.Attribute)
@@ -108,7 +111,8 @@ internal static class GraphChecker
         public void Define(string name, string problem, string what)
         {
             if (outer is not null && outer.IsVisible(name))
-                throw new InvalidModelException($"{problem}: '{what}' is also a value of the graph around it; a subgraph may read outer values but not redefine them.");
+                throw new InvalidModelException(
+                    $"{problem}: '{what}' is also a value of the graph around it; a subgraph may read outer values but not redefine them.");
             if (!_names.Add(name))
                 throw new InvalidModelException($"{problem}: '{what}' is defined twice; every value needs a name of its own.");
         }
@@ -132,11 +136,13 @@ internal static class InitializerChecker
             if (ElementTypes.Find(type)?.Bits is not { } bits) return;
             var bytes = (((Int128)count * bits) + 7) / 8;
             if (bytes != tensor.RawData.Length)
-                throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
+                throw new InvalidModelException(
+                    $"{what} of shape {shape} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
             return;
         }
 
-        var stored = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count + tensor.DoubleData.Count + tensor.Uint64Data.Count + tensor.StringData.Count;
+        var stored = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count
+            + tensor.DoubleData.Count + tensor.Uint64Data.Count + tensor.StringData.Count;
         var expected = type switch
         {
             DataType.Complex64 or DataType.Complex128 => 2 * (Int128)count,
@@ -148,7 +154,9 @@ internal static class InitializerChecker
     }
 }
 
-/// <summary>Explains why a node reads a value that does not exist yet: nobody makes it, a later node makes it, or the nodes form a cycle.</summary>
+/// <summary>
+/// Explains why a node reads a value that does not exist yet: nobody makes it, a later node makes it, or the nodes form a cycle.
+/// </summary>
 internal static class NodeOrder
 {
     /// <summary>The error for <paramref name="reader"/>, which reads <paramref name="value"/> before it exists.</summary>
@@ -160,8 +168,11 @@ internal static class NodeOrder
             return new InvalidModelException($"{reader.Describe()} reads its own output '{value}': a cycle.");
         var path = Path(graph, maker, reader);
         return path is null
-            ? new InvalidModelException($"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in topological order.")
-            : new InvalidModelException($"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Select(node => node.Describe()))}.");
+            ? new InvalidModelException(
+                $"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in"
+                + " topological order.")
+            : new InvalidModelException(
+                $"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Select(node => node.Describe()))}.");
     }
 
     // Breadth first from the maker up through what it reads; reaching the reader closes the circle.

@@ -99,7 +99,8 @@ internal static class LayoutShapes
         var rank = x.Rank + axes.Length;
         var added = axes.Select(axis => node.Axis(axis, rank)).ToHashSet();
         var rest = new Queue<Dimension>(x.Dimensions);
-        node.Output(0, new TensorShape(Enumerable.Range(0, rank).Select(axis => added.Contains(axis) || rest.Count == 0 ? 1 : rest.Dequeue()).ToList()));
+        var result = Enumerable.Range(0, rank).Select(axis => added.Contains(axis) || rest.Count == 0 ? 1 : rest.Dequeue());
+        node.Output(0, new TensorShape(result.ToList()));
     }
 
     /// <summary>Joins along an axis; the other dimensions agree.</summary>
@@ -139,7 +140,8 @@ internal static class LayoutShapes
             return;
         }
 
-        node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => (pads[axis], pads[axis + x.Rank]) is var (before, after) && before == 0 && after == 0
+        node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) =>
+            (pads[axis], pads[axis + x.Rank]) is var (before, after) && before == 0 && after == 0
             ? size
             : size.Size is { } known ? known + before + after : Dimension.Unknown)));
     }
@@ -154,7 +156,9 @@ internal static class LayoutShapes
         var reduced = axes is null || axes.Length == 0
             ? [.. Enumerable.Range(0, x.Rank)]
             : axes.Select(axis => node.Axis(axis, x.Rank)).ToHashSet();
-        node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => reduced.Contains(axis) ? 1 : size).Where((_, axis) => keep || !reduced.Contains(axis))));
+        var result = x.Dimensions.Select((size, axis) => reduced.Contains(axis) ? 1 : size).Where(
+            (_, axis) => keep || !reduced.Contains(axis));
+        node.Output(0, new TensorShape(result));
     }
 
     private static Dimension Product(IEnumerable<Dimension> sizes)

@@ -4,8 +4,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Writes operators of the domain <c>ai.onnx.ml</c> in terms of ONNX's own where these say the same, so that they can be folded: FeatureVectorizer
-/// becomes Concat, and Scaler a Sub and a BatchNormalization. A OneHotEncoder whose output is declared without the axis that it adds gets a Flatten.
+/// Writes operators of the domain <c>ai.onnx.ml</c> in terms of ONNX's own where these say the same, so that they can be folded:
+/// FeatureVectorizer becomes Concat, and Scaler a Sub and a BatchNormalization. A OneHotEncoder whose output is declared without the axis
+/// that it adds gets a Flatten.
 /// </summary>
 internal static class MachineLearningOperators
 {
@@ -92,14 +93,16 @@ internal static class MachineLearningOperators
         {
             var given = node.Attribute(attribute)?.Floats;
             if (given is null || given.Count == 0) return [.. Enumerable.Repeat(otherwise, count)];
-            return given.Count == count ? [.. given.Select(value => (double)value)] : given.Count == 1 ? [.. Enumerable.Repeat((double)given[0], count)] : null;
+            if (given.Count == count) return [.. given.Select(value => (double)value)];
+            return given.Count == 1 ? [.. Enumerable.Repeat((double)given[0], count)] : null;
         }
 
         string Constant(string role, double[] values) => graph.AddConstant(
             $"{node.Output[0]}_{role}", name => TensorData.FromDoubles(name, (DataType)type.ElemType, values, count));
     }
 
-    private static int? Rank(Dictionary<string, TypeProto> types, string value) => types.GetValueOrDefault(value)?.TensorType?.Shape?.Dim.Count;
+    private static int? Rank(Dictionary<string, TypeProto> types, string value) =>
+        types.GetValueOrDefault(value)?.TensorType?.Shape?.Dim.Count;
 
     private static NodeProto Node(
         string opType, IEnumerable<string> inputs, string output, string? name, params ReadOnlySpan<NodeArgument> attributes)

@@ -60,7 +60,9 @@ internal sealed class ModelEditor
         editor.Finish();
     }
 
-    /// <summary>Finds out the shapes of all values, if that was not done yet; to be called before the first change where shapes are asked for.</summary>
+    /// <summary>
+    /// Finds out the shapes of all values, if that was not done yet; to be called before the first change where shapes are asked for.
+    /// </summary>
     /// <exception cref="InvalidModelException">A node is given operands that do not fit together.</exception>
     public void InferShapes()
     {

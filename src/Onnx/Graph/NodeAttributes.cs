@@ -2,7 +2,9 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
 
-/// <summary>Reads what a node says about itself: its attributes with their defaults, its inputs, its subgraphs, and how to call it in a message.</summary>
+/// <summary>
+/// Reads what a node says about itself: its attributes with their defaults, its inputs, its subgraphs, and how to call it in a message.
+/// </summary>
 internal static class NodeAttributes
 {
     /// <summary>An attribute, or null when the node does not give it.</summary>

@@ -75,7 +75,8 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>
-    /// Puts a constant of another name in the place of one that callers cannot override. Whoever reads the old one waits for a node that makes it.
+    /// Puts a constant of another name in the place of one that callers cannot override. Whoever reads the old one waits for a node that
+    /// makes it.
     /// </summary>
     public void ReplaceConstant(string name, TensorProto other)
     {
@@ -144,7 +145,8 @@ internal sealed partial class OnnxGraph
         var inner = Fresh($"{output}_{opType.ToLowerInvariant()}_in");
         SetShape(inner, Shape(output));
         SetOutput(node, 0, inner);
-        var added = new NodeProto { OpType = opType, Name = Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inner }, Output = { output } };
+        var name = Fresh($"{node.Label()}_{opType.ToLowerInvariant()}");
+        var added = new NodeProto { OpType = opType, Name = name, Input = { inner }, Output = { output } };
         added.Attribute.AddRange(attributes);
         AddBehind(node, added);
         SetConstant(added, 1, operand, $"{node.Label()}_shift");
@@ -239,7 +241,8 @@ internal sealed partial class OnnxGraph
             for (var i = 0; i < added.Input.Count; i++) added.Input[i] = names[added.Input[i]];
             for (var i = 0; i < added.Output.Count; i++)
             {
-                if (!names.TryGetValue(added.Output[i], out var name)) names.Add(added.Output[i], name = Fresh($"{label}_{added.Output[i]}"));
+                if (!names.TryGetValue(added.Output[i], out var name))
+                    names.Add(added.Output[i], name = Fresh($"{label}_{added.Output[i]}"));
                 added.Output[i] = name;
             }
         }
@@ -247,7 +250,10 @@ internal sealed partial class OnnxGraph
         Replace(node, part.Node.ToList());
     }
 
-    /// <summary>Gives a value that a node of this graph makes another name, wherever it is read. Nothing may have that name, and no subgraph read the value.</summary>
+    /// <summary>
+    /// Gives a value that a node of this graph makes another name, wherever it is read. Nothing may have that name, and no subgraph read
+    /// the value.
+    /// </summary>
     public void Rename(string from, string to)
     {
         var producer = Producer(from)!;
@@ -278,7 +284,8 @@ internal sealed partial class OnnxGraph
     /// <summary>Takes out what makes a value that nobody reads: a constant, or a node that makes nothing else.</summary>
     public void Drop(string value)
     {
-        // A graph input stays, with its default: the interface must not change. Before IR version 4 it is only there for the initializer's sake.
+        // A graph input stays, with its default: the interface must not change. Before IR version 4 it is only there for the initializer's
+        // sake.
         if (_initializers.TryGetValue(value, out var tensor) && (!_inputs.Contains(value) || _model.InitializersAreInputs))
         {
             RemoveAll(Proto.Initializer, other => ReferenceEquals(other, tensor));
@@ -310,7 +317,8 @@ internal sealed partial class OnnxGraph
         foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name));
         if (_gone.Count == 0) return;
         RemoveAll(Proto.ValueInfo, value => _gone.Contains(value.Name) && Producer(value.Name) is null);
-        RemoveAll(Proto.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && Producer(annotation.TensorName) is null);
+        RemoveAll(
+            Proto.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && Producer(annotation.TensorName) is null);
         _gone.Clear();
     }
 

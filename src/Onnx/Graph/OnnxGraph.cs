@@ -16,8 +16,9 @@ internal readonly record struct Use(NodeProto Node, int Input)
 }
 
 /// <summary>
-/// One graph of a model, and what is known about each of its values: who makes it and who reads it (nodes, outputs, subgraphs inside of nodes),
-/// whether it is constant, and its shape. All changes are made here too, in OnnxGraph.Edits.cs, so that this stays true while a graph is changed.
+/// One graph of a model, and what is known about each of its values: who makes it and who reads it (nodes, outputs, subgraphs inside of
+/// nodes), whether it is constant, and its shape. All changes are made here too, in OnnxGraph.Edits.cs, so that this stays true while a
+/// graph is changed.
 /// </summary>
 internal sealed partial class OnnxGraph
 {
@@ -59,7 +60,9 @@ internal sealed partial class OnnxGraph
         foreach (var output in graph.Output.Where(output => !Owns(output.Name))) CaptureOutside(output.Name);
     }
 
-    /// <summary>The message; its nodes are written only by <see cref="ModelEditor.Finish"/>, <see cref="Nodes"/> are always up to date.</summary>
+    /// <summary>
+    /// The message; its nodes are written only by <see cref="ModelEditor.Finish"/>, <see cref="Nodes"/> are always up to date.
+    /// </summary>
     public GraphProto Proto { get; }
 
     /// <summary>The nodes in order.</summary>
@@ -196,7 +199,9 @@ internal sealed partial class OnnxGraph
     private void RemoveReader(string value, Use use)
     {
         // Not Remove: nodes are compared by content.
-        if (!_readers.TryGetValue(value, out var uses) || uses.FindIndex(other => other.Is(use.Node, use.Input)) is not (>= 0 and var index)) return;
+        if (!_readers.TryGetValue(value, out var uses)
+            || uses.FindIndex(other => other.Is(use.Node, use.Input)) is not (>= 0 and var index))
+            return;
         uses.RemoveAt(index);
         if (!Owns(value)) _outer?.RemoveReader(value, new Use(_owner!, -1));
     }

@@ -3,8 +3,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Brings a model from operator set 12 or later to a later one, so that it can be joined with others. Only operators that are known to mean the
-/// same there are let through.
+/// Brings a model from operator set 12 or later to a later one, so that it can be joined with others. Only operators that are known to mean
+/// the same there are let through.
 /// </summary>
 internal static class OperatorSetUpgrade
 {
@@ -20,12 +20,13 @@ internal static class OperatorSetUpgrade
     // Of these, sets 13 to 17 changed nothing but types, or added attributes and outputs that are optional.
     private static readonly HashSet<string> Unchanged = new(
         [
-            "Abs", "Add", "And", "ArgMax", "ArgMin", "AveragePool", "BitShift", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv",
-            "Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Gemm", "GlobalAveragePool",
-            "Greater", "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Mean",
-            "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or", "Pad", "Pow", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean",
-            "ReduceMin", "ReduceProd", "ReduceSumSquare", "Relu", "Reshape", "Round", "Selu", "Shape", "Sigmoid", "Sign", "Size", "Slice", "Softplus",
-            "Sqrt", "StringNormalizer", "Sub", "Sum", "Tanh", "TfIdfVectorizer", "Tile", "TopK", "Transpose", "Unique", "Where", "Xor",
+            "Abs", "Add", "And", "ArgMax", "ArgMin", "AveragePool", "BitShift", "Cast", "Ceil", "Clip", "Concat", "Constant",
+            "ConstantOfShape", "Conv", "Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements",
+            "GatherND", "Gemm", "GlobalAveragePool", "Greater", "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Less",
+            "LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Mean", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or",
+            "Pad", "Pow", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare",
+            "Relu", "Reshape", "Round", "Selu", "Shape", "Sigmoid", "Sign", "Size", "Slice", "Softplus", "Sqrt", "StringNormalizer",
+            "Sub", "Sum", "Tanh", "TfIdfVectorizer", "Tile", "TopK", "Transpose", "Unique", "Where", "Xor",
         ],
         StringComparer.Ordinal);
 
@@ -40,7 +41,9 @@ internal static class OperatorSetUpgrade
         var from = OperatorSets.DefaultOf(model);
         if (from == opset) return model;
         if (from < Oldest || opset > Newest || from > opset)
-            throw new InvalidModelException($"The model is written for operator set {from} and cannot be brought to {opset}; from {Oldest} to {Newest} upwards it can.");
+            throw new InvalidModelException(
+                $"The model is written for operator set {from} and cannot be brought to {opset}; from {Oldest} to {Newest} upwards it"
+                + " can.");
         var result = model.Clone();
         foreach (var import in result.OpsetImport.Where(import => import.Domain is "" or "ai.onnx")) import.Version = opset;
         result.IrVersion = Math.Max(result.IrVersion, OperatorSets.IrVersionFor(opset));
@@ -64,7 +67,8 @@ internal static class OperatorSetUpgrade
             // With one output it is in inference mode, then as now.
             if (node.OpType == "BatchNormalization" && node.Output.Count(output => output.Length > 0) == 1) continue;
             if (from >= 13 && node.OpType is "Softmax" or "LogSoftmax" or "Hardmax") continue;
-            throw new InvalidModelException($"{node.Describe()} is written for operator set {from}, and how it is written for {to} is not known here.");
+            throw new InvalidModelException(
+                $"{node.Describe()} is written for operator set {from}, and how it is written for {to} is not known here.");
         }
     }
 

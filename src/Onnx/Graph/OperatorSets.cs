@@ -3,8 +3,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// The operator sets of ONNX: which one a model is written for, and operators that are written differently in different ones, each as one call. This
-/// is the only place that knows from which set on which form holds, so that whoever emits a graph need not.
+/// The operator sets of ONNX: which one a model is written for, and operators that are written differently in different ones, each as one
+/// call. This is the only place that knows from which set on which form holds, so that whoever emits a graph need not.
 /// </summary>
 internal static class OperatorSets
 {
@@ -12,7 +12,8 @@ internal static class OperatorSets
     public const long NewestIrVersion = 10;
 
     /// <summary>The version of ONNX's own operators that a model is written for; 1 for files older than operator sets.</summary>
-    public static long DefaultOf(ModelProto model) => model.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 1;
+    public static long DefaultOf(ModelProto model) =>
+        model.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 1;
 
     /// <summary>The oldest IR version that knows an operator set, so that old runtimes can read what we write.</summary>
     public static long IrVersionFor(int opset) => opset switch

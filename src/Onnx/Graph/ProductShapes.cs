@@ -60,11 +60,15 @@ internal static class SpatialShapes
         var extra = node.Node.Integers("output_padding");
         var given = node.Node.Integers("output_shape");
         var spatial = w.Rank - 2;
+        var isAutomatic = node.Node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID");
         for (var i = 0; i < spatial; i++)
         {
             if (given is not null && given.Count >= spatial) result[i + 2] = given[given.Count - spatial + i];
-            else if (node.Node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID") || x?[i + 2].Size is not { } size || w[i + 2].Size is not { } k) continue;
-            else result[i + 2] = (At(strides, i, 1) * (size - 1)) + At(extra, i, 0) + ((k - 1) * At(dilations, i, 1)) + 1 - At(pads, i, 0) - At(pads, i + spatial, 0);
+            else if (isAutomatic || x?[i + 2].Size is not { } size || w[i + 2].Size is not { } k)
+                continue;
+            else
+                result[i + 2] = (At(strides, i, 1) * (size - 1)) + At(extra, i, 0) + ((k - 1) * At(dilations, i, 1)) + 1
+                    - At(pads, i, 0) - At(pads, i + spatial, 0);
         }
 
         node.Output(0, new TensorShape(result));
@@ -160,12 +164,16 @@ internal static class MatrixShapes
         var rows = Dimension.Unknown;
         if (node.TryInput(0, out var a))
         {
-            node.RequireSame(b[transB ? 1 : 0], a[transA ? 0 : 1], $"the number of rows of B ('{node.Node.InputAt(1)}'{(transB ? ", transposed" : "")})");
+            var what = $"the number of rows of B ('{node.Node.InputAt(1)}'{(transB ? ", transposed" : "")})";
+            node.RequireSame(b[transB ? 1 : 0], a[transA ? 0 : 1], what);
             rows = a[transA ? 1 : 0];
         }
 
         var result = new TensorShape(rows, b[transB ? 0 : 1]);
-        if (node.Opset >= 7 && node.TryInput(2, out var c) && (TensorShape.Broadcast(result, c) is not { } both || both.Rank > 2 || (result[1].Size is { } columns && both[1].Size != columns)))
+        if (node.Opset >= 7 && node.TryInput(2, out var c)
+            && (TensorShape.Broadcast(result, c) is not { } both
+                || both.Rank > 2
+                || (result[1].Size is { } columns && both[1].Size != columns)))
             throw node.Wrong($"C ('{node.Node.InputAt(2)}') cannot be broadcast to {result}");
         node.Output(0, result);
     }

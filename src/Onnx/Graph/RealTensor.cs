@@ -6,9 +6,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// A constant of real numbers while it is folded. Elements are float64, and are rounded to the tensor's type only when it is written: a weight
-/// that takes in several maps is still rounded once. Scalings of large weights are noted and applied on the way out, in chunks, so folding
-/// needs no float64 copy of them.
+/// A constant of real numbers while it is folded. Elements are float64, and are rounded to the tensor's type only when it is written: a
+/// weight that takes in several maps is still rounded once. Scalings of large weights are noted and applied on the way out, in chunks, so
+/// folding needs no float64 copy of them.
 /// </summary>
 internal sealed class RealTensor
 {
@@ -40,10 +40,13 @@ internal sealed class RealTensor
     {
         if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
             return null;
-        return new((DataType)tensor.DataType, [.. tensor.Dims], (start, into) => ElementTypes.Of((DataType)tensor.DataType).Read(tensor, start, into), []);
+        var type = ElementTypes.Of((DataType)tensor.DataType);
+        return new(type.Type, [.. tensor.Dims], (start, into) => type.Read(tensor, start, into), []);
     }
 
-    /// <summary>A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.</summary>
+    /// <summary>
+    /// A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.
+    /// </summary>
     public static RealTensor? Filled(DataType type, IReadOnlyList<long> shape, double value) =>
         Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), []) : null;
 
@@ -57,13 +60,14 @@ internal sealed class RealTensor
     public RealTensor Reshaped(params long[] shape) => new(Type, shape, _read, _scalings);
 
     /// <summary>
-    /// The tensor, seen as [outer, middle, channels, inner], with every element multiplied by factors[o, c]: one weight axis (outer = 1), or one
-    /// within each group of a grouped convolution.
+    /// The tensor, seen as [outer, middle, channels, inner], with every element multiplied by factors[o, c]: one weight axis (outer = 1),
+    /// or one within each group of a grouped convolution.
     /// </summary>
     public RealTensor Scaled(long outer, long middle, long channels, long inner, double[] factors)
     {
         if (outer * middle * channels * inner != Count || factors.Length != outer * channels)
-            throw new InvalidOperationException($"[{outer}, {middle}, {channels}, {inner}] with {factors.Length} factors is no view of [{string.Join(", ", Shape)}].");
+            throw new InvalidOperationException(
+                $"[{outer}, {middle}, {channels}, {inner}] with {factors.Length} factors is no view of [{string.Join(", ", Shape)}].");
         return new(Type, [.. Shape], _read, [.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
     }
 

@@ -3,8 +3,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Follows shapes through a graph and its subgraphs, as far as the operators are known. An operator that is not known, or whose inputs are not,
-/// leaves its outputs to what the model declares about them; operands that cannot fit together are an error.
+/// Follows shapes through a graph and its subgraphs, as far as the operators are known. An operator that is not known, or whose inputs are
+/// not, leaves its outputs to what the model declares about them; operands that cannot fit together are an error.
 /// </summary>
 internal static class ShapeInference
 {
@@ -45,13 +45,16 @@ internal static class ShapeRules
     private static Dictionary<string, Action<ShapeContext>> Build()
     {
         var rules = new Dictionary<string, Action<ShapeContext>>(StringComparer.Ordinal);
-        Add(Same, "Identity", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",
-            "Softplus", "Softsign", "ThresholdedRelu", "Softmax", "LogSoftmax", "Hardmax", "Exp", "Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf",
+        Add(
+            Same, "Identity", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Sigmoid", "HardSigmoid", "HardSwish",
+            "Tanh", "Softplus", "Softsign", "ThresholdedRelu", "Softmax", "LogSoftmax", "Hardmax", "Exp", "Log", "Sqrt", "Abs", "Neg",
+            "Reciprocal", "Erf",
             "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "Clip", "Dropout", "LRN", "InstanceNormalization", "LpNormalization",
             "LayerNormalization", "GroupNormalization", "MeanVarianceNormalization", "CumSum", "Not", "IsNaN");
         Add(Cast, "Cast");
-        Add(Broadcast, "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "And", "Or", "Xor", "Equal", "Less", "Greater",
-            "LessOrEqual", "GreaterOrEqual", "Mod");
+        Add(
+            Broadcast, "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "And", "Or", "Xor", "Equal", "Less",
+            "Greater", "LessOrEqual", "GreaterOrEqual", "Mod");
         Add(MatrixShapes.MatMul, "MatMul");
         Add(MatrixShapes.Gemm, "Gemm");
         Add(SpatialShapes.BatchNormalization, "BatchNormalization");
@@ -66,7 +69,9 @@ internal static class ShapeRules
         Add(LayoutShapes.Unsqueeze, "Unsqueeze");
         Add(LayoutShapes.Concat, "Concat");
         Add(LayoutShapes.Pad, "Pad");
-        Add(LayoutShapes.Reduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare");
+        Add(
+            LayoutShapes.Reduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
+            "ReduceSumSquare");
         Add(ContentShapes.Shape, "Shape");
         Add(ContentShapes.Gather, "Gather");
         Add(ContentShapes.Slice, "Slice");

@@ -33,7 +33,8 @@ internal static class TensorData
     public static TensorProto FromDoubles(string name, DataType type, ReadOnlySpan<double> values, params ReadOnlySpan<long> shape)
     {
         if (ElementTypes.Find(type) is not { IsReal: true, Bits: { } bits } real)
-            throw new ArgumentException($"A {type} tensor cannot hold real numbers; use float16, bfloat16, float32 or float64.", nameof(type));
+            throw new ArgumentException(
+                $"A {type} tensor cannot hold real numbers; use float16, bfloat16, float32 or float64.", nameof(type));
         var bytes = new byte[values.Length * bits / 8];
         real.Write(values, bytes);
         return FromBytes(name, type, bytes, values.Length, shape);
@@ -74,7 +75,9 @@ internal static class TensorData
     public static bool IsReal(int dataType) => ElementTypes.Find((DataType)dataType)?.IsReal ?? false;
 
     /// <summary>The elements of a floating-point tensor as float64 (exact: every such type fits).</summary>
-    /// <exception cref="InvalidModelException">Another type, elements in an external file, or fewer or more elements than the shape says.</exception>
+    /// <exception cref="InvalidModelException">
+    /// Another type, elements in an external file, or fewer or more elements than the shape says.
+    /// </exception>
     public static double[] ToDoubles(TensorProto tensor)
     {
         var count = CheckedCount(tensor);
@@ -82,10 +85,13 @@ internal static class TensorData
         if (!IsReal(tensor.DataType))
             throw new InvalidModelException($"The constant '{tensor.Name}' holds {type}; real numbers were expected.");
         var real = ElementTypes.Of(type);
-        var stored = tensor.RawData.Length > 0 ? tensor.RawData.Length * 8 / (double)real.Bits! : tensor.FloatData.Count + tensor.DoubleData.Count + tensor.Int32Data.Count;
+        var stored = tensor.RawData.Length > 0
+            ? tensor.RawData.Length * 8 / (double)real.Bits!
+            : tensor.FloatData.Count + tensor.DoubleData.Count + tensor.Int32Data.Count;
         if (stored != count)
             throw new InvalidModelException(string.Create(
-                CultureInfo.InvariantCulture, $"The constant '{tensor.Name}' of shape [{string.Join(", ", tensor.Dims)}] needs {count} elements but holds {stored}."));
+                CultureInfo.InvariantCulture,
+                $"The constant '{tensor.Name}' of shape [{string.Join(", ", tensor.Dims)}] needs {count} elements but holds {stored}."));
         var values = new double[count];
         real.Read(tensor, 0, values);
         return values;
@@ -125,7 +131,9 @@ internal static class TensorData
     private static long CheckedCount(TensorProto tensor)
     {
         if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
-            throw new InvalidModelException($"The constant '{tensor.Name}' is stored in an external file that has not been loaded; read the model with ModelFile.Read.");
+            throw new InvalidModelException(
+                $"The constant '{tensor.Name}' is stored in an external file that has not been loaded; read the model with"
+                + " ModelFile.Read.");
         return ElementCount(tensor.Dims, tensor.Name);
     }
 
@@ -134,7 +142,8 @@ internal static class TensorData
         long size = 1;
         foreach (var dimension in shape) size *= dimension;
         if (size != count)
-            throw new ArgumentException($"'{name}' of shape [{string.Join(", ", shape.ToArray())}] needs {size} elements, but {count} were given.");
+            throw new ArgumentException(
+                $"'{name}' of shape [{string.Join(", ", shape.ToArray())}] needs {size} elements, but {count} were given.");
 
         // ONNX is little-endian on disk; so is every machine that .NET 10 and ONNX Runtime both support.
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes) };

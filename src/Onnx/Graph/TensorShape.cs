@@ -21,15 +21,21 @@ internal sealed class TensorShape
     public Dimension this[int axis] => _dimensions[axis < 0 ? axis + Rank : axis];
 
     /// <summary>The shape of a tensor type, or null where the type is not a tensor or its rank is not said.</summary>
-    /// <remarks>Sizes of 0 and below stand for "unknown": some exporters write a variable batch that way, and an empty tensor proves nothing.</remarks>
+    /// <remarks>
+    /// Sizes of 0 and below stand for "unknown": some exporters write a variable batch that way, and an empty tensor proves nothing.
+    /// </remarks>
     public static TensorShape? From(TypeProto? type) =>
-        type?.TensorType?.Shape is { } shape ? new TensorShape(shape.Dim.Select(Dimension.From).Select(size => size.Size <= 0 ? Dimension.Unknown : size)) : null;
+        type?.TensorType?.Shape is { } shape
+            ? new TensorShape(shape.Dim.Select(Dimension.From).Select(size => size.Size <= 0 ? Dimension.Unknown : size))
+            : null;
 
     /// <summary>The shape of a constant.</summary>
     public static TensorShape Of(IEnumerable<long> sizes) => new(sizes.Select(size => (Dimension)size));
 
     /// <summary>The shape that two operands broadcast to, or null when they do not fit together.</summary>
-    /// <remarks>Dimensions are aligned at the end; equal ones, or one that is 1, fit. Where a size is not known, the other one is believed.</remarks>
+    /// <remarks>
+    /// Dimensions are aligned at the end; equal ones, or one that is 1, fit. Where a size is not known, the other one is believed.
+    /// </remarks>
     public static TensorShape? Broadcast(TensorShape left, TensorShape right)
     {
         var rank = Math.Max(left.Rank, right.Rank);

@@ -3,7 +3,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Graph;
 
-/// <summary>A tensor in a graph that is being built, known by its name. <see cref="None"/> stands for an optional input that is left out.</summary>
+/// <summary>
+/// A tensor in a graph that is being built, known by its name. <see cref="None"/> stands for an optional input that is left out.
+/// </summary>
 /// <param name="Name">The name, unique in its graph; empty for <see cref="None"/>.</param>
 public readonly record struct Value(string Name)
 {

@@ -5,13 +5,13 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Computes the nodes of a <see cref="Float16Plan"/> in float16: their constants become float16 ones of their own, and Casts stand wherever a value
-/// passes between them and the rest of the model, its inputs and outputs included.
+/// Computes the nodes of a <see cref="Float16Plan"/> in float16: their constants become float16 ones of their own, and Casts stand wherever
+/// a value passes between them and the rest of the model, its inputs and outputs included.
 /// </summary>
 /// <remarks>
-/// Gemm becomes MatMul and Sum, and an Add behind a MatMul becomes a Sum. It is the same on a GPU, but ONNX Runtime 1.29 has one product in float16 on
-/// x86 that it would rather take than compute in float32: that of Gemm, number by number (45 times as slow for 32 rows of 784 by 512), and it makes a
-/// Gemm of MatMul and Add.
+/// Gemm becomes MatMul and Sum, and an Add behind a MatMul becomes a Sum. It is the same on a GPU, but ONNX Runtime 1.29 has one product in
+/// float16 on x86 that it would rather take than compute in float32: that of Gemm, number by number (45 times as slow for 32 rows of 784 by
+/// 512), and it makes a Gemm of MatMul and Add.
 /// </remarks>
 internal sealed class Float16Arithmetic : PrecisionScheme
 {
@@ -54,7 +54,8 @@ internal sealed class Float16Arithmetic : PrecisionScheme
         }
     }
 
-    // A node as ONNX Runtime runs it well on every device (see the remarks): returns the last of what it becomes. The weight is turned round once, when the model is loaded.
+    // A node as ONNX Runtime runs it well on every device (see the remarks): returns the last of what it becomes. The weight is turned
+    // round once, when the model is loaded.
     private static NodeProto Rewrite(NodeProto node, bool followsProduct, OnnxGraph graph)
     {
         if (graph.Opset < BroadcastingSum) return node;
@@ -77,7 +78,8 @@ internal sealed class Float16Arithmetic : PrecisionScheme
 
         string Add(string opType, string output, params string[] inputs)
         {
-            nodes.Add(new NodeProto { OpType = opType, Name = graph.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}"), Input = { inputs }, Output = { output } });
+            var name = graph.Fresh($"{node.Label()}_{opType.ToLowerInvariant()}");
+            nodes.Add(new NodeProto { OpType = opType, Name = name, Input = { inputs }, Output = { output } });
             return output;
         }
     }

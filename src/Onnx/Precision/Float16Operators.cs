@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Which operators compute in float16, and which of their inputs become float16. Not listed, and so float32: everything that sums many numbers
-/// outside of a product, or that is steep (Softmax, Exp, reductions, normalizations).
+/// Which operators compute in float16, and which of their inputs become float16. Not listed, and so float32: everything that sums many
+/// numbers outside of a product, or that is steep (Softmax, Exp, reductions, normalizations).
 /// </summary>
 /// <param name="IsHeavy">Whether the operator is worth a conversion by itself; a light one is taken along between two heavy ones.</param>
 /// <param name="RealInputs">How many inputs, from the first, hold real numbers; the others are shapes and indexes.</param>

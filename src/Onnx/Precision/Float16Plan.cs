@@ -7,8 +7,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Which nodes of a graph compute in float16: matrix products and convolutions of float32 whose values and constants fit, and what lies between
-/// two of them. What stands before the first (a mean taken away, say) and behind the last (probabilities) stays float32.
+/// Which nodes of a graph compute in float16: matrix products and convolutions of float32 whose values and constants fit, and what lies
+/// between two of them. What stands before the first (a mean taken away, say) and behind the last (probabilities) stays float32.
 /// </summary>
 internal sealed class Float16Plan
 {
@@ -28,7 +28,7 @@ internal sealed class Float16Plan
         // A NaN comes from a row that has one, in whatever precision; it says nothing about the others.
         _largest = rows.Observe(computed).ToDictionary(
             pair => pair.Key,
-            pair => pair.Value.Max(tensor => tensor.Data.Length == 0 ? 0 : double.Abs(TensorPrimitives.MaxMagnitudeNumber<float>((float[])tensor.Data))),
+            pair => pair.Value.Max(tensor => tensor.Data.Length == 0 ? 0 : Largest((float[])tensor.Data)),
             StringComparer.Ordinal);
         Choose();
     }
@@ -70,7 +70,9 @@ internal sealed class Float16Plan
         foreach (var node in nodes)
         {
             if (Float16Operators.Of(node) is not { } form) continue;
-            if (!form.IsHeavy && !form.Inputs(node).Any(input => _graph.Producer(node.Input[input]) is { } producer && _chosen.ContainsKey(producer))) continue;
+            if (!form.IsHeavy
+                && !form.Inputs(node).Any(input => _graph.Producer(node.Input[input]) is { } producer && _chosen.ContainsKey(producer)))
+                continue;
             var reason = WhyNot(node, form);
             if (reason is null) _chosen.Add(node, form);
             if (form.IsHeavy) Outcomes.Add(new PrecisionOutcome(node.Label(), reason is null, reason ?? string.Empty));
@@ -102,8 +104,11 @@ internal sealed class Float16Plan
         return WhyTooLarge(node.Output[0]);
     }
 
+    private static double Largest(float[] values) => double.Abs(TensorPrimitives.MaxMagnitudeNumber<float>(values));
+
     // Half of the range is left for rows that were not seen.
     private string? WhyTooLarge(string value) => _largest.TryGetValue(value, out var largest) && !(largest <= Float16Range.Largest / 2)
-        ? string.Create(CultureInfo.InvariantCulture, $"'{value}' reaches {largest:G3} on the rows, and float16 ends at {Float16Range.Largest}")
+        ? string.Create(
+            CultureInfo.InvariantCulture, $"'{value}' reaches {largest:G3} on the rows, and float16 ends at {Float16Range.Largest}")
         : null;
 }

@@ -11,7 +11,9 @@ internal static class Float16Range
     /// <summary>The largest number.</summary>
     public const double Largest = 65504;
 
-    /// <summary>The smallest number with all eleven bits, 2⁻¹⁴ ≈ 6.1e-5; below it digits are lost one by one until 6e-8, and then everything.</summary>
+    /// <summary>
+    /// The smallest number with all eleven bits, 2⁻¹⁴ ≈ 6.1e-5; below it digits are lost one by one until 6e-8, and then everything.
+    /// </summary>
     public const double SmallestNormal = 1.0 / (1 << 14);
 
     /// <summary>Why a constant must stay float32, or null when it need not.</summary>
@@ -23,8 +25,8 @@ internal static class Float16Range
         // The elements of a vector are no slices: one bias may well be near zero.
         if (tensor.Shape.Count(size => size > 1) < 2) return largest is > 0 and < SmallestNormal ? TooSmall(largest, "it") : null;
 
-        // A slice is what belongs to one feature, one unit, one channel. Where all of it is tiny, something large is multiplied with it (a feature
-        // in millions, say), and its digits count.
+        // A slice is what belongs to one feature, one unit, one channel. Where all of it is tiny, something large is multiplied with it (a
+        // feature in millions, say), and its digits count.
         for (var axis = 0; axis < tensor.Rank; axis++)
         {
             var slices = tensor.LargestAlong(axis);
@@ -43,8 +45,8 @@ internal static class Float16Range
 }
 
 /// <summary>
-/// A weight whose slices along one axis are divided by powers of two, so that the largest magnitude of each lies from 1 to 2. Powers of two cost no
-/// digits, neither here nor where they are multiplied back.
+/// A weight whose slices along one axis are divided by powers of two, so that the largest magnitude of each lies from 1 to 2. Powers of two
+/// cost no digits, neither here nor where they are multiplied back.
 /// </summary>
 internal sealed class RowScaling
 {
@@ -69,7 +71,8 @@ internal sealed class RowScaling
         {
             var largest = weight.LargestAlong(axis);
             // Factors must be float32 numbers themselves.
-            if (!Array.TrueForAll(largest, value => value == 0 || (double.IsFinite(value) && Math.Abs(Math.ILogB(value)) <= 120))) return null;
+            if (!Array.TrueForAll(largest, value => value == 0 || (double.IsFinite(value) && Math.Abs(Math.ILogB(value)) <= 120)))
+                return null;
             var factors = Array.ConvertAll(largest, value => value == 0 ? 1 : Math.ScaleB(1, Math.ILogB(value)));
             var scaled = weight.ScaledAlong(axis, Array.ConvertAll(factors, factor => 1 / factor));
             if (Float16Range.WhyNot(scaled) is null) return new RowScaling(axis, scaled, factors);

@@ -5,10 +5,10 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// float16 in the file only: each weight becomes a float16 constant and a Cast that makes the float32 value of the old name, so that nobody who
-/// reads it notices. Runtimes compute the Casts once, when they load the model. A weight some of whose rows are too large or too small for float16
-/// (those of a feature in millions) is stored with a power of two for each row, which is multiplied back behind the Cast. Vectors (biases, means,
-/// scales) stay float32: they are few, and they are where digits matter.
+/// float16 in the file only: each weight becomes a float16 constant and a Cast that makes the float32 value of the old name, so that nobody
+/// who reads it notices. Runtimes compute the Casts once, when they load the model. A weight some of whose rows are too large or too small
+/// for float16 (those of a feature in millions) is stored with a power of two for each row, which is multiplied back behind the Cast.
+/// Vectors (biases, means, scales) stay float32: they are few, and they are where digits matter.
 /// </summary>
 internal sealed class Float16Storage : PrecisionScheme
 {
@@ -65,7 +65,8 @@ internal sealed class Float16Storage : PrecisionScheme
     }
 
     private static bool IsWeight(TensorProto tensor) =>
-        (DataType)tensor.DataType == DataType.Float && tensor.Dims.Count(size => size > 1) >= 2 && TensorData.ElementCount(tensor.Dims, tensor.Name) >= SmallestWeight;
+        (DataType)tensor.DataType == DataType.Float && tensor.Dims.Count(size => size > 1) >= 2
+            && TensorData.ElementCount(tensor.Dims, tensor.Name) >= SmallestWeight;
 
     private static string? WhyFixed(string name, ValueInfoProto? input, ModelEditor editor) =>
         editor.Trained.Contains(name) ? "the model's training part changes it"
@@ -73,7 +74,8 @@ internal sealed class Float16Storage : PrecisionScheme
         : null;
 
     // The constant to store, and the nodes that make the float32 value of it; null when it must stay as it is.
-    private static TensorProto? Store(TensorProto tensor, string name, ModelEditor editor, List<PrecisionOutcome> outcomes, List<NodeProto> nodes)
+    private static TensorProto? Store(
+        TensorProto tensor, string name, ModelEditor editor, List<PrecisionOutcome> outcomes, List<NodeProto> nodes)
     {
         if (RealTensor.From(tensor) is not { } weight)
         {
@@ -83,7 +85,8 @@ internal sealed class Float16Storage : PrecisionScheme
 
         var reason = Float16Range.WhyNot(weight);
         var scaling = reason is null ? null : RowScaling.Find(weight);
-        outcomes.Add(new PrecisionOutcome(name, reason is null || scaling is not null, scaling is null ? reason ?? string.Empty : $"with a power of two for each entry of its axis {scaling.Axis}"));
+        var detail = scaling is null ? reason ?? string.Empty : $"with a power of two for each entry of its axis {scaling.Axis}";
+        outcomes.Add(new PrecisionOutcome(name, reason is null || scaling is not null, detail));
         if (reason is not null && scaling is null) return null;
         var half = Float16Range.Convert(scaling?.Scaled ?? weight, editor.Names.Fresh($"{name}_float16"));
         if (scaling is null)

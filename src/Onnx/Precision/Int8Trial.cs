@@ -13,8 +13,8 @@ internal static class Int8Trial
 
     /// <summary>
     /// The root of the mean over output channels of Σ(y₈ − y)² / Σy², without the summand. Rows count alike, whatever their size, and so do
-    /// channels: neither a large row nor a large channel hides what happens to the others. Rows that hold what is not a number say nothing, in
-    /// whatever precision. Infinite when something else is not a number.
+    /// channels: neither a large row nor a large channel hides what happens to the others. Rows that hold what is not a number say nothing,
+    /// in whatever precision. Infinite when something else is not a number.
     /// </summary>
     public static double Loss(RealTensor weights, bool isTransposed, ModelProto int8, IReadOnlyList<HostTensor> inputs)
     {
@@ -25,7 +25,8 @@ internal static class Int8Trial
         foreach (var input in inputs)
         {
             var feed = new Dictionary<string, HostTensor> { [Int8Product.Input] = input };
-            var (expected, actual) = ((float[])exact.Run(feed)[Int8Product.Output].Data, (float[])reduced.Run(feed)[Int8Product.Output].Data);
+            var (expected, actual) = (
+                (float[])exact.Run(feed)[Int8Product.Output].Data, (float[])reduced.Run(feed)[Int8Product.Output].Data);
             for (var row = 0; row < expected.Length / channels; row++)
             {
                 double size = Math.Abs(TensorPrimitives.MaxMagnitude<float>(((float[])input.Data).AsSpan(row * rowLength, rowLength)));

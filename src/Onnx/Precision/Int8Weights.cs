@@ -9,8 +9,9 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// A weight <c>[K, N]</c> in 8 bits: <c>w ≈ q·s</c> with a scale s for each of the N columns (an output channel) and q from −64 to 64.
 /// </summary>
 /// <remarks>
-/// Why not to 127: CPUs with AVX2 or AVX-512 but without VNNI add two products of uint8 × int8 in 16 bits, which end at 32767. 2 · 255 · 64 = 32640
-/// fits; with 127 the sum is cut off without a word (ONNX Runtime's documentation calls it reduced range). The model cannot know where it will run.
+/// Why not to 127: CPUs with AVX2 or AVX-512 but without VNNI add two products of uint8 × int8 in 16 bits, which end at 32767. 2 · 255 · 64
+/// = 32640 fits; with 127 the sum is cut off without a word (ONNX Runtime's documentation calls it reduced range). The model cannot know
+/// where it will run.
 /// </remarks>
 internal sealed class Int8Weights
 {

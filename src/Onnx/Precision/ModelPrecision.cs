@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 
-/// <summary>In how many bits a model keeps its weights, and in how many it computes. Inputs and outputs are float32 in all of them.</summary>
+/// <summary>
+/// In how many bits a model keeps its weights, and in how many it computes. Inputs and outputs are float32 in all of them.
+/// </summary>
 [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "The field's own names for precisions.")]
 public enum ModelPrecision
 {
@@ -10,20 +12,20 @@ public enum ModelPrecision
     Float32,
 
     /// <summary>
-    /// Weights are stored in 16 bits and widened when the model is loaded; everything is computed in float32. Half the file, the same speed,
-    /// on every device.
+    /// Weights are stored in 16 bits and widened when the model is loaded; everything is computed in float32. Half the file, the same
+    /// speed, on every device.
     /// </summary>
     Float16,
 
     /// <summary>
-    /// Weights are stored and matrix products, convolutions and what lies between them are computed in 16 bits. For devices with float16 units;
-    /// a CPU has few and is slower with it.
+    /// Weights are stored and matrix products, convolutions and what lies between them are computed in 16 bits. For devices with float16
+    /// units; a CPU has few and is slower with it.
     /// </summary>
     Float16Arithmetic,
 
     /// <summary>
-    /// Weights of matrix products are stored in 8 bits, with a scale for each output channel; what they are multiplied with is brought to 8 bits
-    /// while the model runs, with a scale for each row. A quarter of the file, and faster on CPUs.
+    /// Weights of matrix products are stored in 8 bits, with a scale for each output channel; what they are multiplied with is brought to 8
+    /// bits while the model runs, with a scale for each row. A quarter of the file, and faster on CPUs.
     /// </summary>
     Int8,
 }

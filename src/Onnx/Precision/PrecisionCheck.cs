@@ -51,7 +51,8 @@ public sealed record PrecisionCheck
     public ComparisonResult? Comparison { get; }
 
     /// <summary>
-    /// For each output of something else (labels: texts, whole numbers, Booleans) the share of its elements that differ. No accuracy can fall by more.
+    /// For each output of something else (labels: texts, whole numbers, Booleans) the share of its elements that differ. No accuracy can
+    /// fall by more.
     /// </summary>
     public IReadOnlyDictionary<string, double> Changed { get; }
 
@@ -72,7 +73,9 @@ public sealed record PrecisionCheck
         ? string.Create(CultureInfo.InvariantCulture, $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
         : Labeled is not null ? Labeled.Metrics.WhyTooLarge(AllowedLoss)
         : Changed.FirstOrDefault(output => !(output.Value <= AllowedLoss)) is { Key: { } name } changed
-        ? string.Create(CultureInfo.InvariantCulture, $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"the output '{name}' changes in {changed.Value:P2} of its elements, more than the {AllowedLoss:P2} allowed")
         : null;
 
     /// <summary>
@@ -89,8 +92,8 @@ public sealed record PrecisionCheck
     };
 
     /// <summary>
-    /// Reduces a model and compares both: the given one as it is written, the reduced one with the graph optimizations that it will be served with.
-    /// The differences go into the metadata of the reduced one.
+    /// Reduces a model and compares both: the given one as it is written, the reduced one with the graph optimizations that it will be
+    /// served with. The differences go into the metadata of the reduced one.
     /// </summary>
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="precision">The precision.</param>

@@ -5,8 +5,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="Folding.BatchNormFolder"/>): their parameters are vectors, which stay
-/// float32. Whether the result is good enough is for <see cref="PrecisionCheck"/> to say.
+/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="Folding.BatchNormFolder"/>): their parameters are vectors,
+/// which stay float32. Whether the result is good enough is for <see cref="PrecisionCheck"/> to say.
 /// </summary>
 internal static class PrecisionReducer
 {
@@ -14,8 +14,8 @@ internal static class PrecisionReducer
     /// <param name="model">The model; it is left as it is.</param>
     /// <param name="precision">The precision.</param>
     /// <param name="inputs">
-    /// Sets of inputs, as real as possible, on which the values inside the model are looked at: what would leave float16's range, or lose too
-    /// much in int8, stays float32. Null to generate them. Plain float16 does not look at them.
+    /// Sets of inputs, as real as possible, on which the values inside the model are looked at: what would leave float16's range, or lose
+    /// too much in int8, stays float32. Null to generate them. Plain float16 does not look at them.
     /// </param>
     /// <exception cref="ArgumentException">Inputs are given, but there is not one row in them.</exception>
     /// <exception cref="InvalidModelException">The model is not valid; see <see cref="GraphChecker"/>.</exception>
@@ -26,7 +26,9 @@ internal static class PrecisionReducer
     {
         ArgumentNullException.ThrowIfNull(model);
         if (inputs is not null && !inputs.Any(set => set.Count == 0 || set.Values.Any(tensor => tensor.Data.Length > 0)))
-            throw new ArgumentException("There are no rows in the inputs, and without rows nobody can say what fewer bits cost. Give some, or null to generate them.");
+            throw new ArgumentException(
+                "There are no rows in the inputs, and without rows nobody can say what fewer bits cost. Give some, or null to generate"
+                + " them.");
         GraphChecker.Check(model);
         var reduced = model.Clone();
         var bytes = ModelFile.Size(model);
@@ -43,11 +45,15 @@ internal static class PrecisionReducer
         var editor = new ModelEditor(reduced);
         editor.InferShapes();
         if (editor.Opset < scheme.LeastOpset)
-            throw new NotSupportedException($"{name} needs operator set {scheme.LeastOpset} or later, but the model is written for {editor.Opset}; export or convert it anew.");
+            throw new NotSupportedException(
+                $"{name} needs operator set {scheme.LeastOpset} or later, but the model is written for {editor.Opset}; export or"
+                + " convert it anew.");
         var outcomes = scheme.Apply(editor, new CalibrationRows(model, inputs));
         if (!outcomes.Any(outcome => outcome.IsReduced))
         {
-            var why = outcomes.Count == 0 ? "it has no such weights" : string.Join("; ", outcomes.Take(3).Select(outcome => $"'{outcome.Name}' stays float32: {outcome.Detail}"));
+            var why = outcomes.Count == 0
+                ? "it has no such weights"
+                : string.Join("; ", outcomes.Take(3).Select(outcome => $"'{outcome.Name}' stays float32: {outcome.Detail}"));
             throw new NotSupportedException($"Nothing in the model can be {name}: {why}.");
         }
 

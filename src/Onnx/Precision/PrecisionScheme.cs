@@ -29,13 +29,19 @@ internal sealed class CalibrationRows(ModelProto model, IReadOnlyList<IReadOnlyD
         if (values.Count == 0) return new Dictionary<string, IReadOnlyList<HostTensor>>();
         var inner = model.Clone();
         inner.Graph.Output.Clear();
-        // No shape: it may not be known, and ONNX Runtime finds it out.
         foreach (var value in values)
-            inner.Graph.Output.Add(new ValueInfoProto { Name = value, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
+        {
+            var info = ValueInfo.Of(value, DataType.Float);
+            // It may not be known, and ONNX Runtime finds it out.
+            info.Type.TensorType.Shape = null;
+            inner.Graph.Output.Add(info);
+        }
+
         using var source = ModelSource.Of(inner);
         using var session = source.Open(new ExecutionOptions { Optimization = GraphOptimization.None, Threads = 0, Spinning = false });
         var runs = inputs is null ? InputGenerator.Run(session).Select(run => run.Outputs).ToList() : [.. inputs.Select(session.Run)];
-        return values.ToDictionary(value => value, IReadOnlyList<HostTensor> (value) => [.. runs.Select(run => run[value])], StringComparer.Ordinal);
+        return values.ToDictionary(
+            value => value, IReadOnlyList<HostTensor> (value) => [.. runs.Select(run => run[value])], StringComparer.Ordinal);
     }
 }
 

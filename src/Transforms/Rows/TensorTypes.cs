@@ -5,8 +5,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
-/// The element types that ONNX and ML.NET have in common: what <see cref="Onnx.Graph.ElementTypes"/> knows of a type, and here what ML.NET calls it
-/// and how a saved <c>ScoreOnnx</c> makes a scalar of it. A new type is a new row in both.
+/// The element types that ONNX and ML.NET have in common: what <see cref="Onnx.Graph.ElementTypes"/> knows of a type, and here what ML.NET
+/// calls it and how a saved <c>ScoreOnnx</c> makes a scalar of it. A new type is a new row in both.
 /// </summary>
 internal static class TensorTypes
 {
@@ -43,7 +43,8 @@ internal static class TensorTypes
     /// <summary>The step that makes a scalar of a vector with one value; see <see cref="OnnxScalar"/>.</summary>
     public static IEstimator<ITransformer> ScalarOf(DataType type, MLContext ml) => RowOf(type).Scalar(ml);
 
-    private static Row RowOf(DataType type) => Rows.TryGetValue(type, out var row) ? row : throw new NotSupportedException($"ML.NET has no columns of {type}.");
+    private static Row RowOf(DataType type) =>
+        Rows.TryGetValue(type, out var row) ? row : throw new NotSupportedException($"ML.NET has no columns of {type}.");
 
     private sealed record Row(PrimitiveDataViewType Item, Func<MLContext, IEstimator<ITransformer>> Scalar);
 }

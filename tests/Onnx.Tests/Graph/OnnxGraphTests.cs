@@ -33,16 +33,25 @@ public sealed class OnnxGraphTests
     {
         var graph = new GraphBuilder("names");
         var x = graph.Input("input", DataType.Float, 1);
-        var chosen = graph.Node("If", [graph.Input("c", DataType.Bool)], ("then_branch", Branch("inner", "Neg", "input")), ("else_branch", Branch("else", "Abs", "input")));
-        graph.Output("output", graph.Node("Add", [chosen, graph.Node("Mul", [x, graph.Initializer(TensorData.Create("constant", [3f], 1))])]), DataType.Float, 1);
+        var chosen = Choose(graph, Branch("inner", "Neg", "input"), Branch("else", "Abs", "input"));
+        var product = graph.Node("Mul", [x, graph.Initializer(TensorData.Create("constant", [3f], 1))]);
+        graph.Output("output", graph.Node("Add", [chosen, product]), DataType.Float, 1);
         var model = graph.Build();
         model.Graph.Node[1].Name = "node";
         var editor = new ModelEditor(model);
-        foreach (var taken in new[] { "input", "output", "constant", "inner", "node", "Mul", "If" }) Assert.Equal($"{taken}_2", editor.Main.Fresh(taken));
+        foreach (var taken in new[] { "input", "output", "constant", "inner", "node", "Mul", "If" })
+            Assert.Equal($"{taken}_2", editor.Main.Fresh(taken));
         Assert.Equal("free", editor.Main.Fresh("free"));
         Assert.Equal("free_2", editor.Main.Fresh("free"));
         // A node that is added brings the names inside of it along.
-        editor.Main.Add(new NodeProto { OpType = "If", Name = "late", Input = { "c" }, Output = { "later" }, Attribute = { ((NodeArgument)("then_branch", Branch("deep", "Neg", "input"))).Proto } });
+        editor.Main.Add(new NodeProto
+        {
+            OpType = "If",
+            Name = "late",
+            Input = { "c" },
+            Output = { "later" },
+            Attribute = { ((NodeArgument)("then_branch", Branch("deep", "Neg", "input"))).Proto },
+        });
         Assert.Equal("deep_2", editor.Main.Fresh("deep"));
     }
 
@@ -51,7 +60,7 @@ public sealed class OnnxGraphTests
     {
         var graph = new GraphBuilder("captures");
         var x = graph.Named("h", "Neg", [graph.Input("x", DataType.Float, 1)]);
-        var chosen = graph.Node("If", [graph.Input("c", DataType.Bool)], ("then_branch", Branch("a", "Neg", "h")), ("else_branch", Branch("b", "Abs", "h")));
+        var chosen = Choose(graph, Branch("a", "Neg", "h"), Branch("b", "Abs", "h"));
         graph.Output("y", graph.Node("Add", [chosen, x]), DataType.Float, 1);
         var editor = new ModelEditor(graph.Build());
         var (main, branch) = (editor.Main, editor.Graphs[1]);
@@ -94,7 +103,7 @@ public sealed class OnnxGraphTests
         var x = graph.Input("x", DataType.Float, 1);
         var unread = graph.Input("unread", DataType.Float, 1);
         graph.Named("captured", "Neg", [x]);
-        var chosen = graph.Node("If", [graph.Input("c", DataType.Bool)], ("then_branch", Branch("a", "Neg", "captured")), ("else_branch", Branch("b", "Abs", "x")));
+        var chosen = Choose(graph, Branch("a", "Neg", "captured"), Branch("b", "Abs", "x"));
         graph.Output("kept", chosen, DataType.Float, 1);
         graph.Output("gone", graph.Node("Mul", [unread, graph.Initializer(TensorData.Create("w", [2f], 1))]), DataType.Float, 1);
         var model = graph.Build();
@@ -150,10 +159,18 @@ public sealed class OnnxGraphTests
         Assert.Equal([0f], (float[])session.Run(new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([3f], 1) })["y"].Data);
     }
 
-    private static GraphProto Branch(string name, string operation, string input) => new()
+    private static GraphProto Branch(string name, string operation, string input)
     {
-        Name = name,
-        Node = { new NodeProto { OpType = operation, Name = name, Input = { input }, Output = { name } } },
-        Output = { new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } } },
-    };
+        var output = ValueInfo.Of(name, DataType.Float);
+        output.Type.TensorType.Shape = null;
+        return new GraphProto
+        {
+            Name = name,
+            Node = { new NodeProto { OpType = operation, Name = name, Input = { input }, Output = { name } } },
+            Output = { output },
+        };
+    }
+
+    private static Value Choose(GraphBuilder graph, GraphProto then, GraphProto otherwise) =>
+        graph.Node("If", [graph.Input("c", DataType.Bool)], ("then_branch", then), ("else_branch", otherwise));
 }

@@ -9,7 +9,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
 /// <summary>
-/// <see cref="GraphBuilder.DefaultOpset"/> can be raised: whatever is emitted, ONNX Runtime takes it as written for the newer operator sets, too.
+/// <see cref="GraphBuilder.DefaultOpset"/> can be raised: whatever is emitted, ONNX Runtime takes it as written for the newer operator
+/// sets, too.
 /// </summary>
 public sealed class OperatorSetTests
 {
@@ -62,7 +63,8 @@ public sealed class OperatorSetTests
         var network = Network.Input(6).Add(new BatchNormLayer { GhostBatchSize = 4 });
         foreach (var activation in new[]
         {
-            Activation.Relu, Activation.Gelu, Activation.Silu, Activation.Softplus, Activation.Sigmoid, Activation.Tanh, Activation.LeakyRelu(),
+            Activation.Relu, Activation.Gelu, Activation.Silu, Activation.Softplus, Activation.Sigmoid, Activation.Tanh,
+            Activation.LeakyRelu(),
         })
             network = network.Dense(4).BatchNorm().Activation(activation);
         return network.Dense(6).LayerNorm().Dense(6).GroupNorm(2).Dropout(0.25f).Residual(body => body.Dense(6).BatchNorm()).Dense(3);
