@@ -7,7 +7,6 @@ using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Bench;

@@ -3,7 +3,6 @@ using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Loading;

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -4,7 +4,6 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.WholePipeline;
 

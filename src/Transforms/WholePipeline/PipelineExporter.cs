@@ -6,8 +6,6 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
-using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.WholePipeline;
 

@@ -5,7 +5,6 @@ using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tasks;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 

@@ -2,7 +2,6 @@ using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Layers;
-using MlNetBatchNorm.Trainer.Training;
 using MlNetBatchNorm.Trainer.Tests.Losses;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
