@@ -24,8 +24,8 @@ public class HostedScorerBenchmarks
     {
         var nodes = new GraphBuilder("dense");
         var weights = nodes.Initializer(TensorData.Create("weights", new float[32 * 32], 32, 32));
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 32);
-        nodes.Output("y", nodes.Node("MatMul", [x, weights]), DataType.Float, Dimension.Rows, 32);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 32);
+        nodes.Output("y", nodes.Node("MatMul", [x, weights]), DataType.Float, TensorDimension.Rows, 32);
         ModelFile.Write(nodes.Build(), _path);
         _own = Scorer.Load(_path);
         _services = new ServiceCollection().AddBatchNormScorer(_path).BuildServiceProvider();

@@ -24,7 +24,7 @@ public class LoadBenchmarks
     {
         var random = new Random(1);
         var nodes = new GraphBuilder("fifty layers");
-        var value = nodes.Input("x", DataType.Float, Dimension.Rows, 64);
+        var value = nodes.Input("x", DataType.Float, TensorDimension.Rows, 64);
         var width = 64;
         for (var layer = 1; layer <= 50; layer++)
         {
@@ -37,7 +37,7 @@ public class LoadBenchmarks
             Value Ones(string name) => nodes.Initializer(TensorData.Create($"{name}{layer}", [.. Enumerable.Repeat(1f, units)], units));
         }
 
-        nodes.Output("y", value, DataType.Float, Dimension.Rows, 64);
+        nodes.Output("y", value, DataType.Float, TensorDimension.Rows, 64);
         var model = nodes.Build();
         ModelFile.Write(model, Path("unfolded.onnx"));
         BatchNormFolder.Fold(model).Model.Save(Path("folded.onnx"));

@@ -50,14 +50,14 @@ internal sealed class PrecisionComparison() : Benchmark(
     private static ModelProto Create(Random random)
     {
         var nodes = new GraphBuilder("perceptron");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, Sizes[0]);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, Sizes[0]);
         for (var layer = 1; layer < Sizes.Length; layer++)
         {
             if (layer > 1) x = nodes.Node("Relu", [x]);
             x = nodes.Node("Gemm", [x, Weight(Sizes[layer - 1], Sizes[layer]), Weight(1, Sizes[layer])]);
         }
 
-        nodes.Output("y", x, DataType.Float, Dimension.Rows, Sizes[^1]);
+        nodes.Output("y", x, DataType.Float, TensorDimension.Rows, Sizes[^1]);
         return nodes.Build();
 
         Value Weight(int rows, int columns)

@@ -36,7 +36,9 @@ foreach (var project in projects)
     var shown = module.Types.Count(type => type.IsPublic) + module.GetTypes().Count(type => type.IsNestedPublic && type.DeclaringType.IsPublic);
     total += shown;
     Row($"public types of {project}", shown);
-    pairs.AddRange(FolderUses.Of(Path.Combine(root, "src", project), assembly).TwoWay.Select(pair => $"{project}: {pair.One} ↔ {pair.Other}"));
+    var uses = FolderUses.Of(Path.Combine(root, "src", project), assembly);
+    foreach (var (one, other) in uses.TwoWay)
+        pairs.Add($"{project}: {one} ↔ {other} ({uses.All[(one, other)].First()}; {uses.All[(other, one)].First()})");
 }
 
 Row("public types", total);

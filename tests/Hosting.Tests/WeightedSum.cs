@@ -11,10 +11,10 @@ internal static class WeightedSum
     public static ModelProto Model(float factor, int features = 3)
     {
         var nodes = new GraphBuilder("weighted sum");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, features);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, features);
         var weights = nodes.Initializer(TensorData.Create("weights", [.. Enumerable.Range(1, features).Select(i => i * factor)], features, 1));
-        nodes.Output("sum", nodes.Node("MatMul", [x, weights]), DataType.Float, Dimension.Rows, 1);
-        nodes.Output("double", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, Dimension.Rows, features);
+        nodes.Output("sum", nodes.Node("MatMul", [x, weights]), DataType.Float, TensorDimension.Rows, 1);
+        nodes.Output("double", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, TensorDimension.Rows, features);
         var model = nodes.Build();
         ModelFile.SetMetadata(model, ModelMetadata.FeatureNames, TextList.ToJson(Enumerable.Range(0, features).Select(i => $"f{i}")));
         ModelFile.SetMetadata(model, ModelMetadata.Labels, TextList.ToJson(["no", "yes"]));

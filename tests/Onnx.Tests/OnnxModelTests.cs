@@ -74,8 +74,8 @@ public sealed class OnnxModelTests : IDisposable
         var nodes = new GraphBuilder("scaled");
         Value Channels(string name, float value) => nodes.Initializer(TensorData.Create(name, [value, value, value], 3));
         var norm = nodes.Node(
-            "BatchNormalization", [nodes.Input("x", DataType.Float, Dimension.Rows, 3), Channels("gamma", 1), Channels("beta", 0), Channels("mean", 0), Channels("var", 1)]);
-        nodes.Output("y", nodes.Node("Mul", [norm, nodes.Initializer(TensorData.Create("factor", [factor], 1))]), DataType.Float, Dimension.Rows, 3);
+            "BatchNormalization", [nodes.Input("x", DataType.Float, TensorDimension.Rows, 3), Channels("gamma", 1), Channels("beta", 0), Channels("mean", 0), Channels("var", 1)]);
+        nodes.Output("y", nodes.Node("Mul", [norm, nodes.Initializer(TensorData.Create("factor", [factor], 1))]), DataType.Float, TensorDimension.Rows, 3);
         return new OnnxModel(nodes.Build());
     }
 }

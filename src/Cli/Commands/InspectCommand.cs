@@ -69,7 +69,7 @@ internal static class InspectCommand
     {
         var tensor = value.Type?.TensorType;
         if (tensor is null) return value.Name;
-        var shape = tensor.Shape is null ? "any shape" : $"[{string.Join(", ", tensor.Shape.Dim.Select(Dimension.From))}]";
+        var shape = tensor.Shape is null ? "any shape" : $"[{string.Join(", ", tensor.Shape.Dim.Select(TensorDimension.From))}]";
         return $"{value.Name}: {((TensorProto.Types.DataType)tensor.ElemType).ToString().ToLowerInvariant()} {shape}";
     }
 }

@@ -59,7 +59,7 @@ public static class BatchNormFolder
 
         editor.Finish();
         var functions = folded.Functions.SelectMany(InFunction);
-        var (before, after) = (Size(model.Graph), Size(folded.Graph));
+        var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
@@ -105,20 +105,5 @@ public static class BatchNormFolder
             if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
         }
         while (changed);
-    }
-
-    // Subgraphs included.
-    internal static (int Nodes, long Parameters) Size(GraphProto graph)
-    {
-        var nodes = graph.Node.Count;
-        var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
-        foreach (var inner in graph.Node.SelectMany(node => node.Subgraphs()))
-        {
-            var (innerNodes, innerParameters) = Size(inner);
-            nodes += innerNodes;
-            parameters += innerParameters;
-        }
-
-        return (nodes, parameters);
     }
 }

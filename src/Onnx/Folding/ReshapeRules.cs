@@ -56,13 +56,13 @@ internal static class ReshapeAxes
     }
 
     // The ranges [start, end) of source and target axes that hold the axis and equally many elements; null where a size is not known.
-    private static (int Start, int End, int NewStart, int NewEnd)? Group(Dimension[] from, Dimension[] to, int axis)
+    private static (int Start, int End, int NewStart, int NewEnd)? Group(TensorDimension[] from, TensorDimension[] to, int axis)
     {
         var (i, j) = (0, 0);
         while (i < from.Length)
         {
             var (start, newStart) = (i, j);
-            if (j < to.Length && from[i] == to[j] && from[i] != Dimension.Unknown)
+            if (j < to.Length && from[i] == to[j] && from[i] != TensorDimension.Unknown)
             {
                 (i, j) = (i + 1, j + 1);
             }
@@ -92,7 +92,7 @@ internal static class ReshapeAxes
     }
 
     private static ChannelMap? Within(
-        IReadOnlyList<Dimension> from, IReadOnlyList<Dimension> to, int start, int end, int newStart, int newEnd, ChannelMap map)
+        IReadOnlyList<TensorDimension> from, IReadOnlyList<TensorDimension> to, int start, int end, int newStart, int newEnd, ChannelMap map)
     {
         if (end - start == 1 && newEnd - newStart == 1) return map.At(newStart);
         // Without a single axis of its own, or with the map's own axis among others, every size must be known.

@@ -33,7 +33,7 @@ internal static class ContentShapes
     /// <summary>A part of a shape; of other tensors only the rank is followed.</summary>
     public static void Slice(ShapeContext node)
     {
-        if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(new Dimension[x.Rank]));
+        if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(new TensorDimension[x.Rank]));
         var starts = node.Node.Integers("starts") ?? node.Numbers(1);
         var ends = node.Node.Integers("ends") ?? node.Numbers(2);
         if (node.Contents(0) is not { } elements || starts is not { Count: 1 } || ends is not { Count: 1 } || node.HasInput(4)) return;
@@ -54,7 +54,7 @@ internal static class ContentShapes
         else if (node.Node.Attribute("value_ints") is { } integers)
         {
             node.Output(0, TensorShape.Of([integers.Ints.Count]));
-            node.OutputContents([.. integers.Ints.Select(element => (Dimension)element)]);
+            node.OutputContents([.. integers.Ints.Select(element => (TensorDimension)element)]);
         }
         else if (node.Node.Attribute("value_int") is { } integer)
         {

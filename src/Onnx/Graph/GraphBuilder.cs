@@ -46,7 +46,7 @@ public sealed partial class GraphBuilder
     /// <param name="type">The element type.</param>
     /// <param name="shape">The shape; symbols mark sizes that vary.</param>
     /// <exception cref="ArgumentException">The name is taken.</exception>
-    internal Value Input(string name, DataType type, params ReadOnlySpan<Dimension> shape)
+    internal Value Input(string name, DataType type, params ReadOnlySpan<TensorDimension> shape)
     {
         Claim(name);
         _graph.AddInput(ValueInfo.Of(name, type, shape));
@@ -56,7 +56,7 @@ public sealed partial class GraphBuilder
     /// <summary>Declares a graph output: <paramref name="value"/> under the name <paramref name="name"/>.</summary>
     /// <remarks>The node that made the value is renamed where that is possible; otherwise an Identity node is added.</remarks>
     /// <exception cref="ArgumentException">The name is taken by another value.</exception>
-    internal void Output(string name, Value value, DataType type, params ReadOnlySpan<Dimension> shape)
+    internal void Output(string name, Value value, DataType type, params ReadOnlySpan<TensorDimension> shape)
     {
         var current = Current(value);
         if (current != name)

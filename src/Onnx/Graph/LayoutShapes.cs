@@ -16,22 +16,22 @@ internal static class LayoutShapes
     /// <summary>0 copies the dimension at the same place, −1 takes what is left.</summary>
     public static void Reshape(ShapeContext node)
     {
-        var target = node.Opset < 5 ? node.Node.Integers("shape")?.Select(size => (Dimension)size).ToArray() : node.Contents(1);
+        var target = node.Opset < 5 ? node.Node.Integers("shape")?.Select(size => (TensorDimension)size).ToArray() : node.Contents(1);
         if (target is null)
         {
             // Of a shape that is computed, at least its length may be known.
             if (node.Input(1) is { Rank: 1 } vector && vector[0].Size is { } rank and < 64)
-                node.Output(0, new TensorShape(new Dimension[rank]));
+                node.Output(0, new TensorShape(new TensorDimension[rank]));
             return;
         }
 
         var x = node.Input(0);
         var keepZero = node.Node.Integer("allowzero", 0) != 0;
-        var result = new Dimension[target.Length];
+        var result = new TensorDimension[target.Length];
         for (var i = 0; i < result.Length; i++)
         {
-            if (target[i].Size == 0 && !keepZero) result[i] = x is not null && i < x.Rank ? x[i] : Dimension.Unknown;
-            else result[i] = target[i].Size == -1 ? Dimension.Unknown : target[i];
+            if (target[i].Size == 0 && !keepZero) result[i] = x is not null && i < x.Rank ? x[i] : TensorDimension.Unknown;
+            else result[i] = target[i].Size == -1 ? TensorDimension.Unknown : target[i];
         }
 
         var free = Array.FindIndex(target, size => size.Size == -1);
@@ -40,7 +40,7 @@ internal static class LayoutShapes
             var rest = result.Where((_, axis) => axis != free).ToList();
             var left = x.Dimensions.ToList();
             // A dimension that stands on both sides cancels out, known or not: [N, 64, 1, 1] to [N, -1].
-            foreach (var size in rest.Where(size => size != Dimension.Unknown).ToList())
+            foreach (var size in rest.Where(size => size != TensorDimension.Unknown).ToList())
             {
                 if (left.Remove(size)) rest.Remove(size);
             }
@@ -98,7 +98,7 @@ internal static class LayoutShapes
         if (!node.TryInput(0, out var x) || node.Axes(1) is not { } axes) return;
         var rank = x.Rank + axes.Length;
         var added = axes.Select(axis => node.Axis(axis, rank)).ToHashSet();
-        var rest = new Queue<Dimension>(x.Dimensions);
+        var rest = new Queue<TensorDimension>(x.Dimensions);
         var result = Enumerable.Range(0, rank).Select(axis => added.Contains(axis) || rest.Count == 0 ? 1 : rest.Dequeue());
         node.Output(0, new TensorShape(result.ToList()));
     }
@@ -125,7 +125,7 @@ internal static class LayoutShapes
 
         result[axis] = shapes.All(shape => shape?[axis].Size is not null)
             ? shapes.Sum(shape => shape![axis].Size!.Value)
-            : Dimension.Unknown;
+            : TensorDimension.Unknown;
         node.Output(0, new TensorShape(result));
     }
 
@@ -136,14 +136,14 @@ internal static class LayoutShapes
         var pads = node.Node.Integers("pads") ?? node.Node.Integers("paddings") ?? node.Numbers(1);
         if (pads is null || pads.Count != 2 * x.Rank || node.HasInput(3))
         {
-            node.Output(0, new TensorShape(new Dimension[x.Rank]));
+            node.Output(0, new TensorShape(new TensorDimension[x.Rank]));
             return;
         }
 
         node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) =>
             (pads[axis], pads[axis + x.Rank]) is var (before, after) && before == 0 && after == 0
             ? size
-            : size.Size is { } known ? known + before + after : Dimension.Unknown)));
+            : size.Size is { } known ? known + before + after : TensorDimension.Unknown)));
     }
 
     /// <summary>Reduced axes become 1, or go.</summary>
@@ -161,14 +161,14 @@ internal static class LayoutShapes
         node.Output(0, new TensorShape(result));
     }
 
-    private static Dimension Product(IEnumerable<Dimension> sizes)
+    private static TensorDimension Product(IEnumerable<TensorDimension> sizes)
     {
         var list = sizes.Where(size => size.Size != 1).ToList();
         if (list.Count == 1) return list[0];
         long product = 1;
         foreach (var size in list)
         {
-            if (size.Size is not { } known || known < 0 || (known > 0 && product > long.MaxValue / known)) return Dimension.Unknown;
+            if (size.Size is not { } known || known < 0 || (known > 0 && product > long.MaxValue / known)) return TensorDimension.Unknown;
             product *= known;
         }
 

@@ -65,7 +65,7 @@ internal static class MachineLearningOperators
         var (deep, flat) = (graph.Fresh($"{node.Output[0]}_axis"), node.Output[0]);
         graph.SetOutput(node, 0, deep);
         // ONNX's own shape inference knows nothing of this domain, and wants to be told at least the type.
-        graph.Declare(ValueInfo.Of(deep, DataType.Float, Dimension.Rows, Dimension.Unknown, Dimension.Unknown));
+        graph.Declare(ValueInfo.Of(deep, DataType.Float, TensorDimension.Rows, TensorDimension.Unknown, TensorDimension.Unknown));
         graph.AddBehind(node, Node("Flatten", [deep], flat, null, ("axis", 1)));
     }
 

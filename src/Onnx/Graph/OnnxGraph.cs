@@ -35,7 +35,7 @@ internal sealed partial class OnnxGraph
     private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Dimension[]> _contents = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
 
     /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
     /// <param name="model">The model that it belongs to.</param>
@@ -152,7 +152,7 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
-    public Dimension[]? Contents(string value)
+    public TensorDimension[]? Contents(string value)
     {
         _model.InferShapes();
         if (value.Length == 0) return null;
@@ -161,7 +161,7 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Notes elements that were found out.</summary>
-    public void SetContents(string value, Dimension[]? elements)
+    public void SetContents(string value, TensorDimension[]? elements)
     {
         if (elements is not null) _contents[value] = elements;
     }

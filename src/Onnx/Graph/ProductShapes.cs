@@ -10,7 +10,7 @@ internal static class SpatialShapes
         // spatial = 0 (up to opset 8) gives every location its own parameters: another layout.
         if (node.Opset < 9 && node.Node.Integer("spatial", 1) == 0) return;
         ReadOnlySpan<string> roles = ["scale", "bias", "mean", "variance"];
-        var channels = node.Input(0) is { Rank: >= 2 } x ? x[1] : Dimension.Unknown;
+        var channels = node.Input(0) is { Rank: >= 2 } x ? x[1] : TensorDimension.Unknown;
         for (var i = 1; i <= 4; i++)
         {
             node.RequireRank(i, 1, 1);
@@ -53,9 +53,9 @@ internal static class SpatialShapes
             node.RequireSame(x[1], w[0], $"the number of channels of '{node.Node.InputAt(0)}'");
         }
 
-        var result = new Dimension[w.Rank];
-        result[0] = x?[0] ?? Dimension.Unknown;
-        result[1] = w[1].Size is { } perGroup ? perGroup * group : Dimension.Unknown;
+        var result = new TensorDimension[w.Rank];
+        result[0] = x?[0] ?? TensorDimension.Unknown;
+        result[1] = w[1].Size is { } perGroup ? perGroup * group : TensorDimension.Unknown;
         var (strides, dilations, pads) = (node.Node.Integers("strides"), node.Node.Integers("dilations"), node.Node.Integers("pads"));
         var extra = node.Node.Integers("output_padding");
         var given = node.Node.Integers("output_shape");
@@ -79,7 +79,7 @@ internal static class SpatialShapes
     {
         node.RequireRank(0, 3);
         if (!node.TryInput(0, out var x)) return;
-        var kernel = node.Node.Integers("kernel_shape")?.Select(size => (Dimension)size).ToArray() ?? [];
+        var kernel = node.Node.Integers("kernel_shape")?.Select(size => (TensorDimension)size).ToArray() ?? [];
         if (kernel.Length != x.Rank - 2) throw node.Wrong($"kernel_shape has {kernel.Length} sizes for {x.Rank - 2} spatial dimensions");
         var result = Windows(node, x, x[1], kernel);
         for (var i = 0; i < node.Node.Output.Count; i++) node.Output(i, result);
@@ -100,13 +100,13 @@ internal static class SpatialShapes
     }
 
     // out = (in + pads − dilated kernel) / stride + 1, rounded up with ceil_mode; SAME_*: in / stride, rounded up.
-    private static TensorShape Windows(ShapeContext node, TensorShape? x, Dimension channels, Dimension[] kernel)
+    private static TensorShape Windows(ShapeContext node, TensorShape? x, TensorDimension channels, TensorDimension[] kernel)
     {
         var (strides, dilations, pads) = (node.Node.Integers("strides"), node.Node.Integers("dilations"), node.Node.Integers("pads"));
         var auto = node.Node.Text("auto_pad", "NOTSET");
         var up = node.Node.Integer("ceil_mode", 0) != 0;
-        var result = new Dimension[kernel.Length + 2];
-        result[0] = x?[0] ?? Dimension.Unknown;
+        var result = new TensorDimension[kernel.Length + 2];
+        result[0] = x?[0] ?? TensorDimension.Unknown;
         result[1] = channels;
         for (var i = 0; i < kernel.Length; i++)
         {
@@ -161,7 +161,7 @@ internal static class MatrixShapes
         var transA = node.Node.Integer("transA", 0) != 0;
         var transB = node.Node.Integer("transB", 0) != 0;
         if (!node.TryInput(1, out var b)) return;
-        var rows = Dimension.Unknown;
+        var rows = TensorDimension.Unknown;
         if (node.TryInput(0, out var a))
         {
             var what = $"the number of rows of B ('{node.Node.InputAt(1)}'{(transB ? ", transposed" : "")})";

@@ -132,7 +132,7 @@ internal sealed class ShapeContext(OnnxGraph graph, NodeProto node)
 
     public bool HasInput(int index) => node.InputAt(index).Length > 0;
 
-    public Dimension[]? Contents(int index) => graph.Contents(node.InputAt(index));
+    public TensorDimension[]? Contents(int index) => graph.Contents(node.InputAt(index));
 
     public long[]? Numbers(int index) => graph.Integers(node.InputAt(index));
 
@@ -143,7 +143,7 @@ internal sealed class ShapeContext(OnnxGraph graph, NodeProto node)
         if (index < node.Output.Count) graph.SetShape(node.Output[index], shape);
     }
 
-    public void OutputContents(Dimension[]? elements) => graph.SetContents(node.Output[0], elements);
+    public void OutputContents(TensorDimension[]? elements) => graph.SetContents(node.Output[0], elements);
 
     /// <summary>Axes as an attribute (before opset 13) or as an input; null when they are not given or not constant.</summary>
     public long[]? Axes(int input) => node.Integers("axes") is { } given ? [.. given] : Numbers(input);
@@ -165,7 +165,7 @@ internal sealed class ShapeContext(OnnxGraph graph, NodeProto node)
     }
 
     /// <exception cref="InvalidModelException">Both sizes are known and differ.</exception>
-    public void RequireSame(Dimension actual, Dimension expected, string what)
+    public void RequireSame(TensorDimension actual, TensorDimension expected, string what)
     {
         if (actual.Size is { } a && expected.Size is { } e && a != e) throw Wrong($"{what} is {a}, but {e} is expected");
     }

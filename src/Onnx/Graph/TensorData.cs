@@ -102,7 +102,7 @@ internal static class TensorData
     public static float[] ToFloats(TensorProto tensor) => Array.ConvertAll(ToDoubles(tensor), value => (float)value);
 
     /// <summary>The elements of an integer constant of at most one dimension; null for any other tensor.</summary>
-    public static Dimension[]? ToDimensions(TensorProto tensor)
+    public static TensorDimension[]? ToDimensions(TensorProto tensor)
     {
         // Shapes and axes are short; a long vector is data.
         const int longest = 64;
@@ -113,7 +113,7 @@ internal static class TensorData
         var size = wide ? 8 : 4;
         var count = raw.Length > 0 ? raw.Length / size : wide ? tensor.Int64Data.Count : tensor.Int32Data.Count;
         if (count > longest || (tensor.Dims.Count == 1 && tensor.Dims[0] != count) || (tensor.Dims.Count == 0 && count != 1)) return null;
-        var result = new Dimension[count];
+        var result = new TensorDimension[count];
         for (var i = 0; i < count; i++)
         {
             result[i] = (wide, raw.Length > 0) switch

@@ -5,20 +5,20 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>The shape of a tensor whose rank is known; single dimensions may be symbols or unknown.</summary>
 internal sealed class TensorShape
 {
-    private readonly Dimension[] _dimensions;
+    private readonly TensorDimension[] _dimensions;
 
     /// <summary>Creates a shape.</summary>
     /// <param name="dimensions">The dimensions, outermost first; none for a scalar.</param>
-    public TensorShape(params IEnumerable<Dimension> dimensions) => _dimensions = [.. dimensions];
+    public TensorShape(params IEnumerable<TensorDimension> dimensions) => _dimensions = [.. dimensions];
 
     /// <summary>How many dimensions there are.</summary>
     public int Rank => _dimensions.Length;
 
     /// <summary>The dimensions, outermost first.</summary>
-    public IReadOnlyList<Dimension> Dimensions => _dimensions;
+    public IReadOnlyList<TensorDimension> Dimensions => _dimensions;
 
     /// <summary>One dimension; negative indexes count from the end.</summary>
-    public Dimension this[int axis] => _dimensions[axis < 0 ? axis + Rank : axis];
+    public TensorDimension this[int axis] => _dimensions[axis < 0 ? axis + Rank : axis];
 
     /// <summary>The shape of a tensor type, or null where the type is not a tensor or its rank is not said.</summary>
     /// <remarks>
@@ -26,11 +26,11 @@ internal sealed class TensorShape
     /// </remarks>
     public static TensorShape? From(TypeProto? type) =>
         type?.TensorType?.Shape is { } shape
-            ? new TensorShape(shape.Dim.Select(Dimension.From).Select(size => size.Size <= 0 ? Dimension.Unknown : size))
+            ? new TensorShape(shape.Dim.Select(TensorDimension.From).Select(size => size.Size <= 0 ? TensorDimension.Unknown : size))
             : null;
 
     /// <summary>The shape of a constant.</summary>
-    public static TensorShape Of(IEnumerable<long> sizes) => new(sizes.Select(size => (Dimension)size));
+    public static TensorShape Of(IEnumerable<long> sizes) => new(sizes.Select(size => (TensorDimension)size));
 
     /// <summary>The shape that two operands broadcast to, or null when they do not fit together.</summary>
     /// <remarks>
@@ -39,7 +39,7 @@ internal sealed class TensorShape
     public static TensorShape? Broadcast(TensorShape left, TensorShape right)
     {
         var rank = Math.Max(left.Rank, right.Rank);
-        var result = new Dimension[rank];
+        var result = new TensorDimension[rank];
         for (var i = 1; i <= rank; i++)
         {
             var a = i <= left.Rank ? left[-i] : 1;
@@ -48,7 +48,7 @@ internal sealed class TensorShape
             else if (b.Size == 1 || a == b) result[^i] = a;
             else if (a.Size is not null && b.Size is not null) return null;
             // One is a number above one, the other not known: the number wins. Two different symbols leave it open.
-            else result[^i] = a.Size is not null ? a : b.Size is not null ? b : Dimension.Unknown;
+            else result[^i] = a.Size is not null ? a : b.Size is not null ? b : TensorDimension.Unknown;
         }
 
         return new TensorShape(result);
@@ -58,7 +58,7 @@ internal sealed class TensorShape
     public static TensorShape? Merge(TensorShape first, TensorShape second)
     {
         if (first.Rank != second.Rank) return null;
-        var result = new Dimension[first.Rank];
+        var result = new TensorDimension[first.Rank];
         for (var i = 0; i < result.Length; i++)
         {
             if (first[i].Size is { } a && second[i].Size is { } b && a != b) return null;

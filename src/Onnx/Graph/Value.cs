@@ -23,7 +23,7 @@ public readonly record struct Value(string Name)
 internal static class ValueInfo
 {
     /// <summary>A tensor of a type and shape.</summary>
-    public static ValueInfoProto Of(string name, DataType type, params ReadOnlySpan<Dimension> shape)
+    public static ValueInfoProto Of(string name, DataType type, params ReadOnlySpan<TensorDimension> shape)
     {
         var sizes = new TensorShapeProto();
         foreach (var dimension in shape) sizes.Dim.Add(dimension.ToProto());

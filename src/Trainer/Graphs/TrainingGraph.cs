@@ -128,7 +128,7 @@ internal sealed class TrainingGraph
     {
         get
         {
-            if (!_ones.IsGiven) _ones = Nodes.Input(OnesInput, DataType.Float, Dimension.Rows);
+            if (!_ones.IsGiven) _ones = Nodes.Input(OnesInput, DataType.Float, TensorDimension.Rows);
             return _ones;
         }
     }
@@ -151,7 +151,7 @@ internal sealed class TrainingGraph
     {
         if (!_parameters.TryGetValue(parameter.Name, out var value))
             _parameters.Add(
-                parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
+                parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));
         return value;
     }
 

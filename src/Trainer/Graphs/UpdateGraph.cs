@@ -48,7 +48,7 @@ internal sealed class UpdateGraph
     public void Update(Parameter parameter, Value next)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        AddOutput(parameter.Name, next, [.. parameter.Shape.Select(size => (Dimension)size)]);
+        AddOutput(parameter.Name, next, [.. parameter.Shape.Select(size => (TensorDimension)size)]);
     }
 
     /// <summary>All values of a group before the step, <c>[count]</c>.</summary>
@@ -103,7 +103,7 @@ internal sealed class UpdateGraph
         return vector;
     }
 
-    private void AddOutput(string name, Value next, params ReadOnlySpan<Dimension> shape)
+    private void AddOutput(string name, Value next, params ReadOnlySpan<TensorDimension> shape)
     {
         Nodes.Output(NextName(name), next, DataType.Float, shape);
         Outputs.Add(name);

@@ -133,13 +133,13 @@ public sealed class TrainedNetwork
     internal ModelProto ToOnnx(int opset = GraphBuilder.DefaultOpset)
     {
         var nodes = new GraphBuilder("network", opset);
-        var x = nodes.Input(FeaturesInput, DataType.Float, [Dimension.Rows, .. Network.InputShape.Sizes.Select(size => (Dimension)size)]);
+        var x = nodes.Input(FeaturesInput, DataType.Float, [TensorDimension.Rows, .. Network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         if (Standardization is not null) x = Standardization.Emit(nodes, x, Network.InputShape.Sizes.Count - 1);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Initializer(TensorData.Create(parameter.Name.Split('.')[^1], ParameterArrays[parameter.Name], [.. parameter.Shape])));
         var output = graph.Infer(Network.Sites, x);
         var prediction = Loss.Prediction(nodes, output);
-        Dimension[] shape = [Dimension.Rows, .. Network.OutputShape.Sizes.Select(size => (Dimension)size)];
+        TensorDimension[] shape = [TensorDimension.Rows, .. Network.OutputShape.Sizes.Select(size => (TensorDimension)size)];
         nodes.Output(ScoreOutput, output, DataType.Float, shape);
         if (prediction != output) nodes.Output(ProbabilityOutput, prediction, DataType.Float, shape);
         return nodes.Build();

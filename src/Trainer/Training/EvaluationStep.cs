@@ -41,13 +41,13 @@ internal sealed class EvaluationStep : IDisposable
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         var nodes = new GraphBuilder("evaluation step");
         var x = nodes.Input(
-            TrainingStep.FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
-        var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, Dimension.Rows, rows.Outputs);
+            TrainingStep.FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+        var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, TensorDimension.Rows, rows.Outputs);
         var graph = new InferenceGraph(nodes, parameter =>
-            nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
+            nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));
         var output = graph.Infer(network.Sites, x);
-        nodes.Output(RowLossOutput, loss.RowLoss(nodes, output, target), DataType.Float, Dimension.Rows, 1);
-        nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, Dimension.Rows, rows.Outputs);
+        nodes.Output(RowLossOutput, loss.RowLoss(nodes, output, target), DataType.Float, TensorDimension.Rows, 1);
+        nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, TensorDimension.Rows, rows.Outputs);
         _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });
 
         var batch = Math.Min(BatchSize, rows.Count);

@@ -183,9 +183,9 @@ internal sealed class TrainingStep : IDisposable
     private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)
     {
         var nodes = graph.Nodes;
-        var x = nodes.Input(FeaturesInput, DataType.Float, [Dimension.Rows, .. network.InputShape.Sizes.Select(size => (Dimension)size)]);
-        var target = nodes.Input(TargetsInput, DataType.Float, Dimension.Rows, network.OutputShape.Count);
-        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, Dimension.Rows, 1) : Value.None;
+        var x = nodes.Input(FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+        var target = nodes.Input(TargetsInput, DataType.Float, TensorDimension.Rows, network.OutputShape.Count);
+        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, TensorDimension.Rows, 1) : Value.None;
 
         var (output, backward) = graph.Train(network.Sites, x);
         var rowLoss = loss.RowLoss(nodes, output, target);

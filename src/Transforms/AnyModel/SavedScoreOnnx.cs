@@ -83,7 +83,7 @@ internal sealed record SavedScoreOnnx(
             long[] shape = tensor.Shape.Count == 0 ? [1] : [.. tensor.Shape];
             SavedGraph.AddIntegers(graph, size, shape);
             SavedGraph.AddNode(graph, "Reshape", [outputs[i], size], result);
-            SavedGraph.AddOutput(graph, result, tensor.Type, [.. shape.Select(dimension => (Dimension)dimension)]);
+            SavedGraph.AddOutput(graph, result, tensor.Type, [.. shape.Select(dimension => (TensorDimension)dimension)]);
             added.AddRange([size, result]);
             results.Add(result);
             if (isDirect) continue;

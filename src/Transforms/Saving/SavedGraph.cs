@@ -98,7 +98,7 @@ internal static class SavedGraph
     }
 
     /// <summary>Makes a value an output.</summary>
-    public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<Dimension> shape) =>
+    public static void AddOutput(GraphProto graph, string name, DataType type, params ReadOnlySpan<TensorDimension> shape) =>
         ModelEditor.Of(graph).Main.AddOutput(ValueInfo.Of(name, type, shape));
 
     /// <summary>

@@ -135,7 +135,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
             model.Graph.Output.Clear();
             SavedGraph.AddNode(
                 model.Graph, "Concat", [TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput], SavedOutput.ColumnName, ("axis", 1));
-            SavedGraph.AddOutput(model.Graph, SavedOutput.ColumnName, DataType.Float, Dimension.Rows, 2);
+            SavedGraph.AddOutput(model.Graph, SavedOutput.ColumnName, DataType.Float, TensorDimension.Rows, 2);
             return new SavedForm(model)
             {
                 After =
@@ -160,7 +160,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
             names[joined.Input[1]] = TrainedNetwork.ProbabilityOutput;
             SavedGraph.Remove(graph, SavedOutput.ColumnName);
             ValueNames.Rename(graph, names);
-            foreach (var name in Outputs) SavedGraph.AddOutput(graph, name, DataType.Float, Dimension.Rows, 1);
+            foreach (var name in Outputs) SavedGraph.AddOutput(graph, name, DataType.Float, TensorDimension.Rows, 1);
         }
 
         /// <inheritdoc/>

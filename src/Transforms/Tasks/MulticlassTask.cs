@@ -212,7 +212,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
             SavedGraph.RemoveSlotNames(graph, Score);
             ValueNames.Rename(graph, names);
             foreach (var name in (string[])[TrainedNetwork.ScoreOutput, TrainedNetwork.ProbabilityOutput])
-                SavedGraph.AddOutput(graph, name, DataType.Float, Dimension.Rows, classes.Texts.Count);
+                SavedGraph.AddOutput(graph, name, DataType.Float, TensorDimension.Rows, classes.Texts.Count);
         }
 
         /// <inheritdoc/>

@@ -15,9 +15,9 @@ public sealed class RowBlockTests
         var random = new Random(1);
         weights = [.. Enumerable.Range(0, Width * Width).Select(_ => random.NextSingle() - 0.5f)];
         var nodes = new GraphBuilder("product");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, Width);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, Width);
         var y = nodes.Node("MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, Width, Width))]);
-        nodes.Output("y", y, DataType.Float, Dimension.Rows, Width);
+        nodes.Output("y", y, DataType.Float, TensorDimension.Rows, Width);
         return nodes.Build();
     }
 

@@ -53,9 +53,9 @@ public sealed class RowModelTests
     public void Load_OutputWithoutRows_SaysSoAndNamesTheOthers()
     {
         var graph = new GraphBuilder("sum of all");
-        var x = graph.Input("x", DataType.Float, Dimension.Rows, 2);
+        var x = graph.Input("x", DataType.Float, TensorDimension.Rows, 2);
         graph.Output("all", graph.Node("ReduceSum", [x, graph.Integers(0)], ("keepdims", 1L)), DataType.Float, 1, 2);
-        graph.Output("same", graph.Node("Identity", [x]), DataType.Float, Dimension.Rows, 2);
+        graph.Output("same", graph.Node("Identity", [x]), DataType.Float, TensorDimension.Rows, 2);
         var exception = Assert.Throws<InvalidModelException>(() => RowModel.Load(graph.Build()));
         Assert.Contains(
             "'all' has the shape [1, 2], whose first dimension does not count rows", exception.Message, StringComparison.Ordinal);
@@ -68,7 +68,7 @@ public sealed class RowModelTests
         var graph = new GraphBuilder("quotient");
         var dividend = graph.Initializer(TensorData.Create("dividend", [840L], 1));
         graph.Output("quotient", graph.Node(
-            "Div", [dividend, graph.Input("divisor", DataType.Int64, Dimension.Rows)]), DataType.Int64, Dimension.Rows);
+            "Div", [dividend, graph.Input("divisor", DataType.Int64, TensorDimension.Rows)]), DataType.Int64, TensorDimension.Rows);
         return graph.Build();
     }
 }

@@ -11,10 +11,10 @@ public sealed class ScorerTests
     private static ModelProto SumAndTwice()
     {
         var nodes = new GraphBuilder("sum and twice");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 3);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 3);
         var weights = nodes.Initializer(TensorData.Create("weights", [1f, 2f, 3f], 3, 1));
-        nodes.Output("sum", nodes.Node("MatMul", [x, weights]), DataType.Float, Dimension.Rows, 1);
-        nodes.Output("twice", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, Dimension.Rows, 3);
+        nodes.Output("sum", nodes.Node("MatMul", [x, weights]), DataType.Float, TensorDimension.Rows, 1);
+        nodes.Output("twice", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, TensorDimension.Rows, 3);
         return nodes.Build();
     }
 
@@ -135,7 +135,7 @@ public sealed class ScorerTests
     {
         var type = (DataType)element;
         var nodes = new GraphBuilder("no rows");
-        var width = columns is int size ? size : (Dimension)(string)columns;
+        var width = columns is int size ? size : (TensorDimension)(string)columns;
         nodes.Output("y", nodes.Node("Neg", [nodes.Input("a", type, rows, width)]), type, rows, width);
         var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(nodes.Build()));
         Assert.Contains($"inputs are a: {type}[N, {columns}]", exception.Message, StringComparison.Ordinal);

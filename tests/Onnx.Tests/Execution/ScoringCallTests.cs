@@ -11,11 +11,11 @@ public sealed class ScoringCallTests
     private static ModelProto TwoInputs()
     {
         var nodes = new GraphBuilder("two inputs");
-        var a = nodes.Input("a", DataType.Float, Dimension.Rows, 2);
-        var b = nodes.Input("b", DataType.Float, Dimension.Rows, 1);
-        nodes.Output("scaled", nodes.Node("Mul", [a, b]), DataType.Float, Dimension.Rows, 2);
+        var a = nodes.Input("a", DataType.Float, TensorDimension.Rows, 2);
+        var b = nodes.Input("b", DataType.Float, TensorDimension.Rows, 1);
+        nodes.Output("scaled", nodes.Node("Mul", [a, b]), DataType.Float, TensorDimension.Rows, 2);
         var ones = nodes.Initializer(TensorData.Create("ones", [1f, 1f], 2, 1));
-        nodes.Output("total", nodes.Node("MatMul", [a, ones]), DataType.Float, Dimension.Rows, 1);
+        nodes.Output("total", nodes.Node("MatMul", [a, ones]), DataType.Float, TensorDimension.Rows, 1);
         return nodes.Build();
     }
 

@@ -29,7 +29,7 @@ public class ConvFoldTests
     public void Fold_ConvOfEveryForm_MatchesOriginal(int spatial, int group, bool bias, bool behind, bool padded)
     {
         var test = new FoldCase();
-        var h = test.Input([2, 6, .. Enumerable.Repeat((Dimension)7, spatial)]);
+        var h = test.Input([2, 6, .. Enumerable.Repeat((TensorDimension)7, spatial)]);
         if (!behind) h = test.BatchNorm(h, 6);
         h = Conv(test, h, spatial, group, bias, padded);
         if (behind) h = test.BatchNorm(h, 12);

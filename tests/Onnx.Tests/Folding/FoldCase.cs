@@ -13,7 +13,7 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
 
     public GraphBuilder Graph { get; } = new("test", opset);
 
-    public Value Input(params ReadOnlySpan<Dimension> shape) => Graph.Input("x", type, shape);
+    public Value Input(params ReadOnlySpan<TensorDimension> shape) => Graph.Input("x", type, shape);
 
     /// <summary>A constant of random elements between <paramref name="low"/> and <paramref name="high"/>.</summary>
     public Value WeightBetween(double low, double high, string name, params long[] shape) =>
@@ -35,7 +35,7 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
     }
 
     /// <summary>Ends the graph, folds it, and requires the same function: float32 rounding is 6e-8, and sums of some hundred terms stay under 1e-5.</summary>
-    public FoldResult Fold(Value output, FoldOptions? options = null, double tolerance = 1e-5, params ReadOnlySpan<Dimension> shape)
+    public FoldResult Fold(Value output, FoldOptions? options = null, double tolerance = 1e-5, params ReadOnlySpan<TensorDimension> shape)
     {
         Graph.Output("y", output, type, shape.Length > 0 ? shape : ["N", "D1"]);
         return Check(Graph.Build(), options, tolerance);

@@ -27,7 +27,7 @@ internal sealed class RandomGraph
         // Whatever nobody has read is an output; so, now and then, is something in between.
         var outputs = graph._values.Where((value, index) => !graph._read.Contains(value.Value.Name) || index % 7 == 6).ToList();
         for (var i = 0; i < outputs.Count; i++)
-            graph._case.Graph.Output($"y{i}", graph._case.Graph.Node("Identity", [outputs[i].Value]), DataType.Float, [.. outputs[i].Shape.Select(size => (Dimension)size)]);
+            graph._case.Graph.Output($"y{i}", graph._case.Graph.Node("Identity", [outputs[i].Value]), DataType.Float, [.. outputs[i].Shape.Select(size => (TensorDimension)size)]);
         return graph._case.Graph.Build();
     }
 

@@ -120,9 +120,9 @@ public sealed class OnnxGraphTests
     {
         // The value between Sub and BatchNormalization would be called like another node's output.
         var graph = new GraphBuilder("scaler");
-        var x = graph.Input("x", DataType.Float, Dimension.Rows, 2);
+        var x = graph.Input("x", DataType.Float, TensorDimension.Rows, 2);
         var other = graph.Named("y_centered", "Neg", [x]);
-        graph.Output("z", other, DataType.Float, Dimension.Rows, 2);
+        graph.Output("z", other, DataType.Float, TensorDimension.Rows, 2);
         var model = graph.Build();
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "ai.onnx.ml", Version = 2 });
         model.Graph.Node.Insert(0, new NodeProto
@@ -135,8 +135,8 @@ public sealed class OnnxGraphTests
             Attribute = { ((NodeArgument)("offset", new[] { 1000f, 2000f })).Proto, ((NodeArgument)("scale", new[] { 2f, 4f })).Proto },
         });
         model.Graph.Node.Insert(1, new NodeProto { OpType = "Identity", Name = "y_scale", Input = { "x" }, Output = { "y_scale" } });
-        model.Graph.Output.Add(ValueInfo.Of("y", DataType.Float, Dimension.Rows, 2));
-        model.Graph.Output.Add(ValueInfo.Of("y_scale", DataType.Float, Dimension.Rows, 2));
+        model.Graph.Output.Add(ValueInfo.Of("y", DataType.Float, TensorDimension.Rows, 2));
+        model.Graph.Output.Add(ValueInfo.Of("y_scale", DataType.Float, TensorDimension.Rows, 2));
         MachineLearningOperators.ReplaceByStandard(model);
         GraphChecker.Check(model);
         using var session = OnnxSession.Load(model);

@@ -66,7 +66,7 @@ public class Float16ArithmeticTests
         var network = new Perceptron(6);
         var graph = network.Graph;
         var inner = graph.Node("Relu", [graph.Node("MatMul", [network.Input(40), network.Weight("w", 40, 40)])]);
-        graph.Output("inner", graph.Node("Softmax", [inner]), DataType.Float, Dimension.Rows, 40);
+        graph.Output("inner", graph.Node("Softmax", [inner]), DataType.Float, TensorDimension.Rows, 40);
         var around = graph.Node("Add", [inner, graph.Node("MatMul", [inner, network.Weight("w", 40, 40)])]);
         var model = network.Build(graph.Node("MatMul", [around, network.Weight("w", 40, 40)]), 40);
         var check = PrecisionCheck.Run(model, ModelPrecision.Float16Arithmetic);
@@ -80,7 +80,7 @@ public class Float16ArithmeticTests
     {
         var graph = new GraphBuilder("double");
         var w = graph.Initializer(TensorData.FromDoubles("w", DataType.Double, new double[1600], 40, 40));
-        graph.Output("y", graph.Node("MatMul", [graph.Input("x", DataType.Double, Dimension.Rows, 40), w]), DataType.Double, Dimension.Rows, 40);
+        graph.Output("y", graph.Node("MatMul", [graph.Input("x", DataType.Double, TensorDimension.Rows, 40), w]), DataType.Double, TensorDimension.Rows, 40);
         foreach (var precision in new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 })
             Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(graph.Build(), precision));
     }

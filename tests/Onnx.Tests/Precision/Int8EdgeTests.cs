@@ -99,7 +99,7 @@ public class Int8EdgeTests
         var w = network.Numbers(Width, Units);
         w[100] = value;
         var bad = network.Graph.Named("bad", "MatMul", [network.Input(Width), network.Graph.Initializer(TensorData.Create("w", w, Width, Units))]);
-        network.Graph.Output("other", bad, DataType.Float, Dimension.Rows, Units);
+        network.Graph.Output("other", bad, DataType.Float, TensorDimension.Rows, Units);
         var model = network.Build(network.Graph.Named("good", "MatMul", [network.Input("z", Width), network.Weight("v", Width, Units)]), Units);
         foreach (var precision in new[] { ModelPrecision.Int8, ModelPrecision.Float16Arithmetic })
         {

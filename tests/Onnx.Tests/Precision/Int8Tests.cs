@@ -56,8 +56,8 @@ public class Int8Tests
         const int width = 512, units = 16;
         var graph = new GraphBuilder("edge");
         var signs = Enumerable.Range(0, width * units).Select(i => i % units % 2 == 0 ? 0.5f : -0.5f).ToArray();
-        var x = graph.Input("x", TensorProto.Types.DataType.Float, Dimension.Rows, width);
-        graph.Output("y", graph.Node("MatMul", [graph.Node("Relu", [x]), graph.Initializer(TensorData.Create("w", signs, width, units))]), TensorProto.Types.DataType.Float, Dimension.Rows, units);
+        var x = graph.Input("x", TensorProto.Types.DataType.Float, TensorDimension.Rows, width);
+        graph.Output("y", graph.Node("MatMul", [graph.Node("Relu", [x]), graph.Initializer(TensorData.Create("w", signs, width, units))]), TensorProto.Types.DataType.Float, TensorDimension.Rows, units);
         var ones = HostTensor.Of(Enumerable.Repeat(3f, 4 * width).ToArray(), 4, width);
         var reduced = PrecisionReducer.Reduce(graph.Build(), ModelPrecision.Int8, Perceptron.Inputs(ones));
         var y = Perceptron.Run(reduced.Model.Proto, ones);
@@ -160,8 +160,8 @@ public class Int8Tests
     public void Reduce_Sequences_KeepTheirDimensions()
     {
         var network = new Perceptron(11);
-        var x = network.Graph.Input("x", TensorProto.Types.DataType.Float, Dimension.Rows, 6, 40);
-        network.Graph.Output("y", network.Graph.Node("MatMul", [x, network.Weight("w", 40, 40)]), TensorProto.Types.DataType.Float, Dimension.Rows, 6, 40);
+        var x = network.Graph.Input("x", TensorProto.Types.DataType.Float, TensorDimension.Rows, 6, 40);
+        network.Graph.Output("y", network.Graph.Node("MatMul", [x, network.Weight("w", 40, 40)]), TensorProto.Types.DataType.Float, TensorDimension.Rows, 6, 40);
         Assert.True(PrecisionCheck.Run(network.Graph.Build(), ModelPrecision.Int8).IsWithin);
     }
 

@@ -151,7 +151,7 @@ public class LabeledPrecisionTests
         // As classifiers of other tools give it, before the probabilities. Hundreds of classes: some rows lie between two.
         var network = new Perceptron(8);
         var scores = network.Graph.Node("MatMul", [network.Input(Width), network.Weight("w", Width, 300)]);
-        network.Graph.Output("label", network.Graph.Node("ArgMax", [scores], ("axis", 1L), ("keepdims", 0L)), DataType.Int64, Dimension.Rows);
+        network.Graph.Output("label", network.Graph.Node("ArgMax", [scores], ("axis", 1L), ("keepdims", 0L)), DataType.Int64, TensorDimension.Rows);
         var model = network.Build(network.Graph.Node("Softmax", [scores]), 300);
         var inputs = Perceptron.Inputs(Perceptron.Rows(9, 1000, Width));
         var check = PrecisionCheck.Run(model, ModelPrecision.Int8, inputs, new PrecisionCheckOptions { Loss = allowed });

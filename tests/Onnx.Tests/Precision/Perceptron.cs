@@ -48,7 +48,7 @@ internal sealed class Perceptron(int seed, int opset = 17)
             };
             if (units == width && random.Next(2) == 0) x = graph.Node("Add", [x, before]);
             width = units;
-            if (random.Next(6) == 0) graph.Output($"inner{layer}", graph.Node("Identity", [x]), DataType.Float, Dimension.Rows, width);
+            if (random.Next(6) == 0) graph.Output($"inner{layer}", graph.Node("Identity", [x]), DataType.Float, TensorDimension.Rows, width);
             string[] activations = ["Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Identity"];
             x = graph.Node(activations[random.Next(activations.Length)], [x]);
         }
@@ -81,7 +81,7 @@ internal sealed class Perceptron(int seed, int opset = 17)
 
     public Value Input(int width) => Input("x", width);
 
-    public Value Input(string name, int width) => Graph.Input(name, DataType.Float, Dimension.Rows, width);
+    public Value Input(string name, int width) => Graph.Input(name, DataType.Float, TensorDimension.Rows, width);
 
     /// <summary>A constant of numbers evenly from ±√(3/rows).</summary>
     public Value Weight(string name, params long[] shape) => Graph.Initializer(TensorData.Create(name, Numbers(shape), shape));
@@ -94,7 +94,7 @@ internal sealed class Perceptron(int seed, int opset = 17)
 
     public ModelProto Build(Value y, int width)
     {
-        Graph.Output("y", y, DataType.Float, Dimension.Rows, width);
+        Graph.Output("y", y, DataType.Float, TensorDimension.Rows, width);
         return Graph.Build();
     }
 }

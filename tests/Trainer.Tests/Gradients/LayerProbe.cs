@@ -35,7 +35,7 @@ internal sealed class LayerProbe : IDisposable
                 $"d.{parameter.Name}",
                 _graph.GradientOf(parameter).Emit(nodes),
                 DataType.Float,
-                [.. parameter.Shape.Select(size => (Dimension)size)]);
+                [.. parameter.Shape.Select(size => (TensorDimension)size)]);
         foreach (var (name, value) in _graph.Statistics) nodes.Output($"batch.{name}", value, DataType.Float, "C");
         _session = OnnxSession.Load(nodes.Build());
     }
@@ -75,5 +75,5 @@ internal sealed class LayerProbe : IDisposable
 
     public void Dispose() => _session.Dispose();
 
-    private static Dimension[] Sizes(SampleShape shape) => [Dimension.Rows, .. shape.Sizes.Select(size => (Dimension)size)];
+    private static TensorDimension[] Sizes(SampleShape shape) => [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
 }

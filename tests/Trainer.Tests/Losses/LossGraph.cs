@@ -11,10 +11,10 @@ internal static class LossGraph
         Loss loss, float[] output, float[] target, int outputs, int opset = GraphBuilder.DefaultOpset)
     {
         var nodes = new GraphBuilder("loss", opset);
-        var y = nodes.Input("y", DataType.Float, Dimension.Rows, outputs);
-        var t = nodes.Input("t", DataType.Float, Dimension.Rows, outputs);
-        nodes.Output("rowLoss", loss.RowLoss(nodes, y, t), DataType.Float, Dimension.Rows, 1);
-        nodes.Output("gradient", loss.RowGradient(nodes, y, t), DataType.Float, Dimension.Rows, outputs);
+        var y = nodes.Input("y", DataType.Float, TensorDimension.Rows, outputs);
+        var t = nodes.Input("t", DataType.Float, TensorDimension.Rows, outputs);
+        nodes.Output("rowLoss", loss.RowLoss(nodes, y, t), DataType.Float, TensorDimension.Rows, 1);
+        nodes.Output("gradient", loss.RowGradient(nodes, y, t), DataType.Float, TensorDimension.Rows, outputs);
         using var session = OnnxSession.Load(nodes.Build(), new ExecutionOptions { Threads = 1, Spinning = false });
         var results = session.Run(new Dictionary<string, HostTensor>
         {

@@ -92,12 +92,12 @@ public sealed class OperatorSetTests
     {
         var nodes = new GraphBuilder("inference", opset);
         var graph = new InferenceGraph(
-            nodes, parameter => nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (Dimension)size)]));
+            nodes, parameter => nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));
         var output = graph.Infer(network.Sites, nodes.Input("x", DataType.Float, Sizes(network.InputShape)));
         nodes.Output("y", Losses["softmax"].Prediction(nodes, output), DataType.Float, Sizes(network.OutputShape));
         using var session = OnnxSession.Load(nodes.Build(), OneThread);
         Assert.Equal("y", session.Outputs.Single().Name);
     }
 
-    private static Dimension[] Sizes(SampleShape shape) => [Dimension.Rows, .. shape.Sizes.Select(size => (Dimension)size)];
+    private static TensorDimension[] Sizes(SampleShape shape) => [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
 }

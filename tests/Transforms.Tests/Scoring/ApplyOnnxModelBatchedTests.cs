@@ -133,9 +133,9 @@ public sealed class ApplyOnnxModelBatchedTests
     public void ColumnCalledLikeAValueInsideTheModel_SavedAndLoaded_StaysTheSame()
     {
         var nodes = new GraphBuilder("inner names");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 3);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 3);
         var inner = nodes.Named("Total/shape", "Mul", [nodes.Named("Total", "Add", [x, x]), nodes.Constant(2)]);
-        nodes.Output("y", nodes.Node("Add", [inner, x]), DataType.Float, Dimension.Rows, 3);
+        nodes.Output("y", nodes.Node("Add", [inner, x]), DataType.Float, TensorDimension.Rows, 3);
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
         using var model = _ml.Transforms.ApplyOnnxModelBatched(
             new MemoryStream(nodes.Build().ToByteArray()), new BatchedOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);

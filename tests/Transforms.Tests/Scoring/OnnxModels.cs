@@ -8,10 +8,10 @@ namespace MlNetBatchNorm.Transforms.Tests.Scoring;
 internal static class OnnxModels
 {
     /// <summary><c>sum = Σ x</c> of shape [N, 1] and <c>twice = 2x</c> of shape [N, width], for rows <c>x</c> of float32.</summary>
-    public static byte[] SumAndTwice(int width, Dimension? rows = null)
+    public static byte[] SumAndTwice(int width, TensorDimension? rows = null)
     {
         var graph = new GraphBuilder("sum and twice");
-        var count = rows ?? Dimension.Rows;
+        var count = rows ?? TensorDimension.Rows;
         var x = graph.Input("x", DataType.Float, count, width);
         graph.Output("sum", graph.Node("ReduceSum", [x, graph.Integers(1)], ("keepdims", 1L)), DataType.Float, count, 1);
         graph.Output("twice", graph.Node("Add", [x, x]), DataType.Float, count, width);
@@ -19,11 +19,11 @@ internal static class OnnxModels
     }
 
     /// <summary>Passes rows of any type through, of shape [N] or [N, 2, 3].</summary>
-    public static byte[] Identity(DataType type, params Dimension[] rowShape)
+    public static byte[] Identity(DataType type, params TensorDimension[] rowShape)
     {
         var graph = new GraphBuilder("identity");
         graph.Output(
-            "out", graph.Node("Identity", [graph.Input("in", type, [Dimension.Rows, .. rowShape])]), type, [Dimension.Rows, .. rowShape]);
+            "out", graph.Node("Identity", [graph.Input("in", type, [TensorDimension.Rows, .. rowShape])]), type, [TensorDimension.Rows, .. rowShape]);
         return graph.Build().ToByteArray();
     }
 
@@ -33,16 +33,16 @@ internal static class OnnxModels
     public static byte[] Where()
     {
         var graph = new GraphBuilder("where");
-        var flag = graph.Input("flag", DataType.Bool, Dimension.Rows);
-        var left = graph.Input("left", DataType.Int64, Dimension.Rows, 2);
-        var right = graph.Input("right", DataType.Int64, Dimension.Rows, 2);
+        var flag = graph.Input("flag", DataType.Bool, TensorDimension.Rows);
+        var left = graph.Input("left", DataType.Int64, TensorDimension.Rows, 2);
+        var right = graph.Input("right", DataType.Int64, TensorDimension.Rows, 2);
         graph.Output(
             "where",
             graph.Node("Where", [graph.Node("Unsqueeze", [flag, graph.Integers(1)]), left, right]),
             DataType.Int64,
-            Dimension.Rows,
+            TensorDimension.Rows,
             2);
-        graph.Output("not", graph.Node("Not", [flag]), DataType.Bool, Dimension.Rows);
+        graph.Output("not", graph.Node("Not", [flag]), DataType.Bool, TensorDimension.Rows);
         return graph.Build().ToByteArray();
     }
 
@@ -50,13 +50,13 @@ internal static class OnnxModels
     public static byte[] FreeImage()
     {
         var graph = new GraphBuilder("image");
-        var image = graph.Input("image", DataType.Float, Dimension.Rows, 3, "H", "W");
+        var image = graph.Input("image", DataType.Float, TensorDimension.Rows, 3, "H", "W");
         graph.Output(
             "largest",
             graph.Node("ReduceMax", [image], ("axes", new long[] { 1, 2, 3 }), ("keepdims", 0L)),
             DataType.Float,
-            Dimension.Rows);
-        graph.Output("same", graph.Node("Identity", [image]), DataType.Float, Dimension.Rows, 3, "H", "W");
+            TensorDimension.Rows);
+        graph.Output("same", graph.Node("Identity", [image]), DataType.Float, TensorDimension.Rows, 3, "H", "W");
         return graph.Build().ToByteArray();
     }
 

@@ -118,7 +118,7 @@ internal sealed class RowModel : IDisposable
                 throw new InvalidModelException(
                     $"The shape given for '{input.Name}' has {sizes.Count} dimensions, but one row of the input has " +
                     $"{shape.Dim.Count - first}.");
-            for (var axis = 0; axis < sizes.Count; axis++) shape.Dim[axis + first] = ((Dimension)sizes[axis]).ToProto();
+            for (var axis = 0; axis < sizes.Count; axis++) shape.Dim[axis + first] = ((TensorDimension)sizes[axis]).ToProto();
         }
 
         return shaped;

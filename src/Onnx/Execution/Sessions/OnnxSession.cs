@@ -30,8 +30,8 @@ internal sealed class OnnxSession : IDisposable
         _memory = DeviceMemory.Of(native, device.Actual);
         Memory = _memory?.Report ?? new MemoryReport(TensorRoute.InPlace);
         _recordsGraphs = device.Actual.RecordsGraphs;
-        Inputs = [.. native.InputNames.Select(input => TensorInfo.Of(input, native.InputMetadata[input]))];
-        Outputs = [.. native.OutputNames.Select(output => TensorInfo.Of(output, native.OutputMetadata[output]))];
+        Inputs = [.. native.InputNames.Select(input => Describe(input, native.InputMetadata[input]))];
+        Outputs = [.. native.OutputNames.Select(output => Describe(output, native.OutputMetadata[output]))];
         Metadata = native.ModelMetadata.CustomMetadataMap;
     }
 
@@ -224,6 +224,16 @@ internal sealed class OnnxSession : IDisposable
         {
             throw new ModelRunException($"Copying {what} failed: {RuntimeMessage.OneLine(exception)}", exception);
         }
+    }
+
+    private static TensorInfo Describe(string name, NodeMetadata metadata)
+    {
+        if (!metadata.IsTensor) return new TensorInfo(name, DataType.Undefined, []);
+        var shape = metadata.Dimensions.Select((size, axis) =>
+            size >= 0 ? size
+            : metadata.SymbolicDimensions[axis] is { Length: > 0 } symbol ? symbol
+            : TensorDimension.Unknown);
+        return new TensorInfo(name, (DataType)(int)metadata.ElementDataType, [.. shape]);
     }
 
     private DeviceTensor Allocate(TensorInfo tensor, long[] shape)

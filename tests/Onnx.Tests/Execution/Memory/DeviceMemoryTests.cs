@@ -23,9 +23,9 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     private static ModelProto Negation(bool andBack = false)
     {
         var nodes = new GraphBuilder("negation");
-        var minus = nodes.Node("Neg", [nodes.Input("x", DataType.Float, Dimension.Rows, 3)]);
-        nodes.Output("minus", minus, DataType.Float, Dimension.Rows, 3);
-        if (andBack) nodes.Output("back", nodes.Node("Neg", [minus]), DataType.Float, Dimension.Rows, 3);
+        var minus = nodes.Node("Neg", [nodes.Input("x", DataType.Float, TensorDimension.Rows, 3)]);
+        nodes.Output("minus", minus, DataType.Float, TensorDimension.Rows, 3);
+        if (andBack) nodes.Output("back", nodes.Node("Neg", [minus]), DataType.Float, TensorDimension.Rows, 3);
         return nodes.Build();
     }
 
@@ -152,8 +152,8 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     public void Score_ModelThatStaysOnTheCpu_IsReadInPlace()
     {
         var nodes = new GraphBuilder("twice");
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, 3);
-        nodes.Output("y", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, Dimension.Rows, 3);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 3);
+        nodes.Output("y", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, TensorDimension.Rows, 3);
         using var scorer = Scorer.Load(nodes.Build(), new ScorerSettings { Device = Plain });
         Assert.Equal(TensorRoute.InPlace, scorer.Memory.Route);
         var exception =

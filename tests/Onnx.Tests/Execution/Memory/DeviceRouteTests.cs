@@ -22,7 +22,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     };
 
     // minusA = −a (two columns), minusB = −b (one)
-    private static ModelProto TwoInputs(Dimension? rows = null)
+    private static ModelProto TwoInputs(TensorDimension? rows = null)
     {
         var nodes = new GraphBuilder("two inputs");
         Negated("a", "minusA", 2);
@@ -31,8 +31,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
 
         void Negated(string input, string output, int width)
         {
-            var value = nodes.Input(input, DataType.Float, rows ?? Dimension.Rows, width);
-            nodes.Output(output, nodes.Node("Neg", [value]), DataType.Float, rows ?? Dimension.Rows, width);
+            var value = nodes.Input(input, DataType.Float, rows ?? TensorDimension.Rows, width);
+            nodes.Output(output, nodes.Node("Neg", [value]), DataType.Float, rows ?? TensorDimension.Rows, width);
         }
     }
 
@@ -191,10 +191,10 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     {
         var route = (TensorRoute)on;
         var nodes = new GraphBuilder("a number, a text");
-        var number = nodes.Input("number", DataType.Int64, Dimension.Rows);
-        nodes.Output("negative", nodes.Node("Neg", [number]), DataType.Int64, Dimension.Rows);
+        var number = nodes.Input("number", DataType.Int64, TensorDimension.Rows);
+        nodes.Output("negative", nodes.Node("Neg", [number]), DataType.Int64, TensorDimension.Rows);
         nodes.Output(
-            "same", nodes.Node("Identity", [nodes.Input("text", DataType.String, Dimension.Rows)]), DataType.String, Dimension.Rows);
+            "same", nodes.Node("Identity", [nodes.Input("text", DataType.String, TensorDimension.Rows)]), DataType.String, TensorDimension.Rows);
         using var model = RowModel.Load(nodes.Build(), new RowModelSettings { Run = new() { Device = On(route) } });
         Assert.Equal(route, model.Memory.Route);
         using var block = model.CreateBlock(64);

@@ -18,7 +18,7 @@ public sealed class BatchRunsTests
     [InlineData(5000)]
     public void Score_DividedAmongThreads_GivesEveryRowItsOwnAnswer(int count)
     {
-        using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
+        using var session = OnnxSession.Load(TwiceAndNext(TensorDimension.Rows));
         using var runs = new BatchRuns(session, RowLayout.OfNumbers(session, new RowModelSettings()), workers: 3);
 
         // Also in the caller's memory, when it comes again, and with chunks that change.
@@ -42,7 +42,7 @@ public sealed class BatchRunsTests
     [Fact]
     public void Score_DividedAgainAndAgain_AllocatesNothing()
     {
-        using var session = OnnxSession.Load(TwiceAndNext(Dimension.Rows));
+        using var session = OnnxSession.Load(TwiceAndNext(TensorDimension.Rows));
         using var runs = new BatchRuns(session, RowLayout.OfNumbers(session, new RowModelSettings()), workers: 2);
         var (rows, result, decision) = (new float[3 * 5000], new float[5 * 5000], Divided(512, sharing: 2));
         for (var call = 0; call < 20; call++) runs.Score(rows, 5000, result, decision);
@@ -60,9 +60,9 @@ public sealed class BatchRunsTests
         var (random, width) = (new Random(1), 512);
         var nodes = new GraphBuilder("product");
         var weights = Enumerable.Range(0, width * width).Select(_ => random.NextSingle() - 0.5f).ToArray();
-        var x = nodes.Input("x", DataType.Float, Dimension.Rows, width);
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, width);
         nodes.Output("y", nodes.Node(
-            "MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]), DataType.Float, Dimension.Rows, width);
+            "MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]), DataType.Float, TensorDimension.Rows, width);
         using var scorer = Scorer.Load(nodes.Build());
         var rows = Enumerable.Range(0, 4096 * width).Select(_ => random.NextSingle()).ToArray();
         var expected = new float[4096 * width];
@@ -83,7 +83,7 @@ public sealed class BatchRunsTests
     private static RunDecision Divided(int most, int sharing) =>
         new() { Way = RunWay.Divided, IsOwn = true, Most = most, Sharing = sharing, Pace = new RowPace() };
 
-    private static ModelProto TwiceAndNext(Dimension rows)
+    private static ModelProto TwiceAndNext(TensorDimension rows)
     {
         var nodes = new GraphBuilder("twice and next");
         var x = nodes.Input("x", DataType.Float, rows, 3);

@@ -37,10 +37,10 @@ public sealed class OnnxModel
     public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 0);
 
     /// <summary>How many nodes the graph has, those of subgraphs among them.</summary>
-    public int NodeCount => BatchNormFolder.Size(Proto.Graph).Nodes;
+    public int NodeCount => Size(Proto.Graph).Nodes;
 
     /// <summary>How many numbers the model's constants hold.</summary>
-    public long ParameterCount => BatchNormFolder.Size(Proto.Graph).Parameters;
+    public long ParameterCount => Size(Proto.Graph).Parameters;
 
     /// <summary>How many BatchNormalization nodes the graph has.</summary>
     public int BatchNormCount => Proto.Graph.Node.Sum(CountBatchNorms);
@@ -102,11 +102,26 @@ public sealed class OnnxModel
     /// <summary>The inputs and outputs.</summary>
     public override string ToString() => $"{string.Join(", ", Inputs)} -> {string.Join(", ", Outputs)}";
 
+    // Subgraphs included.
+    internal static (int Nodes, long Parameters) Size(GraphProto graph)
+    {
+        var nodes = graph.Node.Count;
+        var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
+        foreach (var inner in graph.Node.SelectMany(node => node.Subgraphs()))
+        {
+            var (innerNodes, innerParameters) = Size(inner);
+            nodes += innerNodes;
+            parameters += innerParameters;
+        }
+
+        return (nodes, parameters);
+    }
+
     private static int CountBatchNorms(NodeProto node) =>
         (node.Is("BatchNormalization") ? 1 : 0) + node.Subgraphs().Sum(graph => graph.Node.Sum(CountBatchNorms));
 
     private static TensorInfo Describe(ValueInfoProto value) => value.Type?.TensorType is { } tensor
-        ? new TensorInfo(value.Name, (DataType)tensor.ElemType, [.. tensor.Shape?.Dim.Select(Dimension.From) ?? []])
+        ? new TensorInfo(value.Name, (DataType)tensor.ElemType, [.. tensor.Shape?.Dim.Select(TensorDimension.From) ?? []])
         : new TensorInfo(value.Name, DataType.Undefined, []);
 
     private void RequireSingleFile()
