@@ -8,6 +8,7 @@ using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Bench;
 

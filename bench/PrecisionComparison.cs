@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Timing;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;

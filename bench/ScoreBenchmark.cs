@@ -7,6 +7,7 @@ using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Bench;

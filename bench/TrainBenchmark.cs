@@ -8,6 +8,7 @@ using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reproduction;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Training;
 

@@ -4,7 +4,7 @@
 
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm;
 
 var ml = new MLContext(seed: 1);
 

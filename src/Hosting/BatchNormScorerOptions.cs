@@ -14,7 +14,7 @@ public sealed class BatchNormScorerOptions
     public string ModelPath { get; set; } = string.Empty;
 
     /// <summary>
-    /// <see cref="ExecutionOptions.Device"/>, as <see cref="Onnx.Execution.Device.Parse"/> reads it. Default: <c>cpu</c>.
+    /// <see cref="ExecutionOptions.Device"/>, as <see cref="Device.Parse"/> reads it. Default: <c>cpu</c>.
     /// </summary>
     public string Device { get; set; } = "cpu";
 
@@ -40,7 +40,7 @@ public sealed class BatchNormScorerOptions
     {
         var settings = new ScorerSettings
         {
-            Device = Onnx.Execution.Device.Parse(Device),
+            Device = MlNetBatchNorm.Device.Parse(Device),
             Threads = Threads,
             BatchSize = BatchSize,
             Outputs = Outputs.Count == 0 ? null : [.. Outputs],

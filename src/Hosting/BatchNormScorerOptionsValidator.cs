@@ -27,7 +27,7 @@ internal sealed class BatchNormScorerOptionsValidator : IValidateOptions<BatchNo
     {
         try
         {
-            Onnx.Execution.Device.Parse(device ?? string.Empty);
+            MlNetBatchNorm.Device.Parse(device ?? string.Empty);
             return null;
         }
         catch (FormatException exception)

@@ -17,7 +17,7 @@ public interface IBatchNormScorer
     /// <param name="result">Room for <see cref="ScorerModel.ResultLength"/> numbers: the outputs one behind the other.</param>
     /// <returns>The model that gave the answer, whose labels therefore belong to it.</returns>
     /// <exception cref="ArgumentException">The lengths are not those.</exception>
-    /// <exception cref="Onnx.Execution.ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
     /// <exception cref="ObjectDisposedException">The service has ended.</exception>
     ScorerModel Score(ReadOnlySpan<float> row, Span<float> result);
 
@@ -30,7 +30,7 @@ public interface IBatchNormScorer
     /// </param>
     /// <returns>The model that gave the answers.</returns>
     /// <exception cref="ArgumentException">The lengths are not those.</exception>
-    /// <exception cref="Onnx.Execution.ModelRunException">ONNX Runtime failed.</exception>
+    /// <exception cref="ModelRunException">ONNX Runtime failed.</exception>
     /// <exception cref="ObjectDisposedException">The service has ended.</exception>
     ScorerModel ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result);
 }

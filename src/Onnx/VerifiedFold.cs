@@ -1,11 +1,13 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>Folds a file into a file, and writes it only when both give the same answers.</summary>
 public sealed record VerifiedFold

@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How <see cref="VerifiedFold"/> folds and compares.</summary>
 public sealed record VerifiedFoldOptions

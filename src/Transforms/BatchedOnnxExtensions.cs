@@ -1,4 +1,7 @@
 using Microsoft.ML.Data;
+using MlNetBatchNorm;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;

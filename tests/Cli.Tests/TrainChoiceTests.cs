@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Cli.Tests;
 

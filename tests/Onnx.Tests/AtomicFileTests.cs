@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Files;
+
 namespace MlNetBatchNorm.Onnx.Tests;
 
 public sealed class AtomicFileTests : IDisposable

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Tests.Folding;
 using MlNetBatchNorm.Onnx.Verification;

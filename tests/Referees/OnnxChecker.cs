@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Tests.Referees;

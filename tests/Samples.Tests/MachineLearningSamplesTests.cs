@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Samples.Tests;
 

@@ -16,8 +16,8 @@ internal static class CommonOptions
         Description =
             "auto, cpu, cuda[:N], tensorrt[:N], directml[:N], coreml or openvino[:HARDWARE]; with ',cpu' behind it, or else the CPU",
         HelpName = "DEVICE",
-        DefaultValueFactory = _ => otherwise ?? Onnx.Execution.Device.Auto,
-        CustomParser = result => Parse(result, Onnx.Execution.Device.Parse, Onnx.Execution.Device.Auto),
+        DefaultValueFactory = _ => otherwise ?? MlNetBatchNorm.Device.Auto,
+        CustomParser = result => Parse(result, MlNetBatchNorm.Device.Parse, MlNetBatchNorm.Device.Auto),
     };
 
     public static Option<ModelPrecision> Precision() => new("--precision")
@@ -30,7 +30,7 @@ internal static class CommonOptions
 
     /// <summary>Where a model runs, for a command that otherwise runs none.</summary>
     public static Option<Device?> OptionalDevice(string description) =>
-        Parsed("--device", "DEVICE", description, Onnx.Execution.Device.Parse);
+        Parsed("--device", "DEVICE", description, MlNetBatchNorm.Device.Parse);
 
     /// <summary>An option whose text the library reads; null = not given.</summary>
     /// <param name="name">The option.</param>

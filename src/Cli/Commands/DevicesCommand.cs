@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

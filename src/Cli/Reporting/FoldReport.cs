@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;

@@ -5,6 +5,7 @@ using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Files;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reproduction;

@@ -1,4 +1,6 @@
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.Tasks;
 

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Verification;
@@ -23,7 +24,7 @@ internal sealed record TableTrainingOptions
     public TableSchemaOptions Schema { get; init; } = new();
 
     /// <summary>
-    /// An architecture as text (<see cref="Trainer.Network.Parse"/>), for networks whose input is only known when the table has been read;
+    /// An architecture as text (<see cref="Network.Parse"/>), for networks whose input is only known when the table has been read;
     /// null (the default) = that of <see cref="Network"/>.
     /// </summary>
     public string? Architecture { get; init; }

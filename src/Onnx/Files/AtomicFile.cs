@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Files;
 
 /// <summary>Files that appear whole or not at all.</summary>
 internal static class AtomicFile

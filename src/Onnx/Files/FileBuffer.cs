@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Files;
 
 /// <summary>
 /// The bytes of a file outside of the garbage collector's heap, given back at once: a model of some hundred megabytes is parsed from here

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Files;
 
 /// <summary>A list of texts as one text, for the metadata of a model.</summary>
 internal static class TextList

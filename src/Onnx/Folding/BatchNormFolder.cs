@@ -1,7 +1,8 @@
+using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx.Folding;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How <see cref="BatchNormFolder"/> treats what is a matter of choice.</summary>
 public sealed record FoldOptions

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Folding;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>A folded model, and what was done to get there. Counts include subgraphs.</summary>
 public sealed record FoldResult

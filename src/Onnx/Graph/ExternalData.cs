@@ -3,7 +3,7 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
 /// Constants whose elements lie in a file beside the model, because a protobuf message ends at 2 GB. Only files in the model's own folder (or

@@ -1,6 +1,7 @@
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx.Graph;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>Whole models as parts of a larger one.</summary>
 public sealed partial class GraphBuilder

@@ -1,7 +1,8 @@
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Graph;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// Builds an ONNX graph node by node. Names are made unique here, so callers only say what a value is (<c>mean</c>, <c>xHat</c>); a scope

@@ -1,9 +1,10 @@
 using System.Buffers;
 using System.Reflection;
 using Google.Protobuf;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Reads and writes ONNX files, and the metadata in them.</summary>
 internal static class ModelFile

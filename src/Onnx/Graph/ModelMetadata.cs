@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>The keys under which this library keeps facts about a model in the model's own metadata.</summary>
 internal static class ModelMetadata

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx.Graph;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>One dimension of a declared shape: a size, a symbol (the same symbol means the same size) or unknown.</summary>
 /// <param name="Size">The size, or null when it is not fixed.</param>

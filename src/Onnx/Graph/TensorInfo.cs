@@ -1,7 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>An input or output of a loaded model.</summary>
 public sealed record TensorInfo

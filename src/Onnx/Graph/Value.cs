@@ -1,7 +1,7 @@
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Graph;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// A tensor in a graph that is being built, known by its name. <see cref="None"/> stands for an optional input that is left out.

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace MlNetBatchNorm.Onnx.Precision;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// In how many bits a model keeps its weights, and in how many it computes. Inputs and outputs are float32 in all of them.

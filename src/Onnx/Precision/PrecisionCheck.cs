@@ -1,11 +1,13 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
-namespace MlNetBatchNorm.Onnx.Precision;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How <see cref="PrecisionCheck"/> compares a model with the one that it was made from.</summary>
 public sealed record PrecisionCheckOptions

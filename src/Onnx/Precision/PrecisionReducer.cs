@@ -1,11 +1,12 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Precision;
 
 /// <summary>
-/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="Folding.BatchNormFolder"/>): their parameters are vectors,
+/// Gives a model fewer bits. Fold its batch normalizations first (<see cref="BatchNormFolder"/>): their parameters are vectors,
 /// which stay float32. Whether the result is good enough is for <see cref="PrecisionCheck"/> to say.
 /// </summary>
 internal static class PrecisionReducer

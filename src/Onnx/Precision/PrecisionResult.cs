@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Precision;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>A model with fewer bits, and what was done to get there.</summary>
 /// <param name="Model">The model: a new one, the given model is untouched.</param>

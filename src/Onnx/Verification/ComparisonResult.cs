@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How far two models differ as functions.</summary>
 /// <param name="Outputs">One entry for each output of the reference, in its order.</param>

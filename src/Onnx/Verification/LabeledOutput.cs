@@ -1,10 +1,13 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 
-namespace MlNetBatchNorm.Onnx.Metrics;
+namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
 /// An output of a model beside the right answers: what kind of answers they are is decided once, by the labels, the model as it was and

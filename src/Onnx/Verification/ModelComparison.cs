@@ -1,8 +1,10 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
 
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// Are two models the same function? Both run in ONNX Runtime on the same inputs, with its graph optimizations off: it folds batch

@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// A model that was changed (folded, given fewer bits, exported from ML.NET) does not give the answers of the one it was made from, within what

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Verification;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How far one output of two models differs, over all runs.</summary>
 /// <param name="Output">The output's name.</param>

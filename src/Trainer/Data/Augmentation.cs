@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Changes a row a little, differently each time it is dealt out for training, in a way that leaves its target true: the network sees more

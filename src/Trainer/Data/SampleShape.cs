@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// The shape of one row as it passes through a network, without the batch axis: <c>[C]</c> for features, <c>[C, L]</c> for sequences,

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Rows with their targets, in memory: what a network is trained and measured on. Immutable, as long as nobody writes to its arrays.

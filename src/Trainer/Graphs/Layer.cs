@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer.Graphs;

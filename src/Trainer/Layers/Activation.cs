@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// An elementwise function and its derivative, for <see cref="Network.Activation"/>. Immutable; equal functions are equal.

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>How the learning rate changes in the course of training: a factor for the optimizer's own rate.</summary>
 public sealed record LearningRateSchedule

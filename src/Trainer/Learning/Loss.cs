@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// What training makes small: the mean over the rows of a mini-batch of each row's loss, times the row's weight where rows have weights. A

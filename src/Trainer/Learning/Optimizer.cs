@@ -1,7 +1,7 @@
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>How gradients become new parameters.</summary>
 public abstract record Optimizer

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// How the running mean and variance follow the batches'. Every rule has the form <c>r ← r + rate(t)·(b − r)</c>, with b the batch's value

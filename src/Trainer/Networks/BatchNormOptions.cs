@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Batch normalization: how a layer computes, and how the batch normalizations of a whole network are placed and followed.

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Trainer.Layers;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <content>
 /// One method for each kind of layer, so that an architecture reads like a table of layers. Each throws an <see cref="ArgumentException"/>
@@ -55,26 +55,26 @@ public sealed partial class Network
     }
 
     /// <summary>Adds <see cref="Activation.Relu"/>, max(0, x).</summary>
-    public Network Relu() => Activation(Trainer.Activation.Relu);
+    public Network Relu() => Activation(MlNetBatchNorm.Activation.Relu);
 
     /// <summary>Adds <see cref="Activation.LeakyRelu"/>: x where positive, slope·x elsewhere.</summary>
     /// <param name="slope">The slope for negative inputs, from 0 to below 1. Default: 0.01.</param>
-    public Network LeakyRelu(float slope = 0.01f) => Activation(Trainer.Activation.LeakyRelu(slope));
+    public Network LeakyRelu(float slope = 0.01f) => Activation(MlNetBatchNorm.Activation.LeakyRelu(slope));
 
     /// <summary>Adds <see cref="Activation.Gelu"/>, x·Φ(x).</summary>
-    public Network Gelu() => Activation(Trainer.Activation.Gelu);
+    public Network Gelu() => Activation(MlNetBatchNorm.Activation.Gelu);
 
     /// <summary>Adds <see cref="Activation.Silu"/>, x/(1 + e^−x).</summary>
-    public Network Silu() => Activation(Trainer.Activation.Silu);
+    public Network Silu() => Activation(MlNetBatchNorm.Activation.Silu);
 
     /// <summary>Adds <see cref="Activation.Softplus"/>, log(1 + e^x).</summary>
-    public Network Softplus() => Activation(Trainer.Activation.Softplus);
+    public Network Softplus() => Activation(MlNetBatchNorm.Activation.Softplus);
 
     /// <summary>Adds <see cref="Activation.Sigmoid"/>, 1/(1 + e^−x).</summary>
-    public Network Sigmoid() => Activation(Trainer.Activation.Sigmoid);
+    public Network Sigmoid() => Activation(MlNetBatchNorm.Activation.Sigmoid);
 
     /// <summary>Adds <see cref="Activation.Tanh"/>.</summary>
-    public Network Tanh() => Activation(Trainer.Activation.Tanh);
+    public Network Tanh() => Activation(MlNetBatchNorm.Activation.Tanh);
 
     /// <summary>
     /// Adds a dropout (Srivastava et al. 2014), which is active in training only. In front of a batch normalization it makes the running

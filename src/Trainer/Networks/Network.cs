@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Networks;
+using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// An architecture: the shape of a row and a list of layers. It reads like a table of layers, and each call checks that the shapes fit:
@@ -89,7 +90,7 @@ public sealed partial class Network
         var place = placement ?? normalization.Placement;
         if (!Enum.IsDefined(place))
             throw new ArgumentOutOfRangeException(nameof(placement), place, "A normalization stands before or after the activation.");
-        var function = activation ?? Trainer.Activation.Relu;
+        var function = activation ?? MlNetBatchNorm.Activation.Relu;
         var network = Input(features);
         foreach (var units in hidden)
         {
@@ -139,7 +140,7 @@ public sealed partial class Network
     /// <param name="inputShape">The shape of a row: features, or channels first with positions behind.</param>
     /// <returns>Whether it could be read.</returns>
     public static bool TryParse(string? text, [NotNullWhen(true)] out Network? network, params long[] inputShape) =>
-        Text.Choice.TryParse(layers => Parse(layers, inputShape), text, out network);
+        Choice.TryParse(layers => Parse(layers, inputShape), text, out network);
 
     /// <summary>The architecture as a text that <see cref="Parse"/> reads, a line for each layer. The input's shape is not in it.</summary>
     public override string ToString() => NetworkText.Write(this);

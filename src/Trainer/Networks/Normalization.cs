@@ -3,7 +3,7 @@ using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Text;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// What normalizes the hidden layers of a network (<see cref="Network.FeedForward"/>): over the mini-batch, each row, groups, or nothing.

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Trainer.Layers;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>How one batch normalization of a trained network is doing; see <see cref="TrainedNetwork.BatchNorms"/>.</summary>
 public sealed class BatchNormHealth

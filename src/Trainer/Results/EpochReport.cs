@@ -1,7 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Metrics;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>What happened in one epoch.</summary>
 public sealed class EpochReport

@@ -4,7 +4,7 @@ using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer.Results;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>A trained network as ONNX, with its batch normalizations and without.</summary>
 public sealed class NetworkExport

@@ -1,8 +1,10 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
+using MlNetBatchNorm.Onnx.Verification;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>What goes into an exported model besides the network.</summary>
 public sealed record NetworkExportOptions
@@ -17,13 +19,13 @@ public sealed record NetworkExportOptions
             : throw new ArgumentOutOfRangeException(nameof(Opset), value, "Networks are exported in the operator sets 9 to 21.");
     } = GraphBuilder.DefaultOpset;
 
-    /// <summary>Further metadata; see <see cref="Onnx.ModelMetadata"/> for the keys that the tool understands.</summary>
+    /// <summary>Further metadata; see <see cref="ModelMetadata"/> for the keys that the tool understands.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
     /// <summary>
     /// The largest difference, in relation to the scale of an output, that folding may make. Default: 1e-5. A network that is itself
     /// steeper than that (group normalization of two values keeps hardly more than which is the larger) may differ by up to 8 times what a
-    /// change of the last digit in its rows does (<see cref="Onnx.Verification.RoundingNoise"/>), but by no more than 100 times the
+    /// change of the last digit in its rows does (<see cref="RoundingNoise"/>), but by no more than 100 times the
     /// tolerance.
     /// </summary>
     public double Tolerance { get; init; } = 1e-5;

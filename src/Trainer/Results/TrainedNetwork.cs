@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -7,7 +8,7 @@ using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Results;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>A network with the numbers that training gave it. Immutable, and may be used by several threads.</summary>
 public sealed class TrainedNetwork

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>Something about a training that works but probably not as meant.</summary>
 public sealed class TrainingWarning

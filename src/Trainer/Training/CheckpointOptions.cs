@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Where a training keeps its state, so that it can go on after it was stopped: by Ctrl+C, a crash, or the end of a paid hour. What is in

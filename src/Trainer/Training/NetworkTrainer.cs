@@ -3,7 +3,7 @@ using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>Trains networks: the loop around <see cref="TrainingStep"/>.</summary>
 public static class NetworkTrainer

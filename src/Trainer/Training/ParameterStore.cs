@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Trainer.Graphs;
 
 namespace MlNetBatchNorm.Trainer.Training;

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>Training ran away: a loss became infinite or NaN.</summary>
 public sealed class TrainingDivergedException : Exception

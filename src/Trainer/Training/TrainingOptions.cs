@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
 
-namespace MlNetBatchNorm.Trainer;
+namespace MlNetBatchNorm;
 
 /// <summary>How a network is trained.</summary>
 public sealed record TrainingOptions

@@ -1,10 +1,11 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.AnyModel;
 using MlNetBatchNorm.Transforms.Interop;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>An ONNX model as an estimator that learns nothing. Made by <c>ml.Transforms.ApplyOnnxModelBatched(…)</c>.</summary>
 public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>

@@ -1,13 +1,14 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.AnyModel;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;
 using MlNetBatchNorm.Transforms.Scoring;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>An ONNX model as a transformer that adds a column for each of its outputs, a batch of rows at a time.</summary>
 /// <remarks>

@@ -4,6 +4,8 @@ using Microsoft.ML.Transforms;
 using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.AnyModel;
 using MlNetBatchNorm.Transforms.Interop;

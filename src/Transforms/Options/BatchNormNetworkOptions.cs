@@ -4,7 +4,7 @@ using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>The columns that a network is trained on, its architecture, and how it is trained.</summary>
 /// <remarks>
@@ -41,7 +41,7 @@ public sealed record BatchNormNetworkOptions
     public Initializer? WeightInitializer { get; init; }
 
     /// <summary>
-    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Trainer.Network.Parse"/>
+    /// An architecture of your own, as <c>Network.Input(1, 28, 28).Conv2d(16, 3).BatchNorm()…</c> or <see cref="Network.Parse"/>
     /// gives it, in place of the hidden layers with their activation, normalization, first weights and dropout; null (the default) = none.
     /// <para>
     /// It takes the features in the shape of its input: a vector of 784 is an image <c>[1, 28, 28]</c> for a network that says so. Where
@@ -215,7 +215,7 @@ public sealed record BatchNormNetworkOptions
         ArgumentException.ThrowIfNullOrEmpty(FeatureColumnName);
         if (!(AllowedMetricLoss >= 0))
             throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
-        ToTrainingOptions(seed: 0, Onnx.Execution.Device.Cpu).Validate();
+        ToTrainingOptions(seed: 0, MlNetBatchNorm.Device.Cpu).Validate();
         _ = new NetworkExportOptions { Opset = Opset };
 
         // The number of features is not known yet, but the layers have to fit whatever it is.
@@ -242,12 +242,12 @@ public sealed record BatchNormNetworkOptions
     {
         if (Network is null)
         {
-            return Trainer.Network.FeedForward(
+            return MlNetBatchNorm.Network.FeedForward(
                 features,
                 HiddenLayers!,
                 outputs,
                 Activation,
-                Normalization ?? Trainer.Normalization.Batch(BatchNorm),
+                Normalization ?? MlNetBatchNorm.Normalization.Batch(BatchNorm),
                 BatchNorm.Placement,
                 Dropout!.Value,
                 WeightInitializer);

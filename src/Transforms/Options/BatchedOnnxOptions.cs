@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>Which columns an ONNX model reads and adds, and how it is run.</summary>
 public sealed record BatchedOnnxOptions : BatchedScoringOptions

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>How models are run in batches.</summary>
 public record BatchedScoringOptions

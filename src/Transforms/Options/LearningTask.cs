@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>What a network is trained to predict.</summary>
 public enum LearningTask

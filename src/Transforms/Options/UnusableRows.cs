@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// What <c>Fit</c> does with a row that it cannot learn from: one with a feature that is not a finite number, a label that is missing (key

@@ -1,11 +1,12 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
-/// The element types that ONNX and ML.NET have in common: what <see cref="Onnx.Graph.ElementTypes"/> knows of a type, and here what ML.NET
+/// The element types that ONNX and ML.NET have in common: what <see cref="ElementTypes"/> knows of a type, and here what ML.NET
 /// calls it and how a saved <c>ScoreOnnx</c> makes a scalar of it. A new type is a new row in both.
 /// </summary>
 internal static class TensorTypes

@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Transforms.Scoring;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// A transformer around an ONNX model that adds columns. Whole views are scored a batch at a time, single rows through buffers that are

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
 
 namespace MlNetBatchNorm.Transforms.Scoring;
 

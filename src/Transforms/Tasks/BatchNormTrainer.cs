@@ -2,6 +2,8 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Trainers;
+using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
@@ -11,7 +13,7 @@ using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// What the trainers of all tasks do alike: read the rows, train, fold, compare, describe. A task adds its label, its loss and its columns.

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
@@ -14,7 +16,7 @@ using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// A network as a transformer that adds the columns of its task: one that was just trained, or one out of a saved model, by

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
@@ -13,7 +14,7 @@ using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms
+namespace MlNetBatchNorm
 {
     /// <summary>
     /// Trains a batch-normalised network for two classes. Made by <c>ml.BinaryClassification.Trainers.BatchNormNetwork(…)</c>.

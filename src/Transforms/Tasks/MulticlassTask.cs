@@ -3,7 +3,9 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
@@ -15,7 +17,7 @@ using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Transforms
+namespace MlNetBatchNorm
 {
     /// <summary>
     /// Trains a batch-normalised network for several classes. Made by <c>ml.MulticlassClassification.Trainers.BatchNormNetwork(…)</c>.

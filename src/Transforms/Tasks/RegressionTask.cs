@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer;
@@ -12,7 +13,7 @@ using MlNetBatchNorm.Transforms.Scoring;
 using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Training;
 
-namespace MlNetBatchNorm.Transforms
+namespace MlNetBatchNorm
 {
     /// <summary>Trains a batch-normalised network for a number. Made by <c>ml.Regression.Trainers.BatchNormNetwork(…)</c>.</summary>
     public sealed class BatchNormRegressionTrainer : BatchNormTrainer<BatchNormRegressionTransformer>

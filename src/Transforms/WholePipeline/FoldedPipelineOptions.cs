@@ -1,8 +1,9 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 
-namespace MlNetBatchNorm.Transforms;
+namespace MlNetBatchNorm;
 
 /// <summary>What an exported pipeline gives, and how it is compared with the original.</summary>
 public sealed record FoldedPipelineOptions
@@ -62,6 +63,6 @@ public sealed record FoldedPipelineOptions
     /// <summary>Stops the comparison with an <see cref="OperationCanceledException"/>; nothing is written then.</summary>
     public CancellationToken CancellationToken { get; init; }
 
-    /// <summary>Further metadata for the file; see <see cref="Onnx.ModelMetadata"/> for the keys that are set anyway.</summary>
+    /// <summary>Further metadata for the file; see <see cref="ModelMetadata"/> for the keys that are set anyway.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 }

@@ -66,24 +66,24 @@ internal sealed record PyTorchCase
 
     public Loss CreateLoss() => Loss switch
     {
-        "sigmoidCrossEntropy" => Trainer.Loss.SigmoidCrossEntropy,
-        "softmaxCrossEntropy" => Trainer.Loss.SoftmaxCrossEntropy,
-        "weightedSigmoidCrossEntropy" => Trainer.Loss.WeightedSigmoidCrossEntropy(3, 0.5f),
-        "smoothedCrossEntropy" => Trainer.Loss.SmoothedCrossEntropy(0.1f),
-        "weightedSoftmaxCrossEntropy" => Trainer.Loss.SmoothedCrossEntropy(0.2f, [0.5f, 1, 3]),
-        "huber" => Trainer.Loss.Huber(0.7f),
-        "absoluteError" => Trainer.Loss.AbsoluteError,
-        "squaredError" => Trainer.Loss.SquaredError,
+        "sigmoidCrossEntropy" => MlNetBatchNorm.Loss.SigmoidCrossEntropy,
+        "softmaxCrossEntropy" => MlNetBatchNorm.Loss.SoftmaxCrossEntropy,
+        "weightedSigmoidCrossEntropy" => MlNetBatchNorm.Loss.WeightedSigmoidCrossEntropy(3, 0.5f),
+        "smoothedCrossEntropy" => MlNetBatchNorm.Loss.SmoothedCrossEntropy(0.1f),
+        "weightedSoftmaxCrossEntropy" => MlNetBatchNorm.Loss.SmoothedCrossEntropy(0.2f, [0.5f, 1, 3]),
+        "huber" => MlNetBatchNorm.Loss.Huber(0.7f),
+        "absoluteError" => MlNetBatchNorm.Loss.AbsoluteError,
+        "squaredError" => MlNetBatchNorm.Loss.SquaredError,
         _ => throw new FormatException($"'{Loss}' is not a loss of a fixture."),
     };
 
     public Optimizer CreateOptimizer() => Optimizer switch
     {
-        "sgd" => Trainer.Optimizer.Sgd(LearningRate),
-        "momentum" => Trainer.Optimizer.Sgd(LearningRate, momentum: 0.9f, weightDecay: 0.01f),
-        "nesterov" => Trainer.Optimizer.Nesterov(LearningRate, 0.9f, weightDecay: 0.01f),
-        "adam" => Trainer.Optimizer.Adam(LearningRate),
-        "adamw" => Trainer.Optimizer.AdamW(LearningRate, weightDecay: 0.1f),
+        "sgd" => MlNetBatchNorm.Optimizer.Sgd(LearningRate),
+        "momentum" => MlNetBatchNorm.Optimizer.Sgd(LearningRate, momentum: 0.9f, weightDecay: 0.01f),
+        "nesterov" => MlNetBatchNorm.Optimizer.Nesterov(LearningRate, 0.9f, weightDecay: 0.01f),
+        "adam" => MlNetBatchNorm.Optimizer.Adam(LearningRate),
+        "adamw" => MlNetBatchNorm.Optimizer.AdamW(LearningRate, weightDecay: 0.1f),
         _ => throw new FormatException($"'{Optimizer}' is not an optimizer of a fixture."),
     };
 

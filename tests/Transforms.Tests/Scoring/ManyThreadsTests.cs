@@ -42,7 +42,7 @@ public sealed class ManyThreadsTests
                 return count;
             }
             catch (Exception exception) when (
-                exception is InvalidOperationException or ObjectDisposedException or Onnx.Execution.ModelRunException)
+                exception is InvalidOperationException or ObjectDisposedException or MlNetBatchNorm.ModelRunException)
             {
                 return -1;
             }

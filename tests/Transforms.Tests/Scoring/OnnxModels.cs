@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 

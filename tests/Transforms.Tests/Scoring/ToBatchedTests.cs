@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Tests.Saving;
 

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
@@ -14,7 +15,7 @@ internal sealed class ExportedFile : IDisposable
     {
         Path = System.IO.Path.Combine(_folder.FullName, "pipeline.onnx");
         Result = new MLContext().Model.ConvertToFoldedOnnx(model, data, Path, options);
-        GraphChecker.Check(Onnx.ModelFile.Read(Path));
+        GraphChecker.Check(MlNetBatchNorm.Onnx.Graph.ModelFile.Read(Path));
         _session = OnnxSession.Load(Path);
     }
 

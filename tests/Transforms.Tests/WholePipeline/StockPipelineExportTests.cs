@@ -3,6 +3,8 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
@@ -201,14 +203,14 @@ public class StockPipelineExportTests
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
             .Fit(data);
 
-        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<Onnx.Verification.ModelVerificationException>(model, data));
+        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<MlNetBatchNorm.Onnx.ModelVerificationException>(model, data));
     }
 
     [Fact]
     public void Export_NormalizerInFrontOfImages_GivesItsPredictions()
     {
         var data = Ml.Data.LoadFromEnumerable(Stripes.Create(120));
-        var network = Trainer.Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Activation(Trainer.Activation.Relu).GlobalAveragePool().Dense(1);
+        var network = MlNetBatchNorm.Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Activation(MlNetBatchNorm.Activation.Relu).GlobalAveragePool().Dense(1);
         var model = Ml.Transforms.NormalizeMeanVariance("Pixels", fixZero: false)
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { HiddenLayers = null, Network = network, FeatureColumnName = "Pixels" }))
             .Fit(data);

@@ -1,7 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Where a model runs. An explicit device is strict: when it cannot be had, loading fails and says what was tried. <see cref="Auto"/> and

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>Which device was asked for, which one is in use, and what was tried on the way.</summary>
 /// <param name="Requested">The device that was asked for.</param>

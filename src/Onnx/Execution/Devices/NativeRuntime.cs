@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Devices;
 
 /// <summary>
 /// The native library behind ONNX Runtime's managed one. Our packages leave it to the application, so it is the one thing that can be

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// ONNX Runtime's native library, which comes with a package of the application's choice, is missing, does not load, or is too old. The

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Memory;
 
 /// <summary>How tensors get to a model on its device.</summary>
 /// <param name="Route">The way they take.</param>

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Graph;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Memory;
 
 /// <summary>
 /// A block of memory, aligned for vector instructions, that a model reads from or writes to without a copy. Several views of different

@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Memory;
 
 /// <summary>
 /// A tensor of texts that a model reads from or writes to. The texts live in native memory: each one in or out is a copy.

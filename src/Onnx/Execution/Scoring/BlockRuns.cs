@@ -1,4 +1,5 @@
 using System.Numerics;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// A model tied to tensors for a fixed number of rows where it reads and writes them. Fill the inputs (<see cref="Upload"/>, or another

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;

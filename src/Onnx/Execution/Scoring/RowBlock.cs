@@ -1,8 +1,10 @@
 using System.Numerics;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>
 /// Buffers for some rows of a model's inputs and outputs, and the runs that are bound to them: rows are written in place, scored together

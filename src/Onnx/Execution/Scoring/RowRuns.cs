@@ -1,4 +1,5 @@
 using System.Numerics;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 

@@ -1,6 +1,6 @@
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>An input or output of a model, as one row has it.</summary>
 /// <param name="Name">Its name.</param>

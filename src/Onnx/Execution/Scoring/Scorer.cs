@@ -1,10 +1,12 @@
 using Google.Protobuf;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Scores rows with a model whose inputs and outputs are float32 <c>[N, …]</c>. Safe for many threads, without a lock: each call borrows a

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>How a <see cref="Scorer"/> runs its model.</summary>
 public sealed record ScorerSettings : ExecutionOptions

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// One use of a model by the names of its inputs and outputs, in place: fill the inputs, <see cref="Run"/>, read the outputs, dispose.

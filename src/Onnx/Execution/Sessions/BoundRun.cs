@@ -1,7 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Sessions;
 
 /// <summary>
 /// A model with all its inputs and outputs tied to buffers: <see cref="Run"/> reads and writes them, in place where the model runs in the

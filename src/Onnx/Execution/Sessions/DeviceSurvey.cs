@@ -1,10 +1,13 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
+using MlNetBatchNorm.Onnx.Execution.Memory;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>What this machine can run models on, found out by running one.</summary>
 /// <param name="RuntimeVersion">The version of ONNX Runtime's native library.</param>
@@ -54,7 +57,7 @@ public sealed record DeviceSurvey(
     }
 
     // [1, 2] · [[1, 2], [3, 4]] = [7, 10]
-    private static Proto.ModelProto Product()
+    private static MlNetBatchNorm.Onnx.Proto.ModelProto Product()
     {
         var nodes = new GraphBuilder("product");
         var weights = nodes.Initializer(TensorData.Create("weights", [1f, 2f, 3f, 4f], 2, 2));

@@ -2,9 +2,11 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Memory;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// A tensor where a model reads or writes it: in the device's memory, or in the host's where the model runs there. It stays at its place

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm;
 
 /// <summary>
 /// Where and how a model is run: what all ways to run one have in common. The defaults are for the shortest time for one row.

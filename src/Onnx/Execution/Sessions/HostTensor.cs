@@ -1,6 +1,6 @@
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx.Execution;
+namespace MlNetBatchNorm.Onnx.Execution.Sessions;
 
 /// <summary>A tensor in managed memory, of any element type that ONNX Runtime takes.</summary>
 /// <param name="Type">The element type.</param>

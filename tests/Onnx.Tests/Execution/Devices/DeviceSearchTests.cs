@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Devices;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using Xunit.Abstractions;

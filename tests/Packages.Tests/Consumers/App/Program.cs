@@ -2,9 +2,9 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Transforms;
+using MlNetBatchNorm;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm;
 
 var ml = new MLContext(seed: 1);
 var points = Enumerable.Range(0, 400).Select(i => new Point { X = i % 20, Y = i / 20, Label = i % 20 > i / 20 }).ToList();

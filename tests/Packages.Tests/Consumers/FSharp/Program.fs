@@ -1,6 +1,6 @@
 open Microsoft.ML
 open Microsoft.ML.Data
-open MlNetBatchNorm.Transforms
+open MlNetBatchNorm
 
 [<CLIMutable>]
 type Point = { X: single; Y: single; Label: bool }
