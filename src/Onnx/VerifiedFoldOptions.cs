@@ -1,7 +1,4 @@
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Onnx;
 

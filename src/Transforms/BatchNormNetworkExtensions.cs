@@ -1,5 +1,4 @@
 using MlNetBatchNorm;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Interop;
 

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Hosting.Tests;
 

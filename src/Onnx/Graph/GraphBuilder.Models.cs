@@ -1,10 +1,10 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>Whole models as parts of a larger one.</summary>
-public sealed partial class GraphBuilder
+internal sealed partial class GraphBuilder
 {
     private readonly SortedDictionary<string, long> _otherDomains = new(StringComparer.Ordinal);
 

@@ -2,13 +2,13 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
 /// Builds an ONNX graph node by node. Names are made unique here, so callers only say what a value is (<c>mean</c>, <c>xHat</c>); a scope
 /// (<see cref="Scope"/>) puts the layer's name in front, so that the graph can be read in a viewer.
 /// </summary>
-public sealed partial class GraphBuilder
+internal sealed partial class GraphBuilder
 {
     /// <summary>The operator set that is written when none is asked for.</summary>
     public const int DefaultOpset = 17;

@@ -1,7 +1,5 @@
 using System.Buffers;
 using Google.Protobuf;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;

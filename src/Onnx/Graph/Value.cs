@@ -1,13 +1,13 @@
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
-namespace MlNetBatchNorm.Onnx;
+namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
 /// A tensor in a graph that is being built, known by its name. <see cref="None"/> stands for an optional input that is left out.
 /// </summary>
 /// <param name="Name">The name, unique in its graph; empty for <see cref="None"/>.</param>
-public readonly record struct Value(string Name)
+internal readonly record struct Value(string Name)
 {
     /// <summary>An optional input that is not given (an empty name, as ONNX writes it).</summary>
     public static Value None => new(string.Empty);

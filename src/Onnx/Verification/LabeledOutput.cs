@@ -1,11 +1,9 @@
 using System.Globalization;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 

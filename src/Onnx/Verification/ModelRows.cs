@@ -1,6 +1,4 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 

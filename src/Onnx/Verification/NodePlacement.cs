@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 

@@ -1,7 +1,4 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Folding;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm;

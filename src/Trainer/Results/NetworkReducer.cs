@@ -1,10 +1,8 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Trainer.Results;
 

@@ -1,8 +1,6 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Results;

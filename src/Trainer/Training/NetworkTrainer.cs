@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;

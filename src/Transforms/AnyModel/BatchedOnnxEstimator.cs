@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.AnyModel;

@@ -1,5 +1,4 @@
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Scoring;

@@ -1,7 +1,5 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm;

@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Transforms.Rows;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;

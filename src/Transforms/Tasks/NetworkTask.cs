@@ -2,7 +2,6 @@ using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;
 using MlNetBatchNorm.Transforms.Scoring;

@@ -5,7 +5,6 @@ using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;

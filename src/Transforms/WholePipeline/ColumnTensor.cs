@@ -1,9 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Transforms.Rows;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 

@@ -1,7 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm;
 

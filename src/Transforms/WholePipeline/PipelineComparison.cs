@@ -1,10 +1,8 @@
 using System.Globalization;
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Transforms.WholePipeline;
 

@@ -1,11 +1,8 @@
 using System.Globalization;
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Transforms.WholePipeline;
 

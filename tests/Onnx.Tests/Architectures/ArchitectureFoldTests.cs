@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Tests.Folding;
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;

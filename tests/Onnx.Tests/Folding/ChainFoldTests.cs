@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 

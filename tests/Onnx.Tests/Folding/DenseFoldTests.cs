@@ -1,5 +1,5 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
+
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Tests.Architectures;
 using MlNetBatchNorm.Tests.Referees;
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Tests.Referees;

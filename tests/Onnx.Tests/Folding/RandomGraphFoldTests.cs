@@ -1,8 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;

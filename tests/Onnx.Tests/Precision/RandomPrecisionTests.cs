@@ -1,13 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Tests.Architectures;
 using MlNetBatchNorm.Onnx.Tests.Folding;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Tests.Referees;
 
 namespace MlNetBatchNorm.Onnx.Tests.Precision;

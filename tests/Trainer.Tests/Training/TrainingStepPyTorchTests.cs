@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
-using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Execution.Devices;
 

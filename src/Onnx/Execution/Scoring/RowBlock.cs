@@ -1,6 +1,5 @@
 using System.Numerics;
 using MlNetBatchNorm.Onnx.Execution.Memory;
-using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 

@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Onnx.Execution.Memory;
-using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 using MlNetBatchNorm.Onnx.Graph;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 using MlNetBatchNorm.Onnx.Graph;
