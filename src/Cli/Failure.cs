@@ -1,8 +1,6 @@
 using System.Text.Json;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli;

@@ -1,5 +1,4 @@
 using MlNetBatchNorm;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Interop;
 
 namespace Microsoft.ML;

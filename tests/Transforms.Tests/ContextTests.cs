@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Transforms.Interop;
 
 namespace MlNetBatchNorm.Transforms.Tests;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Precision;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

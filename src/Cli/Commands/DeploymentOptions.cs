@@ -1,6 +1,4 @@
 using System.CommandLine;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Cli.Commands;

@@ -4,11 +4,7 @@ using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;

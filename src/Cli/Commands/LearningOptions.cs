@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Cli.Commands;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Commands;

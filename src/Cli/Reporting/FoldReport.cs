@@ -5,8 +5,6 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
-using MlNetBatchNorm.Onnx.Folding;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
 

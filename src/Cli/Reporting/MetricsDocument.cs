@@ -2,11 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Cli.Reporting;

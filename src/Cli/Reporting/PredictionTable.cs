@@ -1,6 +1,5 @@
 using CsvHelper;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Cli.Reporting;

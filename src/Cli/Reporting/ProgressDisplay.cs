@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Trainer;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;

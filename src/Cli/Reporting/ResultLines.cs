@@ -1,10 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

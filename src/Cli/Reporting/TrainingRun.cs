@@ -3,7 +3,6 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 

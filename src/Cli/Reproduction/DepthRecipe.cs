@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Reporting.Html;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using Spectre.Console;
 

@@ -2,9 +2,7 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 

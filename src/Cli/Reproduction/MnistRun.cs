@@ -2,10 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reporting;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Reproduction;

@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 

@@ -1,7 +1,6 @@
 using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

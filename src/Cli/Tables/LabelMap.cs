@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

@@ -2,7 +2,6 @@ using System.Numerics.Tensors;
 using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Tables;

@@ -2,7 +2,6 @@ using System.Globalization;
 using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

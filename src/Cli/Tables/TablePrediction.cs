@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

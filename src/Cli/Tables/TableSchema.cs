@@ -1,5 +1,3 @@
-using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

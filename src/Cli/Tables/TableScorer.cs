@@ -2,10 +2,8 @@ using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
 namespace MlNetBatchNorm.Cli.Tables;

@@ -1,6 +1,5 @@
 using CsvHelper;
 using Microsoft.ML;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Tables;

@@ -1,12 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Verification;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
 namespace MlNetBatchNorm.Cli.Tables;

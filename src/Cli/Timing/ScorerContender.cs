@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Timing;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer.Graphs;

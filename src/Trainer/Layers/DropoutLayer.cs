@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Text;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Verification;

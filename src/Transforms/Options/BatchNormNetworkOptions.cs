@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm;
 

@@ -5,7 +5,6 @@ using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Tasks;

@@ -4,7 +4,6 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.Saving;

@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.Rows;
 

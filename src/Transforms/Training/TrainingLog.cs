@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.ML.Runtime;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Interop;
 
 namespace MlNetBatchNorm.Transforms.Training;

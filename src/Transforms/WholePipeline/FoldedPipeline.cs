@@ -1,6 +1,4 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Transforms.Tasks;

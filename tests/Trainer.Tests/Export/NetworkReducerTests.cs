@@ -1,9 +1,6 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Trainer.Tests.Export;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Tests.Referees;
 using MlNetBatchNorm.Trainer.Data;

@@ -1,7 +1,5 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Trainer.Results;
 

@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Results;

@@ -1,4 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Tests.Execution;
 using MlNetBatchNorm.Trainer.Training;
 

@@ -1,7 +1,5 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.Catalogs;
 

@@ -1,6 +1,4 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 

@@ -1,8 +1,6 @@
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Transforms.Tests.Saving;

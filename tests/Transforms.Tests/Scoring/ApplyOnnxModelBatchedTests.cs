@@ -2,7 +2,6 @@ using Google.Protobuf;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 

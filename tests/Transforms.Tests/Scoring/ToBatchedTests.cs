@@ -2,7 +2,6 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Transforms.Tasks;
 using MlNetBatchNorm.Transforms.Tests.Saving;

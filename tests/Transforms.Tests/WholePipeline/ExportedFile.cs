@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 

@@ -1,12 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Tests.Referees;
-using MlNetBatchNorm.Trainer;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;

@@ -2,10 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Verification;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

@@ -1,10 +1,8 @@
 using System.Globalization;
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

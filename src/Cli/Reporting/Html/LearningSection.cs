@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

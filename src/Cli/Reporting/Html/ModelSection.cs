@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
