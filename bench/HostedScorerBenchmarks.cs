@@ -16,8 +16,8 @@ public class HostedScorerBenchmarks
     private readonly float[] _row = new float[32];
     private readonly float[] _result = new float[32];
     private ServiceProvider _services = null!;
-    private IBatchNormScorer _hosted = null!;
-    private Scorer _own = null!;
+    private IOnnxScorer _hosted = null!;
+    private OnnxScorer _own = null!;
 
     [GlobalSetup]
     public void Load()
@@ -27,9 +27,9 @@ public class HostedScorerBenchmarks
         var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 32);
         nodes.Output("y", nodes.Node("MatMul", [x, weights]), DataType.Float, TensorDimension.Rows, 32);
         ModelFile.Write(nodes.Build(), _path);
-        _own = Scorer.Load(_path);
-        _services = new ServiceCollection().AddBatchNormScorer(_path).BuildServiceProvider();
-        _hosted = _services.GetRequiredService<IBatchNormScorer>();
+        _own = OnnxScorer.Load(_path);
+        _services = new ServiceCollection().AddOnnxScorer(_path).BuildServiceProvider();
+        _hosted = _services.GetRequiredService<IOnnxScorer>();
     }
 
     [Benchmark(Baseline = true)]

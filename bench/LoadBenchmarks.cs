@@ -59,7 +59,7 @@ public class LoadBenchmarks
 
     private float FirstAnswer(string name)
     {
-        using var scorer = Scorer.Load(Path(name));
+        using var scorer = OnnxScorer.Load(Path(name));
         scorer.Score(_row, _result);
         return _result[0];
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using MlNetBatchNorm.Cli.Timing;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -21,7 +22,7 @@ internal sealed record Scaling(int Threads, double Factor, double Limit)
     /// <param name="cancellation">Ends the measurement.</param>
     public static Scaling Measure(ModelProto model, int threads, TimeSpan each, CancellationToken cancellation)
     {
-        using var scorer = Scorer.Load(model.ToByteArray());
+        using var scorer = OnnxScorer.Load(model.ToByteArray());
         var limits = Enumerable.Range(0, threads).Select(_ => new BoundContender(model, count: 1, threads: 1)).ToList();
         try
         {
@@ -51,7 +52,7 @@ internal sealed record Scaling(int Threads, double Factor, double Limit)
         }
     }
 
-    private static Action Calls(Scorer scorer)
+    private static Action Calls(OnnxScorer scorer)
     {
         // Memory of its own for each thread, on cache lines that no other one writes to.
         const int CacheLine = 32;

@@ -7,6 +7,7 @@ using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Timing;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Bench;
@@ -41,7 +42,7 @@ internal sealed class SoakBenchmark : Benchmark
     private static int Run(TimeSpan duration, int threads, Device device, Report report, CancellationToken cancellation)
     {
         var network = BenchmarkNetwork.All[0];
-        using var scorer = Scorer.Load(network.Train().Folded.ToByteArray(), new ScorerSettings { Device = device });
+        using var scorer = OnnxScorer.Load(network.Train().Folded.ToByteArray(), new OnnxScorerOptions { Device = device });
         Output.NoteDevice(scorer.DeviceReport);
         var rows = Contender.RandomRows(DistinctRows * scorer.RowLength);
         var expected = new float[DistinctRows];
@@ -84,7 +85,7 @@ internal sealed class SoakBenchmark : Benchmark
         string Micro(double percent) => (all.GetValueAtPercentile(percent) / 1e3).ToString("0.0", CultureInfo.InvariantCulture);
     }
 
-    private static (LongHistogram Histogram, long Wrong) Score(Scorer scorer, float[] rows, float[] expected, CancellationToken end)
+    private static (LongHistogram Histogram, long Wrong) Score(OnnxScorer scorer, float[] rows, float[] expected, CancellationToken end)
     {
         var (histogram, wrong, row) = (new LongHistogram(LongestNanoseconds, Digits), 0L, 0);
         Span<float> result = stackalloc float[1];

@@ -9,17 +9,17 @@ internal static class RowValidation
     private const int MostErrors = 10;
 
     /// <summary>What is wrong with a row, by the place in the request; empty if nothing is.</summary>
-    public static Dictionary<string, string[]> Check(float[]? row, ScorerModel model) => Collect([Check(row, "features", model)]);
+    public static Dictionary<string, string[]> Check(float[]? row, LoadedModelInfo model) => Collect([Check(row, "features", model)]);
 
     /// <summary>What is wrong with the rows, by the place in the request; empty if nothing is.</summary>
-    public static Dictionary<string, string[]> Check(float[]?[]? rows, ScorerModel model) => rows is null or []
+    public static Dictionary<string, string[]> Check(float[]?[]? rows, LoadedModelInfo model) => rows is null or []
         ? Collect([("rows", "at least one row is needed: { \"rows\": [[...], ...] }")])
         : Collect(rows.Select((row, index) => Check(row, $"rows[{index}]", model)));
 
     private static Dictionary<string, string[]> Collect(IEnumerable<(string Place, string? Error)> findings) =>
         findings.Where(finding => finding.Error is not null).Take(MostErrors).ToDictionary(finding => finding.Place, finding => new[] { finding.Error! });
 
-    private static (string Place, string? Error) Check(float[]? row, string place, ScorerModel model)
+    private static (string Place, string? Error) Check(float[]? row, string place, LoadedModelInfo model)
     {
         if (row is null || row.Length != model.RowLength)
             return (place, $"{model.RowLength} numbers are needed, one for each feature that GET /model lists, but {row?.Length ?? 0} were given");

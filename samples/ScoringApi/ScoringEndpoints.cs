@@ -15,14 +15,14 @@ internal static class ScoringEndpoints
         app.MapPost("/score/batch", ScoreBatch).WithSummary("Scores many rows, all with the same model.").ProducesProblem(StatusCodes.Status413PayloadTooLarge);
     }
 
-    private static Ok<ModelResponse> DescribeModel(IBatchNormScorer scorer)
+    private static Ok<ModelResponse> DescribeModel(IOnnxScorer scorer)
     {
         var model = scorer.Model;
         return TypedResults.Ok(new ModelResponse(
             model.Generation, model.LoadedAt, model.Device.ToString(), model.RowLength, model.Outputs.Select(output => output.Name), model.FeatureNames, model.Labels));
     }
 
-    private static Results<Ok<ScoreResponse>, ValidationProblem> ScoreRow(ScoreRequest request, IBatchNormScorer scorer)
+    private static Results<Ok<ScoreResponse>, ValidationProblem> ScoreRow(ScoreRequest request, IOnnxScorer scorer)
     {
         var errors = RowValidation.Check(request.Features, scorer.Model);
         if (errors.Count > 0) return TypedResults.ValidationProblem(errors);
@@ -33,7 +33,7 @@ internal static class ScoringEndpoints
     }
 
     private static Results<Ok<BatchResponse>, ValidationProblem, ProblemHttpResult> ScoreBatch(
-        BatchRequest request, IBatchNormScorer scorer, IOptions<Limits> limits)
+        BatchRequest request, IOnnxScorer scorer, IOptions<Limits> limits)
     {
         if (request.Rows?.Length > limits.Value.BatchRows)
         {

@@ -10,8 +10,8 @@ public static class ScoringService
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        builder.Services.AddBatchNormScorer(builder.Configuration.GetSection("Scorer"));
-        builder.Services.AddHealthChecks().AddBatchNormScorer();
+        builder.Services.AddOnnxScorer(builder.Configuration.GetSection("Scorer"));
+        builder.Services.AddHealthChecks().AddOnnxScorerCheck();
         builder.Services.Configure<Limits>(builder.Configuration.GetSection("Limits"));
         builder.Services.AddOpenApi();
         builder.Services.ConfigureHttpJsonOptions(options =>

@@ -1,16 +1,18 @@
+using MlNetBatchNorm.Onnx;
+
 
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>
 /// A model and the count of those who use it: the holder, from the start, and each call while it runs. The last one to leave disposes of it.
 /// </summary>
-internal sealed class LoadedModel(Scorer scorer, ScorerModel model)
+internal sealed class LoadedModel(OnnxScorer scorer, LoadedModelInfo model)
 {
     private int _users = 1;
 
-    public Scorer Scorer => scorer;
+    public OnnxScorer Scorer => scorer;
 
-    public ScorerModel Model => model;
+    public LoadedModelInfo Model => model;
 
     /// <summary>Counts the caller in, unless everybody has left already.</summary>
     public bool TryEnter()

@@ -8,10 +8,10 @@ namespace MlNetBatchNorm.Hosting;
 /// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old model,
 /// tried with one row, and put in its place.
 /// </summary>
-internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
+internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
 {
     private readonly string _name;
-    private readonly IOptionsMonitor<BatchNormScorerOptions> _options;
+    private readonly IOptionsMonitor<OnnxScorerServiceOptions> _options;
     private readonly TimeProvider _time;
     private readonly ScorerMetrics _metrics;
     private readonly ILogger _logger;
@@ -29,7 +29,7 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
     private ModelSource? _seen;
 
     public ReloadingScorer(
-        string name, IOptionsMonitor<BatchNormScorerOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IBatchNormScorer> logger)
+        string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IOnnxScorer> logger)
     {
         _name = name;
         _options = options;
@@ -46,11 +46,11 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         _timer.Change(_interval, Timeout.InfiniteTimeSpan);
     }
 
-    public ScorerModel Model => _current.Model;
+    public LoadedModelInfo Model => _current.Model;
 
     public ReloadFailure? LastReloadFailure => _failure;
 
-    public ScorerModel Score(ReadOnlySpan<float> row, Span<float> result)
+    public LoadedModelInfo Score(ReadOnlySpan<float> row, Span<float> result)
     {
         var begun = _metrics.Begin();
         var model = Enter();
@@ -70,7 +70,7 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         }
     }
 
-    public ScorerModel ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
+    public LoadedModelInfo ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
         var begun = _metrics.Begin();
         var model = Enter();
@@ -126,7 +126,7 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         _timer!.Change(_interval, Timeout.InfiniteTimeSpan);
     }
 
-    private void Take(BatchNormScorerOptions options)
+    private void Take(OnnxScorerServiceOptions options)
     {
         var source = ModelSource.Of(options);
         var settled = source == _seen;
@@ -170,7 +170,7 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         Tell(next.Model);
     }
 
-    private void Tell(ScorerModel model) => _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
+    private void Tell(LoadedModelInfo model) => _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
 
     private void Refuse(Exception exception)
     {
@@ -184,12 +184,12 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
         _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
     }
 
-    private LoadedModel Load(BatchNormScorerOptions options, int generation)
+    private LoadedModel Load(OnnxScorerServiceOptions options, int generation)
     {
-        var scorer = Scorer.Load(options.ModelPath, options.ToSettings());
+        var scorer = OnnxScorer.Load(options.ModelPath, options.ToSettings());
         try
         {
-            return new LoadedModel(scorer, ScorerModel.Of(scorer, options.ModelPath, generation, _time.GetUtcNow()));
+            return new LoadedModel(scorer, LoadedModelInfo.Of(scorer, options.ModelPath, generation, _time.GetUtcNow()));
         }
         catch
         {
@@ -205,7 +205,7 @@ internal sealed class ReloadingScorer : IBatchNormScorer, IDisposable
             var current = _current;
             if (current.TryEnter()) return current;
             // Replaced in this very moment, or the end.
-            ObjectDisposedException.ThrowIf(_disposed, typeof(IBatchNormScorer));
+            ObjectDisposedException.ThrowIf(_disposed, typeof(IOnnxScorer));
         }
     }
 }

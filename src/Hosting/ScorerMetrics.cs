@@ -17,10 +17,10 @@ internal sealed class ScorerMetrics : IDisposable
     /// <param name="factory">The host's meters, if it has any.</param>
     public ScorerMetrics(string name, IMeterFactory? factory)
     {
-        var meter = factory?.Create(BatchNormScorerMeter.Name) ?? (_own = new Meter(BatchNormScorerMeter.Name));
-        _duration = meter.CreateHistogram<double>(BatchNormScorerMeter.Duration, "s", "How long calls took.");
-        _rows = meter.CreateCounter<long>(BatchNormScorerMeter.Rows, "{row}", "Rows scored.");
-        _reloads = meter.CreateCounter<long>(BatchNormScorerMeter.Reloads, "{reload}", "Changed files and options, taken or refused.");
+        var meter = factory?.Create(OnnxScorerMeter.Name) ?? (_own = new Meter(OnnxScorerMeter.Name));
+        _duration = meter.CreateHistogram<double>(OnnxScorerMeter.Duration, "s", "How long calls took.");
+        _rows = meter.CreateCounter<long>(OnnxScorerMeter.Rows, "{row}", "Rows scored.");
+        _reloads = meter.CreateCounter<long>(OnnxScorerMeter.Reloads, "{reload}", "Changed files and options, taken or refused.");
         _scorer = new("scorer", name.Length == 0 ? "default" : name);
     }
 

@@ -46,7 +46,7 @@ public sealed class DeviceTests : IDisposable
         var model = Model();
         string[][] commands =
         [
-            ["inspect", model], ["fold", model, "out.onnx"], ["bench", "train", "--json", "out.json"], ["demo", "--out", "out"],
+            ["inspect", model], ["fold", model, "out.onnx"], ["demo", "--out", "out"],
         ];
         foreach (var command in commands)
         {

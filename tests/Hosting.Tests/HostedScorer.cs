@@ -8,16 +8,16 @@ internal sealed class HostedScorer : IDisposable
 {
     private readonly ServiceProvider _services;
 
-    public HostedScorer(Action<BatchNormScorerOptions>? configure = null, Action<IServiceCollection, TemporaryFolder>? register = null)
+    public HostedScorer(Action<OnnxScorerServiceOptions>? configure = null, Action<IServiceCollection, TemporaryFolder>? register = null)
     {
         WeightedSum.Write(ModelPath, factor: 1);
         var services = new ServiceCollection();
-        services.AddSingleton<ILogger<IBatchNormScorer>>(Log);
+        services.AddSingleton<ILogger<IOnnxScorer>>(Log);
         if (register is not null) register(services, Folder);
-        else services.AddBatchNormScorer(ModelPath, options => options.ReloadInterval = TimeSpan.Zero);
+        else services.AddOnnxScorer(ModelPath, options => options.ReloadInterval = TimeSpan.Zero);
         if (configure is not null) services.Configure(configure);
         _services = services.BuildServiceProvider();
-        Scorer = (ReloadingScorer)_services.GetRequiredService<IBatchNormScorer>();
+        Scorer = (ReloadingScorer)_services.GetRequiredService<IOnnxScorer>();
     }
 
     public TemporaryFolder Folder { get; } = new();

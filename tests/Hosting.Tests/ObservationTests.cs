@@ -49,7 +49,7 @@ public sealed class ObservationTests : IDisposable
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Meter.Name == BatchNormScorerMeter.Name) listener.EnableMeasurementEvents(instrument);
+                if (instrument.Meter.Name == OnnxScorerMeter.Name) listener.EnableMeasurementEvents(instrument);
             },
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
@@ -69,10 +69,10 @@ public sealed class ObservationTests : IDisposable
         scorer.Look();
         scorer.Look();
 
-        Assert.Equal([1.0, 7.0], Of(BatchNormScorerMeter.Rows).Select(one => one.Value));
-        Assert.Equal([null, null, "System.ArgumentException"], Of(BatchNormScorerMeter.Duration).Select(one => one.Tag));
-        Assert.All(Of(BatchNormScorerMeter.Duration), one => Assert.InRange(one.Value, 1e-9, 10));
-        Assert.Equal(["taken", "refused"], Of(BatchNormScorerMeter.Reloads).Select(one => one.Tag));
+        Assert.Equal([1.0, 7.0], Of(OnnxScorerMeter.Rows).Select(one => one.Value));
+        Assert.Equal([null, null, "System.ArgumentException"], Of(OnnxScorerMeter.Duration).Select(one => one.Tag));
+        Assert.All(Of(OnnxScorerMeter.Duration), one => Assert.InRange(one.Value, 1e-9, 10));
+        Assert.Equal(["taken", "refused"], Of(OnnxScorerMeter.Reloads).Select(one => one.Tag));
 
         IEnumerable<(string Instrument, double Value, string? Tag)> Of(string instrument) => seen.Where(one => one.Instrument == instrument);
 
@@ -86,9 +86,9 @@ public sealed class ObservationTests : IDisposable
     private ServiceProvider Build(string key)
     {
         var services = new ServiceCollection().AddLogging();
-        services.AddKeyedBatchNormScorer(
+        services.AddKeyedOnnxScorer(
             key, WeightedSum.Write(_folder.File($"{key}.onnx"), factor: 1), options => options.ReloadInterval = TimeSpan.Zero);
-        services.AddHealthChecks().AddBatchNormScorer(key);
+        services.AddHealthChecks().AddOnnxScorerCheck(key);
         return services.BuildServiceProvider();
     }
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace MlNetBatchNorm.Hosting.Tests;
 
 /// <summary>A log that remembers.</summary>
-internal sealed class RecordedLog : ILogger<IBatchNormScorer>
+internal sealed class RecordedLog : ILogger<IOnnxScorer>
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
 

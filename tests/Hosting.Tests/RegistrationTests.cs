@@ -16,9 +16,9 @@ public sealed class RegistrationTests : IDisposable
     public async Task Start_RelativePath_IsFoundAtTheContentRoot()
     {
         WeightedSum.Write(_folder.File("model.onnx"), factor: 1);
-        using var host = BuildHost(services => services.AddBatchNormScorer("model.onnx"));
+        using var host = BuildHost(services => services.AddOnnxScorer("model.onnx"));
         await host.StartAsync();
-        Assert.Equal(_folder.File("model.onnx"), host.Services.GetRequiredService<IBatchNormScorer>().Model.Path);
+        Assert.Equal(_folder.File("model.onnx"), host.Services.GetRequiredService<IOnnxScorer>().Model.Path);
         await host.StopAsync();
     }
 
@@ -28,20 +28,20 @@ public sealed class RegistrationTests : IDisposable
         WeightedSum.Write(_folder.File("one.onnx"), factor: 1);
         WeightedSum.Write(_folder.File("two.onnx"), factor: 2, features: 2);
         using var host = BuildHost(services => services
-            .AddKeyedBatchNormScorer("one", "one.onnx")
-            .AddKeyedBatchNormScorer("two", options => options.ModelPath = "two.onnx"));
+            .AddKeyedOnnxScorer("one", "one.onnx")
+            .AddKeyedOnnxScorer("two", options => options.ModelPath = "two.onnx"));
         await host.StartAsync();
         Assert.Equal(
             (3, 2),
-            (host.Services.GetRequiredKeyedService<IBatchNormScorer>("one").Model.RowLength, host.Services.GetRequiredKeyedService<IBatchNormScorer>("two").Model.RowLength));
-        Assert.Null(host.Services.GetService<IBatchNormScorer>());
+            (host.Services.GetRequiredKeyedService<IOnnxScorer>("one").Model.RowLength, host.Services.GetRequiredKeyedService<IOnnxScorer>("two").Model.RowLength));
+        Assert.Null(host.Services.GetService<IOnnxScorer>());
         await host.StopAsync();
     }
 
     [Fact]
     public async Task Start_WrongOptions_SaysAllThatIsWrong()
     {
-        using var host = BuildHost(services => services.AddKeyedBatchNormScorer("churn", "missing.onnx", options =>
+        using var host = BuildHost(services => services.AddKeyedOnnxScorer("churn", "missing.onnx", options =>
         {
             options.Device = "abacus";
             options.BatchSize = 0;
@@ -59,7 +59,7 @@ public sealed class RegistrationTests : IDisposable
     [Fact]
     public async Task Start_NoPath_AsksForOne()
     {
-        using var host = BuildHost(services => services.AddBatchNormScorer(_ => { }));
+        using var host = BuildHost(services => services.AddOnnxScorer(_ => { }));
         var exception = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
         Assert.Equal("The scorer: ModelPath is empty; give the path of an ONNX file.", exception.Message);
     }
@@ -68,7 +68,7 @@ public sealed class RegistrationTests : IDisposable
     public async Task Start_FileThatIsNoModel_DoesNotStart()
     {
         _folder.Write("model.onnx", "not a model");
-        using var host = BuildHost(services => services.AddBatchNormScorer("model.onnx"));
+        using var host = BuildHost(services => services.AddOnnxScorer("model.onnx"));
         var exception = await Assert.ThrowsAsync<InvalidModelException>(() => host.StartAsync());
         Assert.Contains(_folder.File("model.onnx"), exception.Message, StringComparison.Ordinal);
     }
@@ -78,10 +78,10 @@ public sealed class RegistrationTests : IDisposable
     {
         WeightedSum.Write(_folder.File("model.onnx"), factor: 1);
         using var services = new ServiceCollection()
-            .AddBatchNormScorer(_folder.File("other.onnx"), options => options.Outputs.Add("sum"))
-            .AddBatchNormScorer(_folder.File("model.onnx"))
+            .AddOnnxScorer(_folder.File("other.onnx"), options => options.Outputs.Add("sum"))
+            .AddOnnxScorer(_folder.File("model.onnx"))
             .BuildServiceProvider();
-        Assert.Equal(1, Assert.Single(services.GetServices<IBatchNormScorer>()).Model.ResultLength);
+        Assert.Equal(1, Assert.Single(services.GetServices<IOnnxScorer>()).Model.ResultLength);
     }
 
     private IHost BuildHost(Action<IServiceCollection> register)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Hosting.Tests;
 
@@ -96,7 +97,7 @@ public sealed class ReloadTests
 
             Directory.CreateSymbolicLink(folder.File("data"), "v1");
             File.CreateSymbolicLink(folder.File("linked.onnx"), "data/linked.onnx");
-            services.AddBatchNormScorer(folder.File("linked.onnx"), options => options.ReloadInterval = TimeSpan.Zero);
+            services.AddOnnxScorer(folder.File("linked.onnx"), options => options.ReloadInterval = TimeSpan.Zero);
         });
         Assert.Equal(321, hosted.Sum());
         Directory.CreateSymbolicLink(hosted.Folder.File("new data"), "v2");
@@ -117,7 +118,7 @@ public sealed class ReloadTests
                 ["Scorer:ModelPath"] = folder.File("model.onnx"),
                 ["Scorer:ReloadInterval"] = "00:00:00",
             }).Build();
-            services.AddBatchNormScorer(configuration.GetSection("Scorer"));
+            services.AddOnnxScorer(configuration.GetSection("Scorer"));
         });
         WeightedSum.Write(hosted.Folder.File("second.onnx"), factor: 2);
         configuration!["Scorer:ModelPath"] = hosted.Folder.File("second.onnx");
@@ -181,8 +182,8 @@ public sealed class ReloadTests
     [Fact]
     public void LoadedModel_InUse_IsDisposedOfByTheLastOneToLeave()
     {
-        var scorer = Scorer.Load(WeightedSum.Model(1));
-        var model = new LoadedModel(scorer, ScorerModel.Of(scorer, "model.onnx", 1, default));
+        var scorer = OnnxScorer.Load(WeightedSum.Model(1));
+        var model = new LoadedModel(scorer, LoadedModelInfo.Of(scorer, "model.onnx", 1, default));
         Assert.True(model.TryEnter());
         Assert.True(model.TryEnter());
         model.Leave();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 
@@ -24,7 +25,7 @@ public sealed class MachineLearningSamplesTests : IDisposable
         AssertWritten("churn", numbers: 2);
 
         // What the loaded pipeline said of the customer, the exported network says of the customer's features.
-        using var scorer = Scorer.Load(_folder.File("churn.onnx"));
+        using var scorer = OnnxScorer.Load(_folder.File("churn.onnx"));
         var row = TextList.FromJson(scorer.Metadata[ModelMetadata.FeatureNames]).Select(name => name switch
         {
             "Contract.Month-to-month" or "InternetService.Fiber optic" or "PaymentMethod.Electronic check" => 1f,
@@ -66,7 +67,7 @@ public sealed class MachineLearningSamplesTests : IDisposable
     private void AssertWritten(string name, int numbers)
     {
         Assert.Equal([$"{name}.onnx", $"{name}.zip"], _folder.Files());
-        using var scorer = Scorer.Load(_folder.File($"{name}.onnx"));
+        using var scorer = OnnxScorer.Load(_folder.File($"{name}.onnx"));
         Assert.Equal(numbers, scorer.ResultLength);
     }
 }

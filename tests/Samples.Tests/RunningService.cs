@@ -29,7 +29,7 @@ internal sealed class RunningService : IAsyncDisposable
 
     public string ModelPath => Folder.File("model.onnx");
 
-    public IBatchNormScorer Scorer => App.Services.GetRequiredService<IBatchNormScorer>();
+    public IOnnxScorer Scorer => App.Services.GetRequiredService<IOnnxScorer>();
 
     public static async Task<RunningService> StartAsync()
     {

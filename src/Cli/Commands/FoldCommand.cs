@@ -59,7 +59,7 @@ internal static class FoldCommand
             arguments.GetRequiredValue(input),
             arguments.GetRequiredValue(output),
             arguments.GetValue(report),
-            new VerifiedFoldOptions
+            new FoldFileOptions
             {
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
                 Compare = !arguments.GetValue(unverified),
@@ -76,9 +76,9 @@ internal static class FoldCommand
         return command;
     }
 
-    private static void Run(string inputPath, string outputPath, string? reportPath, VerifiedFoldOptions options)
+    private static void Run(string inputPath, string outputPath, string? reportPath, FoldFileOptions options)
     {
-        var result = VerifiedFold.Run(inputPath, outputPath, options);
+        var result = BatchNormFolder.FoldFile(inputPath, outputPath, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
             throw new ModelVerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");

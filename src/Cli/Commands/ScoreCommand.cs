@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -26,7 +27,7 @@ internal static class ScoreCommand
         command.SetAction(arguments =>
         {
             var table = CsvTable.Read(arguments.GetRequiredValue(data));
-            var settings = new ScorerSettings { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
+            var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
             foreach (var unknown in prediction.UnknownValues)
                 Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");

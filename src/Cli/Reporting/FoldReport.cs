@@ -18,7 +18,7 @@ internal static class FoldReport
     /// <summary>Prints the table to stdout.</summary>
     /// <param name="result">What was done.</param>
     /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
-    public static void Print(VerifiedFold result, IReadOnlyList<PrecisionSpeed> speed)
+    public static void Print(FoldFileResult result, IReadOnlyList<PrecisionSpeed> speed)
     {
         var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
         foreach (var outcome in result.Fold.BatchNorms)
@@ -39,7 +39,7 @@ internal static class FoldReport
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
-    public static void Write(VerifiedFold result, IReadOnlyList<PrecisionSpeed> speed, string path)
+    public static void Write(FoldFileResult result, IReadOnlyList<PrecisionSpeed> speed, string path)
     {
         var fold = result.Fold;
         var document = new JsonObject

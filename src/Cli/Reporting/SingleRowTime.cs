@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
@@ -9,7 +10,7 @@ internal static class SingleRowTime
     private const int Calls = 500;
 
     /// <summary>The median over rounds of many calls; the first rounds let the runtime compile the path.</summary>
-    public static TimeSpan Measure(Scorer scorer)
+    public static TimeSpan Measure(OnnxScorer scorer)
     {
         var row = new float[scorer.RowLength];
         var result = new float[scorer.ResultLength];

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.Tasks;
 
@@ -33,7 +34,7 @@ internal static class MnistRun
 
         var compared = training.Select([.. Enumerable.Range(0, Math.Min(ComparedRows, training.Count))]);
         var export = NetworkExporter.Export(network, compared);
-        using var scorer = Scorer.Load(export.Folded, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
+        using var scorer = OnnxScorer.Load(export.Folded, new OnnxScorerOptions { Outputs = [TrainedNetwork.ProbabilityOutput] });
         var tested = ModelEvaluation.Of(scorer, network.Loss, test);
         var trained = new TrainedDigits(network, export, tested.Metrics, training.Count, test.Count);
         var singleRow = SingleRowTime.Measure(scorer);

@@ -21,11 +21,11 @@ internal static class TableScorer
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="InvalidModelException">The file is not a model, or not one that was trained on a table.</exception>
     /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
-    public static TablePrediction Score(string modelPath, CsvTable table, ScorerSettings? settings = null)
+    public static TablePrediction Score(string modelPath, CsvTable table, OnnxScorerOptions? settings = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         if (!File.Exists(modelPath)) throw new FileNotFoundException($"There is no file '{modelPath}'.", modelPath);
-        settings ??= new ScorerSettings();
+        settings ??= new OnnxScorerOptions();
         if (Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
         {
             using var pipeline = Load(modelPath, settings);
@@ -38,11 +38,11 @@ internal static class TableScorer
         var model = ModelFile.Read(modelPath);
         ModelMetadata.RequireKnownFormat(
             model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{modelPath}'");
-        Scorer? loaded = null;
+        OnnxScorer? loaded = null;
         try
         {
             return Score(
-                modelPath, model, table, task => loaded = Scorer.Load(modelPath, settings with { Outputs = task.Network.Outputs }));
+                modelPath, model, table, task => loaded = OnnxScorer.Load(modelPath, settings with { Outputs = task.Network.Outputs }));
         }
         finally
         {
@@ -50,7 +50,7 @@ internal static class TableScorer
         }
     }
 
-    private static TablePrediction Score(string path, ModelProto model, CsvTable table, Func<TableTask, Scorer> open)
+    private static TablePrediction Score(string path, ModelProto model, CsvTable table, Func<TableTask, OnnxScorer> open)
     {
         // What is wrong with the table is said before a device is looked for.
         var description = TableDescription.Read(model, path);
@@ -70,7 +70,7 @@ internal static class TableScorer
             new($"'{path}' {what.ToString(CultureInfo.InvariantCulture)}; the file has been changed since it was trained.");
     }
 
-    private static TransformerChain<ITransformer> Load(string path, ScorerSettings settings)
+    private static TransformerChain<ITransformer> Load(string path, OnnxScorerOptions settings)
     {
         var options = new BatchedScoringOptions { Device = settings.Device, Threads = settings.Threads };
         try

@@ -155,14 +155,14 @@ internal static class TableTrainer
         var (rows, loss) = (tested.Rows, network.Model.Loss);
         var metrics = loss.Measure(tested.Predictions, rows);
         if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
-        using var scorer = Scorer.Load(network.Export.Folded, new ScorerSettings { Outputs = network.Task.Outputs });
+        using var scorer = OnnxScorer.Load(network.Export.Folded, new OnnxScorerOptions { Outputs = network.Task.Outputs });
         var float32 = ModelEvaluation.Of(scorer, loss, rows).Metrics;
         NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, metrics), allowedLoss);
         return (metrics, float32);
     }
 
     // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
-    private static float[] Predict(Scorer scorer, TrainingData rows)
+    private static float[] Predict(OnnxScorer scorer, TrainingData rows)
     {
         var results = new float[rows.Count * scorer.ResultLength];
         scorer.ScoreBatch(rows.FeatureArray, rows.Count, results);

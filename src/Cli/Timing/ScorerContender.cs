@@ -1,12 +1,13 @@
 using Google.Protobuf;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Timing;
 
-/// <summary>Our <see cref="Scorer"/>, as it comes.</summary>
+/// <summary>Our <see cref="OnnxScorer"/>, as it comes.</summary>
 internal sealed class ScorerContender : Contender
 {
-    private readonly Scorer _scorer;
+    private readonly OnnxScorer _scorer;
     private readonly float[] _rows;
     private readonly float[] _results;
     private readonly int _count;
@@ -17,7 +18,7 @@ internal sealed class ScorerContender : Contender
     /// <param name="threads">The threads that share an operator; null = chosen by measurement.</param>
     public ScorerContender(ModelProto model, int count, Device device, int? threads = null)
     {
-        _scorer = Scorer.Load(model.ToByteArray(), new ScorerSettings { Device = device, Threads = threads });
+        _scorer = OnnxScorer.Load(model.ToByteArray(), new OnnxScorerOptions { Device = device, Threads = threads });
         _count = count;
         _rows = RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];

@@ -7,7 +7,7 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="Scorer"/>, the folder), not to edit.
+/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="OnnxScorer"/>, the folder), not to edit.
 /// Safe from many threads.
 /// </summary>
 public sealed class OnnxModel

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -11,12 +12,12 @@ internal sealed record ModelEvaluation(float[] Predictions, MetricValues Metrics
     /// <summary>Runs a model on the CPU. Its last output is the prediction that goes with the loss.</summary>
     public static ModelEvaluation Of(ModelProto model, Loss loss, TrainingData rows)
     {
-        using var scorer = Scorer.Load(model, new ScorerSettings { Outputs = [model.Graph.Output[^1].Name] });
+        using var scorer = OnnxScorer.Load(model, new OnnxScorerOptions { Outputs = [model.Graph.Output[^1].Name] });
         return Of(scorer, loss, rows);
     }
 
     /// <summary>Runs a loaded model. The last of its outputs is the prediction that goes with the loss.</summary>
-    public static ModelEvaluation Of(Scorer scorer, Loss loss, TrainingData rows)
+    public static ModelEvaluation Of(OnnxScorer scorer, Loss loss, TrainingData rows)
     {
         var results = new float[rows.Count * scorer.ResultLength];
         scorer.ScoreBatch(rows.FeatureArray, rows.Count, results);

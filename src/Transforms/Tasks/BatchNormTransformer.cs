@@ -25,11 +25,11 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     private readonly NetworkParts _parts;
 
     private protected BatchNormTransformer(NetworkTask task, NetworkParts parts)
-        : this(task, parts, Scorer.Load(parts.Model, parts.ToScorerSettings(task)))
+        : this(task, parts, OnnxScorer.Load(parts.Model, parts.ToScorerSettings(task)))
     {
     }
 
-    private BatchNormTransformer(NetworkTask task, NetworkParts parts, Scorer scorer)
+    private BatchNormTransformer(NetworkTask task, NetworkParts parts, OnnxScorer scorer)
         : base(scorer, CreateScoring(task, parts, scorer))
     {
         _task = task;
@@ -60,7 +60,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     public DeviceReport DeviceReport => Scorer.DeviceReport;
 
     /// <summary>The scorer behind the transformer.</summary>
-    internal Scorer Scorer { get; }
+    internal OnnxScorer Scorer { get; }
 
     /// <summary>The network as ONNX, as its message.</summary>
     internal ModelProto Proto => Onnx.Proto;
@@ -84,10 +84,10 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     /// Device, threads and outputs; null = the device of this transformer and the outputs that its columns are made of.
     /// </param>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public Scorer CreateScorer(ScorerSettings? settings = null)
+    public OnnxScorer CreateScorer(OnnxScorerOptions? settings = null)
     {
-        settings ??= new ScorerSettings { Device = _parts.Device };
-        return Scorer.Load(Onnx, settings with { Outputs = settings.Outputs ?? _task.Outputs });
+        settings ??= new OnnxScorerOptions { Device = _parts.Device };
+        return OnnxScorer.Load(Onnx, settings with { Outputs = settings.Outputs ?? _task.Outputs });
     }
 
     /// <summary>
@@ -193,7 +193,7 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
         return reader.Read<VBuffer<float>>((int)network.OutputShape.Count, (_, _) => null, CancellationToken.None);
     }
 
-    private static RowScoring CreateScoring(NetworkTask task, NetworkParts parts, Scorer scorer)
+    private static RowScoring CreateScoring(NetworkTask task, NetworkParts parts, OnnxScorer scorer)
     {
         var features = new RowTensor(TrainedNetwork.FeaturesInput, DataType.Float, scorer.RowShape);
         return new RowScoring(

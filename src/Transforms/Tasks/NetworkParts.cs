@@ -22,7 +22,7 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
     public NetworkTraining? Training { get; init; }
 
     /// <summary>How its model is run.</summary>
-    public ScorerSettings ToScorerSettings(NetworkTask task) =>
+    public OnnxScorerOptions ToScorerSettings(NetworkTask task) =>
         new() { Device = Device, Threads = Threads, BatchSize = BatchSize, Outputs = task.Outputs };
 }
 

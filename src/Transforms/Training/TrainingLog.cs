@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.Runtime;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Transforms.Interop;
 
 namespace MlNetBatchNorm.Transforms.Training;
@@ -60,7 +61,7 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>Says what came out of it and where it ran, and warns if that is not where it was to run.</summary>
-    public void Finished(TrainedNetwork network, NetworkExport export, Scorer scorer)
+    public void Finished(TrainedNetwork network, NetworkExport export, OnnxScorer scorer)
     {
         var (kept, difference) = (network.Best.Epoch, export.Verification.LargestRelative);
         Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count}; trained on {network.Device}, ")

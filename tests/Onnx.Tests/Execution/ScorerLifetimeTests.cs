@@ -25,7 +25,7 @@ public sealed class ScorerLifetimeTests
         var model = Doubling();
         for (var round = 0; round < 20; round++)
         {
-            var scorer = Scorer.Load(model);
+            var scorer = OnnxScorer.Load(model);
             using var started = new CountdownEvent(3);
             var scoring = Enumerable.Range(1, 3).Select(value => Task.Factory.StartNew(
                 () =>
@@ -107,15 +107,15 @@ public sealed class ScorerLifetimeTests
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference<Scorer> ScoreAndForget(ModelProto model)
+    private static WeakReference<OnnxScorer> ScoreAndForget(ModelProto model)
     {
-        var scorer = Scorer.Load(model);
+        var scorer = OnnxScorer.Load(model);
         var result = new float[80];
         var rows = new float[80];
         rows.AsSpan().Fill(1);
         scorer.Score(rows.AsSpan(0, 8), result);
         for (var i = 0; i < 3; i++) scorer.ScoreBatch(rows, 10, result);
         Assert.Equal(2, result[79]);
-        return new WeakReference<Scorer>(scorer);
+        return new WeakReference<OnnxScorer>(scorer);
     }
 }

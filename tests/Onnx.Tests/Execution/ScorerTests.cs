@@ -20,7 +20,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_OneRow_GivesTheOutputsOneBehindTheOther()
     {
-        using var scorer = Scorer.Load(SumAndTwice());
+        using var scorer = OnnxScorer.Load(SumAndTwice());
         Assert.Equal((3, 4), (scorer.RowLength, scorer.ResultLength));
         var result = new float[4];
         scorer.Score([1, 10, 100], result);
@@ -36,7 +36,7 @@ public sealed class ScorerTests
     [InlineData(23)]
     public void ScoreBatch_AnyCount_GivesOutputByOutput(int count)
     {
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { BatchSize = 4 });
+        using var scorer = OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { BatchSize = 4 });
         var rows = Enumerable.Range(0, count * 3).Select(i => (float)i).ToArray();
         var result = new float[count * 4];
         scorer.ScoreBatch(rows, count, result);
@@ -50,7 +50,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_OutputsChosen_ComputesOnlyThose()
     {
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { Outputs = ["twice"] });
+        using var scorer = OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { Outputs = ["twice"] });
         var result = new float[3];
         scorer.Score([1, 2, 3], result);
         Assert.Equal([2f, 4f, 6f], result);
@@ -59,7 +59,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_AfterTheFirstCalls_AllocatesNothing()
     {
-        using var scorer = Scorer.Load(SumAndTwice());
+        using var scorer = OnnxScorer.Load(SumAndTwice());
         float[] row = [1, 2, 3];
         var result = new float[4];
         for (var i = 0; i < 100; i++) scorer.Score(row, result);
@@ -71,7 +71,7 @@ public sealed class ScorerTests
     [Fact]
     public void ScoreBatch_AfterTheFirstCall_AllocatesNothing()
     {
-        using var scorer = Scorer.Load(SumAndTwice());
+        using var scorer = OnnxScorer.Load(SumAndTwice());
         var rows = new float[3 * 300];
         var result = new float[4 * 300];
         for (var i = 0; i < 10; i++) scorer.ScoreBatch(rows, 300, result);
@@ -83,7 +83,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_ManyThreads_EachGetsItsOwnAnswer()
     {
-        using var scorer = Scorer.Load(SumAndTwice());
+        using var scorer = OnnxScorer.Load(SumAndTwice());
         Parallel.For(0, 8, thread =>
         {
             var result = new float[4];
@@ -103,7 +103,7 @@ public sealed class ScorerTests
     {
         var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid()}.onnx");
         ModelFile.Write(SumAndTwice(), path);
-        using var scorer = Scorer.Load(path, new ScorerSettings { Sessions = sessions });
+        using var scorer = OnnxScorer.Load(path, new OnnxScorerOptions { Sessions = sessions });
         File.Delete(path);
         using var first = scorer.Begin(1);
         using var second = scorer.Begin(1);
@@ -120,7 +120,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_WrongLengths_SaysBoth()
     {
-        using var scorer = Scorer.Load(SumAndTwice());
+        using var scorer = OnnxScorer.Load(SumAndTwice());
         var row = Assert.Throws<ArgumentException>(() => scorer.Score([1, 2], new float[4]));
         Assert.Contains("1 row(s) of 3 features need 3 numbers, but 2 were given", row.Message, StringComparison.Ordinal);
         var result = Assert.Throws<ArgumentException>(() => scorer.Score([1, 2, 3], new float[2]));
@@ -136,7 +136,7 @@ public sealed class ScorerTests
         var nodes = new GraphBuilder("no rows");
         var width = columns is int size ? size : (TensorDimension)(string)columns;
         nodes.Output("y", nodes.Node("Neg", [nodes.Input("a", type, rows, width)]), type, rows, width);
-        var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(nodes.Build()));
+        var exception = Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(nodes.Build()));
         Assert.Contains($"inputs are a: {type}[N, {columns}]", exception.Message, StringComparison.Ordinal);
         Assert.Contains("float32", exception.Message, StringComparison.Ordinal);
     }
@@ -147,7 +147,7 @@ public sealed class ScorerTests
         var nodes = new GraphBuilder("reshape to nowhere");
         var shape = nodes.Initializer(TensorData.Create("shape", [7L], 1));
         nodes.Output("y", nodes.Node("Reshape", [nodes.Input("x", DataType.Float, "N", 2), shape]), DataType.Float, "M");
-        var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(nodes.Build()));
+        var exception = Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(nodes.Build()));
         Assert.Contains("does not score a row of zeros", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
     }
@@ -158,7 +158,7 @@ public sealed class ScorerTests
     {
         var nodes = new GraphBuilder("declared to have one row");
         nodes.Output("y", nodes.Node("Neg", [nodes.Input("x", DataType.Float, "N", 2)]), DataType.Float, 1, 2);
-        using var scorer = Scorer.Load(nodes.Build());
+        using var scorer = OnnxScorer.Load(nodes.Build());
         var result = new float[4];
         scorer.Score([1, 2], result);
         Assert.Equal([-1f, -2], result[..2]);
@@ -170,19 +170,19 @@ public sealed class ScorerTests
     [InlineData("this is no model")]
     public void Load_BytesThatAreNoModel_IsAnInvalidModel(string text) =>
         Assert.DoesNotContain(
-            '\n', Assert.Throws<InvalidModelException>(() => Scorer.Load(System.Text.Encoding.ASCII.GetBytes(text))).Message);
+            '\n', Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(System.Text.Encoding.ASCII.GetBytes(text))).Message);
 
     [Fact]
     public void Load_NoSuchOutput_ListsTheOutputs()
     {
-        var exception = Assert.Throws<InvalidModelException>(() => Scorer.Load(SumAndTwice(), new ScorerSettings { Outputs = ["thrice"] }));
+        var exception = Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { Outputs = ["thrice"] }));
         Assert.Contains("no output 'thrice'; its outputs are sum, twice", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void ScoreBatch_SizesThatChange_GiveTheSameAsRowByRow()
     {
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { BatchSize = 256, Outputs = ["sum"] });
+        using var scorer = OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { BatchSize = 256, Outputs = ["sum"] });
         var random = new Random(1);
         var rows = Enumerable.Range(0, 1000 * 3).Select(_ => random.NextSingle()).ToArray();
         var expected = new float[1000];
@@ -204,7 +204,7 @@ public sealed class ScorerTests
     [InlineData(3000)]
     public void ScoreBatch_SameMemoryAgain_ReadsWhatIsInItNow(int count)
     {
-        using var scorer = Scorer.Load(SumAndTwice(), new ScorerSettings { BatchSize = 2000 });
+        using var scorer = OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { BatchSize = 2000 });
         var rows = GC.AllocateArray<float>(count * 3, pinned: true);
         var result = GC.AllocateArray<float>(count * 4, pinned: true);
         for (var call = 0; call < 5; call++)
@@ -224,7 +224,7 @@ public sealed class ScorerTests
     {
         var nodes = new GraphBuilder("four at a time");
         nodes.Output("y", nodes.Node("Neg", [nodes.Input("x", DataType.Float, 4, 2)]), DataType.Float, 4, 2);
-        using var scorer = Scorer.Load(nodes.Build());
+        using var scorer = OnnxScorer.Load(nodes.Build());
         Assert.Equal((4, 2), (scorer.BatchSize, scorer.RowLength));
         var one = new float[2];
         scorer.Score([1, 2], one);
@@ -244,7 +244,7 @@ public sealed class ScorerTests
         var nodes = new GraphBuilder("images");
         nodes.Output(
             "y", nodes.Node("GlobalAveragePool", [nodes.Input("x", DataType.Float, "N", 3, 512, 512)]), DataType.Float, "N", 3, 1, 1);
-        using var scorer = Scorer.Load(nodes.Build());
+        using var scorer = OnnxScorer.Load(nodes.Build());
         Assert.Equal(16, scorer.BatchSize);
         Assert.Equal([3L, 512, 512], scorer.RowShape);
     }
@@ -252,7 +252,7 @@ public sealed class ScorerTests
     [Fact]
     public void Score_AfterDispose_Throws()
     {
-        var scorer = Scorer.Load(SumAndTwice());
+        var scorer = OnnxScorer.Load(SumAndTwice());
         scorer.Dispose();
         scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.Score([1, 2, 3], new float[4]));

@@ -21,7 +21,7 @@ public sealed class ScoringCallTests
     [Fact]
     public void Run_NamedInputs_GivesNamedOutputs()
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = OnnxScorer.Load(TwoInputs());
         foreach (var rows in (int[])[1, 3, 3, 3, 20])
         {
             using var call = scorer.Begin(rows);
@@ -37,7 +37,7 @@ public sealed class ScoringCallTests
     [Fact]
     public void Score_SeveralInputs_TakesThemOneBehindTheOther()
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = OnnxScorer.Load(TwoInputs());
         Assert.Equal((3, 3), (scorer.RowLength, scorer.ResultLength));
         var result = new float[3];
         scorer.Score([1, 2, 10], result);
@@ -50,13 +50,13 @@ public sealed class ScoringCallTests
     [Fact]
     public void Run_AfterTheFirstCalls_AllocatesNothing()
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = OnnxScorer.Load(TwoInputs());
         for (var i = 0; i < 10; i++) Call(scorer);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 100; i++) Call(scorer);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
 
-        static void Call(Scorer scorer)
+        static void Call(OnnxScorer scorer)
         {
             using var call = scorer.Begin(5);
             call.Input("a").Fill(1);
@@ -69,7 +69,7 @@ public sealed class ScoringCallTests
     [Fact]
     public void Input_NoSuchName_ListsTheNames()
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = OnnxScorer.Load(TwoInputs());
         var exception = Assert.Throws<ArgumentException>(() =>
         {
             using var call = scorer.Begin(1);
@@ -81,7 +81,7 @@ public sealed class ScoringCallTests
     [Fact]
     public void Dispose_ByTwoCopies_GivesTheBuffersBackOnce()
     {
-        using var scorer = Scorer.Load(TwoInputs());
+        using var scorer = OnnxScorer.Load(TwoInputs());
         var call = scorer.Begin(1);
         var copy = call;
         call.Dispose();
@@ -109,7 +109,7 @@ public sealed class ScoringCallTests
     [InlineData(1025)]
     public void Begin_TooFewOrTooManyRows_Throws(int rows)
     {
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { BatchSize = 1024 });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { BatchSize = 1024 });
         Assert.Throws<ArgumentOutOfRangeException>(() => scorer.Begin(rows));
     }
 }

@@ -39,7 +39,7 @@ public class RandomPrecisionTests
         var property = Prop.ForAll(Arb.From(Gen.Choose(0, 1 << 20)), seed =>
         {
             var model = PrecisionReducer.Reduce(Perceptron.Random(seed), ModelPrecision.Int8).Model;
-            using var scorer = Scorer.Load(model, new ScorerSettings { Outputs = ["y"] });
+            using var scorer = OnnxScorer.Load(model, new OnnxScorerOptions { Outputs = ["y"] });
             var rows = (float[])Perceptron.Rows(seed, 6, scorer.RowLength).Data;
             var together = new float[6 * scorer.ResultLength];
             scorer.ScoreBatch(rows, 6, together);

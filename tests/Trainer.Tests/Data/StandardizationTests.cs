@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
@@ -110,8 +111,8 @@ public class StandardizationTests
         var standardized = trained.Standardization!.Apply(rows);
         var onStandardized = new TrainedNetwork(
             trained.Network, trained.Loss, trained.ParameterArrays, null, trained.Statistics, trained.History, trained.Device).ToOnnx();
-        using var expected = MlNetBatchNorm.Scorer.Load(onStandardized);
-        using var actual = MlNetBatchNorm.Scorer.Load(export.Folded);
+        using var expected = OnnxScorer.Load(onStandardized);
+        using var actual = OnnxScorer.Load(export.Folded);
         var (a, b) = (new float[600], new float[600]);
         expected.ScoreBatch(standardized.FeatureArray, 300, a);
         actual.ScoreBatch(far, 300, b);

@@ -37,7 +37,7 @@ public class NetworkReducerTests
         Assert.Null(ModelFile.GetMetadata(export.Folded.Proto, ModelMetadata.Precision));
 
         // The figures again, from what is deployed.
-        using var scorer = Scorer.Load(export.Deployed, new ScorerSettings { Outputs = [TrainedNetwork.ProbabilityOutput] });
+        using var scorer = OnnxScorer.Load(export.Deployed, new OnnxScorerOptions { Outputs = [TrainedNetwork.ProbabilityOutput] });
         var probabilities = new float[Rows.Count];
         scorer.ScoreBatch(Rows.FeatureArray, Rows.Count, probabilities);
         Assert.Equal(

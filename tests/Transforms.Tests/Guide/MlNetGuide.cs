@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Runtime;
+using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.Guide;
 
@@ -13,7 +14,8 @@ public sealed class MlNetGuide
         var data = ml.Data.LoadFromEnumerable(Moons.Create(400));
 
         var split = ml.Data.TrainTestSplit(data, testFraction: 0.2);
-        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(labelColumnName: "Label", hiddenLayers: [64, 32], epochs: 30, learningRate: 1e-3);
+        var trainer = ml.BinaryClassification.Trainers.BatchNormNetwork(
+            labelColumnName: "Label", hiddenLayers: [64, 32], epochs: 30, learningRate: 1e-3);
         using var model = trainer.Fit(split.TrainSet);
         var metrics = ml.BinaryClassification.Evaluate(model.Transform(split.TestSet));
 

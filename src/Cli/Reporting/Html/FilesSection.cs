@@ -28,7 +28,7 @@ internal static class FilesSection
         yield return Html.H3("Without ML.NET, in a service");
         yield return Html.Code(
             """
-            using var scorer = Scorer.Load("model.onnx");     // from many threads at once
+            using var scorer = OnnxScorer.Load("model.onnx");     // from many threads at once
             scorer.Score(features, result);                   // features in the order of the file's own list
             """);
         yield return Html.H3("For a whole table, on the command line");

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 
@@ -5,7 +6,7 @@ namespace MlNetBatchNorm;
 
 /// <summary>
 /// A model tied to tensors for a fixed number of rows where it reads and writes them. Fill the inputs (<see cref="Upload"/>, or another
-/// model's run), <see cref="Run"/>, use the outputs there or <see cref="Download"/> them. From <see cref="Scorer.CreateDeviceRun"/>; one
+/// model's run), <see cref="Run"/>, use the outputs there or <see cref="Download"/> them. From <see cref="OnnxScorer.CreateDeviceRun"/>; one
 /// thread at a time. The model is not released before it is disposed.
 /// </summary>
 public sealed class DeviceRun : IDisposable

@@ -69,7 +69,7 @@ internal sealed class ScoringLanePool(Func<ScoringLane> create) : IDisposable
 
     public ScoringLane Rent()
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(Scorer));
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OnnxScorer));
         var mask = _places.Length - 1;
         var home = Thread.GetCurrentProcessorId();
         for (var i = 0; i <= mask; i++)

@@ -23,7 +23,7 @@ internal static class ThreadChoice
     /// <param name="load">Loads it with a number of threads.</param>
     /// <param name="settings">How it is run.</param>
     /// <param name="pace">Learns how long a row takes on one thread.</param>
-    public static Scorer Load(string model, Func<int, Scorer> load, ScorerSettings settings, RowPace pace)
+    public static OnnxScorer Load(string model, Func<int, OnnxScorer> load, OnnxScorerOptions settings, RowPace pace)
     {
         var key = $"{model} {settings.Device} {settings.Spinning} {settings.Optimization} {string.Join(',', settings.Outputs ?? [])}";
         if (Known.TryGetValue(key, out var known))
@@ -33,7 +33,7 @@ internal static class ThreadChoice
         }
 
         var one = load(1);
-        Scorer? all = null;
+        OnnxScorer? all = null;
         try
         {
             // On another device it is not the CPU's threads that do the work.
@@ -68,7 +68,7 @@ internal static class ThreadChoice
     }
 
     // What disturbs a run only ever makes it slower, so the best counts; the first one wakes threads and fills caches.
-    private static TimeSpan Time(Scorer scorer)
+    private static TimeSpan Time(OnnxScorer scorer)
     {
         using var call = scorer.Begin(1);
         for (var i = 0; i < scorer.Inputs.Count; i++) call.Input(i).Clear();

@@ -10,7 +10,7 @@ namespace MlNetBatchNorm;
 
 /// <summary>
 /// A tensor where a model reads or writes it: in the device's memory, or in the host's where the model runs there. It stays at its place
-/// until it is disposed, and the model is not released before. From <see cref="Scorer.CreateDeviceRun"/>. One thread at a time.
+/// until it is disposed, and the model is not released before. From <see cref="OnnxScorer.CreateDeviceRun"/>. One thread at a time.
 /// </summary>
 public sealed class DeviceTensor : IDisposable
 {

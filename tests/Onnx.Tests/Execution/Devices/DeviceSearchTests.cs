@@ -57,7 +57,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     [CpuPackageFact]
     public void Load_CudaOrCpu_FallsBackAndSaysSo()
     {
-        using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda().OrCpu() });
+        using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda().OrCpu() });
         Assert.Equal(Device.Cpu, scorer.ActualDevice);
         Assert.True(scorer.DeviceReport.IsSurprising);
         var result = new float[2];
@@ -132,7 +132,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     public void Load_CustomProvider_IsUsed()
     {
         var device = Device.Custom(options => options.AppendExecutionProvider_CPU());
-        using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = device });
+        using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = device });
         Assert.Equal(DeviceKind.Custom, scorer.ActualDevice.Kind);
         var result = new float[2];
         scorer.Score([1, 2], result);

@@ -29,8 +29,8 @@ public sealed class GpuTests
     [GpuFact]
     public void Score_OnTheGpu_GivesTheNumbersOfTheCpu()
     {
-        using var cpu = Scorer.Load(Network());
-        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda() });
+        using var cpu = OnnxScorer.Load(Network());
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda() });
         Assert.Equal(DeviceKind.Cuda, gpu.ActualDevice.Kind);
         foreach (var count in (int[])[1, 7, 300, 300, 300, 5000]) RequireTheSame(cpu, gpu, count, count);
     }
@@ -41,7 +41,7 @@ public sealed class GpuTests
         return [.. Enumerable.Range(0, count * 32).Select(_ => random.NextSingle())];
     }
 
-    private static void RequireTheSame(Scorer cpu, Scorer gpu, int count, int seed)
+    private static void RequireTheSame(OnnxScorer cpu, OnnxScorer gpu, int count, int seed)
     {
         var rows = Rows(count, seed);
         var expected = new float[count * 4];
@@ -54,7 +54,7 @@ public sealed class GpuTests
     [GpuFact]
     public void Load_OnTheGpu_KeepsTensorsThereAndPinsTheHostsBuffers()
     {
-        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda() });
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda() });
         Assert.Equal(new MemoryReport(TensorRoute.Kept, IsPinned: true), gpu.Memory);
         using var block = gpu.CreateBlock(16);
         Assert.True(block.Input<float>(0).IsPinned);
@@ -63,8 +63,8 @@ public sealed class GpuTests
     [GpuFact]
     public void Score_RecordedAsGraphs_GivesTheNumbersOfTheCpu()
     {
-        using var cpu = Scorer.Load(Network());
-        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: true) });
+        using var cpu = OnnxScorer.Load(Network());
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: true) });
         Assert.True(gpu.Memory.ReplaysGraphs, gpu.Memory.ToString());
         var seed = 0;
         foreach (var count in (int[])[1, 1, 1, 1, 256, 256, 256, 256, 7, 300, 300, 300, 1, 256, 5000, 5000, 1])
@@ -80,8 +80,8 @@ public sealed class GpuTests
     [InlineData(true)]
     public void DeviceRun_TensorsOnTheGpu_GiveTheNumbersOfTheCpuAndAllocateNothing(bool graph)
     {
-        using var cpu = Scorer.Load(Network());
-        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: graph) });
+        using var cpu = OnnxScorer.Load(Network());
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: graph) });
         using var run = gpu.CreateDeviceRun(64);
         Assert.True(run.Input("x").IsOnDevice);
         var expected = new float[64 * 4];
@@ -105,8 +105,8 @@ public sealed class GpuTests
     [GpuFact]
     public void DeviceRun_OtherGraphsReplayedMeanwhile_KeepsItsTensors()
     {
-        using var cpu = Scorer.Load(Network());
-        using var gpu = Scorer.Load(Network(), new ScorerSettings { Device = Device.Cuda(graph: true) });
+        using var cpu = OnnxScorer.Load(Network());
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: true) });
         for (var i = 0; i < 3; i++) RequireTheSame(cpu, gpu, 256, i);
         using var run = gpu.CreateDeviceRun(64);
         var rows = Rows(64, 1);

@@ -23,7 +23,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     {
         for (var time = 0; time < 2; time++)
         {
-            using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(library: _provider.Path) });
+            using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(library: _provider.Path) });
             Assert.Equal(DeviceKind.Cuda, scorer.ActualDevice.Kind);
             Assert.False(scorer.DeviceReport.FellBack);
             Assert.Equal($"the provider library {_provider.Path}: done", Assert.Single(scorer.DeviceReport.Attempts).ToString());
@@ -37,7 +37,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
     {
         var exception = Assert.Throws<DeviceNotAvailableException>(
-            () => Scorer.Load(Negation(), new ScorerSettings { Device = Device.Cuda(8, library: _provider.Path) }));
+            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(8, library: _provider.Path) }));
         Assert.Contains("it finds 2 device(s), with the number(s) 1, 0; 8 is not among them", exception.Message, StringComparison.Ordinal);
     }
 
@@ -58,9 +58,9 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_ProviderThatFails_IsStrictOrFallsBack()
     {
         var failing = Device.Cuda(library: _provider.Path, options: new Dictionary<string, string> { ["fail"] = "1" });
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(Negation(), new ScorerSettings { Device = failing }));
+        var exception = Assert.Throws<DeviceNotAvailableException>(() => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing }));
         Assert.Contains("no capable device is detected", exception.Message, StringComparison.Ordinal);
-        using var fallen = Scorer.Load(Negation(), new ScorerSettings { Device = failing.OrCpu() });
+        using var fallen = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing.OrCpu() });
         Assert.Equal(Device.Cpu, fallen.ActualDevice);
         Assert.True(fallen.DeviceReport.IsSurprising);
         Assert.Contains("no capable device is detected", fallen.DeviceReport.ToString(), StringComparison.Ordinal);

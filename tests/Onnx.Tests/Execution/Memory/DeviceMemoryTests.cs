@@ -30,7 +30,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
         return nodes.Build();
     }
 
-    private static void RequireNegated(Scorer scorer, int count, int seed)
+    private static void RequireNegated(OnnxScorer scorer, int count, int seed)
     {
         var random = new Random(seed);
         var rows = Enumerable.Range(0, count * 3).Select(_ => random.NextSingle()).ToArray();
@@ -43,7 +43,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Score_TensorsAreKept_CopiesFromPinnedBuffersAndAllocatesOnlyOnce()
     {
-        using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Plain });
+        using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Plain });
         Assert.Equal(new MemoryReport(TensorRoute.Kept, IsPinned: true), scorer.Memory);
         Assert.Equal("tensors stay on the device, copied from and to page-locked memory of the host", scorer.Memory.ToString());
         for (var i = 0; i < 3; i++) RequireNegated(scorer, 1, i);
@@ -62,8 +62,8 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [InlineData(true)]
     public void Score_SizesThatChange_GiveEachRowItsOwnAnswer(bool recording)
     {
-        using var scorer = Scorer.Load(
-            Negation(andBack: true), new ScorerSettings { Device = recording ? Recording : Plain, Outputs = ["minus"], BatchSize = 64 });
+        using var scorer = OnnxScorer.Load(
+            Negation(andBack: true), new OnnxScorerOptions { Device = recording ? Recording : Plain, Outputs = ["minus"], BatchSize = 64 });
         Assert.Equal(recording, scorer.Memory.ReplaysGraphs);
         var seed = 0;
         foreach (var count in (int[])[1, 1, 1, 17, 17, 17, 17, 33, 5, 5, 5, 64, 64, 64, 200, 200, 200, 1, 17, 33, 33, 33, 1])
@@ -73,7 +73,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Score_RecordingDevice_RecordsShapesThatComeAgainAndNoOthers()
     {
-        using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Recording });
+        using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Recording });
         var recorded = _provider[TestCount.Recorded];
         foreach (var count in (int[])[5, 4, 3, 2]) RequireNegated(scorer, count, count);
         Assert.Equal(recorded, _provider[TestCount.Recorded]);
@@ -109,7 +109,7 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Score_RecordingDeviceAndManyThreads_EachGetsItsOwnAnswer()
     {
-        using var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Recording });
+        using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Recording });
         Parallel.For(0, 4, thread =>
         {
             for (var i = 0; i < 100; i++) RequireNegated(scorer, 1 + (i % 4), (1000 * thread) + i);
@@ -121,9 +121,9 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
     [InlineData(true)]
     public void DeviceRun_ModelsThatFeedEachOther_CopyNothingInBetween(bool recording)
     {
-        var settings = new ScorerSettings { Device = recording ? Recording : Plain };
-        using var first = Scorer.Load(Negation(), settings);
-        using var second = Scorer.Load(Negation(), settings);
+        var settings = new OnnxScorerOptions { Device = recording ? Recording : Plain };
+        using var first = OnnxScorer.Load(Negation(), settings);
+        using var second = OnnxScorer.Load(Negation(), settings);
         using var one = first.CreateDeviceRun(2);
         using var two = second.CreateDeviceRun(2, new Dictionary<string, DeviceTensor> { ["x"] = one.Output("minus") });
         var result = new float[6];
@@ -155,20 +155,20 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
         var nodes = new GraphBuilder("twice");
         var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, 3);
         nodes.Output("y", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, TensorDimension.Rows, 3);
-        using var scorer = Scorer.Load(nodes.Build(), new ScorerSettings { Device = Plain });
+        using var scorer = OnnxScorer.Load(nodes.Build(), new OnnxScorerOptions { Device = Plain });
         Assert.Equal(TensorRoute.InPlace, scorer.Memory.Route);
         var exception =
-            Assert.Throws<DeviceNotAvailableException>(() => Scorer.Load(nodes.Build(), new ScorerSettings { Device = Recording }));
+            Assert.Throws<DeviceNotAvailableException>(() => OnnxScorer.Load(nodes.Build(), new OnnxScorerOptions { Device = Recording }));
         Assert.Contains("cannot use the graph capture feature", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
-        using var fallen = Scorer.Load(nodes.Build(), new ScorerSettings { Device = Recording.OrCpu() });
+        using var fallen = OnnxScorer.Load(nodes.Build(), new OnnxScorerOptions { Device = Recording.OrCpu() });
         Assert.True(fallen.DeviceReport.IsSurprising);
     }
 
     [ProviderLibraryFact]
     public void Dispose_ScorerBeforeItsTensors_LeavesThemUsable()
     {
-        var scorer = Scorer.Load(Negation(), new ScorerSettings { Device = Plain });
+        var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Plain });
         using var run = scorer.CreateDeviceRun(1);
         scorer.Dispose();
         run.Upload([1, 2, 3]);

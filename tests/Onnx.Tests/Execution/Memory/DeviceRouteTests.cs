@@ -43,7 +43,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     public void Score_OnEveryRoute_SeesEveryRow(object on)
     {
         var route = (TensorRoute)on;
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route), BatchSize = 4, Threads = 1 });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { Device = On(route), BatchSize = 4, Threads = 1 });
         Assert.Equal(route, scorer.Memory.Route);
         var isRefused = scorer.Memory.Obstacle?.Contains("only sessions copy here", StringComparison.Ordinal) ?? false;
         Assert.Equal(route == TensorRoute.HandedOver, isRefused);
@@ -102,7 +102,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     public void DeviceRun_UploadedRows_GivesTheSameOnEveryRoute(object on)
     {
         var route = (TensorRoute)on;
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route) });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { Device = On(route) });
         using var run = scorer.CreateDeviceRun(2);
         Assert.Equal((2, "a", 4L), (run.Rows, run.Input("a").Name, run.Input("a").Length));
         Assert.Equal(route == TensorRoute.Kept, run.Input("a").IsOnDevice);
@@ -128,7 +128,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     public void DeviceRun_AfterTheFirstRuns_AllocatesNothing(object on)
     {
         var route = (TensorRoute)on;
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route) });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { Device = On(route) });
         using var run = scorer.CreateDeviceRun(16);
         for (var i = 0; i < 5; i++) run.Run();
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -139,7 +139,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     [ProviderLibraryFact]
     public void CreateDeviceRun_OutputsChosen_ComputesOnlyThose()
     {
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(TensorRoute.Kept), Outputs = ["minusB"] });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { Device = On(TensorRoute.Kept), Outputs = ["minusB"] });
         using var run = scorer.CreateDeviceRun(1);
         run.Upload([1, 2, 3]);
         run.Run();
@@ -156,7 +156,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     public void CreateDeviceRun_WrongTensorsOrRows_SaysWhatWasExpected(object on)
     {
         var route = (TensorRoute)on;
-        using var scorer = Scorer.Load(TwoInputs(), new ScorerSettings { Device = On(route) });
+        using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { Device = On(route) });
         using var other = scorer.CreateDeviceRun(3);
         var tensors = new Dictionary<string, DeviceTensor> { ["b"] = other.Output("minusB") };
         Refuses<ArgumentException>(
@@ -167,7 +167,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         using var of = scorer.CreateDeviceRun(3, tensors);
         Refuses<ArgumentException>(() => of.Upload([1, 2]), "The inputs of 3 row(s) hold 9 numbers, but there are 2");
         Refuses<ArgumentException>(() => of.Input("a").Upload<double>([1, 2, 3, 4, 5, 6]), "Double");
-        using var fixedRows = Scorer.Load(TwoInputs(4), new ScorerSettings { Device = On(route) });
+        using var fixedRows = OnnxScorer.Load(TwoInputs(4), new OnnxScorerOptions { Device = On(route) });
         Refuses<ArgumentOutOfRangeException>(() => fixedRows.CreateDeviceRun(3), "always takes 4 rows");
         fixedRows.CreateDeviceRun(4).Dispose();
 
@@ -182,7 +182,7 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
     [Fact]
     public void CreateDeviceRun_ScorerIsDisposed_Throws()
     {
-        var scorer = Scorer.Load(TwoInputs());
+        var scorer = OnnxScorer.Load(TwoInputs());
         scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.CreateDeviceRun(1));
     }

@@ -62,7 +62,7 @@ public sealed class BatchRunsTests
         var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, width);
         nodes.Output("y", nodes.Node(
             "MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]), DataType.Float, TensorDimension.Rows, width);
-        using var scorer = Scorer.Load(nodes.Build());
+        using var scorer = OnnxScorer.Load(nodes.Build());
         var rows = Enumerable.Range(0, 4096 * width).Select(_ => random.NextSingle()).ToArray();
         var expected = new float[4096 * width];
         for (var row = 0; row < 4096; row++) scorer.Score(rows.AsSpan(row * width, width), expected.AsSpan(row * width, width));

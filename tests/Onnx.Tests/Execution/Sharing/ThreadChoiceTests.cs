@@ -18,7 +18,7 @@ public sealed class ThreadChoiceTests
     [Fact]
     public void Load_TinyModel_StaysOnOneThread()
     {
-        using var scorer = Scorer.Load(Product(4));
+        using var scorer = OnnxScorer.Load(Product(4));
         Assert.Equal(1, scorer.Threads);
     }
 
@@ -28,7 +28,7 @@ public sealed class ThreadChoiceTests
     [InlineData(0)]
     public void Load_ThreadsGiven_TakesThem(int threads)
     {
-        using var scorer = Scorer.Load(Product(4), new ScorerSettings { Threads = threads });
+        using var scorer = OnnxScorer.Load(Product(4), new OnnxScorerOptions { Threads = threads });
         Assert.Equal(threads, scorer.Threads);
     }
 
@@ -36,16 +36,16 @@ public sealed class ThreadChoiceTests
     public void Load_LongRun_IsDecidedByMeasurementAndRemembered()
     {
         var model = Product(2048);
-        using var first = Scorer.Load(model);
+        using var first = OnnxScorer.Load(model);
         Assert.Contains(first.Threads, (int[])[0, 1]);
-        using var second = Scorer.Load(model);
+        using var second = OnnxScorer.Load(model);
         Assert.Equal(first.Threads, second.Threads);
     }
 
     [Fact]
     public void Load_Throughput_KeepsEachCallOnItsThread()
     {
-        using var scorer = Scorer.Load(Product(2048), ScorerSettings.Throughput);
+        using var scorer = OnnxScorer.Load(Product(2048), OnnxScorerOptions.Throughput);
         Assert.Equal(1, scorer.Threads);
     }
 }

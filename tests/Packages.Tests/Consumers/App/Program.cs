@@ -32,7 +32,7 @@ switch (args[0])
         break;
 
     case "score":
-        using (var scorer = Scorer.Load("pipeline.onnx", new ScorerSettings { Outputs = ["Probability"] }))
+        using (var scorer = OnnxScorer.Load("pipeline.onnx", new OnnxScorerOptions { Outputs = ["Probability"] }))
         {
             using var call = scorer.Begin(rows: 1);
             call.Input("X")[0] = asked.X;
@@ -49,7 +49,7 @@ switch (args[0])
         break;
 
     case "fold":
-        Say(VerifiedFold.Run("model.batchnorm.onnx", "folded.onnx").Fold.Removed);
+        Say(BatchNormFolder.FoldFile("model.batchnorm.onnx", "folded.onnx").Fold.Removed);
         break;
 }
 

@@ -42,6 +42,26 @@ public static class BatchNormFolder
         return Fold(model.Proto, options);
     }
 
+    /// <summary>Reads, folds, compares and writes a model, with fewer bits where the options say so.</summary>
+    /// <param name="inputPath">The model; its external data is read from its own folder only.</param>
+    /// <param name="outputPath">The file to write, which may be the same; it stays as it was unless the comparison succeeds.</param>
+    /// <param name="options">How to fold, and how to compare; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The labels do not fit the rows or the model.</exception>
+    /// <exception cref="FileNotFoundException">There is no such model.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
+    /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device to compare on cannot be used.</exception>
+    /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The precision cannot be had: its operator set is too old, or nothing in it can have fewer bits.
+    /// </exception>
+    public static FoldFileResult FoldFile(string inputPath, string outputPath, FoldFileOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(inputPath);
+        ArgumentException.ThrowIfNullOrEmpty(outputPath);
+        return FoldFileResult.Run(inputPath, outputPath, options ?? new FoldFileOptions());
+    }
+
     /// <summary>The same for our own assemblies.</summary>
     internal static FoldResult Fold(ModelProto model, FoldOptions? options = null)
     {

@@ -2,8 +2,8 @@ using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx;
 
-/// <summary>How <see cref="VerifiedFold"/> folds and compares.</summary>
-public sealed record VerifiedFoldOptions
+/// <summary>How <see cref="FoldFileResult"/> folds and compares.</summary>
+public sealed record FoldFileOptions
 {
     /// <summary>How to fold.</summary>
     public FoldOptions Fold { get; init; } = new();

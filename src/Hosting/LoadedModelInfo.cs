@@ -5,7 +5,7 @@ using MlNetBatchNorm.Onnx.Graph;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>What is known of a loaded model.</summary>
-public sealed record ScorerModel
+public sealed record LoadedModelInfo
 {
     /// <summary>The file that it came from, as a full path.</summary>
     public required string Path { get; init; }
@@ -39,7 +39,7 @@ public sealed record ScorerModel
 
     /// <summary>The part of a result that belongs to one output. Allocates nothing.</summary>
     /// <param name="output">The name of the output.</param>
-    /// <param name="result">What <see cref="IBatchNormScorer.Score"/> or <see cref="IBatchNormScorer.ScoreBatch"/> filled.</param>
+    /// <param name="result">What <see cref="IOnnxScorer.Score"/> or <see cref="IOnnxScorer.ScoreBatch"/> filled.</param>
     /// <param name="count">The number of rows scored.</param>
     /// <returns>The output's numbers for the first row, then for the second, and so on.</returns>
     /// <exception cref="ArgumentException">There is no such output, or the result is shorter than that.</exception>
@@ -59,10 +59,10 @@ public sealed record ScorerModel
         throw new ArgumentException($"There is no output '{output}'; the outputs are {string.Join(", ", Outputs.Select(one => one.Name))}.", nameof(output));
     }
 
-    internal static ScorerModel Of(Scorer scorer, string path, int generation, DateTimeOffset loadedAt)
+    internal static LoadedModelInfo Of(OnnxScorer scorer, string path, int generation, DateTimeOffset loadedAt)
     {
         var metadata = new Dictionary<string, string>(scorer.Metadata, StringComparer.Ordinal);
-        return new ScorerModel
+        return new LoadedModelInfo
         {
             Path = path,
             Generation = generation,
@@ -80,7 +80,7 @@ public sealed record ScorerModel
     }
 
     /// <summary>Whether callers that prepared their rows and results for this model can use the other without noticing.</summary>
-    internal bool HasTheShapesOf(ScorerModel other) =>
+    internal bool HasTheShapesOf(LoadedModelInfo other) =>
         RowLength == other.RowLength && Outputs.Select(Shape).SequenceEqual(other.Outputs.Select(Shape));
 
     internal string DescribeShapes() => $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";

@@ -6,8 +6,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx;
 
-/// <summary>Folds a file into a file, and writes it only when both give the same answers.</summary>
-public sealed record VerifiedFold
+/// <summary>What <see cref="BatchNormFolder.FoldFile"/> did: a file is written only when both models give the same answers.</summary>
+public sealed record FoldFileResult
 {
     /// <summary>What was folded.</summary>
     public required FoldResult Fold { get; init; }
@@ -27,20 +27,9 @@ public sealed record VerifiedFold
     /// <summary>Whether a model was written: nothing was compared, or all stays within the tolerances.</summary>
     public bool IsWritten => IsFoldWithin && Reduction?.IsWithin != false;
 
-    /// <summary>Reads, folds, compares and writes a model, with fewer bits where the options say so.</summary>
-    /// <param name="inputPath">The model; its external data is read from its own folder only.</param>
-    /// <param name="outputPath">The file to write, which may be the same; it stays as it was unless the comparison succeeds.</param>
-    /// <param name="options">How to fold, and how to compare.</param>
-    /// <exception cref="ArgumentException">The labels do not fit the rows or the model.</exception>
-    /// <exception cref="FileNotFoundException">There is no such model.</exception>
-    /// <exception cref="DirectoryNotFoundException">The folder to write to does not exist.</exception>
-    /// <exception cref="InvalidModelException">The model is invalid, or ONNX Runtime refuses it.</exception>
-    /// <exception cref="DeviceNotAvailableException">The device to compare on cannot be used.</exception>
-    /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
-    /// <exception cref="NotSupportedException">The precision cannot be had; its operator set is too old, or nothing in it can have fewer bits.</exception>
-    public static VerifiedFold Run(string inputPath, string outputPath, VerifiedFoldOptions? options = null)
+    /// <summary>See <see cref="BatchNormFolder.FoldFile"/>.</summary>
+    internal static FoldFileResult Run(string inputPath, string outputPath, FoldFileOptions options)
     {
-        options ??= new VerifiedFoldOptions();
         var folder = Path.GetDirectoryName(Path.GetFullPath(outputPath))!;
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
@@ -50,7 +39,7 @@ public sealed record VerifiedFold
         var rows = needsInputs ? options.Inputs?.For(fold.Model) : null;
         var inputs = rows?.Inputs;
         var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model.Proto, inputs, options.Device) : null;
-        var result = new VerifiedFold { Fold = fold, Comparison = comparison, Tolerance = tolerance };
+        var result = new FoldFileResult { Fold = fold, Comparison = comparison, Tolerance = tolerance };
         if (!result.IsFoldWithin) return result;
         if (comparison is not null)
         {

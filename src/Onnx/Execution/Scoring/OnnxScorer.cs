@@ -6,7 +6,7 @@ using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
 using MlNetBatchNorm.Onnx.Proto;
 
-namespace MlNetBatchNorm;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// Scores rows with a model whose inputs and outputs are float32 <c>[N, …]</c>. Safe for many threads, without a lock: each call borrows a
@@ -17,11 +17,11 @@ namespace MlNetBatchNorm;
 /// Each row's result must depend on that row alone, as in every model that was made for rows: a run may hold rows of no meaning behind the
 /// caller's own.
 /// </remarks>
-public sealed class Scorer : IDisposable
+public sealed class OnnxScorer : IDisposable
 {
     private readonly ScoringLanePool _lanes;
 
-    private Scorer(RowModel model)
+    private OnnxScorer(RowModel model)
     {
         Rows = model;
         Outputs = [.. model.Outputs.Select(output => model.Session.RequireOutput(output.Name))];
@@ -75,7 +75,7 @@ public sealed class Scorer : IDisposable
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static Scorer Load(string path, ScorerSettings? settings = null) =>
+    public static OnnxScorer Load(string path, OnnxScorerOptions? settings = null) =>
         Load(ReloadableModel.Of(path, settings?.Sessions, free: settings?.Threads is null), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
@@ -84,7 +84,7 @@ public sealed class Scorer : IDisposable
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static Scorer Load(byte[] model, ScorerSettings? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
+    public static OnnxScorer Load(byte[] model, OnnxScorerOptions? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
     /// <param name="model">The model.</param>
@@ -92,14 +92,14 @@ public sealed class Scorer : IDisposable
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static Scorer Load(OnnxModel model, ScorerSettings? settings = null)
+    public static OnnxScorer Load(OnnxModel model, OnnxScorerOptions? settings = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         return Load(model.Proto, settings);
     }
 
     /// <summary>The same for our own assemblies.</summary>
-    internal static Scorer Load(ModelProto model, ScorerSettings? settings = null) => Load(model.ToByteArray(), settings);
+    internal static OnnxScorer Load(ModelProto model, OnnxScorerOptions? settings = null) => Load(model.ToByteArray(), settings);
 
     /// <summary>Scores one row.</summary>
     /// <param name="row"><see cref="RowLength"/> numbers.</param>
@@ -162,11 +162,11 @@ public sealed class Scorer : IDisposable
     /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">Another number of rows.</exception>
     /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
-    public ScoringCall Begin(int rows)
+    public ScorerCall Begin(int rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, BatchSize);
-        return new ScoringCall(this, _lanes.Rent(), rows);
+        return new ScorerCall(this, _lanes.Rent(), rows);
     }
 
     /// <summary>
@@ -205,19 +205,19 @@ public sealed class Scorer : IDisposable
 
     internal void Return(ScoringLane lane) => _lanes.Return(lane);
 
-    private static Scorer Load(ReloadableModel model, ScorerSettings settings)
+    private static OnnxScorer Load(ReloadableModel model, OnnxScorerOptions settings)
     {
         if (settings.Sessions is <= 0)
             throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
         var (pace, rows) = (new RowPace(), new RowModelSettings { Run = settings, Outputs = settings.Outputs });
         return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
 
-        Scorer Create(int threads)
+        OnnxScorer Create(int threads)
         {
             var opened = RowModel.Open(model, rows, threads, settings.Sessions, pace, RowLayout.OfNumbers);
             try
             {
-                return new Scorer(opened);
+                return new OnnxScorer(opened);
             }
             catch (ModelRunException exception)
             {

@@ -3,9 +3,9 @@ using Microsoft.Extensions.Options;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>Says everything that is wrong with the options at once.</summary>
-internal sealed class BatchNormScorerOptionsValidator : IValidateOptions<BatchNormScorerOptions>
+internal sealed class OnnxScorerServiceOptionsValidator : IValidateOptions<OnnxScorerServiceOptions>
 {
-    public ValidateOptionsResult Validate(string? name, BatchNormScorerOptions options)
+    public ValidateOptionsResult Validate(string? name, OnnxScorerServiceOptions options)
     {
         var failures = new List<string>();
         if (string.IsNullOrWhiteSpace(options.ModelPath))

@@ -1,14 +1,14 @@
-namespace MlNetBatchNorm;
+namespace MlNetBatchNorm.Onnx;
 
-/// <summary>How a <see cref="Scorer"/> runs its model.</summary>
-public sealed record ScorerSettings : ExecutionOptions
+/// <summary>How a <see cref="OnnxScorer"/> runs its model.</summary>
+public sealed record OnnxScorerOptions : ExecutionOptions
 {
     /// <summary>The defaults: the shortest time for one row.</summary>
-    public ScorerSettings()
+    public OnnxScorerOptions()
     {
     }
 
-    internal ScorerSettings(ExecutionOptions run)
+    internal OnnxScorerOptions(ExecutionOptions run)
         : base(run)
     {
     }
@@ -17,7 +17,7 @@ public sealed record ScorerSettings : ExecutionOptions
     /// For the most rows in a second from at least as many callers as there are cores: each call stays on its caller's thread, and nobody
     /// spins.
     /// </summary>
-    public static ScorerSettings Throughput { get; } = new() { Threads = 1, Spinning = false };
+    public static OnnxScorerOptions Throughput { get; } = new() { Threads = 1, Spinning = false };
 
     /// <summary>
     /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the

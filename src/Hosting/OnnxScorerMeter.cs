@@ -1,7 +1,7 @@
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>The names of the meter and its instruments. Every measurement carries the tag <c>scorer</c>: the scorer's key, or <c>default</c>.</summary>
-public static class BatchNormScorerMeter
+public static class OnnxScorerMeter
 {
     /// <summary>The meter.</summary>
     public const string Name = "MlNetBatchNorm.Hosting";

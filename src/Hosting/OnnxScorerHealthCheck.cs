@@ -7,11 +7,11 @@ namespace MlNetBatchNorm.Hosting;
 /// Scores a row of zeros. Healthy: it worked. Degraded: it worked, but a newer file or newer options were refused. Otherwise what the
 /// registration says of failures. The data name the model, its device, when it was loaded, and why a reload was refused.
 /// </summary>
-internal sealed class BatchNormScorerHealthCheck(IBatchNormScorer scorer) : IHealthCheck
+internal sealed class OnnxScorerHealthCheck(IOnnxScorer scorer) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        ScorerModel model;
+        LoadedModelInfo model;
         try
         {
             model = scorer.Score(new float[scorer.Model.RowLength], new float[scorer.Model.ResultLength]);

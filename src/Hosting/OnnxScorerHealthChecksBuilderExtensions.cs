@@ -4,7 +4,7 @@ using MlNetBatchNorm.Hosting;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Health checks of scorers.</summary>
-public static class BatchNormScorerHealthChecksBuilderExtensions
+public static class OnnxScorerHealthChecksBuilderExtensions
 {
     /// <summary>
     /// Adds a check that scores a row of zeros and tells the model, its device, when it was loaded, and why the last reload was refused, if it
@@ -15,14 +15,14 @@ public static class BatchNormScorerHealthChecksBuilderExtensions
     /// <param name="name">The name of the check; null (the default) = <c>scorer</c>, or <c>scorer:KEY</c>.</param>
     /// <param name="failureStatus">What it means that the row cannot be scored; null (the default) = unhealthy.</param>
     /// <param name="tags">The tags of the check.</param>
-    public static IHealthChecksBuilder AddBatchNormScorer(
+    public static IHealthChecksBuilder AddOnnxScorerCheck(
         this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
             name ?? (key is null ? "scorer" : $"scorer:{key}"),
-            services => new BatchNormScorerHealthCheck(
-                key is null ? services.GetRequiredService<IBatchNormScorer>() : services.GetRequiredKeyedService<IBatchNormScorer>(key)),
+            services => new OnnxScorerHealthCheck(
+                key is null ? services.GetRequiredService<IOnnxScorer>() : services.GetRequiredKeyedService<IOnnxScorer>(key)),
             failureStatus,
             tags));
     }

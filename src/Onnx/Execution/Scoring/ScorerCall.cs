@@ -1,19 +1,19 @@
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 
-namespace MlNetBatchNorm;
+namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// One use of a model by the names of its inputs and outputs, in place: fill the inputs, <see cref="Run"/>, read the outputs, dispose.
-/// Nothing is copied and nothing is allocated. From <see cref="Scorer.Begin"/>; for one thread.
+/// Nothing is copied and nothing is allocated. From <see cref="OnnxScorer.Begin"/>; for one thread.
 /// </summary>
-public readonly ref struct ScoringCall
+public readonly ref struct ScorerCall
 {
-    private readonly Scorer _scorer;
+    private readonly OnnxScorer _scorer;
     private readonly ScoringLane _lane;
     private readonly NumberBlock _block;
     private readonly int _lease;
 
-    internal ScoringCall(Scorer scorer, ScoringLane lane, int rows)
+    internal ScorerCall(OnnxScorer scorer, ScoringLane lane, int rows)
     {
         _scorer = scorer;
         _lane = lane;
@@ -34,7 +34,7 @@ public readonly ref struct ScoringCall
     public Span<float> Input(string name) => Input(RowLayout.IndexOf(_scorer.Rows.Inputs, name, "input"));
 
     /// <summary>The place for an input's rows.</summary>
-    /// <param name="index">Its place in <see cref="Scorer.Inputs"/>.</param>
+    /// <param name="index">Its place in <see cref="OnnxScorer.Inputs"/>.</param>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
     public Span<float> Input(int index) => Block.Input(index, Rows);
 
@@ -50,7 +50,7 @@ public readonly ref struct ScoringCall
     public ReadOnlySpan<float> Output(string name) => Output(RowLayout.IndexOf(_scorer.Rows.Outputs, name, "output"));
 
     /// <summary>An output's rows, as of the last <see cref="Run"/>.</summary>
-    /// <param name="index">Its place in <see cref="Scorer.Outputs"/>.</param>
+    /// <param name="index">Its place in <see cref="OnnxScorer.Outputs"/>.</param>
     /// <exception cref="ObjectDisposedException">The call is over.</exception>
     public ReadOnlySpan<float> Output(int index) => Block.Output(index, Rows);
 
@@ -64,7 +64,7 @@ public readonly ref struct ScoringCall
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_lane is null || _lane.Lease != _lease, typeof(ScoringCall));
+            ObjectDisposedException.ThrowIf(_lane is null || _lane.Lease != _lease, typeof(ScorerCall));
             return _block;
         }
     }

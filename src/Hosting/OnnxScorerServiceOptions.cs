@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx;
+
 
 namespace MlNetBatchNorm.Hosting;
 
@@ -5,7 +7,7 @@ namespace MlNetBatchNorm.Hosting;
 /// Which model a scorer runs, and how. Every property but <see cref="Configure"/> can stand in a configuration file. They are checked when
 /// the service starts; a later change in the configuration is taken like a change of the file.
 /// </summary>
-public sealed class BatchNormScorerOptions
+public sealed class OnnxScorerServiceOptions
 {
     /// <summary>
     /// The ONNX file. A relative path starts at the content root of the host, or where there is none at the current folder.
@@ -23,7 +25,7 @@ public sealed class BatchNormScorerOptions
     /// <summary><see cref="ExecutionOptions.BatchSize"/>. Default: 1024.</summary>
     public int BatchSize { get; set; } = 1024;
 
-    /// <summary><see cref="ScorerSettings.Outputs"/>; empty (the default) = all.</summary>
+    /// <summary><see cref="OnnxScorerOptions.Outputs"/>; empty (the default) = all.</summary>
     public IList<string> Outputs { get; init; } = [];
 
     /// <summary>
@@ -33,11 +35,11 @@ public sealed class BatchNormScorerOptions
     public TimeSpan ReloadInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Changes to the settings that the properties above make; null (the default) = none. For what only code can say.</summary>
-    public Func<ScorerSettings, ScorerSettings>? Configure { get; set; }
+    public Func<OnnxScorerOptions, OnnxScorerOptions>? Configure { get; set; }
 
-    internal ScorerSettings ToSettings()
+    internal OnnxScorerOptions ToSettings()
     {
-        var settings = new ScorerSettings
+        var settings = new OnnxScorerOptions
         {
             Device = MlNetBatchNorm.Device.Parse(Device),
             Threads = Threads,
