@@ -5,9 +5,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -7,7 +7,6 @@ using BenchmarkDotNet.Environments;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Bench;

@@ -1,6 +1,5 @@
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Results;
 
 namespace MlNetBatchNorm.Bench;

@@ -1,7 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
-using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Precision;
 using MlNetBatchNorm.Onnx.Proto;

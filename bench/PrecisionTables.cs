@@ -1,10 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Bench;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Google.Protobuf;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Bench;

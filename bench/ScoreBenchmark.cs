@@ -5,8 +5,6 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Timing;
-using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Proto;
 

@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using MlNetBatchNorm.Cli.Timing;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Bench;
 

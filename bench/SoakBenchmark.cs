@@ -8,7 +8,6 @@ using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -6,10 +6,7 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Commands;
 using MlNetBatchNorm.Cli.Reproduction;
-using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Files;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Bench;

@@ -2,11 +2,8 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
-using MlNetBatchNorm.Onnx.Execution;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Trainer;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli;
 

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using MlNetBatchNorm.Cli.Reproduction;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Cli.Tests;
 

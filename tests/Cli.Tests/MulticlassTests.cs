@@ -1,5 +1,4 @@
 using System.Globalization;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Cli.Tests;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Cli.Tests;

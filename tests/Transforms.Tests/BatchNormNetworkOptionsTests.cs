@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Trainer;
 using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Transforms.Tests;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 using MlNetBatchNorm.Transforms.Tasks;
 
 namespace MlNetBatchNorm.Cli.Commands;

@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
-using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;

@@ -3,7 +3,6 @@ using CsvHelper;
 using FsCheck;
 using FsCheck.Fluent;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 

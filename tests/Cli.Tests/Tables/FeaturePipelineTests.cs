@@ -1,7 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 

@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 

@@ -1,6 +1,5 @@
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 

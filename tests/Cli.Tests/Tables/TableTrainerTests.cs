@@ -1,8 +1,6 @@
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Tests.Referees;
-using MlNetBatchNorm.Transforms;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 

@@ -3,7 +3,6 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
-using MlNetBatchNorm.Trainer;
 
 namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
 

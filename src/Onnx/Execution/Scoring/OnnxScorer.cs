@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
