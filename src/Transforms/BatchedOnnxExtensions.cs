@@ -1,5 +1,7 @@
+using System.Reflection;
 using Microsoft.ML.Data;
 using MlNetBatchNorm;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx;
@@ -33,7 +35,7 @@ public static class BatchedOnnxExtensions
         this ModelOperationsCatalog catalog, string filePath, out DataViewSchema? inputSchema, BatchedScoringOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return ToBatchedAlone(catalog, catalog.Load(filePath, out inputSchema), options);
+        return ToBatchedAlone(catalog, Load(catalog.Load, filePath, out inputSchema), options);
     }
 
     /// <summary>
@@ -50,7 +52,7 @@ public static class BatchedOnnxExtensions
         this ModelOperationsCatalog catalog, Stream stream, out DataViewSchema? inputSchema, BatchedScoringOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return ToBatchedAlone(catalog, catalog.Load(stream, out inputSchema), options);
+        return ToBatchedAlone(catalog, Load(catalog.Load, stream, out inputSchema), options);
     }
 
     /// <summary>
@@ -265,6 +267,20 @@ public static class BatchedOnnxExtensions
         }
     }
 
+    // ML.NET wraps what its own ONNX transformer meets three times over; a missing native library has words of its own.
+    private static ITransformer Load<TSource>(Loader<TSource> load, TSource source, out DataViewSchema? inputSchema)
+    {
+        try
+        {
+            return load(source, out inputSchema);
+        }
+        catch (TargetInvocationException)
+        {
+            NativeRuntime.Require();
+            throw;
+        }
+    }
+
     // Nobody else has what was loaded: the parts that others have taken the places of are not needed any more.
     private static TransformerChain<ITransformer> ToBatchedAlone(
         ModelOperationsCatalog catalog, ITransformer loaded, BatchedScoringOptions? options)
@@ -339,4 +355,6 @@ public static class BatchedOnnxExtensions
         stream.CopyTo(copy);
         return copy.ToArray();
     }
+
+    private delegate ITransformer Loader<TSource>(TSource source, out DataViewSchema? inputSchema);
 }

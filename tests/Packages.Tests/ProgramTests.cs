@@ -14,7 +14,7 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
         var folder = programs.NewFolder();
         var probability = Number(programs.Output("App", folder, "train"));
         Assert.InRange(probability, 0, 1);
-        foreach (var way in new[] { "load", "score", "transform" })
+        foreach (var way in new[] { "load", "loadBatched", "score", "transform" })
             Assert.Equal(probability, Number(programs.Output("App", folder, way)), 1e-4);
         Assert.Equal(2, Number(programs.Output("App", folder, "fold")));
     }
@@ -24,7 +24,7 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
     {
         var folder = programs.NewFolder();
         programs.Output("App", folder, "train");
-        foreach (var way in new[] { "train", "score", "transform", "fold" })
+        foreach (var way in new[] { "train", "loadBatched", "score", "transform", "fold" })
         {
             var error = programs.Error("AppWithoutNative", folder, way);
             Assert.Contains("NativeRuntimeException: ONNX Runtime's native library", error, StringComparison.Ordinal);

@@ -19,7 +19,7 @@ switch (args[0])
         using (var model = pipeline.Fit(data))
         {
             ml.Model.Save(model, data.Schema, "model.zip");
-            ml.Model.ExportToOnnx(model, data, "pipeline.onnx");
+            ml.Model.ConvertToFoldedOnnx(model, data, "pipeline.onnx");
             model.LastTransformer.Export.Unfolded.Save("model.batchnorm.onnx");
             Say(ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(data), false).ElementAt(57).Probability);
         }
@@ -29,6 +29,11 @@ switch (args[0])
     case "load":
         using (var engine = ml.Model.CreatePredictionEngine<Point, BinaryPrediction>(ml.Model.Load("model.zip", out _)))
             Say(engine.Predict(asked).Probability);
+        break;
+
+    case "loadBatched":
+        using (var batched = ml.Model.LoadBatched("model.zip", out _))
+            Say(ml.Data.CreateEnumerable<BinaryPrediction>(batched.Transform(data), false).ElementAt(57).Probability);
         break;
 
     case "score":
@@ -44,7 +49,7 @@ switch (args[0])
         break;
 
     case "transform":
-        var scored = ml.Transforms.ScoreOnnx("pipeline.onnx").Fit(data).Transform(data);
+        var scored = ml.Transforms.ApplyOnnxModelBatched("pipeline.onnx").Fit(data).Transform(data);
         Say(scored.GetColumn<float>(scored.Schema["Probability"]).ElementAt(57));
         break;
 
