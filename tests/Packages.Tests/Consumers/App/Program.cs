@@ -4,7 +4,6 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm;
 
 var ml = new MLContext(seed: 1);
 var points = Enumerable.Range(0, 400).Select(i => new Point { X = i % 20, Y = i / 20, Label = i % 20 > i / 20 }).ToList();
@@ -20,7 +19,7 @@ switch (args[0])
         {
             ml.Model.Save(model, data.Schema, "model.zip");
             ml.Model.ConvertToFoldedOnnx(model, data, "pipeline.onnx");
-            model.LastTransformer.Export.Unfolded.Save("model.batchnorm.onnx");
+            model.LastTransformer.ExportOnnx(model.Transform(data)).Unfolded.Save("model.batchnorm.onnx");
             Say(ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(data), false).ElementAt(57).Probability);
         }
 
