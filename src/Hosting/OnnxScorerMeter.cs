@@ -4,14 +4,14 @@ namespace MlNetBatchNorm.Hosting;
 public static class OnnxScorerMeter
 {
     /// <summary>The meter.</summary>
-    public const string Name = "MlNetBatchNorm.Hosting";
+    public static string Name => "MlNetBatchNorm.Hosting";
 
     /// <summary>A histogram of the durations of calls in seconds; calls that failed carry <c>error.type</c>. Its count is the number of calls.</summary>
-    public const string Duration = "mlnetbn.scorer.duration";
+    public static string Duration => "mlnetbn.scorer.duration";
 
     /// <summary>A counter of the rows scored.</summary>
-    public const string Rows = "mlnetbn.scorer.rows";
+    public static string Rows => "mlnetbn.scorer.rows";
 
     /// <summary>A counter of reloads, with the tag <c>outcome</c>: <c>taken</c> or <c>refused</c>.</summary>
-    public const string Reloads = "mlnetbn.scorer.reloads";
+    public static string Reloads => "mlnetbn.scorer.reloads";
 }

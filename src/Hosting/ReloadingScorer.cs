@@ -175,7 +175,7 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     private void Refuse(Exception exception)
     {
         var known = _failure?.Message == exception.Message;
-        _failure = new ReloadFailure(_time.GetUtcNow(), exception.Message);
+        _failure = new ReloadFailure { At = _time.GetUtcNow(), Message = exception.Message };
         if (known) return;
         _metrics.Reload(taken: false);
         // Where the message says it all, a stack trace would only frighten.

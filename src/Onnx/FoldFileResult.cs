@@ -9,6 +9,10 @@ namespace MlNetBatchNorm.Onnx;
 /// <summary>What <see cref="BatchNormFolder.FoldFile"/> did: a file is written only when both models give the same answers.</summary>
 public sealed record FoldFileResult
 {
+    internal FoldFileResult()
+    {
+    }
+
     /// <summary>What was folded.</summary>
     public required FoldResult Fold { get; init; }
 
