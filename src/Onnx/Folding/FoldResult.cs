@@ -7,7 +7,9 @@ public sealed record FoldResult
     {
     }
 
-    /// <summary>The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.</summary>
+    /// <summary>
+    /// The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.
+    /// </summary>
     public required OnnxModel Model { get; init; }
 
     /// <summary>What became of every batch normalization of the given model, in the order of its nodes.</summary>
