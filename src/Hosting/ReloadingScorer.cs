@@ -5,8 +5,8 @@ using MlNetBatchNorm.Onnx;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>
-/// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old model,
-/// tried with one row, and put in its place.
+/// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old
+/// model, tried with one row, and put in its place.
 /// </summary>
 internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
 {
@@ -29,7 +29,11 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     private ModelSource? _seen;
 
     public ReloadingScorer(
-        string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IOnnxScorer> logger)
+        string name,
+        IOptionsMonitor<OnnxScorerServiceOptions> options,
+        TimeProvider time,
+        ScorerMetrics metrics,
+        ILogger<IOnnxScorer> logger)
     {
         _name = name;
         _options = options;
@@ -157,7 +161,8 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
             _refused = source;
             next.Leave();
             throw new InvalidModelException(
-                $"'{next.Model.Path}' has other shapes ({next.Model.DescribeShapes()}) than the model in use ({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
+                $"'{next.Model.Path}' has other shapes ({next.Model.DescribeShapes()}) than the model in use "
+                + $"({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
         }
 
         var old = _current;
@@ -170,17 +175,18 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         Tell(next.Model);
     }
 
-    private void Tell(LoadedModelInfo model) => _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
+    private void Tell(LoadedModelInfo model) =>
+        _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
 
     private void Refuse(Exception exception)
     {
         var known = _failure?.Message == exception.Message;
-        _failure = new ReloadFailure(_time.GetUtcNow(), exception.Message);
+        _failure = new ReloadFailure { At = _time.GetUtcNow(), Message = exception.Message };
         if (known) return;
         _metrics.Reload(taken: false);
         // Where the message says it all, a stack trace would only frighten.
-        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or NativeRuntimeException or OptionsValidationException
-            or IOException or UnauthorizedAccessException;
+        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or NativeRuntimeException
+            or OptionsValidationException or IOException or UnauthorizedAccessException;
         _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
     }
 

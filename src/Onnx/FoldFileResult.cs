@@ -9,6 +9,10 @@ namespace MlNetBatchNorm.Onnx;
 /// <summary>What <see cref="BatchNormFolder.FoldFile"/> did: a file is written only when both models give the same answers.</summary>
 public sealed record FoldFileResult
 {
+    internal FoldFileResult()
+    {
+    }
+
     /// <summary>What was folded.</summary>
     public required FoldResult Fold { get; init; }
 
@@ -43,8 +47,11 @@ public sealed record FoldFileResult
         if (!result.IsFoldWithin) return result;
         if (comparison is not null)
         {
-            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
-            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
+            var (absolute, relative) = (comparison.LargestAbsolute, comparison.LargestRelative);
+            ModelFile.SetMetadata(
+                fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference, absolute.ToString("R", CultureInfo.InvariantCulture));
+            ModelFile.SetMetadata(
+                fold.Model.Proto, ModelMetadata.LargestRelativeDifference, relative.ToString("R", CultureInfo.InvariantCulture));
         }
 
         if (options.Precision != ModelPrecision.Float32)
@@ -68,7 +75,11 @@ public sealed record FoldFileResult
     private static FoldResult ReadAndFold(string path, FoldOptions options) => BatchNormFolder.Fold(ModelFile.Read(path), options);
 
     private static ComparisonResult Compare(
-        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs, Device device)
+        string inputPath,
+        string outputPath,
+        ModelProto folded,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
+        Device device)
     {
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try

@@ -3,7 +3,13 @@ namespace MlNetBatchNorm.Onnx;
 /// <summary>A folded model, and what was done to get there. Counts include subgraphs.</summary>
 public sealed record FoldResult
 {
-    /// <summary>The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.</summary>
+    internal FoldResult()
+    {
+    }
+
+    /// <summary>
+    /// The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.
+    /// </summary>
     public required OnnxModel Model { get; init; }
 
     /// <summary>What became of every batch normalization of the given model, in the order of its nodes.</summary>
@@ -35,11 +41,23 @@ public sealed record FoldResult
 }
 
 /// <summary>What became of one batch normalization.</summary>
-/// <param name="Name">The node's name, or that of its output when it has none.</param>
-/// <param name="Status">What was done.</param>
-/// <param name="Into">The names of the nodes that took it in, separated by commas; empty when it was declined.</param>
-/// <param name="Reason">Why it was declined, or why it could only be rewritten; empty otherwise.</param>
-public sealed record BatchNormOutcome(string Name, FoldStatus Status, string Into, string Reason);
+public sealed record BatchNormOutcome
+{
+    internal BatchNormOutcome(string name, FoldStatus status, string into, string reason) =>
+        (Name, Status, Into, Reason) = (name, status, into, reason);
+
+    /// <summary>The node's name, or that of its output when it has none.</summary>
+    public string Name { get; internal init; }
+
+    /// <summary>What was done.</summary>
+    public FoldStatus Status { get; internal init; }
+
+    /// <summary>The names of the nodes that took it in, separated by commas; empty when it was declined.</summary>
+    public string Into { get; internal init; }
+
+    /// <summary>Why it was declined, or why it could only be rewritten; empty otherwise.</summary>
+    public string Reason { get; internal init; }
+}
 
 /// <summary>What became of a batch normalization.</summary>
 public enum FoldStatus

@@ -1,10 +1,17 @@
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>How far two models differ as functions.</summary>
-/// <param name="Outputs">One entry for each output of the reference, in its order.</param>
-/// <param name="Runs">On how many sets of inputs both were run.</param>
-public sealed record ComparisonResult(IReadOnlyList<OutputDifference> Outputs, int Runs)
+public sealed record ComparisonResult
 {
+    internal ComparisonResult(IReadOnlyList<OutputDifference> outputs, int runs) =>
+        (Outputs, Runs) = (outputs, runs);
+
+    /// <summary>One entry for each output of the reference, in its order.</summary>
+    public IReadOnlyList<OutputDifference> Outputs { get; }
+
+    /// <summary>On how many sets of inputs both were run.</summary>
+    public int Runs { get; }
+
     /// <summary>The largest absolute difference of any output.</summary>
     public double LargestAbsolute => Outputs.Count == 0 ? 0 : Outputs.Max(output => output.LargestAbsolute);
 

@@ -80,14 +80,14 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     /// <summary>
     /// A scorer for the same network without ML.NET, for many threads at once. It is a copy of its own, to be disposed of by the caller.
     /// </summary>
-    /// <param name="settings">
+    /// <param name="options">
     /// Device, threads and outputs; null = the device of this transformer and the outputs that its columns are made of.
     /// </param>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public OnnxScorer CreateScorer(OnnxScorerOptions? settings = null)
+    public OnnxScorer CreateScorer(OnnxScorerOptions? options = null)
     {
-        settings ??= new OnnxScorerOptions { Device = _parts.Device };
-        return OnnxScorer.Load(Onnx, settings with { Outputs = settings.Outputs ?? _task.Outputs });
+        options ??= new OnnxScorerOptions { Device = _parts.Device };
+        return OnnxScorer.Load(Onnx, options with { Outputs = options.Outputs ?? _task.Outputs });
     }
 
     /// <summary>

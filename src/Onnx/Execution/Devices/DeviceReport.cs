@@ -1,11 +1,20 @@
 namespace MlNetBatchNorm;
 
 /// <summary>Which device was asked for, which one is in use, and what was tried on the way.</summary>
-/// <param name="Requested">The device that was asked for.</param>
-/// <param name="Actual">The device in use.</param>
-/// <param name="Attempts">What was tried, in order.</param>
-public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList<DeviceAttempt> Attempts)
+public sealed record DeviceReport
 {
+    internal DeviceReport(Device requested, Device actual, IReadOnlyList<DeviceAttempt> attempts) =>
+        (Requested, Actual, Attempts) = (requested, actual, attempts);
+
+    /// <summary>The device that was asked for.</summary>
+    public Device Requested { get; }
+
+    /// <summary>The device in use.</summary>
+    public Device Actual { get; }
+
+    /// <summary>What was tried, in order.</summary>
+    public IReadOnlyList<DeviceAttempt> Attempts { get; }
+
     /// <summary>Whether it became the CPU although something else would have been welcome.</summary>
     public bool FellBack => Actual.Kind == DeviceKind.Cpu && Requested.Kind != DeviceKind.Cpu;
 
@@ -23,13 +32,22 @@ public sealed record DeviceReport(Device Requested, Device Actual, IReadOnlyList
 }
 
 /// <summary>One way to a device that was tried.</summary>
-/// <param name="What">What was tried.</param>
-/// <param name="Answer">What came of it, in one line; null where it worked.</param>
-/// <param name="Found">
-/// Whether there was anything to try: false for a library that is nowhere, or a provider that the build does not have.
-/// </param>
-public sealed record DeviceAttempt(string What, string? Answer, bool Found = true)
+public sealed record DeviceAttempt
 {
+    internal DeviceAttempt(string what, string? answer, bool found = true) =>
+        (What, Answer, Found) = (what, answer, found);
+
+    /// <summary>What was tried.</summary>
+    public string What { get; }
+
+    /// <summary>What came of it, in one line; null where it worked.</summary>
+    public string? Answer { get; }
+
+    /// <summary>
+    /// Whether there was anything to try: false for a library that is nowhere, or a provider that the build does not have.
+    /// </summary>
+    public bool Found { get; }
+
     /// <inheritdoc/>
     public override string ToString() => $"{What}: {Answer ?? "done"}";
 }

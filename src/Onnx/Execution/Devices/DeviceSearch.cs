@@ -33,7 +33,7 @@ internal sealed class DeviceSearch(Device requested)
         var provider = ExecutionProvider.Of(device.Kind);
         if (provider.NotHere is { } reason)
         {
-            _attempts.Add(new(device.ToString(), reason, Found: false));
+            _attempts.Add(new(device.ToString(), reason, found: false));
             return false;
         }
 
@@ -65,7 +65,7 @@ internal sealed class DeviceSearch(Device requested)
         const string what = "ONNX Runtime's own library";
         if (available.Contains(provider.ProviderName)) return Try(what, () => provider.AppendBuiltIn(options, device));
         var answer = $"it was built without {provider.ProviderName} (it has {string.Join(", ", available)})";
-        _attempts.Add(new(what, answer, Found: false));
+        _attempts.Add(new(what, answer, found: false));
         return false;
     }
 
@@ -87,7 +87,7 @@ internal sealed class DeviceSearch(Device requested)
         var there = places.Where(File.Exists).ToList();
         if (there.Count == 0)
             _attempts.Add(
-                new($"the provider library {file}", $"not in {string.Join(", ", places.Select(Path.GetDirectoryName))}", Found: false));
+                new($"the provider library {file}", $"not in {string.Join(", ", places.Select(Path.GetDirectoryName))}", found: false));
         return there.Exists(path => Try($"the provider library {path}", () => Append(options, device, ProviderLibrary.Devices(path))));
     }
 

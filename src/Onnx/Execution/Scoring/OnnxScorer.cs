@@ -69,36 +69,36 @@ public sealed class OnnxScorer : IDisposable
 
     /// <summary>Loads a model from a file.</summary>
     /// <param name="path">The file; external data is found beside it.</param>
-    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <param name="options">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static OnnxScorer Load(string path, OnnxScorerOptions? settings = null) =>
-        Load(ReloadableModel.Of(path, settings?.Sessions, free: settings?.Threads is null), settings ?? new());
+    public static OnnxScorer Load(string path, OnnxScorerOptions? options = null) =>
+        Load(ReloadableModel.Of(path, options?.Sessions, free: options?.Threads is null), options ?? new());
 
     /// <summary>Loads a model from memory.</summary>
     /// <param name="model">The bytes of the file.</param>
-    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <param name="options">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static OnnxScorer Load(byte[] model, OnnxScorerOptions? settings = null) => Load(ReloadableModel.Of(model), settings ?? new());
+    public static OnnxScorer Load(byte[] model, OnnxScorerOptions? options = null) => Load(ReloadableModel.Of(model), options ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="settings">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <param name="options">How to run it; null = the shortest time for one row on the CPU.</param>
     /// <exception cref="InvalidModelException">It does not score rows.</exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
-    public static OnnxScorer Load(OnnxModel model, OnnxScorerOptions? settings = null)
+    public static OnnxScorer Load(OnnxModel model, OnnxScorerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Load(model.Proto, settings);
+        return Load(model.Proto, options);
     }
 
     /// <summary>The same for our own assemblies.</summary>
-    internal static OnnxScorer Load(ModelProto model, OnnxScorerOptions? settings = null) => Load(model.ToByteArray(), settings);
+    internal static OnnxScorer Load(ModelProto model, OnnxScorerOptions? options = null) => Load(model.ToByteArray(), options);
 
     /// <summary>Scores one row.</summary>
     /// <param name="row"><see cref="RowLength"/> numbers.</param>
@@ -204,16 +204,16 @@ public sealed class OnnxScorer : IDisposable
 
     internal void Return(ScoringLane lane) => _lanes.Return(lane);
 
-    private static OnnxScorer Load(ReloadableModel model, OnnxScorerOptions settings)
+    private static OnnxScorer Load(ReloadableModel model, OnnxScorerOptions options)
     {
-        if (settings.Sessions is <= 0)
-            throw new ArgumentOutOfRangeException(nameof(settings), settings.Sessions, "A scorer needs at least one session.");
-        var (pace, rows) = (new RowPace(), new RowModelSettings { Run = settings, Outputs = settings.Outputs });
-        return settings.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, settings, pace);
+        if (options.Sessions is <= 0)
+            throw new ArgumentOutOfRangeException(nameof(options), options.Sessions, "A scorer needs at least one session.");
+        var (pace, rows) = (new RowPace(), new RowModelSettings { Run = options, Outputs = options.Outputs });
+        return options.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, options, pace);
 
         OnnxScorer Create(int threads)
         {
-            var opened = RowModel.Open(model, rows, threads, settings.Sessions, pace, RowLayout.OfNumbers);
+            var opened = RowModel.Open(model, rows, threads, options.Sessions, pace, RowLayout.OfNumbers);
             try
             {
                 return new OnnxScorer(opened);

@@ -9,13 +9,24 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm;
 
 /// <summary>What this machine can run models on, found out by running one.</summary>
-/// <param name="RuntimeVersion">The version of ONNX Runtime's native library.</param>
-/// <param name="Providers">The execution providers inside it.</param>
-/// <param name="Hardware">The processors that ONNX Runtime sees, a line each.</param>
-/// <param name="Devices">The devices, the CPU first.</param>
-public sealed record DeviceSurvey(
-    string RuntimeVersion, IReadOnlyList<string> Providers, IReadOnlyList<string> Hardware, IReadOnlyList<DeviceStatus> Devices)
+public sealed record DeviceSurvey
 {
+    internal DeviceSurvey(
+        string runtimeVersion, IReadOnlyList<string> providers, IReadOnlyList<string> hardware, IReadOnlyList<DeviceStatus> devices) =>
+        (RuntimeVersion, Providers, Hardware, Devices) = (runtimeVersion, providers, hardware, devices);
+
+    /// <summary>The version of ONNX Runtime's native library.</summary>
+    public string RuntimeVersion { get; }
+
+    /// <summary>The execution providers inside it.</summary>
+    public IReadOnlyList<string> Providers { get; }
+
+    /// <summary>The processors that ONNX Runtime sees, a line each.</summary>
+    public IReadOnlyList<string> Hardware { get; }
+
+    /// <summary>The devices, the CPU first.</summary>
+    public IReadOnlyList<DeviceStatus> Devices { get; }
+
     /// <summary>Looks for every device that is known, each with its default options.</summary>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static DeviceSurvey Take()
@@ -66,12 +77,23 @@ public sealed record DeviceSurvey(
 }
 
 /// <summary>Whether a device can be used here.</summary>
-/// <param name="Device">The device.</param>
-/// <param name="IsAvailable">Whether a small model ran on it and gave the right numbers.</param>
-/// <param name="Attempts">What was tried.</param>
-/// <param name="Install">What it needs; empty for the CPU.</param>
-public sealed record DeviceStatus(Device Device, bool IsAvailable, IReadOnlyList<DeviceAttempt> Attempts, string Install)
+public sealed record DeviceStatus
 {
+    internal DeviceStatus(Device device, bool isAvailable, IReadOnlyList<DeviceAttempt> attempts, string install) =>
+        (Device, IsAvailable, Attempts, Install) = (device, isAvailable, attempts, install);
+
+    /// <summary>The device.</summary>
+    public Device Device { get; }
+
+    /// <summary>Whether a small model ran on it and gave the right numbers.</summary>
+    public bool IsAvailable { get; }
+
+    /// <summary>What was tried.</summary>
+    public IReadOnlyList<DeviceAttempt> Attempts { get; }
+
+    /// <summary>What it needs; empty for the CPU.</summary>
+    public string Install { get; }
+
     /// <summary>How tensors get to a model there; null where none ran.</summary>
     internal MemoryReport? Memory { get; init; }
 }
