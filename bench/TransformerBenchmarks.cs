@@ -8,8 +8,8 @@ using MlNetBatchNorm.Onnx.Execution.Sessions;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// 20,000 rows of a 32-64-32-1 network, and single ones, in an ML.NET pipeline: our transformer, ML.NET's own on the same ONNX model, and the
-/// model alone in one run, which is the limit.
+/// 20,000 rows of a 32-64-32-1 network, and single ones, in an ML.NET pipeline: our transformer, ML.NET's own on the same ONNX model, and
+/// the model alone in one run, which is the limit.
 /// </summary>
 [MemoryDiagnoser]
 public class TransformerBenchmarks

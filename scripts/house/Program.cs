@@ -1,4 +1,5 @@
-// What the house looks like in figures: files, lines, public types, folders that use each other, files that switch on what should be decided in one place.
+// What the house looks like in figures: files, lines, public types, folders that use each other, files that switch on what should be
+// decided in one place.
 //
 //   dotnet run -c Release --project scripts/house [CHECKOUT]
 

@@ -38,7 +38,9 @@ internal static class Failure
         }
     }
 
-    /// <summary>What an exception says, on one line and without the names of parameters, which mean nothing outside of the source.</summary>
+    /// <summary>
+    /// What an exception says, on one line and without the names of parameters, which mean nothing outside of the source.
+    /// </summary>
     public static string Text(Exception exception)
     {
         var text = exception.Message.ReplaceLineEndings(" ");

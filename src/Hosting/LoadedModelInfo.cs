@@ -34,7 +34,9 @@ public sealed record LoadedModelInfo
     /// <summary>The names of the features, in the order of a row; empty if the file does not say.</summary>
     public IReadOnlyList<string> FeatureNames { get; init; } = [];
 
-    /// <summary>The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.</summary>
+    /// <summary>
+    /// The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.
+    /// </summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
     /// <summary>The part of a result that belongs to one output. Allocates nothing.</summary>

@@ -26,7 +26,9 @@ public static class OnnxScorerServiceCollectionExtensions
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, Action<OnnxScorerServiceOptions> configure) =>
         services.Add(Options.Options.DefaultName, options => options.Configure(configure));
 
-    /// <summary>As the other, with the options from a section of the configuration. When the section changes, the model is loaded anew.</summary>
+    /// <summary>
+    /// As the other, with the options from a section of the configuration. When the section changes, the model is loaded anew.
+    /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="section">For example <c>{ "ModelPath": "model.onnx", "Device": "auto", "ReloadInterval": "00:00:05" }</c>.</param>
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, IConfiguration section) =>

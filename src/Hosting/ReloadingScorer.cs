@@ -5,8 +5,8 @@ using MlNetBatchNorm.Onnx;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>
-/// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old model,
-/// tried with one row, and put in its place.
+/// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old
+/// model, tried with one row, and put in its place.
 /// </summary>
 internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
 {

@@ -5,8 +5,8 @@ using Mono.Cecil.Cil;
 namespace MlNetBatchNorm.Architecture.Tests;
 
 /// <summary>
-/// Which folder of a project uses which: types are placed in folders by where the source declares them, and what a type uses is read in the compiled
-/// assembly, so that a name in a comment or a property that is called like a type counts for nothing.
+/// Which folder of a project uses which: types are placed in folders by where the source declares them, and what a type uses is read in the
+/// compiled assembly, so that a name in a comment or a property that is called like a type counts for nothing.
 /// </summary>
 public sealed partial class FolderUses
 {

@@ -6,7 +6,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Hosting.Tests;
 
-/// <summary>Models whose answers can be worked out in the head: <c>sum = factor · (x₀ + 2x₁ + 3x₂ + …)</c> and <c>double = 2x</c>.</summary>
+/// <summary>
+/// Models whose answers can be worked out in the head: <c>sum = factor · (x₀ + 2x₁ + 3x₂ + …)</c> and <c>double = 2x</c>.
+/// </summary>
 internal static class WeightedSum
 {
     public static ModelProto Model(float factor, int features = 3)

@@ -3,7 +3,9 @@ namespace MlNetBatchNorm.Onnx;
 /// <summary>A folded model, and what was done to get there. Counts include subgraphs.</summary>
 public sealed record FoldResult
 {
-    /// <summary>The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.</summary>
+    /// <summary>
+    /// The folded model: a new one, the given model is untouched. Large tensors that did not change are shared between both.
+    /// </summary>
     public required OnnxModel Model { get; init; }
 
     /// <summary>What became of every batch normalization of the given model, in the order of its nodes.</summary>

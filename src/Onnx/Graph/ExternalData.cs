@@ -5,8 +5,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Constants whose elements lie in a file beside the model, because a protobuf message ends at 2 GB. Only files in the model's own folder (or
-/// below it) are read: a model from a stranger must not be able to name any other.
+/// Constants whose elements lie in a file beside the model, because a protobuf message ends at 2 GB. Only files in the model's own folder
+/// (or below it) are read: a model from a stranger must not be able to name any other.
 /// </summary>
 internal static class ExternalData
 {

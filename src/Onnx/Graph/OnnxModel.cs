@@ -7,8 +7,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="OnnxScorer"/>, the folder), not to edit.
-/// Safe from many threads.
+/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="OnnxScorer"/>, the folder), not
+/// to edit. Safe from many threads.
 /// </summary>
 public sealed class OnnxModel
 {
@@ -49,10 +49,14 @@ public sealed class OnnxModel
     /// <summary>The message itself, for our own assemblies.</summary>
     internal ModelProto Proto { get; }
 
-    /// <summary>Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.</summary>
+    /// <summary>
+    /// Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidModelException">The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.</exception>
+    /// <exception cref="InvalidModelException">
+    /// The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.
+    /// </exception>
     public static OnnxModel Load(string path) => new(ModelFile.Read(path));
 
     /// <summary>Reads a model from a stream, to its end. External data cannot be found from here; see <see cref="Load(string)"/>.</summary>
@@ -72,8 +76,8 @@ public sealed class OnnxModel
     public static OnnxModel Load(ReadOnlyMemory<byte> bytes) => new(ModelFile.Parse(new ReadOnlySequence<byte>(bytes), "the model"));
 
     /// <summary>
-    /// Writes the model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed. What protobuf
-    /// cannot hold (above 2 GB) goes into a second file, <paramref name="path"/> with <c>.data</c> behind it.
+    /// Writes the model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed. What
+    /// protobuf cannot hold (above 2 GB) goes into a second file, <paramref name="path"/> with <c>.data</c> behind it.
     /// </summary>
     /// <param name="path">The file to create or replace.</param>
     /// <exception cref="IOException">The folder does not exist or cannot be written.</exception>

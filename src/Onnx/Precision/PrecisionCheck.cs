@@ -12,8 +12,8 @@ namespace MlNetBatchNorm.Onnx;
 public sealed record PrecisionCheckOptions
 {
     /// <summary>
-    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means <see cref="PrecisionCheck.DefaultTolerance"/>;
-    /// with labels, that only answers which are no longer numbers are refused.
+    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means
+    /// <see cref="PrecisionCheck.DefaultTolerance"/>; with labels, that only answers which are no longer numbers are refused.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -27,8 +27,8 @@ public sealed record PrecisionCheckOptions
     public string? LabeledOutput { get; init; }
 
     /// <summary>
-    /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share of
-    /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
+    /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share
+    /// of <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
     public double Loss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }

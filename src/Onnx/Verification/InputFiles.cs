@@ -10,20 +10,27 @@ internal static class InputFiles
 {
     /// <summary>Reads sets of inputs.</summary>
     /// <param name="path">
-    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a protobuf
-    /// tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set each.
+    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a
+    /// protobuf tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set
+    /// each.
     /// </param>
     /// <param name="inputNames">The names of the model's inputs, in its order.</param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
-    /// <exception cref="InvalidDataException">A file cannot be read, an input is missing, or one is given that the model does not have.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file cannot be read, an input is missing, or one is given that the model does not have.
+    /// </exception>
     public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Read(string path, IReadOnlyList<string> inputNames) => Read(path, inputNames, null).Inputs;
 
     /// <summary>Reads sets of inputs, and with them the right answers for their rows.</summary>
     /// <param name="path">As above.</param>
     /// <param name="inputNames">The names of the model's inputs, in its order.</param>
-    /// <param name="label">The array of the <c>.npz</c> that holds the labels; in folders the file of that name with <c>.pb</c> behind it.</param>
+    /// <param name="label">
+    /// The array of the <c>.npz</c> that holds the labels; in folders the file of that name with <c>.pb</c> behind it.
+    /// </param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
-    /// <exception cref="InvalidDataException">A file cannot be read, an input or the labels are missing, or something is given that the model does not have.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file cannot be read, an input or the labels are missing, or something is given that the model does not have.
+    /// </exception>
     public static ModelRows ReadLabeled(string path, IReadOnlyList<string> inputNames, string label)
     {
         ArgumentException.ThrowIfNullOrEmpty(label);

@@ -6,8 +6,8 @@ namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
 /// Makes inputs from what a model declares about them. Real numbers are standard normal; integers are 0 or 1, because they are most often
-/// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to be
-/// a multiple of something that it does not say. The same model gets the same inputs every time.
+/// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to
+/// be a multiple of something that it does not say. The same model gets the same inputs every time.
 /// </summary>
 internal static class InputGenerator
 {

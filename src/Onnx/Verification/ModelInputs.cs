@@ -13,15 +13,17 @@ public sealed class ModelInputs
     internal ModelInputs(Func<OnnxModel, ModelRows> read) => _read = read;
 
     /// <summary>
-    /// Rows from a file in NumPy's format, or from a folder laid out like ONNX's test data. It is read when the model is known, and fails then
-    /// with <see cref="FileNotFoundException"/> or <see cref="InvalidDataException"/>.
+    /// Rows from a file in NumPy's format, or from a folder laid out like ONNX's test data. It is read when the model is known, and fails
+    /// then with <see cref="FileNotFoundException"/> or <see cref="InvalidDataException"/>.
     /// </summary>
     /// <param name="path">
-    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a protobuf
-    /// tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set each.
+    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a
+    /// protobuf tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set
+    /// each.
     /// </param>
     /// <param name="label">
-    /// The array of the <c>.npz</c> that holds the right answers, or in folders the file of that name with <c>.pb</c> behind it; null = none.
+    /// The array of the <c>.npz</c> that holds the right answers, or in folders the file of that name with <c>.pb</c> behind it; null =
+    /// none.
     /// </param>
     public static ModelInputs FromFile(string path, string? label = null)
     {

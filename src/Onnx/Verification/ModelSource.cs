@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// A model in memory, to be loaded into ONNX Runtime: as bytes, or, where it is larger than a protobuf message can be, from temporary files.
-/// Sessions must be disposed before it.
+/// A model in memory, to be loaded into ONNX Runtime: as bytes, or, where it is larger than a protobuf message can be, from temporary
+/// files. Sessions must be disposed before it.
 /// </summary>
 internal sealed class ModelSource : IDisposable
 {

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
-/// <summary>Which execution provider runs a node: on a GPU, nodes that its provider does not know run on the CPU, and their tensors travel.</summary>
+/// <summary>
+/// Which execution provider runs a node: on a GPU, nodes that its provider does not know run on the CPU, and their tensors travel.
+/// </summary>
 /// <param name="Node">The node's name, after ONNX Runtime's optimizations.</param>
 /// <param name="Operator">Its operator.</param>
 /// <param name="Provider">The provider, as <c>CPUExecutionProvider</c>.</param>

@@ -3,7 +3,9 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Tests.Architectures;
 
-/// <summary>Sandler et al. 2018, "Inverted Residuals and Linear Bottlenecks": 52 batch normalizations, 17 of them behind depthwise convolutions.</summary>
+/// <summary>
+/// Sandler et al. 2018, "Inverted Residuals and Linear Bottlenecks": 52 batch normalizations, 17 of them behind depthwise convolutions.
+/// </summary>
 internal static class MobileNetV2
 {
     public static ModelProto Create(int imageSize = 64)

@@ -2,7 +2,9 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
-/// <summary>What is said of a native library that is not as it should be. That it is said, programs without one show: Packages.Tests.</summary>
+/// <summary>
+/// What is said of a native library that is not as it should be. That it is said, programs without one show: Packages.Tests.
+/// </summary>
 public sealed class NativeRuntimeTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("native-");

@@ -27,8 +27,8 @@ internal sealed class Perceptron(int seed, int opset = 17)
     }
 
     /// <summary>
-    /// A network of one to four layers in all the ways in which they are written: Gemm with its attributes, MatMul and Add, other activations, a
-    /// way around a layer, an output in the middle.
+    /// A network of one to four layers in all the ways in which they are written: Gemm with its attributes, MatMul and Add, other
+    /// activations, a way around a layer, an output in the middle.
     /// </summary>
     public static ModelProto Random(int seed)
     {

@@ -4,8 +4,9 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Transforms.Tests;
 
 /// <summary>
-/// A weight of 2 must train as the same row twice does. The networks have no batch normalization, whose statistics count every row of a batch
-/// once, and all rows are one batch. The targets of the doubled rows have the mean and the deviation of all, so regression learns in one unit.
+/// A weight of 2 must train as the same row twice does. The networks have no batch normalization, whose statistics count every row of a
+/// batch once, and all rows are one batch. The targets of the doubled rows have the mean and the deviation of all, so regression learns in
+/// one unit.
 /// </summary>
 public sealed class RowWeightTests
 {
