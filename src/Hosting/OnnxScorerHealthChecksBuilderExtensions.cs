@@ -16,7 +16,8 @@ public static class OnnxScorerHealthChecksBuilderExtensions
     /// <param name="failureStatus">What it means that the row cannot be scored; null (the default) = unhealthy.</param>
     /// <param name="tags">The tags of the check.</param>
     public static IHealthChecksBuilder AddOnnxScorerCheck(
-        this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
+        this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null,
+        IEnumerable<string>? tags = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(

@@ -29,7 +29,8 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     private ModelSource? _seen;
 
     public ReloadingScorer(
-        string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IOnnxScorer> logger)
+        string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics,
+        ILogger<IOnnxScorer> logger)
     {
         _name = name;
         _options = options;
@@ -157,7 +158,8 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
             _refused = source;
             next.Leave();
             throw new InvalidModelException(
-                $"'{next.Model.Path}' has other shapes ({next.Model.DescribeShapes()}) than the model in use ({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
+                $"'{next.Model.Path}' has other shapes ({next.Model.DescribeShapes()}) than the model in use "
+                    + $"({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
         }
 
         var old = _current;
@@ -170,7 +172,8 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         Tell(next.Model);
     }
 
-    private void Tell(LoadedModelInfo model) => _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
+    private void Tell(LoadedModelInfo model) =>
+        _logger.ModelLoaded(model.Path, model.Device.ToString(), model.DescribeShapes(), model.Generation);
 
     private void Refuse(Exception exception)
     {
@@ -179,8 +182,8 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         if (known) return;
         _metrics.Reload(taken: false);
         // Where the message says it all, a stack trace would only frighten.
-        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or NativeRuntimeException or OptionsValidationException
-            or IOException or UnauthorizedAccessException;
+        var isExplained = exception is InvalidModelException or DeviceNotAvailableException or NativeRuntimeException
+            or OptionsValidationException or IOException or UnauthorizedAccessException;
         _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
     }
 

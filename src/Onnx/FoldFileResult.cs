@@ -43,8 +43,12 @@ public sealed record FoldFileResult
         if (!result.IsFoldWithin) return result;
         if (comparison is not null)
         {
-            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
-            ModelFile.SetMetadata(fold.Model.Proto, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
+            ModelFile.SetMetadata(
+                fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference,
+                comparison.LargestAbsolute.ToString("R", CultureInfo.InvariantCulture));
+            ModelFile.SetMetadata(
+                fold.Model.Proto, ModelMetadata.LargestRelativeDifference,
+                comparison.LargestRelative.ToString("R", CultureInfo.InvariantCulture));
         }
 
         if (options.Precision != ModelPrecision.Float32)
@@ -68,7 +72,8 @@ public sealed record FoldFileResult
     private static FoldResult ReadAndFold(string path, FoldOptions options) => BatchNormFolder.Fold(ModelFile.Read(path), options);
 
     private static ComparisonResult Compare(
-        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs, Device device)
+        string inputPath, string outputPath, ModelProto folded, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
+        Device device)
     {
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try

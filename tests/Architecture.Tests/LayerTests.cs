@@ -27,7 +27,8 @@ public sealed class LayerTests
     public void Folders_OfAProject_AreAllInTheList(string project)
     {
         var folder = Path.Combine(Checkout.Root, "src", project);
-        var found = FolderUses.Sources(folder).Select(path => Path.GetRelativePath(folder, Path.GetDirectoryName(path)!).Replace('\\', '/'));
+        var found = FolderUses.Sources(folder)
+            .Select(path => Path.GetRelativePath(folder, Path.GetDirectoryName(path)!).Replace('\\', '/'));
         Assert.Equal(Layers[project].Order(StringComparer.Ordinal), found.Distinct().Order(StringComparer.Ordinal));
     }
 

@@ -15,7 +15,8 @@ internal static class WeightedSum
     {
         var nodes = new GraphBuilder("weighted sum");
         var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, features);
-        var weights = nodes.Initializer(TensorData.Create("weights", [.. Enumerable.Range(1, features).Select(i => i * factor)], features, 1));
+        var weights = nodes.Initializer(
+            TensorData.Create("weights", [.. Enumerable.Range(1, features).Select(i => i * factor)], features, 1));
         nodes.Output("sum", nodes.Node("MatMul", [x, weights]), DataType.Float, TensorDimension.Rows, 1);
         nodes.Output("double", nodes.Node("Mul", [x, nodes.Constant(2)]), DataType.Float, TensorDimension.Rows, features);
         var model = nodes.Build();

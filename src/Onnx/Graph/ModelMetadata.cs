@@ -65,6 +65,7 @@ internal static class ModelMetadata
         var format = metadata.FirstOrDefault(entry => entry.Key == Format).Value ?? "1";
         if (!int.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > CurrentFormat)
             throw new InvalidModelException(
-                $"{what} was written in format '{format}', by a later version of {ModelFile.Producer} than this one ({ModelFile.ProducerVersion}), which reads formats up to {CurrentFormat}. Update {ModelFile.Producer}.");
+                $"{what} was written in format '{format}', by a later version of {ModelFile.Producer} than this one "
+                    + $"({ModelFile.ProducerVersion}), which reads formats up to {CurrentFormat}. Update {ModelFile.Producer}.");
     }
 }

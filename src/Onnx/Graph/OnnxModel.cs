@@ -29,7 +29,8 @@ public sealed class OnnxModel
 
     /// <summary>The facts that are kept in the model by key, this library's own under <c>mlnetbn.</c></summary>
     public IReadOnlyDictionary<string, string> Metadata =>
-        Proto.MetadataProps.GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.First().Value, StringComparer.Ordinal);
+        Proto.MetadataProps.GroupBy(entry => entry.Key)
+            .ToDictionary(group => group.Key, group => group.First().Value, StringComparer.Ordinal);
 
     /// <summary>The version of the default operator set; 0 where the model imports none.</summary>
     public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 0);
@@ -129,6 +130,8 @@ public sealed class OnnxModel
     private void RequireSingleFile()
     {
         if (ByteCount > ModelFile.LargestSingleFile)
-            throw new InvalidOperationException($"The model has {ByteCount:N0} bytes, more than one ONNX message can hold; save it to a path, where its constants get a file of their own.");
+            throw new InvalidOperationException(
+                $"The model has {ByteCount:N0} bytes, more than one ONNX message can hold; save it to a path, where its constants get a "
+                    + "file of their own.");
     }
 }

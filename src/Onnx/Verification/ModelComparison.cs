@@ -113,6 +113,7 @@ public static class ModelComparison
             }
         }
 
-        return new ComparisonResult([.. names.Select(name => new OutputDifference(name, worst[name].Absolute, worst[name].Relative))], runs.Count);
+        return new ComparisonResult(
+            [.. names.Select(name => new OutputDifference(name, worst[name].Absolute, worst[name].Relative))], runs.Count);
     }
 }

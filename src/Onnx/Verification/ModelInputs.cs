@@ -47,12 +47,14 @@ public sealed class ModelInputs
         return new ModelInputs(model =>
         {
             if (model.Inputs is not [{ Type: DataType.Float } input])
-                throw new InvalidDataException($"Rows of float32 go into models with one input of float32; this one has {string.Join(", ", model.Inputs)}.");
+                throw new InvalidDataException(
+                    $"Rows of float32 go into models with one input of float32; this one has {string.Join(", ", model.Inputs)}.");
             var width = copy.Length / count;
             long[] sizes = [.. input.Shape.Skip(1).Select(size => size.Size ?? 0)];
             if (sizes.Length == 0 || sizes.Contains(0)) sizes = [width];
             if (sizes.Aggregate(1L, (product, size) => product * size) != width)
-                throw new InvalidDataException($"The input {input} takes [{string.Join(", ", sizes)}] for each row, but the rows have {width} numbers.");
+                throw new InvalidDataException(
+                    $"The input {input} takes [{string.Join(", ", sizes)}] for each row, but the rows have {width} numbers.");
             return new ModelRows([new Dictionary<string, HostTensor> { [input.Name] = HostTensor.Of(copy, [count, .. sizes]) }]);
         });
     }

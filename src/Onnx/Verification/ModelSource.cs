@@ -34,7 +34,8 @@ internal sealed class ModelSource : IDisposable
         }
     }
 
-    public OnnxSession Open(ExecutionOptions settings) => _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
+    public OnnxSession Open(ExecutionOptions settings) =>
+        _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
 
     public void Dispose() => _folder?.Delete(recursive: true);
 }

@@ -22,7 +22,8 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
         try
         {
             // ONNX Runtime tells it only in the profile of a run.
-            using var session = OnnxSession.Load(path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
+            using var session = OnnxSession.Load(
+                path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
             InputGenerator.Run(session);
             using var profile = JsonDocument.Parse(File.ReadAllBytes(session.EndProfiling()));
             return [.. profile.RootElement.EnumerateArray().Select(Read).OfType<NodePlacement>().Distinct()];
@@ -36,8 +37,8 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
     private static NodePlacement? Read(JsonElement happening)
     {
         const string Suffix = "_kernel_time";
-        if (happening.GetProperty("cat").GetString() != "Node" || happening.GetProperty("name").GetString() is not { } name || !name.EndsWith(Suffix, StringComparison.Ordinal))
-            return null;
+        if (happening.GetProperty("cat").GetString() != "Node" || happening.GetProperty("name").GetString() is not { } name) return null;
+        if (!name.EndsWith(Suffix, StringComparison.Ordinal)) return null;
         var details = happening.GetProperty("args");
         return new(name[..^Suffix.Length], details.GetProperty("op_name").GetString()!, details.GetProperty("provider").GetString()!);
     }

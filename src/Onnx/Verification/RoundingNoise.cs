@@ -35,6 +35,9 @@ internal static class RoundingNoise
     }
 
     private static HostTensor Move(HostTensor tensor, Random random) => tensor.Data is float[] values
-        ? tensor with { Data = Array.ConvertAll(values, value => random.Next(2) == 0 ? MathF.BitIncrement(value) : MathF.BitDecrement(value)) }
+        ? tensor with
+        {
+            Data = Array.ConvertAll(values, value => random.Next(2) == 0 ? MathF.BitIncrement(value) : MathF.BitDecrement(value)),
+        }
         : tensor;
 }

@@ -22,7 +22,11 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
     public Value Weight(string name, params long[] shape) => WeightBetween(-0.5, 0.5, name, shape);
 
     public TensorProto Tensor(string name, double low, double high, params long[] shape) =>
-        TensorData.FromDoubles(name, type, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => low + (_random.NextDouble() * (high - low))).ToArray(), shape);
+        TensorData.FromDoubles(
+            name, type,
+            Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b))
+                .Select(_ => low + (_random.NextDouble() * (high - low))).ToArray(),
+            shape);
 
     /// <summary>
     /// A batch normalization with statistics far from the neutral ones; scales of both signs unless they must be positive.

@@ -14,11 +14,15 @@ public sealed class RowWeightTests
 
     [Fact]
     public void Fit_Binary_WeightOfTwoIsTheRowTwice() =>
-        RequireSame(options => _ml.BinaryClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Positive) }), outputs: 1);
+        RequireSame(
+            options => _ml.BinaryClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Positive) }),
+            outputs: 1);
 
     [Fact]
     public void Fit_Multiclass_WeightOfTwoIsTheRowTwice() =>
-        RequireSame(options => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Class) }), outputs: 3);
+        RequireSame(
+            options => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Class) }),
+            outputs: 3);
 
     [Fact]
     public void Fit_Regression_WeightOfTwoIsTheRowTwice() =>
@@ -48,7 +52,8 @@ public sealed class RowWeightTests
     }
 
     private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Model.ParameterArrays.Max(
-        parameter => parameter.Value.Zip(right.Model.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
+        parameter =>
+            parameter.Value.Zip(right.Model.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
 
     // The first half counts twice, and differs from the second half in where its rows lie.
     private static Row[] Rows()
