@@ -8,8 +8,8 @@ using MlNetBatchNorm.Onnx.Execution.Sessions;
 namespace MlNetBatchNorm.Bench;
 
 /// <summary>
-/// 20,000 rows of a 32-64-32-1 network, and single ones, in an ML.NET pipeline: our transformer, ML.NET's own on the same ONNX model, and the
-/// model alone in one run, which is the limit.
+/// 20,000 rows of a 32-64-32-1 network, and single ones, in an ML.NET pipeline: our transformer, ML.NET's own on the same ONNX model, and
+/// the model alone in one run, which is the limit.
 /// </summary>
 [MemoryDiagnoser]
 public class TransformerBenchmarks
@@ -40,11 +40,14 @@ public class TransformerBenchmarks
         var random = new Random(1);
         var features = new float[Rows * Width];
         foreach (ref var value in features.AsSpan()) value = random.NextSingle();
-        _examples = [.. Enumerable.Range(0, Rows).Select(row => new Row { Features = features[(row * Width)..((row + 1) * Width)], Label = features[row * Width] })];
+        var examples = Enumerable.Range(0, Rows)
+            .Select(row => new Row { Features = features[(row * Width)..((row + 1) * Width)], Label = features[row * Width] });
+        _examples = [.. examples];
         var options = new BatchNormNetworkOptions { HiddenLayers = [64, 32], Epochs = 1, Device = Device.Cpu };
         _ours = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1000)));
         _ours.SaveOnnx(_path);
-        _stock = _ml.Transforms.ApplyOnnxModel([TrainedNetwork.ScoreOutput], [TrainedNetwork.FeaturesInput], _path).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1)));
+        _stock = _ml.Transforms.ApplyOnnxModel([TrainedNetwork.ScoreOutput], [TrainedNetwork.FeaturesInput], _path)
+            .Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1)));
         _rows = new FeatureRows(features, Width);
         _objects = _ml.Data.LoadFromEnumerable(_examples);
         _session = OnnxSession.Load(_ours.Proto);
@@ -63,7 +66,8 @@ public class TransformerBenchmarks
             return run;
         })];
         _oursEngine = _ml.Model.CreatePredictionEngine<Row, Prediction>(_ours, new PredictionEngineOptions { OwnsTransformer = false });
-        _stockEngine = _ml.Model.CreatePredictionEngine<Row, VectorPrediction>(_stock, new PredictionEngineOptions { OwnsTransformer = false });
+        _stockEngine = _ml.Model.CreatePredictionEngine<Row, VectorPrediction>(
+            _stock, new PredictionEngineOptions { OwnsTransformer = false });
         RequireSameScores();
     }
 
@@ -122,7 +126,8 @@ public class TransformerBenchmarks
         var ours = _ours.Transform(_rows).GetColumn<float>(TrainedNetwork.ScoreOutput).Take(100).ToArray();
         var stock = _stock.Transform(_rows).GetColumn<float[]>(TrainedNetwork.ScoreOutput).Take(100).ToArray();
         for (var row = 0; row < 100; row++)
-            if (Math.Abs(ours[row] - stock[row][0]) > 1e-5) throw new InvalidOperationException($"Row {row}: {ours[row]} here, {stock[row][0]} there.");
+            if (Math.Abs(ours[row] - stock[row][0]) > 1e-5)
+                throw new InvalidOperationException($"Row {row}: {ours[row]} here, {stock[row][0]} there.");
     }
 
     private static float ReadScalars(IDataView view)

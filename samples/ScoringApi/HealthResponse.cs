@@ -4,7 +4,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace ScoringApi;
 
 /// <summary>The state of the service.</summary>
-/// <param name="Status"><c>Healthy</c>, <c>Degraded</c> (it answers, but with an older model than it was given) or <c>Unhealthy</c>.</param>
+/// <param name="Status">
+/// <c>Healthy</c>, <c>Degraded</c> (it answers, but with an older model than it was given) or <c>Unhealthy</c>.
+/// </param>
 /// <param name="Checks">What each check found.</param>
 public sealed record HealthResponse(string Status, Dictionary<string, Dictionary<string, string>> Checks)
 {

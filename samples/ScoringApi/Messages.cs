@@ -22,7 +22,8 @@ public sealed record BatchResponse(int Generation, Dictionary<string, float[][]>
 
 /// <summary>The model in use.</summary>
 public sealed record ModelResponse(
-    int Generation, DateTimeOffset LoadedAt, string Device, int RowLength, IEnumerable<string> Outputs, IEnumerable<string> FeatureNames, IEnumerable<string> Labels);
+    int Generation, DateTimeOffset LoadedAt, string Device, int RowLength, IEnumerable<string> Outputs, IEnumerable<string> FeatureNames,
+    IEnumerable<string> Labels);
 
 /// <summary>How these are read and written, worked out when the service is built.</summary>
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]

@@ -17,12 +17,17 @@ internal static class RowValidation
         : Collect(rows.Select((row, index) => Check(row, $"rows[{index}]", model)));
 
     private static Dictionary<string, string[]> Collect(IEnumerable<(string Place, string? Error)> findings) =>
-        findings.Where(finding => finding.Error is not null).Take(MostErrors).ToDictionary(finding => finding.Place, finding => new[] { finding.Error! });
+        findings.Where(finding => finding.Error is not null).Take(MostErrors)
+            .ToDictionary(finding => finding.Place, finding => new[] { finding.Error! });
 
     private static (string Place, string? Error) Check(float[]? row, string place, LoadedModelInfo model)
     {
         if (row is null || row.Length != model.RowLength)
-            return (place, $"{model.RowLength} numbers are needed, one for each feature that GET /model lists, but {row?.Length ?? 0} were given");
+        {
+            var given = row?.Length ?? 0;
+            return (place, $"{model.RowLength} numbers are needed, one for each feature that GET /model lists, but {given} were given");
+        }
+
         var wrong = Array.FindIndex(row, value => !float.IsFinite(value));
         if (wrong < 0) return (place, null);
         var name = wrong < model.FeatureNames.Count ? $" ({model.FeatureNames[wrong]})" : string.Empty;

@@ -12,14 +12,16 @@ internal static class ScoringEndpoints
     {
         app.MapGet("/model", DescribeModel).WithSummary("The model in use: its features, in order, and its outputs.");
         app.MapPost("/score", ScoreRow).WithSummary("Scores one row.");
-        app.MapPost("/score/batch", ScoreBatch).WithSummary("Scores many rows, all with the same model.").ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+        app.MapPost("/score/batch", ScoreBatch).WithSummary("Scores many rows, all with the same model.")
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge);
     }
 
     private static Ok<ModelResponse> DescribeModel(IOnnxScorer scorer)
     {
         var model = scorer.Model;
         return TypedResults.Ok(new ModelResponse(
-            model.Generation, model.LoadedAt, model.Device.ToString(), model.RowLength, model.Outputs.Select(output => output.Name), model.FeatureNames, model.Labels));
+            model.Generation, model.LoadedAt, model.Device.ToString(), model.RowLength, model.Outputs.Select(output => output.Name),
+            model.FeatureNames, model.Labels));
     }
 
     private static Results<Ok<ScoreResponse>, ValidationProblem> ScoreRow(ScoreRequest request, IOnnxScorer scorer)
@@ -52,7 +54,8 @@ internal static class ScoringEndpoints
             var result = new float[count * scorer.Model.ResultLength];
             var model = scorer.ScoreBatch(rows.AsSpan(0, count * length), count, result);
             return TypedResults.Ok(new BatchResponse(
-                model.Generation, model.Outputs.ToDictionary(output => output.Name, output => Split(model.Read(output.Name, result, count), count))));
+                model.Generation,
+                model.Outputs.ToDictionary(output => output.Name, output => Split(model.Read(output.Name, result, count), count))));
         }
         finally
         {

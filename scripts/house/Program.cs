@@ -1,4 +1,5 @@
-// What the house looks like in figures: files, lines, public types, folders that use each other, files that switch on what should be decided in one place.
+// What the house looks like in figures: files, lines, public types, folders that use each other, files that switch on what should be
+// decided in one place.
 //
 //   dotnet run -c Release --project scripts/house [CHECKOUT]
 
@@ -10,7 +11,8 @@ using MlNetBatchNorm.Architecture.Tests;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = args.Length > 0 ? args[0] : Directory.GetCurrentDirectory();
 string[] projects = ["Onnx", "Trainer", "Transforms", "Hosting", "Cli"];
-var files = projects.SelectMany(project => FolderUses.Sources(Path.Combine(root, "src", project))).ToDictionary(path => path, File.ReadAllLines);
+var files = projects.SelectMany(project => FolderUses.Sources(Path.Combine(root, "src", project)))
+    .ToDictionary(path => path, File.ReadAllLines);
 var lengths = files.Values.Select(lines => lines.Length).Order().ToArray();
 
 Console.WriteLine("| src | |");
@@ -33,7 +35,8 @@ foreach (var project in projects)
     }
 
     using var module = ModuleDefinition.ReadModule(assembly);
-    var shown = module.Types.Count(type => type.IsPublic) + module.GetTypes().Count(type => type.IsNestedPublic && type.DeclaringType.IsPublic);
+    var shown = module.Types.Count(type => type.IsPublic)
+        + module.GetTypes().Count(type => type.IsNestedPublic && type.DeclaringType.IsPublic);
     total += shown;
     Row($"public types of {project}", shown);
     var uses = FolderUses.Of(Path.Combine(root, "src", project), assembly);
@@ -43,19 +46,27 @@ foreach (var project in projects)
 
 Row("public types", total);
 Row("pairs of folders that use each other", pairs.Count);
-Row("files that tell tasks apart", Matching(@"(TaskKind|LearningTask)\.(Binary|Multiclass|Regression)\b|(Binary|Multiclass|Regression)Task\b"));
-Row("files that tell element types apart", Matching(@"(case|is|or|=>)[^\n]*\b(DataType|TensorElementType)\.\w+[^\n]*\n[^\n]*\b(DataType|TensorElementType)\.\w+"));
-Row("places that make a name nobody has", Matching(@"(while|for) ?\([^\n]*(Contains|TryAdd|Add)\([^\n]*(name|free|fresh|candidate)", RegexOptions.IgnoreCase));
+Row(
+    "files that tell tasks apart",
+    Matching(@"(TaskKind|LearningTask)\.(Binary|Multiclass|Regression)\b|(Binary|Multiclass|Regression)Task\b"));
+Row(
+    "files that tell element types apart",
+    Matching(@"(case|is|or|=>)[^\n]*\b(DataType|TensorElementType)\.\w+[^\n]*\n[^\n]*\b(DataType|TensorElementType)\.\w+"));
+Row(
+    "places that make a name nobody has",
+    Matching(@"(while|for) ?\([^\n]*(Contains|TryAdd|Add)\([^\n]*(name|free|fresh|candidate)", RegexOptions.IgnoreCase));
 foreach (var pair in pairs) Console.WriteLine($"  {pair}");
 
 void Row(string what, double value) => Console.WriteLine($"| {what} | {value:0.#} |");
 
 int Matching(string pattern, RegexOptions options = RegexOptions.None)
 {
-    var found = files.Where(file => Regex.IsMatch(string.Join('\n', file.Value.Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))), pattern, options)).Select(file => file.Key).ToList();
+    var found = files.Where(file => Regex.IsMatch(Code(file.Value), pattern, options)).Select(file => file.Key).ToList();
     if (args.Contains("--files")) foreach (var path in found) Console.WriteLine($"  {Path.GetRelativePath(root, path)}");
     return found.Count;
 }
+
+string Code(string[] lines) => string.Join('\n', lines.Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal)));
 
 string? Find(string project)
 {

@@ -32,17 +32,23 @@ internal static class Failure
         catch (Exception exception)
         {
             // A mistake of ours: the type helps whoever mends it, and the trace is there for who asks.
-            if (Environment.GetEnvironmentVariable("MLNETBN_TRACE") is { Length: > 0 }) await Console.Error.WriteLineAsync(exception.ToString());
+            if (Environment.GetEnvironmentVariable("MLNETBN_TRACE") is { Length: > 0 })
+                await Console.Error.WriteLineAsync(exception.ToString());
             return Report(
-                $"this should not have happened ({exception.GetType().Name}): {exception.Message} Set MLNETBN_TRACE=1 to see where.", ExitCode.Failed);
+                $"this should not have happened ({exception.GetType().Name}): {exception.Message} Set MLNETBN_TRACE=1 to see where.",
+                ExitCode.Failed);
         }
     }
 
-    /// <summary>What an exception says, on one line and without the names of parameters, which mean nothing outside of the source.</summary>
+    /// <summary>
+    /// What an exception says, on one line and without the names of parameters, which mean nothing outside of the source.
+    /// </summary>
     public static string Text(Exception exception)
     {
         var text = exception.Message.ReplaceLineEndings(" ");
-        var parameter = exception is ArgumentException { ParamName.Length: > 0 } ? text.IndexOf(" (Parameter '", StringComparison.Ordinal) : -1;
+        var parameter = exception is ArgumentException { ParamName.Length: > 0 }
+            ? text.IndexOf(" (Parameter '", StringComparison.Ordinal)
+            : -1;
         return parameter < 0 ? text : text[..parameter];
     }
 
@@ -54,6 +60,7 @@ internal static class Failure
 
     // What bad input, a full disk or a missing device look like.
     private static bool IsExpected(Exception exception) => exception
-        is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException or TrainingDivergedException
-        or InvalidDataException or FormatException or IOException or UnauthorizedAccessException or JsonException or NotSupportedException or ArgumentException;
+        is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException
+        or TrainingDivergedException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException
+        or JsonException or NotSupportedException or ArgumentException;
 }

@@ -36,4 +36,5 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal
     signal.Cancel = true;
     interrupt.Cancel();
 });
-return await Failure.Guard(() => result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token));
+return await Failure.Guard(
+    () => result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token));

@@ -4,7 +4,8 @@ using MlNetBatchNorm.Onnx;
 namespace MlNetBatchNorm.Hosting;
 
 /// <summary>
-/// A model and the count of those who use it: the holder, from the start, and each call while it runs. The last one to leave disposes of it.
+/// A model and the count of those who use it: the holder, from the start, and each call while it runs. The last one to leave disposes of
+/// it.
 /// </summary>
 internal sealed class LoadedModel(OnnxScorer scorer, LoadedModelInfo model)
 {

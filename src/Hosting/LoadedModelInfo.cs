@@ -34,7 +34,9 @@ public sealed record LoadedModelInfo
     /// <summary>The names of the features, in the order of a row; empty if the file does not say.</summary>
     public IReadOnlyList<string> FeatureNames { get; init; } = [];
 
-    /// <summary>The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.</summary>
+    /// <summary>
+    /// The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.
+    /// </summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
     /// <summary>The part of a result that belongs to one output. Allocates nothing.</summary>
@@ -46,7 +48,8 @@ public sealed record LoadedModelInfo
     public ReadOnlySpan<float> Read(string output, ReadOnlySpan<float> result, int count = 1)
     {
         if (count < 0 || result.Length < count * ResultLength)
-            throw new ArgumentException($"The results of {count} row(s) are {count * ResultLength} numbers, but {result.Length} were given.", nameof(result));
+            throw new ArgumentException(
+                $"The results of {count} row(s) are {count * ResultLength} numbers, but {result.Length} were given.", nameof(result));
         var start = 0;
         for (var i = 0; i < Outputs.Count; i++)
         {
@@ -56,7 +59,8 @@ public sealed record LoadedModelInfo
             start += length;
         }
 
-        throw new ArgumentException($"There is no output '{output}'; the outputs are {string.Join(", ", Outputs.Select(one => one.Name))}.", nameof(output));
+        throw new ArgumentException(
+            $"There is no output '{output}'; the outputs are {string.Join(", ", Outputs.Select(one => one.Name))}.", nameof(output));
     }
 
     internal static LoadedModelInfo Of(OnnxScorer scorer, string path, int generation, DateTimeOffset loadedAt)
@@ -83,7 +87,8 @@ public sealed record LoadedModelInfo
     internal bool HasTheShapesOf(LoadedModelInfo other) =>
         RowLength == other.RowLength && Outputs.Select(Shape).SequenceEqual(other.Outputs.Select(Shape));
 
-    internal string DescribeShapes() => $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
+    internal string DescribeShapes() =>
+        $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
 
     private static (string Name, string Row) Shape(TensorInfo output) => (output.Name, string.Join(',', output.Shape.Skip(1)));
 }

@@ -18,7 +18,9 @@ internal sealed class OnnxScorerHealthCheck(IOnnxScorer scorer) : IHealthCheck
         }
         catch (Exception exception)
         {
-            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"A row of zeros cannot be scored: {exception.Message}", exception));
+            return Task.FromResult(
+                new HealthCheckResult(
+                    context.Registration.FailureStatus, $"A row of zeros cannot be scored: {exception.Message}", exception));
         }
 
         var failure = scorer.LastReloadFailure;
@@ -35,7 +37,8 @@ internal sealed class OnnxScorerHealthCheck(IOnnxScorer scorer) : IHealthCheck
             data["reloadFailure"] = failure.Message;
         }
 
-        var loaded = string.Create(CultureInfo.InvariantCulture, $"generation {model.Generation} on {model.Device}, loaded at {model.LoadedAt:O}");
+        var loaded = string.Create(
+            CultureInfo.InvariantCulture, $"generation {model.Generation} on {model.Device}, loaded at {model.LoadedAt:O}");
         return Task.FromResult(failure is null
             ? HealthCheckResult.Healthy(loaded, data)
             : HealthCheckResult.Degraded($"{loaded}; not reloaded: {failure.Message}", data: data));

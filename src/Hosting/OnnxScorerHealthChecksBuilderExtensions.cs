@@ -7,8 +7,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class OnnxScorerHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Adds a check that scores a row of zeros and tells the model, its device, when it was loaded, and why the last reload was refused, if it
-    /// was; the check is then degraded, since the old model goes on.
+    /// Adds a check that scores a row of zeros and tells the model, its device, when it was loaded, and why the last reload was refused, if
+    /// it was; the check is then degraded, since the old model goes on.
     /// </summary>
     /// <param name="builder">The health checks.</param>
     /// <param name="key">The key of the scorer; null (the default) = the one without a key.</param>
@@ -16,7 +16,8 @@ public static class OnnxScorerHealthChecksBuilderExtensions
     /// <param name="failureStatus">What it means that the row cannot be scored; null (the default) = unhealthy.</param>
     /// <param name="tags">The tags of the check.</param>
     public static IHealthChecksBuilder AddOnnxScorerCheck(
-        this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
+        this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null,
+        IEnumerable<string>? tags = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(

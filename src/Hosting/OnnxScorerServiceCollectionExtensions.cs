@@ -26,7 +26,9 @@ public static class OnnxScorerServiceCollectionExtensions
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, Action<OnnxScorerServiceOptions> configure) =>
         services.Add(Options.Options.DefaultName, options => options.Configure(configure));
 
-    /// <summary>As the other, with the options from a section of the configuration. When the section changes, the model is loaded anew.</summary>
+    /// <summary>
+    /// As the other, with the options from a section of the configuration. When the section changes, the model is loaded anew.
+    /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="section">For example <c>{ "ModelPath": "model.onnx", "Device": "auto", "ReloadInterval": "00:00:05" }</c>.</param>
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, IConfiguration section) =>
@@ -45,7 +47,8 @@ public static class OnnxScorerServiceCollectionExtensions
     /// <param name="services">The services.</param>
     /// <param name="key">The key of the service, which is also the name of its options.</param>
     /// <param name="configure">Sets the options, <see cref="OnnxScorerServiceOptions.ModelPath"/> at least.</param>
-    public static IServiceCollection AddKeyedOnnxScorer(this IServiceCollection services, string key, Action<OnnxScorerServiceOptions> configure) =>
+    public static IServiceCollection AddKeyedOnnxScorer(
+        this IServiceCollection services, string key, Action<OnnxScorerServiceOptions> configure) =>
         services.Add(Named(key), options => options.Configure(configure));
 
     /// <summary>As the other, with the options from a section of the configuration.</summary>
@@ -69,7 +72,8 @@ public static class OnnxScorerServiceCollectionExtensions
             if (configure is not null) options.Configure(configure);
         });
 
-    private static IServiceCollection Add(this IServiceCollection services, string name, Action<OptionsBuilder<OnnxScorerServiceOptions>> set)
+    private static IServiceCollection Add(
+        this IServiceCollection services, string name, Action<OptionsBuilder<OnnxScorerServiceOptions>> set)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = services.AddOptions<OnnxScorerServiceOptions>(name);
@@ -78,7 +82,8 @@ public static class OnnxScorerServiceCollectionExtensions
         if (services.Any(service => service.ServiceType == typeof(ReloadingScorer) && Equals(service.ServiceKey, name))) return services;
 
         options.PostConfigure<IServiceProvider>(ResolvePath).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<OnnxScorerServiceOptions>, OnnxScorerServiceOptionsValidator>());
+        services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<OnnxScorerServiceOptions>, OnnxScorerServiceOptionsValidator>());
         services.AddKeyedSingleton(name, (provider, _) => new ReloadingScorer(
             name,
             provider.GetRequiredService<IOptionsMonitor<OnnxScorerServiceOptions>>(),

@@ -35,7 +35,8 @@ internal sealed class ScorerMetrics : IDisposable
     /// <summary>Counts a call that failed. For a filter: never catches.</summary>
     public bool Fail(long begun, Exception exception)
     {
-        if (begun != 0) _duration.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds, _scorer, new("error.type", exception.GetType().FullName));
+        if (begun != 0)
+            _duration.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds, _scorer, new("error.type", exception.GetType().FullName));
         return false;
     }
 

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace MlNetBatchNorm.Hosting;
 
-/// <summary>Loads all models when the host starts: a bad one keeps the service from starting, and the first request finds a warm one.</summary>
+/// <summary>
+/// Loads all models when the host starts: a bad one keeps the service from starting, and the first request finds a warm one.
+/// </summary>
 internal sealed class ScorerStartup(IServiceProvider services, IEnumerable<ScorerName> names) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)

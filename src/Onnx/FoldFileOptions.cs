@@ -12,8 +12,8 @@ public sealed record FoldFileOptions
     public bool Compare { get; init; } = true;
 
     /// <summary>
-    /// The largest difference in relation to the scale of an output; see <see cref="OutputDifference.LargestRelative"/>. Default: null, which
-    /// means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16.
+    /// The largest difference in relation to the scale of an output; see <see cref="OutputDifference.LargestRelative"/>. Default: null,
+    /// which means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -21,8 +21,8 @@ public sealed record FoldFileOptions
     public Device Device { get; init; } = Device.Cpu;
 
     /// <summary>
-    /// Rows to compare on; with labels, a model with fewer bits is judged by its figures. Default: null, they are generated. Ignored where nothing
-    /// is compared and no bits are saved.
+    /// Rows to compare on; with labels, a model with fewer bits is judged by its figures. Default: null, they are generated. Ignored where
+    /// nothing is compared and no bits are saved.
     /// </summary>
     public ModelInputs? Inputs { get; init; }
 
@@ -36,8 +36,8 @@ public sealed record FoldFileOptions
     public ModelPrecision Precision { get; init; } = ModelPrecision.Float32;
 
     /// <summary>
-    /// The largest difference between the folded model and the one with fewer bits, in relation to the scale of an output. Default: null, see
-    /// <see cref="PrecisionCheckOptions.Tolerance"/>.
+    /// The largest difference between the folded model and the one with fewer bits, in relation to the scale of an output. Default: null,
+    /// see <see cref="PrecisionCheckOptions.Tolerance"/>.
     /// </summary>
     public double? PrecisionTolerance { get; init; }
 }

@@ -5,8 +5,8 @@ using Mono.Cecil.Cil;
 namespace MlNetBatchNorm.Architecture.Tests;
 
 /// <summary>
-/// Which folder of a project uses which: types are placed in folders by where the source declares them, and what a type uses is read in the compiled
-/// assembly, so that a name in a comment or a property that is called like a type counts for nothing.
+/// Which folder of a project uses which: types are placed in folders by where the source declares them, and what a type uses is read in the
+/// compiled assembly, so that a name in a comment or a property that is called like a type counts for nothing.
 /// </summary>
 public sealed partial class FolderUses
 {
@@ -37,7 +37,8 @@ public sealed partial class FolderUses
             foreach (var used in Used(type))
             {
                 if (used.Scope != module || FolderOf(used, folders) is not { } to || to == from) continue;
-                if (!result._uses.TryGetValue((from, to), out var examples)) result._uses[(from, to)] = examples = new(StringComparer.Ordinal);
+                if (!result._uses.TryGetValue((from, to), out var examples))
+                    result._uses[(from, to)] = examples = new(StringComparer.Ordinal);
                 examples.Add($"{Outermost(type).Name} → {Outermost(used).Name}");
             }
         }
@@ -59,7 +60,9 @@ public sealed partial class FolderUses
             var folder = Path.GetRelativePath(project, Path.GetDirectoryName(path)!).Replace('\\', '/');
             foreach (Match match in Declaration().Matches(File.ReadAllText(path)))
             {
-                var parameters = match.Groups["parameters"].Success ? match.Groups["parameters"].Value.Count(letter => letter == ',') + 1 : 0;
+                var parameters = match.Groups["parameters"].Success
+                    ? match.Groups["parameters"].Value.Count(letter => letter == ',') + 1
+                    : 0;
                 folders[parameters == 0 ? match.Groups["name"].Value : $"{match.Groups["name"].Value}`{parameters}"] = folder;
             }
         }
@@ -67,7 +70,8 @@ public sealed partial class FolderUses
         return folders;
     }
 
-    private static string? FolderOf(TypeReference type, Dictionary<string, string> folders) => folders.GetValueOrDefault(Outermost(type).Name);
+    private static string? FolderOf(TypeReference type, Dictionary<string, string> folders) =>
+        folders.GetValueOrDefault(Outermost(type).Name);
 
     private static TypeReference Outermost(TypeReference type)
     {
@@ -103,8 +107,13 @@ public sealed partial class FolderUses
     {
         TypeReference type => [type],
         FieldReference field => [field.DeclaringType, field.FieldType],
-        GenericInstanceMethod method => [method.DeclaringType, method.ReturnType, .. method.GenericArguments, .. method.Parameters.Select(parameter => parameter.ParameterType)],
-        MethodReference method => [method.DeclaringType, method.ReturnType, .. method.Parameters.Select(parameter => parameter.ParameterType)],
+        GenericInstanceMethod method =>
+            [
+                method.DeclaringType, method.ReturnType, .. method.GenericArguments,
+                .. method.Parameters.Select(parameter => parameter.ParameterType),
+            ],
+        MethodReference method =>
+            [method.DeclaringType, method.ReturnType, .. method.Parameters.Select(parameter => parameter.ParameterType)],
         _ => [],
     };
 
@@ -118,6 +127,9 @@ public sealed partial class FolderUses
         _ => [type],
     };
 
-    [GeneratedRegex(@"^(?:\[[^\n]*\]\s*)?(?:public|internal|file)\s(?:(?:static|sealed|abstract|readonly|ref|partial|unsafe)\s)*(?:class|record struct|record|struct|enum|interface|delegate [\w<>\[\]?., ]+?)\s(?<name>\w+)(?:<(?<parameters>[^>]*)>)?", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^(?:\[[^\n]*\]\s*)?(?:public|internal|file)\s(?:(?:static|sealed|abstract|readonly|ref|partial|unsafe)\s)*"
+        + @"(?:class|record struct|record|struct|enum|interface|delegate [\w<>\[\]?., ]+?)\s(?<name>\w+)(?:<(?<parameters>[^>]*)>)?",
+        RegexOptions.Multiline)]
     private static partial Regex Declaration();
 }

@@ -28,7 +28,8 @@ public sealed class TrainPrecisionTests : IDisposable
         Assert.True(reduction.GetProperty("bytes").GetInt64() < reduction.GetProperty("bytesFloat32").GetInt64());
         Assert.Equal(
             metrics.GetProperty("test").GetProperty("auc").GetDouble(),
-            reduction.GetProperty("testFloat32").GetProperty("auc").GetDouble() - reduction.GetProperty("testLoss").GetProperty("auc").GetDouble(),
+            reduction.GetProperty("testFloat32").GetProperty("auc").GetDouble()
+                - reduction.GetProperty("testLoss").GetProperty("auc").GetDouble(),
             1e-12);
 
         // What is written is what was measured: the accuracy again, from the predictions of the files.

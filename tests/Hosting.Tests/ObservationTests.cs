@@ -74,12 +74,14 @@ public sealed class ObservationTests : IDisposable
         Assert.All(Of(OnnxScorerMeter.Duration), one => Assert.InRange(one.Value, 1e-9, 10));
         Assert.Equal(["taken", "refused"], Of(OnnxScorerMeter.Reloads).Select(one => one.Tag));
 
-        IEnumerable<(string Instrument, double Value, string? Tag)> Of(string instrument) => seen.Where(one => one.Instrument == instrument);
+        IEnumerable<(string Instrument, double Value, string? Tag)> Of(string instrument) =>
+            seen.Where(one => one.Instrument == instrument);
 
         // Other tests' scorers are heard too; only this one has the tag.
         void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
-            if (tags.Length > 0 && tags[0].Value is "metered") seen.Add((instrument.Name, value, tags.Length > 1 ? (string?)tags[1].Value : null));
+            if (tags.Length > 0 && tags[0].Value is "metered")
+                seen.Add((instrument.Name, value, tags.Length > 1 ? (string?)tags[1].Value : null));
         }
     }
 

@@ -33,7 +33,9 @@ public sealed class RegistrationTests : IDisposable
         await host.StartAsync();
         Assert.Equal(
             (3, 2),
-            (host.Services.GetRequiredKeyedService<IOnnxScorer>("one").Model.RowLength, host.Services.GetRequiredKeyedService<IOnnxScorer>("two").Model.RowLength));
+            (
+                host.Services.GetRequiredKeyedService<IOnnxScorer>("one").Model.RowLength,
+                host.Services.GetRequiredKeyedService<IOnnxScorer>("two").Model.RowLength));
         Assert.Null(host.Services.GetService<IOnnxScorer>());
         await host.StopAsync();
     }
@@ -50,10 +52,13 @@ public sealed class RegistrationTests : IDisposable
         var exception = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
         Assert.Collection(
             exception.Failures,
-            failure => Assert.Equal($"The scorer 'churn': ModelPath is '{_folder.File("missing.onnx")}', but there is no such file.", failure),
-            failure => Assert.StartsWith("The scorer 'churn': Device is wrong: 'abacus' is not a device; use ", failure, StringComparison.Ordinal),
+            failure =>
+                Assert.Equal($"The scorer 'churn': ModelPath is '{_folder.File("missing.onnx")}', but there is no such file.", failure),
+            failure =>
+                Assert.StartsWith("The scorer 'churn': Device is wrong: 'abacus' is not a device; use ", failure, StringComparison.Ordinal),
             failure => Assert.Equal("The scorer 'churn': BatchSize is 0; give 1 or more rows.", failure),
-            failure => Assert.StartsWith("The scorer 'churn': ReloadInterval is -00:00:01; give a time", failure, StringComparison.Ordinal));
+            failure =>
+                Assert.StartsWith("The scorer 'churn': ReloadInterval is -00:00:01; give a time", failure, StringComparison.Ordinal));
     }
 
     [Fact]

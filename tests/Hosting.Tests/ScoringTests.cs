@@ -8,7 +8,8 @@ public sealed class ScoringTests
     {
         using var hosted = new HostedScorer();
         var model = hosted.Scorer.Model;
-        Assert.Equal((hosted.ModelPath, 1, 3, 4, Device.Cpu), (model.Path, model.Generation, model.RowLength, model.ResultLength, model.Device));
+        Assert.Equal(
+            (hosted.ModelPath, 1, 3, 4, Device.Cpu), (model.Path, model.Generation, model.RowLength, model.ResultLength, model.Device));
         Assert.Equal(["sum", "double"], model.Outputs.Select(output => output.Name));
         Assert.Equal(["f0", "f1", "f2"], model.FeatureNames);
         Assert.Equal(["no", "yes"], model.Labels);
@@ -23,8 +24,12 @@ public sealed class ScoringTests
         var model = hosted.Scorer.ScoreBatch([1, 2, 3, 4, 5, 6], 2, result);
         Assert.Equal([14f, 32f], model.Read("sum", result, 2).ToArray());
         Assert.Equal([2f, 4f, 6f, 8f, 10f, 12f], model.Read("double", result, 2).ToArray());
-        Assert.Contains("the outputs are sum, double", Assert.Throws<ArgumentException>(() => model.Read("half", result).Length).Message, StringComparison.Ordinal);
-        Assert.Contains("are 12 numbers, but 8", Assert.Throws<ArgumentException>(() => model.Read("sum", result, 3).Length).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the outputs are sum, double", Assert.Throws<ArgumentException>(() => model.Read("half", result).Length).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "are 12 numbers, but 8", Assert.Throws<ArgumentException>(() => model.Read("sum", result, 3).Length).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

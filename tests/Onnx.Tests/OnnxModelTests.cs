@@ -44,8 +44,13 @@ public sealed class OnnxModelTests : IDisposable
     [Fact]
     public void Load_NotAModel_SaysSo()
     {
-        Assert.Contains("is empty", Assert.Throws<InvalidModelException>(() => OnnxModel.Load(Stream.Null)).Message, StringComparison.Ordinal);
-        Assert.Contains("no ONNX model", Assert.Throws<InvalidModelException>(() => OnnxModel.Load(new byte[] { 8, 9 })).Message.Replace("not an", "no", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            "is empty", Assert.Throws<InvalidModelException>(() => OnnxModel.Load(Stream.Null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no ONNX model",
+            Assert.Throws<InvalidModelException>(
+                () => OnnxModel.Load(new byte[] { 8, 9 })).Message.Replace("not an", "no", StringComparison.Ordinal),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -63,7 +68,8 @@ public sealed class OnnxModelTests : IDisposable
     [InlineData(5, 2, "not 2 rows")]
     public void FromRows_OtherWidth_SaysWhatTheModelTakes(int numbers, int rows, string expected)
     {
-        var exception = Assert.ThrowsAny<Exception>(() => ModelComparison.Compare(Scaled(2), Scaled(2), ModelInputs.FromRows(new float[numbers], rows)));
+        var exception = Assert.ThrowsAny<Exception>(
+            () => ModelComparison.Compare(Scaled(2), Scaled(2), ModelInputs.FromRows(new float[numbers], rows)));
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
@@ -72,8 +78,14 @@ public sealed class OnnxModelTests : IDisposable
         var nodes = new GraphBuilder("scaled");
         Value Channels(string name, float value) => nodes.Initializer(TensorData.Create(name, [value, value, value], 3));
         var norm = nodes.Node(
-            "BatchNormalization", [nodes.Input("x", DataType.Float, TensorDimension.Rows, 3), Channels("gamma", 1), Channels("beta", 0), Channels("mean", 0), Channels("var", 1)]);
-        nodes.Output("y", nodes.Node("Mul", [norm, nodes.Initializer(TensorData.Create("factor", [factor], 1))]), DataType.Float, TensorDimension.Rows, 3);
+            "BatchNormalization",
+            [
+                nodes.Input("x", DataType.Float, TensorDimension.Rows, 3), Channels("gamma", 1), Channels("beta", 0), Channels("mean", 0),
+                Channels("var", 1),
+            ]);
+        nodes.Output(
+            "y", nodes.Node("Mul", [norm, nodes.Initializer(TensorData.Create("factor", [factor], 1))]), DataType.Float,
+            TensorDimension.Rows, 3);
         return new OnnxModel(nodes.Build());
     }
 }

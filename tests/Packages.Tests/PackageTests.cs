@@ -8,7 +8,8 @@ namespace MlNetBatchNorm.Packages.Tests;
 [Collection(Feed.Collection)]
 public sealed class PackageTests(Feed feed)
 {
-    private static readonly string[] LibraryNames = ["MlNetBatchNorm", "MlNetBatchNorm.Hosting", "MlNetBatchNorm.Onnx", "MlNetBatchNorm.Trainer"];
+    private static readonly string[] LibraryNames =
+        ["MlNetBatchNorm", "MlNetBatchNorm.Hosting", "MlNetBatchNorm.Onnx", "MlNetBatchNorm.Trainer"];
 
     public static TheoryData<string> Libraries => [.. LibraryNames];
 

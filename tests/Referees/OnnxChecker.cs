@@ -33,7 +33,12 @@ internal static class OnnxChecker
             var count = 0;
             foreach (var (name, model) in models) ModelFile.Write(model, Path.Combine(folder.FullName, $"{count++:D4} {name}.onnx"));
             Assert.True(count > 0);
-            using var process = Process.Start(new ProcessStartInfo(Python, ["-c", Program, folder.FullName]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(Python, ["-c", Program, folder.FullName])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                })!;
             var error = process.StandardError.ReadToEndAsync();
             var output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();

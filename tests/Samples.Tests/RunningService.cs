@@ -35,7 +35,11 @@ internal sealed class RunningService : IAsyncDisposable
     {
         var folder = new TemporaryFolder();
         WeightedSum.Write(folder.File("model.onnx"), factor: 1);
-        var app = ScoringService.Build([.. Arguments(folder), "--Scorer:ReloadInterval", "00:00:00.02", "--Limits:BatchRows", "50", "--Logging:LogLevel:Default", "None"]);
+        var app = ScoringService.Build(
+            [
+                .. Arguments(folder), "--Scorer:ReloadInterval", "00:00:00.02", "--Limits:BatchRows", "50", "--Logging:LogLevel:Default",
+                "None",
+            ]);
         await app.StartAsync();
         return new RunningService(app, folder);
     }

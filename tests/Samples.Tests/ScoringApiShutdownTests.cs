@@ -16,7 +16,8 @@ public sealed class ScoringApiShutdownTests
         await connection.ConnectAsync(service.Address.Host, service.Address.Port);
         await using var stream = connection.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {Body.Length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"));
+            $"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {Body.Length}\r\nExpect: "
+                + "100-continue\r\nConnection: close\r\n\r\n"));
         // The service says this when it begins to read the body: from here on the request is on its way.
         var buffer = new byte[4096];
         var read = await stream.ReadAsync(buffer);

@@ -19,7 +19,8 @@ public sealed class ScoringApiTests : IAsyncLifetime
 
         (status, body) = await _service.PostAsync("/score/batch", """{ "rows": [[1, 2, 3], [4, 5, 6]] }""");
         Assert.Equal(
-            (HttpStatusCode.OK, """{"generation":1,"outputs":{"sum":[[14],[32]],"double":[[2,4,6],[8,10,12]]}}"""), (status, body.GetRawText()));
+            (HttpStatusCode.OK, """{"generation":1,"outputs":{"sum":[[14],[32]],"double":[[2,4,6],[8,10,12]]}}"""),
+            (status, body.GetRawText()));
 
         (status, body) = await _service.GetAsync("/model");
         Assert.Equal(HttpStatusCode.OK, status);
@@ -28,12 +29,16 @@ public sealed class ScoringApiTests : IAsyncLifetime
         (status, body) = await _service.GetAsync("/openapi/v1.json");
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Equal(["/model", "/score", "/score/batch"], body.GetProperty("paths").EnumerateObject().Select(path => path.Name));
-        Assert.True(body.GetProperty("components").GetProperty("schemas").GetProperty("ScoreRequest").GetProperty("properties").TryGetProperty("features", out _));
+        Assert.True(
+            body.GetProperty("components").GetProperty("schemas").GetProperty("ScoreRequest")
+                .GetProperty("properties").TryGetProperty("features", out _));
     }
 
     // Each: the path, the body, the status, and a part of what is said.
     [Theory]
-    [InlineData("/score", """{ "features": [1, 2] }""", 400, "\"features\":[\"3 numbers are needed, one for each feature that GET /model lists, but 2 were given\"]")]
+    [InlineData(
+        "/score", """{ "features": [1, 2] }""", 400,
+        "\"features\":[\"3 numbers are needed, one for each feature that GET /model lists, but 2 were given\"]")]
     [InlineData("/score", "{}", 400, "but 0 were given")]
     [InlineData("/score", """{ "features": [1, 2, 1e39] }""", 400, "\"features[2]\":[\"the value (f2) is not a finite number\"]")]
     [InlineData("/score", """{ "features": [1, 2, NaN] }""", 400, "'N' is an invalid start of a value")]

@@ -30,7 +30,9 @@ public sealed class ScoringApiUnderLoadTests
             await ReplaceAsync(service, generation);
             for (var wait = 0; service.Scorer.Model.Generation < generation && wait < 1000; wait++) await Task.Delay(10);
             var (_, body) = await service.PostAsync("/score", """{ "features": [1, 10, 100] }""");
-            Assert.Equal($$$"""{"generation":{{{generation}}},"outputs":{"sum":[{{{321 * Factor(generation)}}}],"double":[2,20,200]}}""", body.GetRawText());
+            Assert.Equal(
+                $$$"""{"generation":{{{generation}}},"outputs":{"sum":[{{{321 * Factor(generation)}}}],"double":[2,20,200]}}""",
+                body.GetRawText());
             Assert.DoesNotContain(clients, client => client.IsFaulted);
         }
 
@@ -39,7 +41,9 @@ public sealed class ScoringApiUnderLoadTests
         for (var wait = 0; service.Scorer.LastReloadFailure is null && wait < 1000; wait++) await Task.Delay(10);
         var (status, health) = await service.GetAsync("/health");
         Assert.Equal((HttpStatusCode.OK, "Degraded"), (status, health.GetProperty("status").GetString()));
-        Assert.Contains("model.onnx", health.GetProperty("checks").GetProperty("scorer").GetProperty("reloadFailure").GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "model.onnx", health.GetProperty("checks").GetProperty("scorer").GetProperty("reloadFailure").GetString(),
+            StringComparison.Ordinal);
 
         await stop.CancelAsync();
         Assert.All(await Task.WhenAll(clients), requests => Assert.True(requests > 0));

@@ -7,13 +7,22 @@ namespace MlNetBatchNorm.Transforms.Tests;
 /// <summary>What the options choose reaches the training, and what contradicts itself is said.</summary>
 public sealed class BatchNormNetworkOptionsTests
 {
-    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [16], BatchSize = 32, Epochs = 3, Device = Device.Cpu, Seed = 0 };
+    private static readonly BatchNormNetworkOptions Quick = new()
+    {
+        HiddenLayers = [16],
+        BatchSize = 32,
+        Epochs = 3,
+        Device = Device.Cpu,
+        Seed = 0,
+    };
 
     private static readonly BatchNormNetworkOptions Images = new()
     {
         Seed = 0,
         FeatureColumnName = nameof(Stripes.Row.Pixels),
-        Network = Network.Parse("conv2d 6 3; batchnorm; relu; residual; conv2d 6 3; batchnorm zerogamma=yes; end; maxpool 2; flatten; dense 1", 1, Stripes.Size, Stripes.Size),
+        Network = Network.Parse(
+            "conv2d 6 3; batchnorm; relu; residual; conv2d 6 3; batchnorm zerogamma=yes; end; maxpool 2; flatten; dense 1", 1, Stripes.Size,
+            Stripes.Size),
         BatchSize = 32,
         Epochs = 12,
         Optimizer = Optimizer.AdamW(1e-2f),
@@ -41,7 +50,8 @@ public sealed class BatchNormNetworkOptionsTests
         var quick = Images with { Epochs = 1 };
         using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(quick).Fit(WithDimensions(1, Stripes.Size, Stripes.Size));
         Assert.Equal([1, Stripes.Size, Stripes.Size], model.Scorer.RowShape);
-        var message = Assert.Throws<ArgumentException>(() => _ml.BinaryClassification.Trainers.BatchNormNetwork(quick).Fit(WithDimensions(Stripes.Size, Stripes.Size, 1))).Message;
+        var message = Assert.Throws<ArgumentException>(
+            () => _ml.BinaryClassification.Trainers.BatchNormNetwork(quick).Fit(WithDimensions(Stripes.Size, Stripes.Size, 1))).Message;
         Assert.Contains("shape [1, 6, 6], but the column 'Pixels' has the dimensions [6, 6, 1]", message, StringComparison.Ordinal);
     }
 
@@ -49,27 +59,34 @@ public sealed class BatchNormNetworkOptionsTests
     public void Fit_NetworkOfAnotherSize_SaysBothSizes()
     {
         var options = Images with { Network = Network.Input(1, 6, 7).Flatten().Dense(1) };
-        var message = Assert.Throws<ArgumentException>(() => _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(Stripes.Create(10)))).Message;
+        var message = Assert.Throws<ArgumentException>(
+            () => _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(Stripes.Create(10)))).Message;
         Assert.Contains("shape [1, 6, 7], which are 42 values, but the column 'Pixels' has 36", message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Fit_NetworkBesideHiddenLayers_IsAnError() =>
-        Assert.Contains("HiddenLayers would have no effect", Rejected(Quick with { Network = Network.Input(2).Dense(1) }), StringComparison.Ordinal);
+        Assert.Contains(
+            "HiddenLayers would have no effect", Rejected(Quick with { Network = Network.Input(2).Dense(1) }), StringComparison.Ordinal);
 
     [Fact]
     public void Fit_LossOfAnotherTask_IsAnError() =>
-        Assert.Contains("one for numbers, which the task binary does not predict", Rejected(Quick with { Loss = Loss.Huber() }), StringComparison.Ordinal);
+        Assert.Contains(
+            "one for numbers, which the task binary does not predict", Rejected(Quick with { Loss = Loss.Huber() }),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Fit_UnknownClassWeight_IsAnError() => Assert.Contains(
-        "the class 'yes', but the classes are false, true", Rejected(Quick with { ClassWeights = ClassWeights.Parse("yes=2") }), StringComparison.Ordinal);
+        "the class 'yes', but the classes are false, true", Rejected(Quick with { ClassWeights = ClassWeights.Parse("yes=2") }),
+        StringComparison.Ordinal);
 
     [Fact]
-    public void Fit_OpsetThatThereIsNot_IsAnError() => Assert.Contains("9 to 21", Rejected(Quick with { Opset = 8 }), StringComparison.Ordinal);
+    public void Fit_OpsetThatThereIsNot_IsAnError() =>
+        Assert.Contains("9 to 21", Rejected(Quick with { Opset = 8 }), StringComparison.Ordinal);
 
     [Fact]
-    public void Fit_OneRowInAMiniBatch_IsAnError() => Assert.Contains("at least 2 rows", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
+    public void Fit_OneRowInAMiniBatch_IsAnError() =>
+        Assert.Contains("at least 2 rows", Rejected(Quick with { BatchSize = 1 }), StringComparison.Ordinal);
 
     public static TheoryData<BatchNormNetworkOptions, string> OutOfRange => new()
     {
@@ -148,7 +165,8 @@ public sealed class BatchNormNetworkOptionsTests
 
         double Recall(ClassWeights? weights)
         {
-            using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { ClassWeights = weights, Epochs = 2 }).Fit(data);
+            using var model = _ml.BinaryClassification.Trainers.BatchNormNetwork(
+                Quick with { ClassWeights = weights, Epochs = 2 }).Fit(data);
             var found = model.Transform(data).GetColumn<bool>("PredictedLabel").ToArray();
             return rows.Select((row, i) => row.Label && found[i]).Count(hit => hit) / (double)rows.Count(row => row.Label);
         }
@@ -158,11 +176,20 @@ public sealed class BatchNormNetworkOptionsTests
     public void Fit_LossesAndNormalization_AreThoseOfTheOptions()
     {
         var waves = _ml.Data.LoadFromEnumerable(Waves.Create(100));
-        var options = Quick with { Epochs = 1, Loss = Loss.Huber(0.5f), Normalization = Normalization.Layer(), WeightInitializer = Initializer.Orthogonal(), Dropout = 0 };
+        var options = Quick with
+        {
+            Epochs = 1,
+            Loss = Loss.Huber(0.5f),
+            Normalization = Normalization.Layer(),
+            WeightInitializer = Initializer.Orthogonal(),
+            Dropout = 0,
+        };
         using var regression = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(waves);
         Assert.Equal(Loss.Huber(0.5f), regression.Model.Loss);
         Assert.Equal(["dense", "layernorm", "relu", "dense"], regression.Model.Network.Sites.Select(site => site.Layer.Kind));
-        Assert.All(regression.Model.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(), layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.ToString()));
+        Assert.All(
+            regression.Model.Network.Sites.Select(site => site.Layer).OfType<DenseLayer>(),
+            layer => Assert.Equal("orthogonal:1", layer.WeightInitializer!.ToString()));
 
         var clouds = _ml.Data.LoadFromEnumerable(Clouds.Create(100));
         var keyed = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(clouds).Transform(clouds);
@@ -212,8 +239,12 @@ public sealed class BatchNormNetworkOptionsTests
             using var stop = new CancellationTokenSource();
             var options = Quick with { Epochs = 5, Seed = 3 };
             var kept = options with { Checkpoint = new CheckpointOptions(Path.Combine(folder.FullName, "moons.checkpoint")) };
-            Assert.Throws<OperationCanceledException>(() => FitMoons(kept with { CancellationToken = stop.Token, Progress = report => { if (report.Epoch == 2) stop.Cancel(); } }));
-            Assert.Contains("seed: 3 then, 4 now", Assert.Throws<InvalidDataException>(() => FitMoons(kept with { Seed = 4 })).Message, StringComparison.Ordinal);
+            Assert.Throws<OperationCanceledException>(
+                () =>
+                    FitMoons(kept with { CancellationToken = stop.Token, Progress = report => { if (report.Epoch == 2) stop.Cancel(); } }));
+            Assert.Contains(
+                "seed: 3 then, 4 now", Assert.Throws<InvalidDataException>(() => FitMoons(kept with { Seed = 4 })).Message,
+                StringComparison.Ordinal);
 
             var epochs = new List<int>();
             using var resumed = FitMoons(kept with { Progress = report => epochs.Add(report.Epoch) });
@@ -230,7 +261,8 @@ public sealed class BatchNormNetworkOptionsTests
     }
 
     // Rows that are left out are no matter of the network; they have tests of their own.
-    public static TheoryData<TrainingWarningKind> Warnings => [.. Enum.GetValues<TrainingWarningKind>().Where(kind => kind != TrainingWarningKind.RowsLeftOut)];
+    public static TheoryData<TrainingWarningKind> Warnings =>
+        [.. Enum.GetValues<TrainingWarningKind>().Where(kind => kind != TrainingWarningKind.RowsLeftOut)];
 
     [Theory]
     [MemberData(nameof(Warnings))]
@@ -240,7 +272,8 @@ public sealed class BatchNormNetworkOptionsTests
         var options = kind switch
         {
             TrainingWarningKind.SmallBatch => Quick with { BatchSize = 4 },
-            TrainingWarningKind.DropoutBeforeBatchNorm => Quick with { HiddenLayers = null, Network = Network.Parse("dense 8; dropout 0.5; dense 8; batchnorm; relu; dense 1", 2) },
+            TrainingWarningKind.DropoutBeforeBatchNorm =>
+                Quick with { HiddenLayers = null, Network = Network.Parse("dense 8; dropout 0.5; dense 8; batchnorm; relu; dense 1", 2) },
             TrainingWarningKind.LastBatchStatistics => Quick with { BatchNorm = new() { Statistics = RunningStatistics.PyTorch(1) } },
             _ => Quick with { BatchNorm = new() { Statistics = RunningStatistics.Keras(0.999f) } },
         };

@@ -41,18 +41,29 @@ internal sealed class ArchitectureOptions
         DefaultValueFactory = _ => Defaults.Epsilon,
     };
 
-    private readonly Option<int?> _ghost = new("--ghost") { Description = "normalize slices of so many rows instead of whole mini-batches", HelpName = "ROWS" };
-    private readonly Option<float?> _dropout = new("--dropout") { Description = "the rate of a dropout in front of the last layer [default: by the task]", HelpName = "RATE" };
+    private readonly Option<int?> _ghost = new("--ghost")
+    {
+        Description = "normalize slices of so many rows instead of whole mini-batches",
+        HelpName = "ROWS",
+    };
+    private readonly Option<float?> _dropout = new("--dropout")
+    {
+        Description = "the rate of a dropout in front of the last layer [default: by the task]",
+        HelpName = "RATE",
+    };
 
     private readonly Option<Initializer?> _initializer = CommonOptions.Parsed(
         "--init",
         "NAME",
-        "first weights: he, heuniform, glorot, glorotnormal, normal:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else glorot]",
+        "first weights: he, heuniform, glorot, glorotnormal, normal:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else "
+            + "glorot]",
         Initializer.Parse);
 
     private readonly Option<string?> _network = new("--network")
     {
-        Description = "instead of all these: layers as text, as 'dense 64; batchnorm; relu; dense 1', or a file with one a line (see docs/networks.md)",
+        Description =
+            "instead of all these: layers as text, as 'dense 64; batchnorm; relu; dense 1', or a file with one a line (see "
+            + "docs/networks.md)",
         HelpName = "TEXT|FILE",
     };
 

@@ -16,12 +16,22 @@ internal static class FoldCommand
         var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
         var output = new Argument<string>("OUT.onnx") { Description = "the folded model; may be the same file" };
         var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
-        var inputs = new Option<string?>("--inputs") { Description = "rows to compare both models on: an .npz file, a .csv table, or a folder with input_0.pb, …; default: generated", HelpName = "FILE|FOLDER" };
-        var tolerance = new Option<double?>("--tolerance") { Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)", HelpName = "X" };
+        var inputs = new Option<string?>("--inputs")
+        {
+            Description = "rows to compare both models on: an .npz file, a .csv table, or a folder with input_0.pb, …; default: generated",
+            HelpName = "FILE|FOLDER",
+        };
+        var tolerance = new Option<double?>("--tolerance")
+        {
+            Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)",
+            HelpName = "X",
+        };
         var precision = CommonOptions.Precision();
         var precisionTolerance = new Option<double?>("--precision-tolerance")
         {
-            Description = "with --precision: the largest difference allowed, relative to the output's scale (default: float16 0.01, float16-arithmetic 0.02, int8 0.1)",
+            Description =
+                "with --precision: the largest difference allowed, relative to the output's scale (default: float16 0.01, "
+                + "float16-arithmetic 0.02, int8 0.1)",
             HelpName = "X",
         };
         precisionTolerance.RequireRange(0, double.MaxValue);
@@ -30,10 +40,15 @@ internal static class FoldCommand
             Description = "with --precision: the array or column of --inputs with the right answers, to judge the model by its figures",
             HelpName = "NAME",
         };
-        var judged = new Option<string?>("--label-output") { Description = "with --label: the output that is judged (default: the last)", HelpName = "OUTPUT" };
+        var judged = new Option<string?>("--label-output")
+        {
+            Description = "with --label: the output that is judged (default: the last)",
+            HelpName = "OUTPUT",
+        };
         var loss = new Option<double>("--precision-loss")
         {
-            Description = "with --label: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
+            Description =
+                "with --label: the most that accuracy or AUC may fall, or RMSE grow in relation to itself; above it nothing is written",
             HelpName = "X",
             DefaultValueFactory = _ => MetricComparison.DefaultAllowedLoss,
         };
@@ -49,10 +64,12 @@ internal static class FoldCommand
         command.Validators.Add(result =>
         {
             foreach (var option in new Option[] { judged, loss })
-                if (result.GetResult(label) is null && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name} goes with --label.");
+                if (result.GetResult(label) is null && result.GetResult(option) is { Implicit: false })
+                    result.AddError($"{option.Name} goes with --label.");
             if (result.GetResult(label) is null) return;
             if (result.GetResult(inputs) is null) result.AddError("--label is an array or a column of --inputs; give both.");
-            if (result.GetResult(precision) is null or { Implicit: true }) result.AddError("--label says what fewer bits cost; it goes with --precision.");
+            if (result.GetResult(precision) is null or { Implicit: true })
+                result.AddError("--label says what fewer bits cost; it goes with --precision.");
             if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
         });
         command.SetAction(arguments => Run(
@@ -81,10 +98,13 @@ internal static class FoldCommand
         var result = BatchNormFolder.FoldFile(inputPath, outputPath, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
-            throw new ModelVerificationException($"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
+            throw new ModelVerificationException(
+                $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
-        IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto) : [];
+        IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
+            ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
+            : [];
         FoldReport.Print(result, speed);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
         Console.Error.WriteLine($"written to {outputPath}");
@@ -92,5 +112,6 @@ internal static class FoldCommand
 
     private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>
         new(string.Create(CultureInfo.InvariantCulture,
-            $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale when folded, more than the tolerance {tolerance:G3}; nothing was written."));
+            $"the output '{comparison.Worst!.Output}' of '{path}' changed by {comparison.LargestRelative:G3} of its scale when folded, "
+                + $"more than the tolerance {tolerance:G3}; nothing was written."));
 }

@@ -22,8 +22,16 @@ internal sealed class LearningOptions
         "how much each class counts: balanced, or weights as Yes=3,No=1 [default: every row the same]",
         ClassWeights.Parse);
 
-    private readonly Option<float> _smoothing = new("--label-smoothing") { Description = "for several classes: the share of the target that goes to all classes alike", HelpName = "SHARE" };
-    private readonly Option<int?> _epochs = new("--epochs") { Description = "the most passes over the rows [default: by the task]", HelpName = "N" };
+    private readonly Option<float> _smoothing = new("--label-smoothing")
+    {
+        Description = "for several classes: the share of the target that goes to all classes alike",
+        HelpName = "SHARE",
+    };
+    private readonly Option<int?> _epochs = new("--epochs")
+    {
+        Description = "the most passes over the rows [default: by the task]",
+        HelpName = "N",
+    };
 
     private readonly Option<int?> _patience = new("--patience")
     {
@@ -37,7 +45,12 @@ internal sealed class LearningOptions
         HelpName = "SHARE",
     };
 
-    private readonly Option<int> _batch = new("--batch") { Description = "rows in a mini-batch", HelpName = "ROWS", DefaultValueFactory = _ => Defaults.BatchSize };
+    private readonly Option<int> _batch = new("--batch")
+    {
+        Description = "rows in a mini-batch",
+        HelpName = "ROWS",
+        DefaultValueFactory = _ => Defaults.BatchSize,
+    };
 
     private readonly Option<string> _optimizer = new("--optimizer")
     {
@@ -46,8 +59,16 @@ internal sealed class LearningOptions
         DefaultValueFactory = _ => "adamw",
     };
 
-    private readonly Option<float?> _rate = new("--lr") { Description = "the learning rate [default: by the task for adam and adamw, otherwise 0.1]", HelpName = "RATE" };
-    private readonly Option<float?> _decay = new("--weight-decay") { Description = "shrinks weights, not gamma, beta and biases [default: 0.01 for adamw, otherwise 0]", HelpName = "DECAY" };
+    private readonly Option<float?> _rate = new("--lr")
+    {
+        Description = "the learning rate [default: by the task for adam and adamw, otherwise 0.1]",
+        HelpName = "RATE",
+    };
+    private readonly Option<float?> _decay = new("--weight-decay")
+    {
+        Description = "shrinks weights, not gamma, beta and biases [default: 0.01 for adamw, otherwise 0]",
+        HelpName = "DECAY",
+    };
 
     private readonly Option<LearningRateSchedule?> _schedule = CommonOptions.Parsed(
         "--schedule",
@@ -55,16 +76,29 @@ internal sealed class LearningOptions
         "how the learning rate changes: constant, cosine[:WARMUP], warmup[:SHARE] or step[:FACTOR,MILESTONE,…] [default: by the task]",
         LearningRateSchedule.Parse);
 
-    private readonly Option<float?> _clip = new("--clip") { Description = "the largest norm of all gradients together [default: none]", HelpName = "NORM" };
+    private readonly Option<float?> _clip = new("--clip")
+    {
+        Description = "the largest norm of all gradients together [default: none]",
+        HelpName = "NORM",
+    };
 
     private readonly Option<RunningStatistics?> _statistics = CommonOptions.Parsed(
         "--statistics",
         "RULE",
-        "mean and variance for inference: pytorch[:MOMENTUM of the new value], keras[:MOMENTUM of the old value], debiased[:MOMENTUM], cumulative or population [default: pytorch:0.1]",
+        "mean and variance for inference: pytorch[:MOMENTUM of the new value], keras[:MOMENTUM of the old value], debiased[:MOMENTUM], "
+            + "cumulative or population [default: pytorch:0.1]",
         RunningStatistics.Parse);
 
-    private readonly Option<bool> _raw = new("--no-standardize") { Description = "take the features as they are, without bringing each to mean 0 and variance 1" };
-    private readonly Option<int> _seed = new("--seed") { Description = "the seed of everything random", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed ?? 0 };
+    private readonly Option<bool> _raw = new("--no-standardize")
+    {
+        Description = "take the features as they are, without bringing each to mean 0 and variance 1",
+    };
+    private readonly Option<int> _seed = new("--seed")
+    {
+        Description = "the seed of everything random",
+        HelpName = "N",
+        DefaultValueFactory = _ => Defaults.Seed ?? 0,
+    };
     private readonly Option<Device> _device = CommonOptions.Device();
 
     public LearningOptions()
@@ -93,7 +127,8 @@ internal sealed class LearningOptions
 
     public IReadOnlyList<Option> All =>
     [
-        _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _statistics, _raw, _seed, _device,
+        _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _statistics,
+        _raw, _seed, _device,
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
@@ -102,7 +137,8 @@ internal sealed class LearningOptions
         if (task != LearningTask.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
         if (task == LearningTask.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
         if (task != LearningTask.Multiclass) Reject(_smoothing, "goes with --task multiclass only.");
-        if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase)) Reject(_decay, "does not go with adam, which has none; use adamw.");
+        if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase))
+            Reject(_decay, "does not go with adam, which has none; use adamw.");
 
         void Reject(Option option, string reason)
         {
@@ -115,7 +151,9 @@ internal sealed class LearningOptions
     {
         Network = options.Network with
         {
-            Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing ? Loss.SmoothedCrossEntropy(smoothing) : arguments.GetValue(_loss),
+            Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing
+                ? Loss.SmoothedCrossEntropy(smoothing)
+                : arguments.GetValue(_loss),
             ClassWeights = arguments.GetValue(_classWeights),
             Epochs = arguments.GetValue(_epochs),
             EarlyStoppingPatience = arguments.GetValue(_patience),

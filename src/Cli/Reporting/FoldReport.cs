@@ -12,7 +12,11 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>What <c>fold</c> did: a table for people, and the same as JSON for scripts.</summary>
 internal static class FoldReport
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Prints the table to stdout.</summary>
     /// <param name="result">What was done.</param>

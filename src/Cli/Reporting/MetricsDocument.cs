@@ -41,7 +41,8 @@ internal sealed class MetricsDocument
         _root["totalSeconds"] = elapsed.TotalSeconds;
     }
 
-    public static MetricsDocument Create(TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
+    public static MetricsDocument Create(
+        TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
         new JsonObject
         {
             ["task"] = trained.Schema.Label.Task.Name,
@@ -96,5 +97,7 @@ internal sealed class MetricsDocument
 
     // JSON has no NaN: a figure that is not defined (an AUC with one class) is null.
     public static JsonObject Figures(MetricValues figures) =>
-        new(figures.Select(figure => KeyValuePair.Create(figure.Metric.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
+        new(
+            figures.Select(
+                figure => KeyValuePair.Create(figure.Metric.Key, double.IsFinite(figure.Value) ? (JsonNode?)figure.Value : null)));
 }

@@ -16,16 +16,21 @@ internal static class PrecisionReport
     public static void Print(PrecisionCheck check, IReadOnlyList<PrecisionSpeed> speed)
     {
         var result = check.Result;
-        foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Console.WriteLine($"{kept.Name} stays float32: {kept.Detail}");
+        foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced))
+            Console.WriteLine($"{kept.Name} stays float32: {kept.Detail}");
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{PrecisionNames.NameOf(result.Precision)}: {result.Outcomes.Count(outcome => outcome.IsReduced)} of {result.Outcomes.Count}, {result.BytesBefore:N0} → {result.BytesAfter:N0} bytes"));
+            $"{PrecisionNames.NameOf(result.Precision)}: {result.Outcomes.Count(outcome => outcome.IsReduced)} of {result.Outcomes.Count}, "
+                + $"{result.BytesBefore:N0} → {result.BytesAfter:N0} bytes"));
         if (check.Comparison is { } comparison)
         {
-            var allowed = check.Tolerance == double.MaxValue ? string.Empty : string.Create(CultureInfo.InvariantCulture, $" (allowed: {check.Tolerance:G3})");
+            var allowed = check.Tolerance == double.MaxValue
+                ? string.Empty
+                : string.Create(CultureInfo.InvariantCulture, $" (allowed: {check.Tolerance:G3})");
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"largest difference to float32: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's scale{allowed}"));
+                $"largest difference to float32: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's "
+                    + $"scale{allowed}"));
         }
 
         foreach (var (output, share) in check.Changed)
@@ -33,7 +38,8 @@ internal static class PrecisionReport
         if (check.Labeled is { } labeled)
         {
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"'{labeled.Output}' in {labeled.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
+                CultureInfo.InvariantCulture,
+                $"'{labeled.Output}' in {labeled.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
             foreach (var (metric, before) in labeled.Metrics.Before)
                 Console.WriteLine($"  {metric.Name}: {metric.Format(before)} → {metric.Format(labeled.Metrics.After[metric]!.Value)}");
         }

@@ -33,7 +33,10 @@ internal static class ResultLines
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
         if (export.RoundingNoise is { } noise)
-            Line("steep network", string.Create(CultureInfo.InvariantCulture, $"the last digit of its inputs moves it by {noise:0.0e+0} of the output's scale"));
+            Line(
+                "steep network",
+                string.Create(
+                    CultureInfo.InvariantCulture, $"the last digit of its inputs moves it by {noise:0.0e+0} of the output's scale"));
         if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics, speed ?? []);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         Line("written", string.Join(", ", files));
@@ -44,10 +47,12 @@ internal static class ResultLines
     {
         Line("whole pipeline", string.Create(
             CultureInfo.InvariantCulture,
-            $"{pipeline.Inputs.Count} columns in, {string.Join(", ", pipeline.Outputs.Select(output => output.Name))} out, {pipeline.Nodes} nodes"));
+            $"{pipeline.Inputs.Count} columns in, {string.Join(", ", pipeline.Outputs.Select(output => output.Name))} out, "
+                + $"{pipeline.Nodes} nodes"));
         Line("pipeline - ML.NET", string.Create(
             CultureInfo.InvariantCulture,
-            $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in {pipeline.RowsCompared:N0} rows"));
+            $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in "
+                + $"{pipeline.RowsCompared:N0} rows"));
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, MetricValues float32Metrics, IReadOnlyList<PrecisionSpeed> speed)
@@ -55,9 +60,12 @@ internal static class ResultLines
         var (result, comparison) = (reduced.Check.Result, reduced.Check.Comparison!);
         Line("precision", string.Create(
             CultureInfo.InvariantCulture,
-            $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most {comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
+            $"{PrecisionNames.NameOf(reduced.Precision)}, {result.BytesBefore:N0} to {result.BytesAfter:N0} bytes; at most "
+                + $"{comparison.LargestRelative:0.0e+0} of the output's scale from float32"));
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced)) Line("stays float32", $"{kept.Name}: {kept.Detail}");
-        Line("test with float32", string.Join(", ", float32Metrics.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
+        Line(
+            "test with float32",
+            string.Join(", ", float32Metrics.Select(figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
         foreach (var line in PrecisionReport.Describe(reduced.Precision, speed)) Line("speed", line);
     }
 

@@ -15,13 +15,18 @@ internal static class TrainingRun
         Output.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
-        options = options with { Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation } };
+        options = options with
+        {
+            Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation },
+        };
         using var trained = Train(training, test, options);
         progress.Dispose();
         Output.NoteDevice(trained.Network.DeviceReport);
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
-        var speed = trained.Network.Export.Reduced is { } reduced ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto) : [];
+        var speed = trained.Network.Export.Reduced is { } reduced
+            ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
+            : [];
         var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
         List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
         FoldedPipeline? pipeline = null;
@@ -62,13 +67,15 @@ internal static class TrainingRun
     {
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{training.RowCount + test.RowCount:N0} rows and {training.Columns.Count} columns read: {training.RowCount:N0} rows to learn from, {test.RowCount:N0} to test on"));
+            $"{training.RowCount + test.RowCount:N0} rows and {training.Columns.Count} columns read: {training.RowCount:N0} rows to learn "
+                + $"from, {test.RowCount:N0} to test on"));
         Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
         Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         foreach (var report in schema.Reports)
         {
             if (report.Kind == ColumnKind.Dropped) Console.Error.WriteLine($"note: column {report.Name} is left out: {report.Detail}");
-            else if (report.MissingRows > 0) Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
+            else if (report.MissingRows > 0)
+                Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
         }
     }
 

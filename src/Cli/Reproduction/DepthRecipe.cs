@@ -19,7 +19,9 @@ internal static class DepthRecipe
     /// <summary>Passes over the training rows, a fixed number: there is no choice of an epoch.</summary>
     public const int Epochs = 10;
 
-    /// <summary>So many times a dense layer of 64 units and a relu (first weights: He), with or without a batch normalization between them.</summary>
+    /// <summary>
+    /// So many times a dense layer of 64 units and a relu (first weights: He), with or without a batch normalization between them.
+    /// </summary>
     public static Network CreateNetwork(int features, int classes, int hiddenLayers, bool batchNorm) => Network.FeedForward(
         features,
         [.. Enumerable.Repeat(Units, hiddenLayers)],

@@ -43,13 +43,15 @@ internal static class DepthRun
     }
 
     private static DepthTrial Try(
-        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed, CancellationToken cancellation)
+        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed,
+        CancellationToken cancellation)
     {
         TrainedNetwork trained;
         try
         {
             trained = NetworkTrainer.Train(
-                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed), cancellationToken: cancellation);
+                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed),
+                cancellationToken: cancellation);
         }
         catch (TrainingDivergedException)
         {

@@ -26,7 +26,8 @@ internal static class MnistRun
         var watch = Stopwatch.StartNew();
         var (training, test) = MnistFiles.Read(data);
         Console.Error.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
+            CultureInfo.InvariantCulture,
+            $"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
         using var progress = ProgressDisplay.Create();
         var options = MnistRecipe.Options with { Epochs = epochs, Seed = seed, Progress = progress.Epoch, Warning = progress.Warning };
         var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options, cancellationToken: cancellation);

@@ -18,12 +18,17 @@ internal sealed unsafe class FileBuffer : MemoryManager<byte>
         using var file = File.OpenHandle(path, options: FileOptions.SequentialScan);
         var length = RandomAccess.GetLength(file);
         if (length > int.MaxValue)
-            throw new InvalidModelException($"'{path}' has {length} bytes, but an ONNX file ends at 2 GB; what is more lies in external data.");
+            throw new InvalidModelException(
+                $"'{path}' has {length} bytes, but an ONNX file ends at 2 GB; what is more lies in external data.");
         _bytes = (byte*)NativeMemory.Alloc((nuint)Math.Max(length, 1));
         try
         {
             int read;
-            while (_length < length && (read = RandomAccess.Read(file, new Span<byte>(_bytes + _length, (int)length - _length), _length)) > 0) _length += read;
+            while (_length < length
+                && (read = RandomAccess.Read(file, new Span<byte>(_bytes + _length, (int)length - _length), _length)) > 0)
+            {
+                _length += read;
+            }
         }
         catch
         {

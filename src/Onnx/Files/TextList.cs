@@ -6,7 +6,10 @@ namespace MlNetBatchNorm.Onnx.Files;
 internal static class TextList
 {
     // Names are read by people in a viewer: an umlaut must stay an umlaut.
-    private static readonly JsonSerializerOptions Options = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>The texts as a JSON array.</summary>
     public static string ToJson(IEnumerable<string> texts) => JsonSerializer.Serialize(texts, Options);

@@ -92,7 +92,8 @@ internal static class ReshapeAxes
     }
 
     private static ChannelMap? Within(
-        IReadOnlyList<TensorDimension> from, IReadOnlyList<TensorDimension> to, int start, int end, int newStart, int newEnd, ChannelMap map)
+        IReadOnlyList<TensorDimension> from, IReadOnlyList<TensorDimension> to, int start, int end, int newStart, int newEnd,
+        ChannelMap map)
     {
         if (end - start == 1 && newEnd - newStart == 1) return map.At(newStart);
         // Without a single axis of its own, or with the map's own axis among others, every size must be known.

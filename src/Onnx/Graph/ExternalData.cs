@@ -5,8 +5,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// Constants whose elements lie in a file beside the model, because a protobuf message ends at 2 GB. Only files in the model's own folder (or
-/// below it) are read: a model from a stranger must not be able to name any other.
+/// Constants whose elements lie in a file beside the model, because a protobuf message ends at 2 GB. Only files in the model's own folder
+/// (or below it) are read: a model from a stranger must not be able to name any other.
 /// </summary>
 internal static class ExternalData
 {
@@ -71,11 +71,13 @@ internal static class ExternalData
 
     private static ByteString Read(TensorProto tensor, string folder)
     {
-        var entries = tensor.ExternalData.GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.Ordinal);
+        var entries = tensor.ExternalData.GroupBy(entry => entry.Key)
+            .ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.Ordinal);
         var location = entries.GetValueOrDefault("location") ?? string.Empty;
         var what = $"The external data of '{tensor.Name}'";
         var path = Resolve(location, folder)
-            ?? throw new InvalidModelException($"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
+            ?? throw new InvalidModelException(
+                $"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
         if (!File.Exists(path)) throw new InvalidModelException($"{what} is missing: there is no file '{location}' in the model's folder.");
         var file = new FileInfo(path);
         var offset = Number(entries, "offset", 0, what);
@@ -86,7 +88,8 @@ internal static class ExternalData
         if (length != needed)
             throw new InvalidModelException($"{what} has {length} bytes, but its shape [{string.Join(", ", tensor.Dims)}] needs {needed}.");
         if (offset > file.Length || length > file.Length - offset)
-            throw new InvalidModelException($"{what} ends at byte {(Int128)offset + length}, but the file '{location}' has only {file.Length} bytes.");
+            throw new InvalidModelException(
+                $"{what} ends at byte {(Int128)offset + length}, but the file '{location}' has only {file.Length} bytes.");
         if (length > Array.MaxLength)
             throw new InvalidModelException($"{what} has {length} bytes; a single constant may have at most {Array.MaxLength}.");
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
@@ -122,5 +125,6 @@ internal static class ExternalData
     }
 
     private static bool IsInside(string path, string folder) =>
-        path.StartsWith(folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        path.StartsWith(
+            folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 }

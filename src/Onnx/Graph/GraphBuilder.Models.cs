@@ -17,7 +17,9 @@ internal sealed partial class GraphBuilder
     /// <param name="inputs">A value for each input of the model.</param>
     /// <returns>The model's outputs by name.</returns>
     /// <exception cref="ArgumentException">An input has no value, or the model is written for another operator set.</exception>
-    /// <exception cref="InvalidModelException">A node reads a value that nobody makes, or the model has functions, which are not joined.</exception>
+    /// <exception cref="InvalidModelException">
+    /// A node reads a value that nobody makes, or the model has functions, which are not joined.
+    /// </exception>
     internal IReadOnlyDictionary<string, Value> Append(ModelProto model, IReadOnlyDictionary<string, Value> inputs)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -19,9 +19,13 @@ internal static class ModelFile
     /// <summary>The largest model that is written as one file: a protobuf message ends at 2 GB, and its frame needs a little.</summary>
     public const long LargestSingleFile = int.MaxValue - (16L << 20);
 
-    /// <summary>Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.</summary>
+    /// <summary>
+    /// Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.
+    /// </summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidModelException">The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.</exception>
+    /// <exception cref="InvalidModelException">
+    /// The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.
+    /// </exception>
     public static ModelProto Read(string path)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
@@ -40,7 +44,9 @@ internal static class ModelFile
         return Parse(new ReadOnlySequence<byte>(bytes), "the model");
     }
 
-    /// <summary>Writes a model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed.</summary>
+    /// <summary>
+    /// Writes a model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="path">The file to create or replace.</param>
     /// <param name="largestSingleFile">

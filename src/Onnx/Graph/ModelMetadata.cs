@@ -6,8 +6,8 @@ namespace MlNetBatchNorm.Onnx.Graph;
 internal static class ModelMetadata
 {
     /// <summary>
-    /// The format of all that this library keeps in a model, as a number; where it is absent, 1. A later format is one that earlier programs
-    /// would misread; what is merely new needs no new number.
+    /// The format of all that this library keeps in a model, as a number; where it is absent, 1. A later format is one that earlier
+    /// programs would misread; what is merely new needs no new number.
     /// </summary>
     public const string Format = "mlnetbn.format";
 
@@ -35,7 +35,9 @@ internal static class ModelMetadata
     /// <summary>The rule by which the running statistics were averaged.</summary>
     public const string Statistics = "mlnetbn.statistics";
 
-    /// <summary>The largest absolute difference between the folded and the unfolded model over the rows that they were compared on.</summary>
+    /// <summary>
+    /// The largest absolute difference between the folded and the unfolded model over the rows that they were compared on.
+    /// </summary>
     public const string LargestAbsoluteDifference = "mlnetbn.largestAbsoluteDifference";
 
     /// <summary>The largest difference in relation to the scale of its output.</summary>
@@ -63,6 +65,7 @@ internal static class ModelMetadata
         var format = metadata.FirstOrDefault(entry => entry.Key == Format).Value ?? "1";
         if (!int.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > CurrentFormat)
             throw new InvalidModelException(
-                $"{what} was written in format '{format}', by a later version of {ModelFile.Producer} than this one ({ModelFile.ProducerVersion}), which reads formats up to {CurrentFormat}. Update {ModelFile.Producer}.");
+                $"{what} was written in format '{format}', by a later version of {ModelFile.Producer} than this one "
+                    + $"({ModelFile.ProducerVersion}), which reads formats up to {CurrentFormat}. Update {ModelFile.Producer}.");
     }
 }

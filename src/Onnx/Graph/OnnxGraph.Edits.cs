@@ -60,7 +60,8 @@ internal sealed partial class OnnxGraph
         _initializers.Add(tensor.Name, tensor);
         Proto.Initializer.Add(tensor);
         if (!_model.InitializersAreInputs || _outer is not null) return;
-        AddInput(ValueInfo.Of(tensor.Name, (TensorProto.Types.DataType)tensor.DataType, [.. tensor.Dims.Select(size => (TensorDimension)size)]));
+        AddInput(
+            ValueInfo.Of(tensor.Name, (TensorProto.Types.DataType)tensor.DataType, [.. tensor.Dims.Select(size => (TensorDimension)size)]));
     }
 
     /// <summary>Adds a constant, under a name that nothing has.</summary>

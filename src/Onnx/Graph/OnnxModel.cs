@@ -7,8 +7,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="OnnxScorer"/>, the folder), not to edit.
-/// Safe from many threads.
+/// An ONNX model in memory, as it was read, trained or folded: a value to hand on (to a file, a <see cref="OnnxScorer"/>, the folder), not
+/// to edit. Safe from many threads.
 /// </summary>
 public sealed class OnnxModel
 {
@@ -29,7 +29,8 @@ public sealed class OnnxModel
 
     /// <summary>The facts that are kept in the model by key, this library's own under <c>mlnetbn.</c></summary>
     public IReadOnlyDictionary<string, string> Metadata =>
-        Proto.MetadataProps.GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.First().Value, StringComparer.Ordinal);
+        Proto.MetadataProps.GroupBy(entry => entry.Key)
+            .ToDictionary(group => group.Key, group => group.First().Value, StringComparer.Ordinal);
 
     /// <summary>The version of the default operator set; 0 where the model imports none.</summary>
     public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 0);
@@ -49,10 +50,14 @@ public sealed class OnnxModel
     /// <summary>The message itself, for our own assemblies.</summary>
     internal ModelProto Proto { get; }
 
-    /// <summary>Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.</summary>
+    /// <summary>
+    /// Reads a model from a file. External data is read too, from the file's own folder only, and becomes part of the model.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidModelException">The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.</exception>
+    /// <exception cref="InvalidModelException">
+    /// The file is empty, cut off or not an ONNX model, or its external data is missing or elsewhere.
+    /// </exception>
     public static OnnxModel Load(string path) => new(ModelFile.Read(path));
 
     /// <summary>Reads a model from a stream, to its end. External data cannot be found from here; see <see cref="Load(string)"/>.</summary>
@@ -72,8 +77,8 @@ public sealed class OnnxModel
     public static OnnxModel Load(ReadOnlyMemory<byte> bytes) => new(ModelFile.Parse(new ReadOnlySequence<byte>(bytes), "the model"));
 
     /// <summary>
-    /// Writes the model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed. What protobuf
-    /// cannot hold (above 2 GB) goes into a second file, <paramref name="path"/> with <c>.data</c> behind it.
+    /// Writes the model so that the file is either the whole new one or untouched: to a temporary file beside it, then renamed. What
+    /// protobuf cannot hold (above 2 GB) goes into a second file, <paramref name="path"/> with <c>.data</c> behind it.
     /// </summary>
     /// <param name="path">The file to create or replace.</param>
     /// <exception cref="IOException">The folder does not exist or cannot be written.</exception>
@@ -125,6 +130,8 @@ public sealed class OnnxModel
     private void RequireSingleFile()
     {
         if (ByteCount > ModelFile.LargestSingleFile)
-            throw new InvalidOperationException($"The model has {ByteCount:N0} bytes, more than one ONNX message can hold; save it to a path, where its constants get a file of their own.");
+            throw new InvalidOperationException(
+                $"The model has {ByteCount:N0} bytes, more than one ONNX message can hold; save it to a path, where its constants get a "
+                    + "file of their own.");
     }
 }

@@ -12,8 +12,8 @@ namespace MlNetBatchNorm.Onnx;
 public sealed record PrecisionCheckOptions
 {
     /// <summary>
-    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means <see cref="PrecisionCheck.DefaultTolerance"/>;
-    /// with labels, that only answers which are no longer numbers are refused.
+    /// The largest difference allowed, in relation to the scale of an output. Default: null, which means
+    /// <see cref="PrecisionCheck.DefaultTolerance"/>; with labels, that only answers which are no longer numbers are refused.
     /// </summary>
     public double? Tolerance { get; init; }
 
@@ -27,8 +27,8 @@ public sealed record PrecisionCheckOptions
     public string? LabeledOutput { get; init; }
 
     /// <summary>
-    /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share of
-    /// <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
+    /// With labels: how much worse a figure may become; accuracies and AUC by this, RMSE in relation to itself. Without: the largest share
+    /// of <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
     public double Loss { get; init; } = MetricComparison.DefaultAllowedLoss;
 }
@@ -71,7 +71,9 @@ public sealed record PrecisionCheck
 
     /// <summary>Which output differs, or which figure is worse, by more than is allowed: a clause. Null when none is.</summary>
     public string? WhyRefused => Comparison is { Worst: { } worst } && !(worst.LargestRelative <= Tolerance)
-        ? string.Create(CultureInfo.InvariantCulture, $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"the output '{worst.Output}' changes by {worst.LargestRelative:G3} of its scale, more than the tolerance {Tolerance:G3}")
         : Labeled is not null ? Labeled.Metrics.WhyTooLarge(AllowedLoss)
         : Changed.FirstOrDefault(output => !(output.Value <= AllowedLoss)) is { Key: { } name } changed
         ? string.Create(
@@ -105,12 +107,15 @@ public sealed record PrecisionCheck
     /// <exception cref="InvalidModelException">The model is not valid, or ONNX Runtime refuses it.</exception>
     /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
-    public static PrecisionCheck Run(OnnxModel model, ModelPrecision precision, ModelInputs? inputs = null, PrecisionCheckOptions? options = null)
+    public static PrecisionCheck Run(
+        OnnxModel model, ModelPrecision precision, ModelInputs? inputs = null, PrecisionCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         var rows = inputs?.For(model);
         options ??= new PrecisionCheckOptions();
-        return Run(model.Proto, precision, rows?.Inputs, options, rows?.Labels is { } labels ? labels with { Output = options.LabeledOutput ?? labels.Output } : null);
+        return Run(
+            model.Proto, precision, rows?.Inputs, options,
+            rows?.Labels is { } labels ? labels with { Output = options.LabeledOutput ?? labels.Output } : null);
     }
 
     /// <summary>The same for our own assemblies.</summary>
@@ -150,10 +155,12 @@ public sealed record PrecisionCheck
 
         var labeled = labels is null ? null : Judge(model, labels, before, after);
         var tolerance = options.Tolerance ?? (labeled is null ? DefaultTolerance(precision) : double.MaxValue);
-        var changed = changes.ToDictionary(output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
+        var changed = changes.ToDictionary(
+            output => output.Key, output => output.Value.Different / (double)Math.Max(output.Value.Total, 1), StringComparer.Ordinal);
         return new PrecisionCheck(result, comparison, changed, labeled, tolerance, options.Loss);
 
-        void SetNumber(string key, double value) => ModelFile.SetMetadata(result.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
+        void SetNumber(string key, double value) =>
+            ModelFile.SetMetadata(result.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
     }
 
     private static LabeledComparison Judge(ModelProto model, RowLabels labels, List<HostTensor> before, List<HostTensor> after)

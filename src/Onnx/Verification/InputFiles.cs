@@ -10,20 +10,28 @@ internal static class InputFiles
 {
     /// <summary>Reads sets of inputs.</summary>
     /// <param name="path">
-    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a protobuf
-    /// tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set each.
+    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a
+    /// protobuf tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set
+    /// each.
     /// </param>
     /// <param name="inputNames">The names of the model's inputs, in its order.</param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
-    /// <exception cref="InvalidDataException">A file cannot be read, an input is missing, or one is given that the model does not have.</exception>
-    public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Read(string path, IReadOnlyList<string> inputNames) => Read(path, inputNames, null).Inputs;
+    /// <exception cref="InvalidDataException">
+    /// A file cannot be read, an input is missing, or one is given that the model does not have.
+    /// </exception>
+    public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Read(string path, IReadOnlyList<string> inputNames) =>
+        Read(path, inputNames, null).Inputs;
 
     /// <summary>Reads sets of inputs, and with them the right answers for their rows.</summary>
     /// <param name="path">As above.</param>
     /// <param name="inputNames">The names of the model's inputs, in its order.</param>
-    /// <param name="label">The array of the <c>.npz</c> that holds the labels; in folders the file of that name with <c>.pb</c> behind it.</param>
+    /// <param name="label">
+    /// The array of the <c>.npz</c> that holds the labels; in folders the file of that name with <c>.pb</c> behind it.
+    /// </param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
-    /// <exception cref="InvalidDataException">A file cannot be read, an input or the labels are missing, or something is given that the model does not have.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file cannot be read, an input or the labels are missing, or something is given that the model does not have.
+    /// </exception>
     public static ModelRows ReadLabeled(string path, IReadOnlyList<string> inputNames, string label)
     {
         ArgumentException.ThrowIfNullOrEmpty(label);
@@ -34,12 +42,14 @@ internal static class InputFiles
     {
         ArgumentNullException.ThrowIfNull(inputNames);
         if (label is not null && inputNames.Contains(label))
-            throw new InvalidDataException($"'{label}' is an input of the model, so it cannot be the label as well; give the labels under another name.");
+            throw new InvalidDataException(
+                $"'{label}' is an input of the model, so it cannot be the label as well; give the labels under another name.");
         var sets = ReadSets(path, inputNames, label);
         if (inputNames.Count > 0 && sets.All(set => inputNames.All(name => set[name].Data.Length == 0)))
             throw new InvalidDataException($"'{path}' holds no rows: all of its arrays are empty.");
         if (label is null) return new ModelRows(sets, null);
-        var inputs = sets.Select(set => (IReadOnlyDictionary<string, HostTensor>)inputNames.ToDictionary(name => name, name => set[name], StringComparer.Ordinal)).ToList();
+        var inputs = sets.ConvertAll<IReadOnlyDictionary<string, HostTensor>>(
+            set => inputNames.ToDictionary(name => name, name => set[name], StringComparer.Ordinal));
         return new ModelRows(inputs, new RowLabels([.. sets.Select(set => set[label])]) { Name = label });
     }
 
@@ -49,7 +59,8 @@ internal static class InputFiles
         {
             var folders = Directory.GetFiles(path, "input_*.pb").Length > 0
                 ? [path]
-                : Directory.GetDirectories(path).Where(folder => Directory.GetFiles(folder, "input_*.pb").Length > 0).Order(StringComparer.Ordinal).ToArray();
+                : Directory.GetDirectories(path).Where(folder => Directory.GetFiles(folder, "input_*.pb").Length > 0)
+                    .Order(StringComparer.Ordinal).ToArray();
             if (folders.Length == 0)
                 throw new InvalidDataException($"The folder '{path}' holds no input_0.pb, and neither does a folder in it.");
             return [.. folders.Select(folder => Complete(ReadFolder(folder, inputNames, label), inputNames, label, folder))];
@@ -73,7 +84,8 @@ internal static class InputFiles
             result[name] = StoredTensor.ToHost(tensor);
         }
 
-        if (label is not null && Path.Combine(folder, $"{label}.pb") is var labels && File.Exists(labels)) result[label] = StoredTensor.ToHost(ReadTensor(labels));
+        if (label is not null && Path.Combine(folder, $"{label}.pb") is var labels && File.Exists(labels))
+            result[label] = StoredTensor.ToHost(ReadTensor(labels));
         return result;
     }
 

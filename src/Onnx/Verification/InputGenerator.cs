@@ -6,8 +6,8 @@ namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
 /// Makes inputs from what a model declares about them. Real numbers are standard normal; integers are 0 or 1, because they are most often
-/// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to be
-/// a multiple of something that it does not say. The same model gets the same inputs every time.
+/// indexes; text is "a" or "b". Sizes that are not fixed are tried until two choices run: a model that says [N, 3, H, W] may need its H to
+/// be a multiple of something that it does not say. The same model gets the same inputs every time.
 /// </summary>
 internal static class InputGenerator
 {
@@ -20,7 +20,8 @@ internal static class InputGenerator
     /// <summary>Runs a model on generated inputs: twice, with two different choices of the open sizes where there are any.</summary>
     /// <exception cref="ModelRunException">Nothing that was generated runs; the message is that of the first try.</exception>
     /// <exception cref="NotSupportedException">An input is not a tensor, or of a type that cannot be generated.</exception>
-    public static IReadOnlyList<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)> Run(OnnxSession session)
+    public static IReadOnlyList<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)> Run(
+        OnnxSession session)
     {
         ArgumentNullException.ThrowIfNull(session);
         var random = new Random(1);
@@ -43,20 +44,26 @@ internal static class InputGenerator
         }
 
         if (runs.Count > 0) return runs;
-        throw new ModelRunException($"No generated inputs fit the model; give some of your own. {failure?.Message ?? "The declared inputs are too large."}", failure);
+        throw new ModelRunException(
+            $"No generated inputs fit the model; give some of your own. {failure?.Message ?? "The declared inputs are too large."}",
+            failure);
     }
 
     private static Dictionary<string, HostTensor>? Generate(IReadOnlyList<TensorInfo> inputs, long rows, long others, Random random)
     {
         // The symbol of any first dimension means the batch, wherever else it stands.
-        var batch = inputs.Where(input => input.Shape.Count > 0 && input.Shape[0].Symbol is not null).Select(input => input.Shape[0].Symbol).ToHashSet(StringComparer.Ordinal);
+        var batch = inputs.Where(input => input.Shape.Count > 0 && input.Shape[0].Symbol is not null)
+            .Select(input => input.Shape[0].Symbol).ToHashSet(StringComparer.Ordinal);
         var result = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
         foreach (var input in inputs)
         {
-            var shape = input.Shape.Select((size, axis) => size.Size ?? (axis == 0 || batch.Contains(size.Symbol) ? rows : others)).ToArray();
+            var shape = input.Shape.Select(
+                (size, axis) => size.Size ?? (axis == 0 || batch.Contains(size.Symbol) ? rows : others)).ToArray();
             // A declared 2^40 elements must not be allocated.
             if (shape.Aggregate((Int128)1, (product, size) => product * size) > LargestTensor) return null;
-            result.Add(input.Name, new HostTensor(input.Type, shape, Elements(input, (int)shape.Aggregate(1L, (product, size) => product * size), random)));
+            result.Add(
+                input.Name,
+                new HostTensor(input.Type, shape, Elements(input, (int)shape.Aggregate(1L, (product, size) => product * size), random)));
         }
 
         return result;

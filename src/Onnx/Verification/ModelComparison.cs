@@ -48,8 +48,8 @@ public static class ModelComparison
         Compare(() => OnnxSession.Load(referencePath, On(device)), () => OnnxSession.Load(candidatePath, On(device)), inputs);
 
     /// <summary>
-    /// Compares a model with one that computes in other ways, which is run with all graph optimizations, as it will be served: they choose other
-    /// kernels, and those may round differently.
+    /// Compares a model with one that computes in other ways, which is run with all graph optimizations, as it will be served: they choose
+    /// other kernels, and those may round differently.
     /// </summary>
     /// <param name="reference">The model as it is written.</param>
     /// <param name="candidate">The other one.</param>
@@ -113,6 +113,7 @@ public static class ModelComparison
             }
         }
 
-        return new ComparisonResult([.. names.Select(name => new OutputDifference(name, worst[name].Absolute, worst[name].Relative))], runs.Count);
+        return new ComparisonResult(
+            [.. names.Select(name => new OutputDifference(name, worst[name].Absolute, worst[name].Relative))], runs.Count);
     }
 }

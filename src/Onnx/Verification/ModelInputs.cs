@@ -13,15 +13,17 @@ public sealed class ModelInputs
     internal ModelInputs(Func<OnnxModel, ModelRows> read) => _read = read;
 
     /// <summary>
-    /// Rows from a file in NumPy's format, or from a folder laid out like ONNX's test data. It is read when the model is known, and fails then
-    /// with <see cref="FileNotFoundException"/> or <see cref="InvalidDataException"/>.
+    /// Rows from a file in NumPy's format, or from a folder laid out like ONNX's test data. It is read when the model is known, and fails
+    /// then with <see cref="FileNotFoundException"/> or <see cref="InvalidDataException"/>.
     /// </summary>
     /// <param name="path">
-    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a protobuf
-    /// tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set each.
+    /// An <c>.npz</c> file with an array for each input, under its name; or a folder with <c>input_0.pb</c>, <c>input_1.pb</c>, … (a
+    /// protobuf tensor each, in the order of the model's inputs), or with several such folders in it (<c>test_data_set_0</c>, …), a set
+    /// each.
     /// </param>
     /// <param name="label">
-    /// The array of the <c>.npz</c> that holds the right answers, or in folders the file of that name with <c>.pb</c> behind it; null = none.
+    /// The array of the <c>.npz</c> that holds the right answers, or in folders the file of that name with <c>.pb</c> behind it; null =
+    /// none.
     /// </param>
     public static ModelInputs FromFile(string path, string? label = null)
     {
@@ -45,12 +47,14 @@ public sealed class ModelInputs
         return new ModelInputs(model =>
         {
             if (model.Inputs is not [{ Type: DataType.Float } input])
-                throw new InvalidDataException($"Rows of float32 go into models with one input of float32; this one has {string.Join(", ", model.Inputs)}.");
+                throw new InvalidDataException(
+                    $"Rows of float32 go into models with one input of float32; this one has {string.Join(", ", model.Inputs)}.");
             var width = copy.Length / count;
             long[] sizes = [.. input.Shape.Skip(1).Select(size => size.Size ?? 0)];
             if (sizes.Length == 0 || sizes.Contains(0)) sizes = [width];
             if (sizes.Aggregate(1L, (product, size) => product * size) != width)
-                throw new InvalidDataException($"The input {input} takes [{string.Join(", ", sizes)}] for each row, but the rows have {width} numbers.");
+                throw new InvalidDataException(
+                    $"The input {input} takes [{string.Join(", ", sizes)}] for each row, but the rows have {width} numbers.");
             return new ModelRows([new Dictionary<string, HostTensor> { [input.Name] = HostTensor.Of(copy, [count, .. sizes]) }]);
         });
     }

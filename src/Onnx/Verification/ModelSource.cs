@@ -4,8 +4,8 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// A model in memory, to be loaded into ONNX Runtime: as bytes, or, where it is larger than a protobuf message can be, from temporary files.
-/// Sessions must be disposed before it.
+/// A model in memory, to be loaded into ONNX Runtime: as bytes, or, where it is larger than a protobuf message can be, from temporary
+/// files. Sessions must be disposed before it.
 /// </summary>
 internal sealed class ModelSource : IDisposable
 {
@@ -34,7 +34,8 @@ internal sealed class ModelSource : IDisposable
         }
     }
 
-    public OnnxSession Open(ExecutionOptions settings) => _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
+    public OnnxSession Open(ExecutionOptions settings) =>
+        _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
 
     public void Dispose() => _folder?.Delete(recursive: true);
 }

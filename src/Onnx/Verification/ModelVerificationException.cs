@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// A model that was changed (folded, given fewer bits, exported from ML.NET) does not give the answers of the one it was made from, within what
-/// is allowed. Nothing was written.
+/// A model that was changed (folded, given fewer bits, exported from ML.NET) does not give the answers of the one it was made from, within
+/// what is allowed. Nothing was written.
 /// </summary>
 public sealed class ModelVerificationException : Exception
 {

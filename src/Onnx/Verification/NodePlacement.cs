@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
-/// <summary>Which execution provider runs a node: on a GPU, nodes that its provider does not know run on the CPU, and their tensors travel.</summary>
+/// <summary>
+/// Which execution provider runs a node: on a GPU, nodes that its provider does not know run on the CPU, and their tensors travel.
+/// </summary>
 /// <param name="Node">The node's name, after ONNX Runtime's optimizations.</param>
 /// <param name="Operator">Its operator.</param>
 /// <param name="Provider">The provider, as <c>CPUExecutionProvider</c>.</param>
@@ -20,7 +22,8 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
         try
         {
             // ONNX Runtime tells it only in the profile of a run.
-            using var session = OnnxSession.Load(path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
+            using var session = OnnxSession.Load(
+                path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
             InputGenerator.Run(session);
             using var profile = JsonDocument.Parse(File.ReadAllBytes(session.EndProfiling()));
             return [.. profile.RootElement.EnumerateArray().Select(Read).OfType<NodePlacement>().Distinct()];
@@ -34,8 +37,8 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
     private static NodePlacement? Read(JsonElement happening)
     {
         const string Suffix = "_kernel_time";
-        if (happening.GetProperty("cat").GetString() != "Node" || happening.GetProperty("name").GetString() is not { } name || !name.EndsWith(Suffix, StringComparison.Ordinal))
-            return null;
+        if (happening.GetProperty("cat").GetString() != "Node" || happening.GetProperty("name").GetString() is not { } name) return null;
+        if (!name.EndsWith(Suffix, StringComparison.Ordinal)) return null;
         var details = happening.GetProperty("args");
         return new(name[..^Suffix.Length], details.GetProperty("op_name").GetString()!, details.GetProperty("provider").GetString()!);
     }

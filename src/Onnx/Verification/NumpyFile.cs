@@ -60,7 +60,8 @@ internal static partial class NumpyFile
         var size = type is null ? 4 * characters : type.Bits!.Value / 8;
         var count = shape.Aggregate((Int128)1, (product, axis) => product * axis);
         if (count * size != data.Length)
-            throw new InvalidDataException($"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");
+            throw new InvalidDataException(
+                $"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");
         return type is null
             ? new HostTensor(DataType.String, shape, Texts(data, (int)count, size))
             : new HostTensor(type.Type, shape, type.FromBytes(data));
@@ -74,6 +75,8 @@ internal static partial class NumpyFile
         return result;
     }
 
-    [GeneratedRegex(@"'descr':\s*'(?<type>[^']+)'.*'fortran_order':\s*(?<order>True|False).*'shape':\s*\((?<shape>[^)]*)\)", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"'descr':\s*'(?<type>[^']+)'.*'fortran_order':\s*(?<order>True|False).*'shape':\s*\((?<shape>[^)]*)\)",
+        RegexOptions.Singleline)]
     private static partial Regex HeaderPattern();
 }

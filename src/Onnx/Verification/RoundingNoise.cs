@@ -4,12 +4,15 @@ using MlNetBatchNorm.Onnx.Proto;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// How far a model's outputs move when its inputs move by the last digit. Two ways to compute the same function in float32 cannot be expected to
-/// agree better than that: where a model divides by a deviation that is nearly 0 (group normalization over two values), they do not.
+/// How far a model's outputs move when its inputs move by the last digit. Two ways to compute the same function in float32 cannot be
+/// expected to agree better than that: where a model divides by a deviation that is nearly 0 (group normalization over two values), they do
+/// not.
 /// </summary>
 internal static class RoundingNoise
 {
-    /// <summary>Runs a model on inputs, and on the same with every float32 element moved to a neighbouring number, up or down by chance.</summary>
+    /// <summary>
+    /// Runs a model on inputs, and on the same with every float32 element moved to a neighbouring number, up or down by chance.
+    /// </summary>
     /// <param name="model">The model; it runs on the CPU without graph optimizations, as in <see cref="ModelComparison"/>.</param>
     /// <param name="inputs">A tensor for every input.</param>
     /// <param name="seed">Draws the directions.</param>
@@ -32,6 +35,9 @@ internal static class RoundingNoise
     }
 
     private static HostTensor Move(HostTensor tensor, Random random) => tensor.Data is float[] values
-        ? tensor with { Data = Array.ConvertAll(values, value => random.Next(2) == 0 ? MathF.BitIncrement(value) : MathF.BitDecrement(value)) }
+        ? tensor with
+        {
+            Data = Array.ConvertAll(values, value => random.Next(2) == 0 ? MathF.BitIncrement(value) : MathF.BitDecrement(value)),
+        }
         : tensor;
 }

@@ -6,7 +6,9 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// <summary>How far two tensors differ.</summary>
 internal static class TensorDifference
 {
-    /// <summary>The largest |a − b|, and the same divided by the largest finite magnitude of the first tensor (undivided when that is 0).</summary>
+    /// <summary>
+    /// The largest |a − b|, and the same divided by the largest finite magnitude of the first tensor (undivided when that is 0).
+    /// </summary>
     public static (double Absolute, double Relative) Of(HostTensor expected, HostTensor actual)
     {
         if (expected.Type != actual.Type || !expected.Shape.AsSpan().SequenceEqual(actual.Shape))

@@ -152,7 +152,8 @@ internal sealed class TrainingGraph
     {
         if (!_parameters.TryGetValue(parameter.Name, out var value))
             _parameters.Add(
-                parameter.Name, value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));
+                parameter.Name,
+                value = Nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));
         return value;
     }
 

@@ -45,7 +45,8 @@ internal sealed class PopulationStatistics : IDisposable
 
         var nodes = new GraphBuilder("population statistics");
         var graph = new TrainingGraph(nodes, unbiasedVariance: true, random, isNoisy: false);
-        var x = nodes.Input(FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+        var x = nodes.Input(
+            FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         graph.Train(network.Sites, x);
         foreach (var (name, value) in graph.Statistics) nodes.Output($"{name}.batch", value, DataType.Float, "C");
         _statistics = [.. graph.Statistics.Select(statistic => statistic.Name)];

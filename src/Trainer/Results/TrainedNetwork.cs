@@ -132,7 +132,8 @@ public sealed class TrainedNetwork
     internal ModelProto ToOnnx(int opset = GraphBuilder.DefaultOpset)
     {
         var nodes = new GraphBuilder("network", opset);
-        var x = nodes.Input(FeaturesInput, DataType.Float, [TensorDimension.Rows, .. Network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+        var x = nodes.Input(
+            FeaturesInput, DataType.Float, [TensorDimension.Rows, .. Network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         if (Standardization is not null) x = Standardization.Emit(nodes, x, Network.InputShape.Sizes.Count - 1);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Initializer(TensorData.Create(parameter.Name.Split('.')[^1], ParameterArrays[parameter.Name], [.. parameter.Shape])));

@@ -43,7 +43,8 @@ internal sealed class EvaluationStep : IDisposable
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         var nodes = new GraphBuilder("evaluation step");
         var x = nodes.Input(
-            TrainingStep.FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+            TrainingStep.FeaturesInput, DataType.Float,
+            [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         var target = nodes.Input(TrainingStep.TargetsInput, DataType.Float, TensorDimension.Rows, rows.Outputs);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Input(parameter.Name, DataType.Float, [.. parameter.Shape.Select(size => (TensorDimension)size)]));

@@ -185,7 +185,8 @@ internal sealed class TrainingStep : IDisposable
     private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)
     {
         var nodes = graph.Nodes;
-        var x = nodes.Input(FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
+        var x = nodes.Input(
+            FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         var target = nodes.Input(TargetsInput, DataType.Float, TensorDimension.Rows, network.OutputShape.Count);
         var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, TensorDimension.Rows, 1) : Value.None;
 

@@ -40,8 +40,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     }
 
     /// <summary>
-    /// What ML.NET may ask a trainer about: it needs no normalized features (see <see cref="BatchNormNetworkOptions.StandardizeFeatures"/>) and no
-    /// cached ones (it reads them once).
+    /// What ML.NET may ask a trainer about: it needs no normalized features (see <see cref="BatchNormNetworkOptions.StandardizeFeatures"/>)
+    /// and no cached ones (it reads them once).
     /// </summary>
     public TrainerInfo Info { get; } = MlNetInternals.CreateTrainerInfo();
 

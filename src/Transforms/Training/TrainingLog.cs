@@ -29,8 +29,10 @@ internal sealed class TrainingLog : IDisposable
     public void Started(Network network, TrainingData rows, Device asked)
     {
         ThrowIfCancelled();
-        Info(FormattableString.Invariant(
-            $"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}"));
+        Info(string.Create(
+            CultureInfo.InvariantCulture,
+            $"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; "
+                + $"device asked for: {asked}"));
     }
 
     /// <summary>Says what rows were left out.</summary>

@@ -102,7 +102,8 @@ internal sealed class TrainingRowReader
         var used = targets.Count / outputs;
         if (used == 0) throw new InvalidDataException(NothingLeft());
         LeftOut = LeftOut with { Total = LeftOut.Count + used };
-        return new TrainingData(_shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
+        return new TrainingData(
+            _shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
     }
 
     private void LeaveOut(string reason)

@@ -22,7 +22,8 @@ internal abstract class ColumnTensor
     };
 
     /// <summary>The shape of a column's tensor.</summary>
-    public static TensorDimension[] ShapeOf(DataViewType type) => [TensorDimension.Rows, .. SizesOf(type).Select(size => (TensorDimension)size)];
+    public static TensorDimension[] ShapeOf(DataViewType type) =>
+        [TensorDimension.Rows, .. SizesOf(type).Select(size => (TensorDimension)size)];
 
     /// <summary>That a column cannot be a tensor and why, or null.</summary>
     public static string? WhyNot(DataViewSchema.Column column) =>

@@ -38,7 +38,8 @@ internal sealed class KeyTable
     public Value Emit(GraphBuilder nodes, Value keys)
     {
         var indices = nodes.Named("indices", "Cast", [keys], ("to", (long)DataType.Int64));
-        return nodes.Named("value", "Gather", [nodes.Initializer(TensorData.FromArray("values", _type, _values, _values.Length)), indices], ("axis", 0));
+        return nodes.Named(
+            "value", "Gather", [nodes.Initializer(TensorData.FromArray("values", _type, _values, _values.Length)), indices], ("axis", 0));
     }
 
     /// <summary>The values of keys.</summary>

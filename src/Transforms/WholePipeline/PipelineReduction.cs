@@ -19,7 +19,8 @@ internal static class PipelineReduction
     public static PrecisionCheck Run(ModelProto model, IDataView data, FoldedPipelineOptions options, bool inBatches)
     {
         var (inputs, labels) = Read(model, data, options, inBatches);
-        var check = PrecisionCheck.Run(model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.AllowedMetricLoss }, labels);
+        var check = PrecisionCheck.Run(
+            model, options.Precision, inputs, new PrecisionCheckOptions { Loss = options.AllowedMetricLoss }, labels);
         return check.WhyRefused is { } reason
             ? throw new ModelVerificationException($"With {PrecisionNames.NameOf(options.Precision)}, {reason}. Nothing was written.")
             : check;

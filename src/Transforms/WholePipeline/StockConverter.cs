@@ -67,7 +67,8 @@ internal static class StockConverter
     private static void DeclareShapes(PipelineStep step, ModelProto model)
     {
         foreach (var info in model.Graph.Input.Concat(model.Graph.ValueInfo).Concat(model.Graph.Output))
-            if (info.Type?.TensorType?.Shape?.Dim is [{ HasDimValue: true, DimValue: < 0 } rows, ..]) rows.DimParam = TensorDimension.Rows.Symbol!;
+            if (info.Type?.TensorType?.Shape?.Dim is [{ HasDimValue: true, DimValue: < 0 } rows, ..])
+                rows.DimParam = TensorDimension.Rows.Symbol!;
         foreach (var input in model.Graph.Input)
         {
             if (step.Mapper.InputSchema.GetColumnOrNull(input.Name) is not { } column

@@ -24,7 +24,9 @@ public class ArchitectureFoldTests
         Assert.Equal(121, result.BatchNorms.Count);
         // The stem's and the second one of each of 58 layers; the others stand between a Concat that is read again and a rectifier.
         Assert.Equal(59, result.BatchNorms.Count(outcome => outcome.Status == FoldStatus.Folded));
-        Assert.All(result.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Folded), outcome => Assert.Equal((FoldStatus.Declined, true), (outcome.Status, outcome.Reason.Contains("not linear"))));
+        Assert.All(
+            result.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Folded),
+            outcome => Assert.Equal((FoldStatus.Declined, true), (outcome.Status, outcome.Reason.Contains("not linear"))));
     }
 
     private static void AllFold(ModelProto model, int expected)

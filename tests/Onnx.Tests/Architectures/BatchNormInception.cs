@@ -3,10 +3,13 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Tests.Architectures;
 
-/// <summary>The network of the batch normalization paper (Ioffe and Szegedy 2015, figure 5): ten Inception modules, 69 batch normalizations.</summary>
+/// <summary>
+/// The network of the batch normalization paper (Ioffe and Szegedy 2015, figure 5): ten Inception modules, 69 batch normalizations.
+/// </summary>
 internal static class BatchNormInception
 {
-    private sealed record Module(int Pointwise, int Reduce3, int Conv3, int ReduceDouble, int DoubleConv, int Projection, bool MaxPool, int Stride);
+    private sealed record Module(
+        int Pointwise, int Reduce3, int Conv3, int ReduceDouble, int DoubleConv, int Projection, bool MaxPool, int Stride);
 
     // The columns #1×1, #3×3 reduce, #3×3, double #3×3 reduce, double #3×3 and pool + proj of the figure.
     private static readonly Module[] Modules =

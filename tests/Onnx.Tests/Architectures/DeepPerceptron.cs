@@ -3,7 +3,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Architectures;
 
-/// <summary>A perceptron of 50 hidden layers with batch normalization before every rectifier, and one that standardizes the input.</summary>
+/// <summary>
+/// A perceptron of 50 hidden layers with batch normalization before every rectifier, and one that standardizes the input.
+/// </summary>
 internal static class DeepPerceptron
 {
     public static ModelProto Create(int layers = 50, int width = 100)

@@ -3,7 +3,9 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Tests.Architectures;
 
-/// <summary>Sandler et al. 2018, "Inverted Residuals and Linear Bottlenecks": 52 batch normalizations, 17 of them behind depthwise convolutions.</summary>
+/// <summary>
+/// Sandler et al. 2018, "Inverted Residuals and Linear Bottlenecks": 52 batch normalizations, 17 of them behind depthwise convolutions.
+/// </summary>
 internal static class MobileNetV2
 {
     public static ModelProto Create(int imageSize = 64)
@@ -11,7 +13,9 @@ internal static class MobileNetV2
         var net = new NetworkWriter("mobilenetv2");
         var x = Block(net, net.Image(imageSize), 3, 32, 3, 2);
         var channels = 32;
-        foreach (var (expand, outputs, repeats, firstStride) in new[] { (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1) })
+        (int, int, int, int)[] stages =
+            [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
+        foreach (var (expand, outputs, repeats, firstStride) in stages)
         {
             for (var repeat = 0; repeat < repeats; repeat++)
             {
@@ -30,5 +34,7 @@ internal static class MobileNetV2
 
     // Relu6 is a Clip since opset 6; its bounds are shared constants.
     private static Value Block(NetworkWriter net, Value x, int inputs, int outputs, int kernel, int stride = 1, int group = 1) =>
-        net.Graph.Node("Clip", [net.BatchNorm(net.Conv(x, inputs, outputs, kernel, stride, group), outputs), net.Graph.Constant(0), net.Graph.Constant(6)]);
+        net.Graph.Node(
+            "Clip",
+            [net.BatchNorm(net.Conv(x, inputs, outputs, kernel, stride, group), outputs), net.Graph.Constant(0), net.Graph.Constant(6)]);
 }

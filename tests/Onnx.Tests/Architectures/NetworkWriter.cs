@@ -21,11 +21,17 @@ internal sealed class NetworkWriter(string name, int seed = 1)
         var pad = kernel / 2;
         var w = Weight("weight", Math.Sqrt(2.0 * group / (inputs * kernel * kernel)), outputs, inputs / group, kernel, kernel);
         return Graph.Named("conv", "Conv", [x, w],
-            ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }), ("pads", new long[] { pad, pad, pad, pad }), ("group", group));
+            ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }),
+            ("pads", new long[] { pad, pad, pad, pad }), ("group", group));
     }
 
     public Value BatchNorm(Value x, int channels) =>
-        Graph.Named("bn", "BatchNormalization", [x, Vector("gamma", 0.7, 1.3, channels), Vector("beta", -0.3, 0.3, channels), Vector("mean", -0.3, 0.3, channels), Vector("variance", 0.7, 1.4, channels)]);
+        Graph.Named(
+            "bn", "BatchNormalization",
+            [
+                x, Vector("gamma", 0.7, 1.3, channels), Vector("beta", -0.3, 0.3, channels), Vector("mean", -0.3, 0.3, channels),
+                Vector("variance", 0.7, 1.4, channels),
+            ]);
 
     public Value Relu(Value x) => Graph.Node("Relu", [x]);
 
@@ -33,13 +39,19 @@ internal sealed class NetworkWriter(string name, int seed = 1)
         Relu(BatchNorm(Conv(x, inputs, outputs, kernel, stride, group), outputs));
 
     public Value MaxPool(Value x, int kernel, int stride) =>
-        Graph.Node("MaxPool", [x], ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }), ("pads", new long[] { kernel / 2, kernel / 2, kernel / 2, kernel / 2 }));
+        Graph.Node(
+            "MaxPool", [x], ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }),
+            ("pads", new long[] { kernel / 2, kernel / 2, kernel / 2, kernel / 2 }));
 
     public Value AveragePool(Value x, int kernel, int stride) =>
-        Graph.Node("AveragePool", [x], ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }), ("pads", kernel == 3 ? new long[] { 1, 1, 1, 1 } : new long[4]), ("count_include_pad", 1));
+        Graph.Node(
+            "AveragePool", [x], ("kernel_shape", new long[] { kernel, kernel }), ("strides", new long[] { stride, stride }),
+            ("pads", kernel == 3 ? new long[] { 1, 1, 1, 1 } : new long[4]), ("count_include_pad", 1));
 
     public Value Dense(Value x, int inputs, int outputs) =>
-        Graph.Named("fc", "Gemm", [x, Weight("weight", Math.Sqrt(2.0 / inputs), outputs, inputs), Vector("bias", -0.1, 0.1, outputs)], ("transB", 1));
+        Graph.Named(
+            "fc", "Gemm", [x, Weight("weight", Math.Sqrt(2.0 / inputs), outputs, inputs), Vector("bias", -0.1, 0.1, outputs)],
+            ("transB", 1));
 
     /// <summary>Global average pooling and the classifier.</summary>
     public ModelProto Classify(Value x, int channels)

@@ -7,17 +7,20 @@ public partial class DocumentationTests
 {
     private static readonly string Root = FindRoot();
 
-    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Select(path => $"docs/{Path.GetFileName(path)}"), "README.md"];
+    public static TheoryData<string> Pages =>
+        [.. Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Select(path => $"docs/{Path.GetFileName(path)}"), "README.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]
     public void Page_FilesAndTestClasses_Exist(string page)
     {
         var text = File.ReadAllText(Path.Combine(Root, page));
-        var sources = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension).ToHashSet();
+        var sources = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Select(Path.GetFileNameWithoutExtension).ToHashSet();
         var missing = new List<string>();
         foreach (var path in Files().Matches(text).Select(match => match.Groups[1].Value))
-            if (!Bases(page).Any(folder => File.Exists(Path.Combine(folder, path)) || Directory.Exists(Path.Combine(folder, path)))) missing.Add(path);
+            if (!Bases(page).Any(folder => File.Exists(Path.Combine(folder, path)) || Directory.Exists(Path.Combine(folder, path))))
+                missing.Add(path);
         foreach (var name in TestClasses().Matches(text).Select(match => match.Groups[1].Value))
             if (!sources.Contains(name)) missing.Add(name);
         foreach (var link in Links().Matches(text).Select(match => match.Groups[1].Value))
@@ -26,7 +29,8 @@ public partial class DocumentationTests
     }
 
     // A page may shorten the paths of the assembly that it is about.
-    private static IEnumerable<string> Bases(string page) => [Root, Path.Combine(Root, Path.GetDirectoryName(page)!), Path.Combine(Root, "src/Trainer"), Path.Combine(Root, "src/Onnx")];
+    private static IEnumerable<string> Bases(string page) =>
+        [Root, Path.Combine(Root, Path.GetDirectoryName(page)!), Path.Combine(Root, "src/Trainer"), Path.Combine(Root, "src/Onnx")];
 
     private static string FindRoot()
     {

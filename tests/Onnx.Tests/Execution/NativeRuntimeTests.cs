@@ -2,7 +2,9 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 
 namespace MlNetBatchNorm.Onnx.Tests.Execution;
 
-/// <summary>What is said of a native library that is not as it should be. That it is said, programs without one show: Packages.Tests.</summary>
+/// <summary>
+/// What is said of a native library that is not as it should be. That it is said, programs without one show: Packages.Tests.
+/// </summary>
 public sealed class NativeRuntimeTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("native-");
@@ -52,9 +54,10 @@ public sealed class NativeRuntimeTests : IDisposable
         var failure = new InvalidOperationException("The native ONNX Runtime library does not support API version 31.");
         var message = NativeRuntime.Explain(failure, [_folder.FullName], "1.31.1", "1.30.0");
         Assert.StartsWith(
-            "ONNX Runtime's native library has version 1.30.0, its managed one 1.31.1, and they do not go together: The native ONNX Runtime " +
-            "library does not support API version 31. Give the application the native package of version 1.31.1 or later: " +
-            "dotnet add package Microsoft.ML.OnnxRuntime",
+            "ONNX Runtime's native library has version 1.30.0, its managed one 1.31.1, and they do not go together: "
+                + "The native ONNX Runtime library does not support API version 31. "
+                + "Give the application the native package of version 1.31.1 or later: "
+                + "dotnet add package Microsoft.ML.OnnxRuntime",
             message, StringComparison.Ordinal);
     }
 }

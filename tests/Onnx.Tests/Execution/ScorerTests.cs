@@ -175,7 +175,8 @@ public sealed class ScorerTests
     [Fact]
     public void Load_NoSuchOutput_ListsTheOutputs()
     {
-        var exception = Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { Outputs = ["thrice"] }));
+        var exception = Assert.Throws<InvalidModelException>(
+            () => OnnxScorer.Load(SumAndTwice(), new OnnxScorerOptions { Outputs = ["thrice"] }));
         Assert.Contains("no output 'thrice'; its outputs are sum, twice", exception.Message, StringComparison.Ordinal);
     }
 

@@ -87,7 +87,8 @@ public class BoundFoldTests
         var test = new FoldCase();
         Value Vector(string name, float value) => test.Graph.Initializer(TensorData.Create(name, [value], 1));
         var x = test.Graph.Input("x", DataType.Float, 5, 1);
-        x = test.Graph.Named("bn", "BatchNormalization", [x, Vector("scale", 1 / 2000f), Vector("b", 0), Vector("m", 0), Vector("v", 1)], ("epsilon", 0f));
+        x = test.Graph.Named(
+            "bn", "BatchNormalization", [x, Vector("scale", 1 / 2000f), Vector("b", 0), Vector("m", 0), Vector("v", 1)], ("epsilon", 0f));
         x = test.Graph.Node("Sub", [x, Vector("mean", 1.004f)]);
         x = test.Graph.Node("MatMul", [x, test.Graph.Initializer(TensorData.Create("w", [1500f], 1, 1))]);
         test.Graph.Output("y", x, DataType.Float, 5, 1);

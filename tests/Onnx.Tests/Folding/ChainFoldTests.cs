@@ -19,7 +19,9 @@ public class ChainFoldTests
     public static TheoryData<string, bool, bool, bool> Operators()
     {
         var data = new TheoryData<string, bool, bool, bool>();
-        foreach (var (op, first) in new[] { ("Mul", false), ("Mul", true), ("Add", false), ("Add", true), ("Sub", false), ("Sub", true), ("Div", false) })
+        (string, bool)[] chain =
+            [("Mul", false), ("Mul", true), ("Add", false), ("Add", true), ("Sub", false), ("Sub", true), ("Div", false)];
+        foreach (var (op, first) in chain)
         {
             foreach (var behind in new[] { false, true })
             {

@@ -45,7 +45,9 @@ public class ConvFoldTests
         var test = new FoldCase();
         Value[] inputs = [test.Input(2, 6, 5, 5), test.Weight("w", 6, 4, 3, 3)];
         if (bias) inputs = [.. inputs, test.Weight("b", 4 * group)];
-        var h = test.Graph.Node("ConvTranspose", inputs, ("group", group), ("strides", new long[] { 2, 2 }), ("output_padding", new long[] { 1, 1 }), ("pads", new long[] { 1, 1, 1, 1 }));
+        var h = test.Graph.Node(
+            "ConvTranspose", inputs, ("group", group), ("strides", new long[] { 2, 2 }), ("output_padding", new long[] { 1, 1 }),
+            ("pads", new long[] { 1, 1, 1, 1 }));
         var result = test.Fold(test.BatchNorm(h, 4 * group));
         Assert.Equal(["ConvTranspose"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
@@ -95,7 +97,8 @@ public class ConvFoldTests
     {
         var test = new FoldCase();
         var zero = test.WeightBetween(0, 0, "zero", 6);
-        var h = test.Graph.Node("BatchNormalization", [test.Input(2, 6, 7, 7), test.Weight("gamma", 6), zero, zero, test.WeightBetween(1, 2, "variance", 6)]);
+        var h = test.Graph.Node(
+            "BatchNormalization", [test.Input(2, 6, 7, 7), test.Weight("gamma", 6), zero, zero, test.WeightBetween(1, 2, "variance", 6)]);
         var result = test.Fold(Conv(test, h, 2, 1, bias: true, padded: true));
         Assert.Equal(["Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
@@ -128,7 +131,8 @@ public class ConvFoldTests
         // 3 is the first integer whose reciprocal is not exact: rounding between the maps would leave 0.99999994 in some places.
         var test = new FoldCase();
         var third = test.Graph.Initializer(TensorData.Create("third", [1f / 3f], 1));
-        var (one, zero) = (test.Graph.Initializer(TensorData.Create("one", [1f], 1)), test.Graph.Initializer(TensorData.Create("zero", [0f], 1)));
+        var one = test.Graph.Initializer(TensorData.Create("one", [1f], 1));
+        var zero = test.Graph.Initializer(TensorData.Create("zero", [0f], 1));
         var three = test.Graph.Initializer(TensorData.Create("three", [3f], 1));
         var w = test.Graph.Initializer(TensorData.Create("w", [0.1f], 1, 1, 1));
         var h = test.Graph.Node("Conv", [test.Input(1, 1, 2), w]);

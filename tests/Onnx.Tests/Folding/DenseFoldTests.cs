@@ -22,7 +22,9 @@ public class DenseFoldTests
         Assert.Equal(0, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         Assert.All(result.BatchNorms, outcome => Assert.Equal(FoldStatus.Folded, outcome.Status));
         // A single Add takes the shift of the first two batch normalizations.
-        Assert.Equal(["Clip", "MatMul", "Add", "Relu", "Gemm", "Tanh", "Gemm", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(
+            ["Clip", "MatMul", "Add", "Relu", "Gemm", "Tanh", "Gemm", "Sigmoid"],
+            result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
     [Fact]

@@ -29,7 +29,9 @@ public class DialectFoldTests
     {
         // ONNX Runtime starts at opset 7, so the referee gets the same graph in the words of opset 7.
         var test = new FoldCase(6);
-        var h = test.BatchNorm(test.Graph.Node("Conv", [test.Input(2, 3, 6, 6), test.Weight("w", 4, 3, 3, 3)]), 4, attributes: [("is_test", isTest), ("spatial", spatial), ("consumed_inputs", new long[] { 0, 0, 0, 1, 1 })]);
+        var h = test.BatchNorm(
+            test.Graph.Node("Conv", [test.Input(2, 3, 6, 6), test.Weight("w", 4, 3, 3, 3)]), 4,
+            attributes: [("is_test", isTest), ("spatial", spatial), ("consumed_inputs", new long[] { 0, 0, 0, 1, 1 })]);
         test.Graph.Output("y", h, DataType.Float, 2, 4, 4, 4);
         var model = test.Graph.Build();
         var result = BatchNormFolder.Fold(model);
@@ -62,7 +64,8 @@ public class DialectFoldTests
     public void Fold_SpatialZeroOnRankTwo_IsTheSameAsOne()
     {
         var test = new FoldCase(7);
-        var h = test.BatchNorm(test.Graph.Node("Gemm", [test.Input(2, 3), test.Weight("w", 3, 4), test.Weight("b", 4)]), 4, attributes: ("spatial", 0));
+        var h = test.BatchNorm(
+            test.Graph.Node("Gemm", [test.Input(2, 3), test.Weight("w", 3, 4), test.Weight("b", 4)]), 4, attributes: ("spatial", 0));
         test.Graph.Output("y", h, DataType.Float, 2, 4);
         Assert.Equal(FoldStatus.Folded, BatchNormFolder.Fold(test.Graph.Build()).BatchNorms[0].Status);
     }
@@ -93,7 +96,9 @@ public class DialectFoldTests
         double[] Parameter(string name) => TensorData.ToDoubles(model.Graph.Initializer.Single(tensor => tensor.Name == name));
         var (gamma, variance, before) = (Parameter("bn_gamma"), Parameter("bn_var"), Parameter("w"));
         var expected = before.Select((value, i) => value * (gamma[i % 4] / Math.Sqrt(variance[i % 4] + 1e-5f))).ToArray();
-        Assert.Equal(TensorData.FromDoubles("w_folded", DataType.Bfloat16, expected, 8, 4).RawData, folded.Initializer.Single(tensor => tensor.Name == "w_folded").RawData);
+        Assert.Equal(
+            TensorData.FromDoubles("w_folded", DataType.Bfloat16, expected, 8, 4).RawData,
+            folded.Initializer.Single(tensor => tensor.Name == "w_folded").RawData);
     }
 
     [Fact]
@@ -101,7 +106,9 @@ public class DialectFoldTests
     {
         var test = new FoldCase(type: DataType.Float16);
         var h = test.Graph.Node("Gemm", [test.Input(5, 8), test.WeightBetween(100, 200, "w", 8, 4)]);
-        h = test.Graph.Node("BatchNormalization", [h, test.WeightBetween(50, 60, "g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(1e-3, 2e-3, "v", 4)]);
+        h = test.Graph.Node(
+            "BatchNormalization",
+            [h, test.WeightBetween(50, 60, "g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(1e-3, 2e-3, "v", 4)]);
         test.Graph.Output("y", h, DataType.Float16, 5, 4);
         var outcome = BatchNormFolder.Fold(test.Graph.Build()).BatchNorms[0];
         Assert.Equal(FoldStatus.Declined, outcome.Status);
@@ -143,8 +150,10 @@ public class DialectFoldTests
         var test = new FoldCase();
         Value Constant(TensorProto tensor) => test.Graph.Named(tensor.Name, "Constant", [], ("value", tensor));
         var h = test.Graph.Node("Conv", [test.Input(2, 3, 6, 6), Constant(test.Tensor("w", -1, 1, 4, 3, 3, 3))]);
-        var (gamma, beta) = (Constant(test.Tensor("g", 1, 2, 4)), test.Graph.Node("Constant", [], ("value_floats", new[] { 1f, 2f, 3f, 4f })));
-        h = test.Graph.Node("BatchNormalization", [h, gamma, beta, Constant(test.Tensor("m", -1, 1, 4)), Constant(test.Tensor("v", 1, 2, 4))]);
+        var gamma = Constant(test.Tensor("g", 1, 2, 4));
+        var beta = test.Graph.Node("Constant", [], ("value_floats", new[] { 1f, 2f, 3f, 4f }));
+        h = test.Graph.Node(
+            "BatchNormalization", [h, gamma, beta, Constant(test.Tensor("m", -1, 1, 4)), Constant(test.Tensor("v", 1, 2, 4))]);
         Assert.Equal(["Conv"], test.Fold(h).Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
@@ -152,10 +161,13 @@ public class DialectFoldTests
     public void Fold_ParametersBehindIdentityAndConstantOfShapeAndReshape_CountAsConstants()
     {
         var test = new FoldCase();
-        var w = test.Graph.Node("Transpose", [test.Graph.Node("Identity", [test.Graph.Node("Identity", [test.Weight("w", 3, 3, 3, 4)])])], ("perm", new long[] { 3, 2, 0, 1 }));
+        var w = test.Graph.Node(
+            "Transpose", [test.Graph.Node("Identity", [test.Graph.Node("Identity", [test.Weight("w", 3, 3, 3, 4)])])],
+            ("perm", new long[] { 3, 2, 0, 1 }));
         var ones = test.Graph.Node("ConstantOfShape", [test.Graph.Integers(4)], ("value", TensorData.Create("one", [1f], 1)));
         var zeros = test.Graph.Node("ConstantOfShape", [test.Graph.Integers(4)]);
-        var beta = test.Graph.Node("Squeeze", [test.Graph.Node("Reshape", [test.Weight("b", 2, 2), test.Graph.Integers(1, 4)]), test.Graph.Integers(0)]);
+        var beta = test.Graph.Node(
+            "Squeeze", [test.Graph.Node("Reshape", [test.Weight("b", 2, 2), test.Graph.Integers(1, 4)]), test.Graph.Integers(0)]);
         var h = test.Graph.Node("BatchNormalization", [test.Graph.Node("Conv", [test.Input(2, 3, 6, 6), w]), ones, beta, zeros, ones]);
         Assert.Equal(["Conv"], test.Fold(h).Model.Proto.Graph.Node.Select(node => node.OpType));
     }

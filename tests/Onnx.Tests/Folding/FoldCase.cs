@@ -4,7 +4,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 
-/// <summary>A graph under test: a builder with random weights, and the referee that folds it and compares both models in ONNX Runtime.</summary>
+/// <summary>
+/// A graph under test: a builder with random weights, and the referee that folds it and compares both models in ONNX Runtime.
+/// </summary>
 internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = DataType.Float)
 {
     private readonly Random _random = new(seed);
@@ -20,9 +22,15 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
     public Value Weight(string name, params long[] shape) => WeightBetween(-0.5, 0.5, name, shape);
 
     public TensorProto Tensor(string name, double low, double high, params long[] shape) =>
-        TensorData.FromDoubles(name, type, Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => low + (_random.NextDouble() * (high - low))).ToArray(), shape);
+        TensorData.FromDoubles(
+            name, type,
+            Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b))
+                .Select(_ => low + (_random.NextDouble() * (high - low))).ToArray(),
+            shape);
 
-    /// <summary>A batch normalization with statistics far from the neutral ones; scales of both signs unless they must be positive.</summary>
+    /// <summary>
+    /// A batch normalization with statistics far from the neutral ones; scales of both signs unless they must be positive.
+    /// </summary>
     public Value BatchNorm(Value x, int channels, string name = "bn", bool positive = false, params ReadOnlySpan<NodeArgument> attributes)
     {
         var gamma = WeightBetween(positive ? 0.3 : -1.5, 1.7, $"{name}_gamma", channels);
@@ -32,7 +40,9 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
         return Graph.Named(name, "BatchNormalization", [x, gamma, beta, mean, variance], attributes);
     }
 
-    /// <summary>Ends the graph, folds it, and requires the same function: float32 rounding is 6e-8, and sums of some hundred terms stay under 1e-5.</summary>
+    /// <summary>
+    /// Ends the graph, folds it, and requires the same function: float32 rounding is 6e-8, and sums of some hundred terms stay under 1e-5.
+    /// </summary>
     public FoldResult Fold(Value output, FoldOptions? options = null, double tolerance = 1e-5, params ReadOnlySpan<TensorDimension> shape)
     {
         Graph.Output("y", output, type, shape.Length > 0 ? shape : ["N", "D1"]);

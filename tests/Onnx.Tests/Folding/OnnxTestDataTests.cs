@@ -35,7 +35,8 @@ public class OnnxTestDataTests
             var model = ModelFile.Read(path);
             var result = BatchNormFolder.Fold(model);
             // ONNX Runtime starts at opset 7, and has no kernel for the training mode on some opsets.
-            if (result.BatchNorms.Count == 0 || model.OpsetImport[0].Version < 7 || path.Contains("training_mode", StringComparison.Ordinal)) continue;
+            if (model.OpsetImport[0].Version < 7 || path.Contains("training_mode", StringComparison.Ordinal)) continue;
+            if (result.BatchNorms.Count == 0) continue;
             seen++;
             var inputs = InputFiles.Read(Path.GetDirectoryName(path)!, [.. model.Graph.Input.Select(input => input.Name)]);
             Assert.True(ModelComparison.Compare(model, result.Model.Proto, inputs).LargestRelative < 1e-5, path);

@@ -27,7 +27,9 @@ internal sealed class RandomGraph
         // Whatever nobody has read is an output; so, now and then, is something in between.
         var outputs = graph._values.Where((value, index) => !graph._read.Contains(value.Value.Name) || index % 7 == 6).ToList();
         for (var i = 0; i < outputs.Count; i++)
-            graph._case.Graph.Output($"y{i}", graph._case.Graph.Node("Identity", [outputs[i].Value]), DataType.Float, [.. outputs[i].Shape.Select(size => (TensorDimension)size)]);
+            graph._case.Graph.Output(
+                $"y{i}", graph._case.Graph.Node("Identity", [outputs[i].Value]), DataType.Float,
+                [.. outputs[i].Shape.Select(size => (TensorDimension)size)]);
         return graph._case.Graph.Build();
     }
 
@@ -47,7 +49,10 @@ internal sealed class RandomGraph
                 Conv(x, shape, choice);
                 break;
             case 4 or 5 when choice % 2 == 0:
-                Add(_case.Graph.Node("Gemm", [x, _case.Weight("w", 5, channels), _case.Weight("c", 5)], ("transB", 1), ("alpha", 0.5f), ("beta", 2f)), x, [shape[0], 5]);
+                Add(
+                    _case.Graph.Node(
+                        "Gemm", [x, _case.Weight("w", 5, channels), _case.Weight("c", 5)], ("transB", 1), ("alpha", 0.5f), ("beta", 2f)),
+                    x, [shape[0], 5]);
                 break;
             case 4 or 5:
                 Add(_case.Graph.Node("MatMul", [x, _case.Weight("w", channels, 3)]), x, [shape[0], 3]);
@@ -56,13 +61,17 @@ internal sealed class RandomGraph
                 Add(_case.Graph.Node(choice % 2 == 0 ? "Relu" : "LeakyRelu", [x]), x, shape);
                 break;
             case 7:
-                Add(_case.Graph.Node(choice % 2 == 0 ? "Mul" : "Div", [x, _case.WeightBetween(0.5, 2, "k", Along(shape, choice))]), x, shape);
+                Add(
+                    _case.Graph.Node(choice % 2 == 0 ? "Mul" : "Div", [x, _case.WeightBetween(0.5, 2, "k", Along(shape, choice))]), x,
+                    shape);
                 break;
             case 8:
                 Add(_case.Graph.Node(choice % 2 == 0 ? "Add" : "Sub", [x, _case.Weight("k", Along(shape, choice))]), x, shape);
                 break;
             case 9 when image && shape[2] > 2:
-                Add(_case.Graph.Node(choice % 2 == 0 ? "MaxPool" : "AveragePool", [x], ("kernel_shape", new long[] { 2, 2 })), x, [shape[0], shape[1], shape[2] - 1, shape[3] - 1]);
+                Add(
+                    _case.Graph.Node(choice % 2 == 0 ? "MaxPool" : "AveragePool", [x], ("kernel_shape", new long[] { 2, 2 })), x,
+                    [shape[0], shape[1], shape[2] - 1, shape[3] - 1]);
                 break;
             case 10 when image:
                 Add(_case.Graph.Node("Flatten", [x]), x, [shape[0], shape[1] * shape[2] * shape[3]]);
@@ -80,7 +89,10 @@ internal sealed class RandomGraph
                 Add(_case.Graph.Node("Unsqueeze", [x, _case.Graph.Integers(2, 3)]), x, [shape[0], shape[1], 1, 1]);
                 break;
             case 16 when image && shape[2] > 1 && shape[3] > 1:
-                Add(_case.Graph.Node("Pad", [x, _case.Graph.Integers(0, 0, 1, 1, 0, 0, 1, 0)], ("mode", choice % 2 == 0 ? "reflect" : "constant")), x, [shape[0], shape[1], shape[2] + 2, shape[3] + 1]);
+                Add(
+                    _case.Graph.Node(
+                        "Pad", [x, _case.Graph.Integers(0, 0, 1, 1, 0, 0, 1, 0)], ("mode", choice % 2 == 0 ? "reflect" : "constant")),
+                    x, [shape[0], shape[1], shape[2] + 2, shape[3] + 1]);
                 break;
             case 18:
                 Add(_case.Graph.Node(choice % 2 == 0 ? "Max" : "Min", [x, _case.Weight("k", Along(shape, choice))]), x, shape);
@@ -107,7 +119,10 @@ internal sealed class RandomGraph
     private void Join(Value x, long[] shape, uint choice)
     {
         var same = _values.FindLast(value => value.Value != x && value.Shape.SequenceEqual(shape));
-        var wide = _values.FindLast(value => value.Value != x && value.Shape.Length == shape.Length && value.Shape.Where((_, axis) => axis != 1).SequenceEqual(shape.Where((_, axis) => axis != 1)));
+        var wide = _values.FindLast(
+            value =>
+                value.Value != x && value.Shape.Length == shape.Length
+                    && value.Shape.Where((_, axis) => axis != 1).SequenceEqual(shape.Where((_, axis) => axis != 1)));
         if (choice % 2 == 0 && same.Shape is not null)
         {
             _read.Add(same.Value.Name);

@@ -29,7 +29,8 @@ public class SafetyFoldTests
         var (test, conv) = ConvCase();
         var h = test.BatchNorm(conv, 4);
         var condition = test.Graph.Input("condition", DataType.Bool);
-        var branch = test.Graph.Node("If", [condition], ("then_branch", Branch("then", ("Neg", conv.Name))), ("else_branch", Branch("else", ("Abs", conv.Name))));
+        var branch = test.Graph.Node(
+            "If", [condition], ("then_branch", Branch("then", ("Neg", conv.Name))), ("else_branch", Branch("else", ("Abs", conv.Name))));
         Declined(test.Fold(test.Graph.Node("Add", [h, branch])), "'conv' is also read inside If");
     }
 
@@ -99,7 +100,8 @@ public class SafetyFoldTests
         var test = new FoldCase();
         var taken = test.Weight("w_folded", 4, 3, 3, 3);
         var h = test.Graph.Named("conv", "Conv", [test.Input(2, 3, 6, 6), test.Weight("w", 4, 3, 3, 3), test.Weight("conv_shift", 4)]);
-        h = test.Graph.Node("Add", [test.BatchNorm(h, 4), test.Graph.Node("Conv", [test.Graph.Input("x2", DataType.Float, 2, 3, 6, 6), taken])]);
+        h = test.Graph.Node(
+            "Add", [test.BatchNorm(h, 4), test.Graph.Node("Conv", [test.Graph.Input("x2", DataType.Float, 2, 3, 6, 6), taken])]);
         Assert.Equal(FoldStatus.Folded, test.Fold(h).BatchNorms[0].Status);
     }
 
@@ -142,7 +144,9 @@ public class SafetyFoldTests
         foreach (var tensor in model.Graph.Initializer) Declare(model, tensor.Name, [.. tensor.Dims]);
         var result = FoldCase.Check(model);
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
-        Assert.Equal(["x", .. result.Model.Proto.Graph.Initializer.Select(tensor => tensor.Name)], result.Model.Proto.Graph.Input.Select(input => input.Name));
+        Assert.Equal(
+            ["x", .. result.Model.Proto.Graph.Initializer.Select(tensor => tensor.Name)],
+            result.Model.Proto.Graph.Input.Select(input => input.Name));
     }
 
     [Fact]
@@ -150,7 +154,9 @@ public class SafetyFoldTests
     {
         var (test, conv) = ConvCase();
         var gamma = test.Graph.Node("Exp", [test.Weight("gamma", 4)]);
-        var h = test.Graph.Named("bn", "BatchNormalization", [conv, gamma, test.Weight("beta", 4), test.Weight("mean", 4), test.WeightBetween(1, 2, "variance", 4)]);
+        var h = test.Graph.Named(
+            "bn", "BatchNormalization",
+            [conv, gamma, test.Weight("beta", 4), test.Weight("mean", 4), test.WeightBetween(1, 2, "variance", 4)]);
         Declined(test.Fold(h), "its scale is not constant: 'Exp' is computed by Exp 'Exp'");
     }
 
@@ -159,7 +165,9 @@ public class SafetyFoldTests
     {
         var test = new FoldCase();
         var w = test.Graph.Node("Exp", [test.Weight("w", 4, 3, 3, 3)]);
-        Declined(test.Fold(test.BatchNorm(test.Graph.Named("conv", "Conv", [test.Input(2, 3, 6, 6), w]), 4)), "the weight of Conv 'conv' cannot be changed: 'Exp' is computed by Exp");
+        Declined(
+            test.Fold(test.BatchNorm(test.Graph.Named("conv", "Conv", [test.Input(2, 3, 6, 6), w]), 4)),
+            "the weight of Conv 'conv' cannot be changed: 'Exp' is computed by Exp");
     }
 
     [Fact]
@@ -176,7 +184,9 @@ public class SafetyFoldTests
     {
         var test = new FoldCase(opset: 9);
         var conv = test.Graph.Named("conv", "Conv", [test.Input(2, 3, 6, 6), test.Weight("w", 4, 3, 3, 3)]);
-        var outputs = test.Graph.Nodes("BatchNormalization", [conv, test.Weight("g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(1, 2, "v", 4)], 5);
+        var outputs = test.Graph.Nodes(
+            "BatchNormalization", [conv, test.Weight("g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(1, 2, "v", 4)],
+            5);
         test.Graph.Output("y", outputs[0], DataType.Float, 2, 4, 4, 4);
         Declined(BatchNormFolder.Fold(test.Graph.Build()), "training mode (5 outputs)");
     }
@@ -185,7 +195,9 @@ public class SafetyFoldTests
     public void Fold_NegativeVariance_DeclinesWithReason()
     {
         var (test, conv) = ConvCase();
-        var h = test.Graph.Named("bn", "BatchNormalization", [conv, test.Weight("g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(-2, -1, "v", 4)]);
+        var h = test.Graph.Named(
+            "bn", "BatchNormalization",
+            [conv, test.Weight("g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(-2, -1, "v", 4)]);
         test.Graph.Output("y", h, DataType.Float, 2, 4, 4, 4);
         Declined(BatchNormFolder.Fold(test.Graph.Build()), "variance plus epsilon");
     }
@@ -194,7 +206,9 @@ public class SafetyFoldTests
     public void Fold_ExtremeScale_Warns()
     {
         var (test, conv) = ConvCase();
-        var h = test.Graph.Named("bn", "BatchNormalization", [conv, test.WeightBetween(5000, 6000, "g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(0, 1e-9, "v", 4)]);
+        var h = test.Graph.Named(
+            "bn", "BatchNormalization",
+            [conv, test.WeightBetween(5000, 6000, "g", 4), test.Weight("b", 4), test.Weight("m", 4), test.WeightBetween(0, 1e-9, "v", 4)]);
         var result = test.Fold(h);
         Assert.Contains("'bn': in 4 of 4 channels", Assert.Single(result.Warnings));
     }
@@ -235,7 +249,9 @@ public class SafetyFoldTests
         var result = BatchNormFolder.Fold(model);
         Assert.Single(result.BatchNorms);
         Assert.Equal(custom, result.Model.Proto.Graph.Node[^1]);
-        Assert.Equal((model.DocString, model.MetadataProps, model.OpsetImport), (result.Model.Proto.DocString, result.Model.Proto.MetadataProps, result.Model.Proto.OpsetImport));
+        Assert.Equal(
+            (model.DocString, model.MetadataProps, model.OpsetImport),
+            (result.Model.Proto.DocString, result.Model.Proto.MetadataProps, result.Model.Proto.OpsetImport));
     }
 
     [Fact]
@@ -267,7 +283,12 @@ public class SafetyFoldTests
     {
         var dimensions = new TensorShapeProto();
         dimensions.Dim.AddRange(shape.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
-        model.Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = dimensions } } });
+        model.Graph.Input.Add(
+            new ValueInfoProto
+            {
+                Name = name,
+                Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = dimensions } },
+            });
     }
 
     private static void Declined(FoldResult result, string reason)

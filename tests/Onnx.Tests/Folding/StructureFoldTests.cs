@@ -9,7 +9,8 @@ public class StructureFoldTests
     {
         var test = new FoldCase();
         var x = test.Input(2, 3, 6, 6);
-        var h = test.Graph.Node("Concat", [Conv(test, x, 3, 4, "a"), Conv(test, x, 3, 5, "b"), test.Weight("constant", 2, 1, 6, 6)], ("axis", 1));
+        var h = test.Graph.Node(
+            "Concat", [Conv(test, x, 3, 4, "a"), Conv(test, x, 3, 5, "b"), test.Weight("constant", 2, 1, 6, 6)], ("axis", 1));
         Gone(test.Fold(test.BatchNorm(h, 10)));
     }
 
@@ -91,7 +92,9 @@ public class StructureFoldTests
     public void Fold_BehindMaxPool_FoldsWhenEveryScaleIsPositive(bool positive)
     {
         var test = new FoldCase();
-        var h = test.Graph.Node("MaxPool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")], ("kernel_shape", new long[] { 3, 3 }), ("pads", new long[] { 1, 1, 1, 1 }));
+        var h = test.Graph.Node(
+            "MaxPool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")], ("kernel_shape", new long[] { 3, 3 }),
+            ("pads", new long[] { 1, 1, 1, 1 }));
         var result = test.Fold(test.BatchNorm(h, 4, positive: positive));
         Assert.Equal(positive ? 0 : 1, FoldCase.Count(result.Model.Proto, "BatchNormalization"));
         if (!positive) Assert.Contains("not positive", result.BatchNorms[0].Reason);
@@ -101,7 +104,8 @@ public class StructureFoldTests
     public void Fold_BehindMaxPoolWhoseIndicesAreUsed_Declines()
     {
         var test = new FoldCase();
-        var outputs = test.Graph.Nodes("MaxPool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")], 2, ("kernel_shape", new long[] { 3, 3 }));
+        var outputs = test.Graph.Nodes(
+            "MaxPool", [Conv(test, test.Input(2, 3, 6, 6), 3, 4, "a")], 2, ("kernel_shape", new long[] { 3, 3 }));
         test.Graph.Output("indices", outputs[1], Proto.TensorProto.Types.DataType.Int64, 2, 4, 4, 4);
         Assert.Contains("indices", test.Fold(test.BatchNorm(outputs[0], 4, positive: true)).BatchNorms[0].Reason);
     }
@@ -148,8 +152,10 @@ public class StructureFoldTests
         // What PyTorch writes for x.view(x.size(0), -1).
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input("N", 4, 3, 5), 4);
-        var rows = test.Graph.Node("Gather", [test.Graph.Node("Shape", [h]), test.Graph.Initializer(TensorData.Create("zero", new long[] { 0 }))], ("axis", 0));
-        var shape = test.Graph.Node("Concat", [test.Graph.Node("Unsqueeze", [rows, test.Graph.Integers(0)]), test.Graph.Integers(-1)], ("axis", 0));
+        var rows = test.Graph.Node(
+            "Gather", [test.Graph.Node("Shape", [h]), test.Graph.Initializer(TensorData.Create("zero", new long[] { 0 }))], ("axis", 0));
+        var shape = test.Graph.Node(
+            "Concat", [test.Graph.Node("Unsqueeze", [rows, test.Graph.Integers(0)]), test.Graph.Integers(-1)], ("axis", 0));
         var result = test.Fold(Gemm(test, test.Graph.Node("Reshape", [h, shape]), 60, 7, "fc"));
         Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
     }
@@ -234,7 +240,8 @@ public class StructureFoldTests
     {
         var test = new FoldCase();
         var h = test.BatchNorm(test.Input(2, 3, 6, 6), 3);
-        var result = test.Fold(test.Graph.Node("Concat", [Conv(test, h, 3, 4, "a", pad: 0), Conv(test, h, 3, 5, "b", pad: 0)], ("axis", 1)));
+        var result = test.Fold(
+            test.Graph.Node("Concat", [Conv(test, h, 3, 4, "a", pad: 0), Conv(test, h, 3, 5, "b", pad: 0)], ("axis", 1)));
         Gone(result);
         Assert.Equal("a, b", result.BatchNorms[0].Into);
     }

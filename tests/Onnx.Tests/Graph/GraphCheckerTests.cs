@@ -11,11 +11,15 @@ public class GraphCheckerTests
 
     [Fact]
     public void Check_InputThatNobodyMakes_NamesNodeAndValue() =>
-        Fails(model => model.Graph.Node[1].Input[0] = "nowhere", "Relu 'act' reads 'nowhere', but no node, input or initializer has that name.");
+        Fails(
+            model => model.Graph.Node[1].Input[0] = "nowhere",
+            "Relu 'act' reads 'nowhere', but no node, input or initializer has that name.");
 
     [Fact]
     public void Check_NodesInTheWrongOrder_NamesBoth() =>
-        Fails(model => (model.Graph.Node[0], model.Graph.Node[1]) = (model.Graph.Node[1], model.Graph.Node[0]), "Relu 'act' reads 'dense', which Gemm 'dense' makes only later");
+        Fails(
+            model => (model.Graph.Node[0], model.Graph.Node[1]) = (model.Graph.Node[1], model.Graph.Node[0]),
+            "Relu 'act' reads 'dense', which Gemm 'dense' makes only later");
 
     [Fact]
     public void Check_Cycle_ShowsTheWayRound() =>
@@ -27,7 +31,9 @@ public class GraphCheckerTests
 
     [Fact]
     public void Check_TwoValuesOfOneName_NamesTheSecondMaker() =>
-        Fails(model => model.Graph.Node.Add(new NodeProto { OpType = "Abs", Name = "again", Input = { "x" }, Output = { "dense" } }), "Abs 'again'", "'dense' is defined twice");
+        Fails(
+            model => model.Graph.Node.Add(new NodeProto { OpType = "Abs", Name = "again", Input = { "x" }, Output = { "dense" } }),
+            "Abs 'again'", "'dense' is defined twice");
 
     [Fact]
     public void Check_TwoInitializersOfOneName_NamesIt() =>
@@ -56,11 +62,15 @@ public class GraphCheckerTests
 
     [Fact]
     public void Check_DomainWithoutOperatorSet_NamesIt() =>
-        Fails(model => model.Graph.Node[1].Domain = "vendor", "Relu 'act' is of the domain 'vendor', but the model imports no operator set of that domain");
+        Fails(
+            model => model.Graph.Node[1].Domain = "vendor",
+            "Relu 'act' is of the domain 'vendor', but the model imports no operator set of that domain");
 
     [Fact]
     public void Check_TooFewBytes_SaysHowManyAreNeeded() =>
-        Fails(model => model.Graph.Initializer[0].RawData = Google.Protobuf.ByteString.CopyFrom(new byte[8]), "'w' of shape [3, 4] needs 12 Float elements (48 bytes), but holds 8 bytes");
+        Fails(
+            model => model.Graph.Initializer[0].RawData = Google.Protobuf.ByteString.CopyFrom(new byte[8]),
+            "'w' of shape [3, 4] needs 12 Float elements (48 bytes), but holds 8 bytes");
 
     [Fact]
     public void Check_AbsurdShape_AllocatesNothing()
@@ -69,7 +79,8 @@ public class GraphCheckerTests
         model.Graph.Initializer[0].Dims.Clear();
         model.Graph.Initializer[0].Dims.AddRange([1L << 20, 1L << 20]);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("needs 1099511627776 Float elements", Assert.Throws<InvalidModelException>(() => GraphChecker.Check(model)).Message);
+        Assert.Contains(
+            "needs 1099511627776 Float elements", Assert.Throws<InvalidModelException>(() => GraphChecker.Check(model)).Message);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1_000_000);
     }
 
@@ -85,7 +96,9 @@ public class GraphCheckerTests
 
     [Fact]
     public void Check_GemmOperandsThatDoNotFit_SaysWhichSizes() =>
-        Fails(model => model.Graph.Input[0].Type.TensorType.Shape.Dim[1].DimValue = 7, "Gemm 'dense' has wrong shapes: the number of rows of B ('w') is 3, but 7 is expected (inputs: x[N, 7], w[3, 4], b[4])");
+        Fails(
+            model => model.Graph.Input[0].Type.TensorType.Shape.Dim[1].DimValue = 7,
+            "Gemm 'dense' has wrong shapes: the number of rows of B ('w') is 3, but 7 is expected (inputs: x[N, 7], w[3, 4], b[4])");
 
     [Fact]
     public void Check_BatchNormParameterOfTheWrongLength_SaysWhich()
@@ -105,7 +118,9 @@ public class GraphCheckerTests
         var graph = new GraphBuilder("test");
         var w = graph.Initializer(TensorData.Create("w", new float[36], 2, 2, 3, 3));
         graph.Output("y", graph.Node("Conv", [graph.Input("x", DataType.Float, 1, 3, 8, 8), w]), DataType.Float, 1, 2, 6, 6);
-        Assert.Contains("the number of channels of 'x' is 3, but 2 is expected", Assert.Throws<InvalidModelException>(() => GraphChecker.Check(graph.Build())).Message);
+        Assert.Contains(
+            "the number of channels of 'x' is 3, but 2 is expected",
+            Assert.Throws<InvalidModelException>(() => GraphChecker.Check(graph.Build())).Message);
     }
 
     [Theory]
@@ -115,7 +130,8 @@ public class GraphCheckerTests
     {
         var graph = new GraphBuilder("test");
         var w = graph.Initializer(TensorData.Create("w", new float[36], 4, 1, 3, 3));
-        graph.Output("y", graph.Node("Conv", [graph.Input("x", DataType.Float, 1, 3, 8, 8), w], ("group", group)), DataType.Float, 1, 4, 6, 6);
+        graph.Output(
+            "y", graph.Node("Conv", [graph.Input("x", DataType.Float, 1, 3, 8, 8), w], ("group", group)), DataType.Float, 1, 4, 6, 6);
         var message = Assert.Throws<InvalidModelException>(() => GraphChecker.Check(graph.Build())).Message;
         Assert.Contains($"cannot be cut into {group} groups", message);
     }

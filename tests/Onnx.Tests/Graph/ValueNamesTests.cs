@@ -46,7 +46,14 @@ public sealed class ValueNamesTests
         {
             Name = operation,
             Node = { new NodeProto { OpType = operation, Input = { "x" }, Output = { $"{operation}.result" } } },
-            Output = { new ValueInfoProto { Name = $"{operation}.result", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } } },
+            Output =
+            {
+                new ValueInfoProto
+                {
+                    Name = $"{operation}.result",
+                    Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } },
+                },
+            },
         };
     }
 }

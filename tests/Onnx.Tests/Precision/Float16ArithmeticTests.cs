@@ -15,7 +15,9 @@ public class Float16ArithmeticTests
         x = graph.Node("Relu", [graph.Node("Gemm", [x, network.Weight("w", 40, 40), network.Weight("b", 40)])]);
         x = graph.Node("Gemm", [x, network.Weight("w", 40, 40), network.Weight("b", 40)]);
         var check = PrecisionCheck.Run(network.Build(graph.Node("Sigmoid", [x]), 40), ModelPrecision.Float16Arithmetic);
-        Assert.Equal(["Sub", "Cast", "MatMul", "Sum", "Relu", "MatMul", "Sum", "Cast", "Sigmoid"], check.Result.Model.Proto.Graph.Node.Select(node => node.OpType));
+        Assert.Equal(
+            ["Sub", "Cast", "MatMul", "Sum", "Relu", "MatMul", "Sum", "Cast", "Sigmoid"],
+            check.Result.Model.Proto.Graph.Node.Select(node => node.OpType));
         Assert.Equal(4, check.Result.Model.Proto.Graph.Initializer.Count(tensor => tensor.DataType == (int)DataType.Float16));
         Assert.Equal(5, check.Result.Model.Proto.Graph.Initializer.Count);
         Assert.InRange(check.Comparison!.LargestRelative, 1e-6, 0.01);
@@ -27,7 +29,8 @@ public class Float16ArithmeticTests
         var network = new Perceptron(7);
         var c = network.Numbers(1, 40);
         c[5] = 1e-6f;
-        var y = network.Graph.Node("Gemm", [network.Input(40), network.Weight("w", 40, 40), network.Graph.Initializer(TensorData.Create("c", c, 1, 40))]);
+        var y = network.Graph.Node(
+            "Gemm", [network.Input(40), network.Weight("w", 40, 40), network.Graph.Initializer(TensorData.Create("c", c, 1, 40))]);
         Assert.True(Assert.Single(PrecisionReducer.Reduce(network.Build(y, 40), ModelPrecision.Float16Arithmetic).Outcomes).IsReduced);
     }
 
@@ -80,7 +83,9 @@ public class Float16ArithmeticTests
     {
         var graph = new GraphBuilder("double");
         var w = graph.Initializer(TensorData.FromDoubles("w", DataType.Double, new double[1600], 40, 40));
-        graph.Output("y", graph.Node("MatMul", [graph.Input("x", DataType.Double, TensorDimension.Rows, 40), w]), DataType.Double, TensorDimension.Rows, 40);
+        graph.Output(
+            "y", graph.Node("MatMul", [graph.Input("x", DataType.Double, TensorDimension.Rows, 40), w]), DataType.Double,
+            TensorDimension.Rows, 40);
         foreach (var precision in new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 })
             Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(graph.Build(), precision));
     }

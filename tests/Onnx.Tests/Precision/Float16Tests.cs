@@ -97,7 +97,10 @@ public class Float16Tests
         input.Name = "w";
         input.Type.TensorType.Shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimValue = 40 };
         model.Graph.Input.Add(input);
-        Assert.Contains("callers may override", Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(model, ModelPrecision.Float16)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "callers may override",
+            Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(model, ModelPrecision.Float16)).Message,
+            StringComparison.Ordinal);
 
         // Before IR version 4 every initializer is an input, and nobody could override it.
         model.IrVersion = 3;
@@ -126,8 +129,26 @@ public class Float16Tests
 
         GraphProto Branch(Value weight)
         {
-            var branch = new GraphProto { Name = "branch", Node = { new NodeProto { OpType = "MatMul", Name = $"in {weight.Name}", Input = { x.Name, weight.Name }, Output = { $"y {weight.Name}" } } } };
-            branch.Output.Add(new ValueInfoProto { Name = $"y {weight.Name}", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
+            var branch = new GraphProto
+            {
+                Name = "branch",
+                Node =
+                {
+                    new NodeProto
+                    {
+                        OpType = "MatMul",
+                        Name = $"in {weight.Name}",
+                        Input = { x.Name, weight.Name },
+                        Output = { $"y {weight.Name}" },
+                    },
+                },
+            };
+            branch.Output.Add(
+                new ValueInfoProto
+                {
+                    Name = $"y {weight.Name}",
+                    Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } },
+                });
             return branch;
         }
     }

@@ -98,9 +98,11 @@ public class Int8EdgeTests
         var network = new Perceptron(8);
         var w = network.Numbers(Width, Units);
         w[100] = value;
-        var bad = network.Graph.Named("bad", "MatMul", [network.Input(Width), network.Graph.Initializer(TensorData.Create("w", w, Width, Units))]);
+        var bad = network.Graph.Named(
+            "bad", "MatMul", [network.Input(Width), network.Graph.Initializer(TensorData.Create("w", w, Width, Units))]);
         network.Graph.Output("other", bad, DataType.Float, TensorDimension.Rows, Units);
-        var model = network.Build(network.Graph.Named("good", "MatMul", [network.Input("z", Width), network.Weight("v", Width, Units)]), Units);
+        var model = network.Build(
+            network.Graph.Named("good", "MatMul", [network.Input("z", Width), network.Weight("v", Width, Units)]), Units);
         foreach (var precision in new[] { ModelPrecision.Int8, ModelPrecision.Float16Arithmetic })
         {
             var check = PrecisionCheck.Run(model, precision);
@@ -119,7 +121,8 @@ public class Int8EdgeTests
         var y = network.Graph.Node("MatMul", [network.Input(Width), network.Graph.Initializer(TensorData.Create("w", w, Width, Units))]);
         var rows = Perceptron.Rows(10, 50, Width, column => column == 0 ? 1e5 : 1);
         ((float[])rows.Data)[3 * Width] = float.NaN;
-        var outcome = Assert.Single(PrecisionReducer.Reduce(network.Build(y, Units), ModelPrecision.Int8, Perceptron.Inputs(rows)).Outcomes);
+        var outcome = Assert.Single(
+            PrecisionReducer.Reduce(network.Build(y, Units), ModelPrecision.Int8, Perceptron.Inputs(rows)).Outcomes);
         Assert.Contains("inputs balanced", outcome.Detail, StringComparison.Ordinal);
         Assert.True(outcome.IsReduced, outcome.Detail);
     }
@@ -132,7 +135,15 @@ public class Int8EdgeTests
         var x = network.Input(Width);
         var w = network.Weight("w", Width, Width);
         var model = network.Build(graph.Node("MatMul", [x, w]), Width);
-        model.Graph.Input.Add(new ValueInfoProto { Name = "turn", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Bool, Shape = new TensorShapeProto() } } });
+        model.Graph.Input.Add(
+            new ValueInfoProto
+            {
+                Name = "turn",
+                Type = new TypeProto
+                {
+                    TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Bool, Shape = new TensorShapeProto() },
+                },
+            });
         var choice = new NodeProto { OpType = "If", Name = "choice", Input = { "turn" }, Output = { "chosen" } };
         foreach (var (branch, product) in new[] { ("then_branch", "MatMul"), ("else_branch", "Add") })
         {
@@ -143,18 +154,38 @@ public class Int8EdgeTests
                 Node =
                 {
                     new NodeProto { OpType = product, Name = branch, Input = { "y", w.Name }, Output = { $"{branch}_y" } },
-                    new NodeProto { OpType = "MatMul", Name = $"{branch}_product", Input = { $"{branch}_y", $"{branch}_w" }, Output = { branch } },
+                    new NodeProto
+                    {
+                        OpType = "MatMul",
+                        Name = $"{branch}_product",
+                        Input = { $"{branch}_y", $"{branch}_w" },
+                        Output = { branch },
+                    },
                 },
             };
-            inner.Output.Add(new ValueInfoProto { Name = branch, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
+            inner.Output.Add(
+                new ValueInfoProto
+                {
+                    Name = branch,
+                    Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } },
+                });
             choice.Attribute.Add(new AttributeProto { Name = branch, Type = AttributeProto.Types.AttributeType.Graph, G = inner });
         }
 
         model.Graph.Node.Add(choice);
-        model.Graph.Output.Add(new ValueInfoProto { Name = "chosen", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } } });
+        model.Graph.Output.Add(
+            new ValueInfoProto
+            {
+                Name = "chosen",
+                Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } },
+            });
         foreach (var turn in new[] { true, false })
         {
-            var inputs = new Dictionary<string, HostTensor> { ["x"] = Perceptron.Rows(12, Width, Width), ["turn"] = new(DataType.Bool, [], new[] { turn }) };
+            var inputs = new Dictionary<string, HostTensor>
+            {
+                ["x"] = Perceptron.Rows(12, Width, Width),
+                ["turn"] = new(DataType.Bool, [], new[] { turn }),
+            };
             foreach (var precision in new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 })
             {
                 var check = PrecisionCheck.Run(model, precision, [inputs]);

@@ -17,7 +17,10 @@ public class Int8Tests
         var (w, c) = (network.Numbers(units, width), network.Numbers(units));
         var y = network.Graph.Node(
             "Gemm",
-            [network.Input(width), network.Graph.Initializer(TensorData.Create("w", w, units, width)), network.Graph.Initializer(TensorData.Create("c", c, units))],
+            [
+                network.Input(width), network.Graph.Initializer(TensorData.Create("w", w, units, width)),
+                network.Graph.Initializer(TensorData.Create("c", c, units)),
+            ],
             ("transB", 1L),
             ("alpha", 0.5f),
             ("beta", 2f));
@@ -57,7 +60,9 @@ public class Int8Tests
         var graph = new GraphBuilder("edge");
         var signs = Enumerable.Range(0, width * units).Select(i => i % units % 2 == 0 ? 0.5f : -0.5f).ToArray();
         var x = graph.Input("x", TensorProto.Types.DataType.Float, TensorDimension.Rows, width);
-        graph.Output("y", graph.Node("MatMul", [graph.Node("Relu", [x]), graph.Initializer(TensorData.Create("w", signs, width, units))]), TensorProto.Types.DataType.Float, TensorDimension.Rows, units);
+        graph.Output(
+            "y", graph.Node("MatMul", [graph.Node("Relu", [x]), graph.Initializer(TensorData.Create("w", signs, width, units))]),
+            TensorProto.Types.DataType.Float, TensorDimension.Rows, units);
         var ones = HostTensor.Of(Enumerable.Repeat(3f, 4 * width).ToArray(), 4, width);
         var reduced = PrecisionReducer.Reduce(graph.Build(), ModelPrecision.Int8, Perceptron.Inputs(ones));
         var y = Perceptron.Run(reduced.Model.Proto, ones);
@@ -73,7 +78,9 @@ public class Int8Tests
         for (var k = 0; k < 40; k++) values[(5 * 40) + k] *= 1e6f;
         var together = Perceptron.Run(model.Proto, x);
         for (var row = 0; row < 8; row++)
-            Assert.Equal(Perceptron.Run(model.Proto, HostTensor.Of(values[(row * 40)..((row + 1) * 40)], 1, 40)), together[(row * 10)..((row + 1) * 10)]);
+            Assert.Equal(
+                Perceptron.Run(model.Proto, HostTensor.Of(values[(row * 40)..((row + 1) * 40)], 1, 40)),
+                together[(row * 10)..((row + 1) * 10)]);
     }
 
     [Fact]
@@ -81,7 +88,8 @@ public class Int8Tests
     {
         var network = new Perceptron(5);
         var c = network.Numbers(40);
-        var y = network.Graph.Node("Gemm", [network.Input(40), network.Weight("w", 40, 40), network.Graph.Initializer(TensorData.Create("c", c, 40))]);
+        var y = network.Graph.Node(
+            "Gemm", [network.Input(40), network.Weight("w", 40, 40), network.Graph.Initializer(TensorData.Create("c", c, 40))]);
         var model = PrecisionReducer.Reduce(network.Build(y, 40), ModelPrecision.Int8).Model;
         Assert.Equal(c, Perceptron.Run(model.Proto, HostTensor.Of(new float[40], 1, 40)));
     }
@@ -161,7 +169,9 @@ public class Int8Tests
     {
         var network = new Perceptron(11);
         var x = network.Graph.Input("x", TensorProto.Types.DataType.Float, TensorDimension.Rows, 6, 40);
-        network.Graph.Output("y", network.Graph.Node("MatMul", [x, network.Weight("w", 40, 40)]), TensorProto.Types.DataType.Float, TensorDimension.Rows, 6, 40);
+        network.Graph.Output(
+            "y", network.Graph.Node("MatMul", [x, network.Weight("w", 40, 40)]), TensorProto.Types.DataType.Float, TensorDimension.Rows, 6,
+            40);
         Assert.True(PrecisionCheck.Run(network.Graph.Build(), ModelPrecision.Int8).IsWithin);
     }
 
@@ -182,7 +192,9 @@ public class Int8Tests
 
         var rows = Perceptron.Rows(13, 4, 40);
         var reduced = PrecisionReducer.Reduce(model, ModelPrecision.Int8, Perceptron.Inputs(rows)).Model;
-        Assert.Equal(["x", .. reduced.Proto.Graph.Initializer.Select(tensor => tensor.Name).Order()], [reduced.Proto.Graph.Input[0].Name, .. reduced.Proto.Graph.Input.Skip(1).Select(input => input.Name).Order()]);
+        Assert.Equal(
+            ["x", .. reduced.Proto.Graph.Initializer.Select(tensor => tensor.Name).Order()],
+            [reduced.Proto.Graph.Input[0].Name, .. reduced.Proto.Graph.Input.Skip(1).Select(input => input.Name).Order()]);
         Assert.Equal(10 * 4, Perceptron.Run(reduced.Proto, rows).Length);
     }
 
@@ -198,12 +210,14 @@ public class Int8Tests
         var left = graph.Named("left", "MatMul", [network.Weight("w", 40, 40), graph.Node("Transpose", [good])]);
         var turned = graph.Named("turned", "Gemm", [left, network.Weight("w", 40, 40)], ("transA", 1L));
         var deep = graph.Named("deep", "MatMul", [graph.Node("Unsqueeze", [turned, graph.Integers(0)]), network.Weight("w", 1, 40, 40)]);
-        foreach (var (name, value) in new[] { ("o1", small), ("o2", self), ("o3", deep) }) graph.Output(name, value, TensorProto.Types.DataType.Float);
+        foreach (var (name, value) in new[] { ("o1", small), ("o2", self), ("o3", deep) })
+            graph.Output(name, value, TensorProto.Types.DataType.Float);
         var model = graph.Build();
         foreach (var output in model.Graph.Output) output.Type.TensorType.Shape = null;
         var check = PrecisionCheck.Run(model, ModelPrecision.Int8);
         Assert.True(check.IsWithin);
-        var reasons = check.Result.Outcomes.ToDictionary(outcome => outcome.Name, outcome => outcome.IsReduced ? "reduced" : outcome.Detail);
+        var reasons = check.Result.Outcomes.ToDictionary(
+            outcome => outcome.Name, outcome => outcome.IsReduced ? "reduced" : outcome.Detail);
         Assert.Equal("reduced", reasons["good"]);
         Assert.Contains("200 elements", reasons["small"], StringComparison.Ordinal);
         Assert.Contains("no constant", reasons["self"], StringComparison.Ordinal);
@@ -215,7 +229,8 @@ public class Int8Tests
     [Fact]
     public void Reduce_NothingToReduce_SaysWhy()
     {
-        var exception = Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(Perceptron.Create(15, 8, 4, 2), ModelPrecision.Int8));
+        var exception = Assert.Throws<NotSupportedException>(
+            () => PrecisionReducer.Reduce(Perceptron.Create(15, 8, 4, 2), ModelPrecision.Int8));
         Assert.Contains("'gemm1' stays float32: its weight has 32 elements", exception.Message, StringComparison.Ordinal);
     }
 
@@ -225,6 +240,7 @@ public class Int8Tests
         var network = new Perceptron(16, opset: 10);
         var y = network.Graph.Node("MatMul", [network.Input(40), network.Weight("w", 40, 40)]);
         var exception = Assert.Throws<NotSupportedException>(() => PrecisionReducer.Reduce(network.Build(y, 40), ModelPrecision.Int8));
-        Assert.Contains("int8 needs operator set 11 or later, but the model is written for 10", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "int8 needs operator set 11 or later, but the model is written for 10", exception.Message, StringComparison.Ordinal);
     }
 }

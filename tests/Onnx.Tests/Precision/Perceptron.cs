@@ -20,15 +20,16 @@ internal sealed class Perceptron(int seed, int opset = 17)
         for (var layer = 1; layer < sizes.Length; layer++)
         {
             if (layer > 1) x = network.Graph.Node("Relu", [x]);
-            x = network.Graph.Named($"gemm{layer}", "Gemm", [x, network.Weight("w", sizes[layer - 1], sizes[layer]), network.Weight("b", sizes[layer])]);
+            x = network.Graph.Named(
+                $"gemm{layer}", "Gemm", [x, network.Weight("w", sizes[layer - 1], sizes[layer]), network.Weight("b", sizes[layer])]);
         }
 
         return network.Build(x, sizes[^1]);
     }
 
     /// <summary>
-    /// A network of one to four layers in all the ways in which they are written: Gemm with its attributes, MatMul and Add, other activations, a
-    /// way around a layer, an output in the middle.
+    /// A network of one to four layers in all the ways in which they are written: Gemm with its attributes, MatMul and Add, other
+    /// activations, a way around a layer, an output in the middle.
     /// </summary>
     public static ModelProto Random(int seed)
     {
@@ -42,13 +43,17 @@ internal sealed class Perceptron(int seed, int opset = 17)
             var units = random.Next(2) == 0 ? width : random.Next(33, 80);
             x = random.Next(3) switch
             {
-                0 => graph.Node("Gemm", [x, network.Weight("w", units, width), network.Weight("c", 1, units)], ("transB", 1L), ("alpha", 0.5f), ("beta", 2f)),
+                0 =>
+                    graph.Node(
+                        "Gemm", [x, network.Weight("w", units, width), network.Weight("c", 1, units)], ("transB", 1L), ("alpha", 0.5f),
+                        ("beta", 2f)),
                 1 => graph.Node("Add", [graph.Node("MatMul", [x, network.Weight("w", width, units)]), network.Weight("b", units)]),
                 _ => graph.Node("Gemm", [x, network.Weight("w", width, units), network.Weight("c", units)]),
             };
             if (units == width && random.Next(2) == 0) x = graph.Node("Add", [x, before]);
             width = units;
-            if (random.Next(6) == 0) graph.Output($"inner{layer}", graph.Node("Identity", [x]), DataType.Float, TensorDimension.Rows, width);
+            if (random.Next(6) == 0)
+                graph.Output($"inner{layer}", graph.Node("Identity", [x]), DataType.Float, TensorDimension.Rows, width);
             string[] activations = ["Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Identity"];
             x = graph.Node(activations[random.Next(activations.Length)], [x]);
         }
@@ -77,7 +82,8 @@ internal sealed class Perceptron(int seed, int opset = 17)
         return (float[])session.Run(new Dictionary<string, HostTensor> { ["x"] = x })["y"].Data;
     }
 
-    public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Inputs(HostTensor x) => [new Dictionary<string, HostTensor> { ["x"] = x }];
+    public static IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> Inputs(HostTensor x) =>
+        [new Dictionary<string, HostTensor> { ["x"] = x }];
 
     public Value Input(int width) => Input("x", width);
 
@@ -89,7 +95,8 @@ internal sealed class Perceptron(int seed, int opset = 17)
     public float[] Numbers(params long[] shape)
     {
         var limit = Math.Sqrt(3.0 / shape[0]);
-        return [.. Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => (float)(((2 * _random.NextDouble()) - 1) * limit))];
+        var count = (int)shape.Aggregate(1L, (a, b) => a * b);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)(((2 * _random.NextDouble()) - 1) * limit))];
     }
 
     public ModelProto Build(Value y, int width)

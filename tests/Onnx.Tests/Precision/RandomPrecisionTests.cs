@@ -61,7 +61,8 @@ public class RandomPrecisionTests
         {
             var model = BatchNormFolder.Fold(RandomGraph.From(list)).Model;
             // A graph of nothing but pooling and arithmetic has no product to convert.
-            if (!model.Proto.Graph.Node.Any(node => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul")) return true.ToProperty();
+            if (!model.Proto.Graph.Node.Any(node => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul"))
+                return true.ToProperty();
             PrecisionCheck check;
             try
             {
@@ -74,7 +75,8 @@ public class RandomPrecisionTests
 
             reduced++;
             GraphChecker.Check(check.Result.Model.Proto);
-            return check.IsWithin.Label($"the outputs differ by {check.Comparison!.LargestRelative:G3} of their scale: [{string.Join(", ", list)}]");
+            return check.IsWithin.Label(
+                $"the outputs differ by {check.Comparison!.LargestRelative:G3} of their scale: [{string.Join(", ", list)}]");
         });
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(100).WithReplay(20150211, 1507), property);
         Assert.True(reduced > 50, $"only {reduced} of 100 graphs had something to convert: the test says little");
@@ -85,9 +87,17 @@ public class RandomPrecisionTests
     {
         var models = Enumerable.Range(0, 14).Select(Perceptron.Random).Where(model => model.OpsetImport[0].Version <= 17).ToList();
         models.Add(BatchNormFolder.Fold(DeepPerceptron.Create()).Model.Proto);
-        var reduced = models.SelectMany(model => new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 }.Select(precision => Reduce(model, precision)));
+        var reduced = models.SelectMany(
+            model =>
+                new[] { ModelPrecision.Float16, ModelPrecision.Float16Arithmetic, ModelPrecision.Int8 }
+                    .Select(precision => Reduce(model, precision)));
         var images = BatchNormFolder.Fold(MobileNetV2.Create(32)).Model;
-        ModelProto[] convolutions = [Reduce(images.Proto, ModelPrecision.Float16), Reduce(images.Proto, ModelPrecision.Float16Arithmetic), Reduce(images.Proto, ModelPrecision.Int8)];
+        ModelProto[] convolutions =
+        [
+            Reduce(images.Proto, ModelPrecision.Float16),
+            Reduce(images.Proto, ModelPrecision.Float16Arithmetic),
+            Reduce(images.Proto, ModelPrecision.Int8),
+        ];
         OnnxChecker.Require(reduced.Concat(convolutions).Select(model => ("reduced", model)));
     }
 

@@ -16,7 +16,9 @@ public sealed class InputFilesTests : IDisposable
     [Fact]
     public void Read_NumpyArchive_GivesEveryArrayByName()
     {
-        var path = Archive(("x", "<f4", "2, 2", [0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64]), ("flag", "|b1", "1,", [1]), ("word", "<U2", "", [97, 0, 0, 0, 98, 0, 0, 0]));
+        var path = Archive(
+            ("x", "<f4", "2, 2", [0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64]), ("flag", "|b1", "1,", [1]),
+            ("word", "<U2", "", [97, 0, 0, 0, 98, 0, 0, 0]));
         var set = Assert.Single(InputFiles.Read(path, ["x", "flag", "word"]));
         Assert.Equal([1f, 2f, 3f, 4f], (float[])set["x"].Data);
         Assert.Equal([2, 2], set["x"].Shape);
@@ -54,7 +56,9 @@ public sealed class InputFilesTests : IDisposable
     public void Read_MissingInput_ListsTheModelsInputs()
     {
         var path = Archive(("x", "|u1", "1,", [1]));
-        Assert.Contains("has no 'y'; the model's inputs are x, y", Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x", "y"])).Message);
+        Assert.Contains(
+            "has no 'y'; the model's inputs are x, y",
+            Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x", "y"])).Message);
     }
 
     [Fact]
@@ -83,8 +87,11 @@ public sealed class InputFilesTests : IDisposable
     public void ReadLabeled_NameThatIsNotThere_ListsThoseThatAre()
     {
         var path = Archive(("x", "|u1", "1,", [1]), ("churn", "|u1", "1,", [1]));
-        Assert.Contains("has no 'Churn' to take the labels from; it has x, churn", Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "Churn")).Message);
-        Assert.Contains("'x' is an input of the model", Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "x")).Message);
+        Assert.Contains(
+            "has no 'Churn' to take the labels from; it has x, churn",
+            Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "Churn")).Message);
+        Assert.Contains(
+            "'x' is an input of the model", Assert.Throws<InvalidDataException>(() => InputFiles.ReadLabeled(path, ["x"], "x")).Message);
     }
 
     [Fact]

@@ -72,7 +72,8 @@ public class ModelComparisonTests
     public void Compare_NothingRuns_SaysWhatToDo()
     {
         var graph = new GraphBuilder("sizes");
-        graph.Output("y", graph.Node("Reshape", [graph.Input("x", DataType.Float, "N", "L"), graph.Integers(7, 11)]), DataType.Float, 7, 11);
+        graph.Output(
+            "y", graph.Node("Reshape", [graph.Input("x", DataType.Float, "N", "L"), graph.Integers(7, 11)]), DataType.Float, 7, 11);
         var model = graph.Build();
         Assert.Contains("give some of your own", Assert.Throws<ModelRunException>(() => ModelComparison.Compare(model, model)).Message);
     }

@@ -17,7 +17,10 @@ public sealed class NodePlacementTests
         try
         {
             Assert.Equal(
-                [new NodePlacement("the sine", "Sin", "CPUExecutionProvider"), new NodePlacement("the sum", "ReduceSum", "CPUExecutionProvider")],
+                [
+                    new NodePlacement("the sine", "Sin", "CPUExecutionProvider"),
+                    new NodePlacement("the sum", "ReduceSum", "CPUExecutionProvider"),
+                ],
                 NodePlacement.Of(path, Device.Cpu));
         }
         finally

@@ -76,5 +76,6 @@ internal sealed class LayerProbe : IDisposable
 
     public void Dispose() => _session.Dispose();
 
-    private static TensorDimension[] Sizes(SampleShape shape) => [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
+    private static TensorDimension[] Sizes(SampleShape shape) =>
+        [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
 }

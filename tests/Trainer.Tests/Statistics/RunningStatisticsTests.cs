@@ -17,7 +17,8 @@ public class RunningStatisticsTests
             RunningStatistics.MovingAverage(0.3f, unbiased: false),
             (batches, start) => batches.Aggregate(start, (r, b) => ((1 - (double)0.3f) * r) + ((double)0.3f * b)),
             false),
-            ["keras"] = (RunningStatistics.Keras(0.9f), (batches, start) => batches.Aggregate(start, (r, b) => (0.9 * r) + (0.1 * b)), false),
+            ["keras"] = (
+                RunningStatistics.Keras(0.9f), (batches, start) => batches.Aggregate(start, (r, b) => (0.9 * r) + (0.1 * b)), false),
             ["zero-debiased"] = (RunningStatistics.MovingAverage(correctStart: true), (batches, _) =>
                 batches.Aggregate(0.0, (d, b) => ((1 - Rate) * d) + (Rate * b)) / (1 - Math.Pow(1 - Rate, batches.Length)), true),
             ["cumulative"] = (RunningStatistics.Cumulative, (batches, _) => batches.Average(), true),

@@ -122,7 +122,8 @@ public class NetworkTextTests
 
         public override SampleShape OutputShape(SampleShape input) => input;
 
-        public override Differentiable Train(TrainingGraph graph, LayerSite site, MlNetBatchNorm.Onnx.Graph.Value x) => new(x, (dy, _) => dy);
+        public override Differentiable Train(TrainingGraph graph, LayerSite site, MlNetBatchNorm.Onnx.Graph.Value x) =>
+            new(x, (dy, _) => dy);
 
         public override MlNetBatchNorm.Onnx.Graph.Value Infer(InferenceGraph graph, LayerSite site, MlNetBatchNorm.Onnx.Graph.Value x) => x;
     }

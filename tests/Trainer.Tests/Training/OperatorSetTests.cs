@@ -70,7 +70,8 @@ public sealed class OperatorSetTests
     }
 
     private static Network Image() => Network.Input(2, 8, 8)
-        .Conv2d(4, 3, new ConvolutionOptions { Groups = 2 }).BatchNorm().Activation(Activation.Relu).LayerNorm().GroupNorm(2).MaxPool(2).Conv2d(4, 3, stride: 2)
+        .Conv2d(4, 3, new ConvolutionOptions { Groups = 2 }).BatchNorm().Activation(Activation.Relu)
+        .LayerNorm().GroupNorm(2).MaxPool(2).Conv2d(4, 3, stride: 2)
         .AveragePool(2, padding: 1).Dropout(0.25f).GlobalAveragePool().Dense(3);
 
     private static void LoadTraining(Network network, int opset, Optimizer optimizer)
@@ -99,5 +100,6 @@ public sealed class OperatorSetTests
         Assert.Equal("y", session.Outputs.Single().Name);
     }
 
-    private static TensorDimension[] Sizes(SampleShape shape) => [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
+    private static TensorDimension[] Sizes(SampleShape shape) =>
+        [TensorDimension.Rows, .. shape.Sizes.Select(size => (TensorDimension)size)];
 }

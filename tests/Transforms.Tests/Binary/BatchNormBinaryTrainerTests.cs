@@ -56,10 +56,14 @@ public sealed class BatchNormBinaryTrainerTests
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(100));
         var trainer = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { Epochs = 1 });
         SchemaShape? shape = null;
-        var chain = _ml.Transforms.CopyColumns("Copy", "Name").Append(new ShapeProbe<BatchNormBinaryTransformer>(trainer, seen => shape = seen));
+        var chain = _ml.Transforms.CopyColumns("Copy", "Name")
+            .Append(new ShapeProbe<BatchNormBinaryTransformer>(trainer, seen => shape = seen));
         var output = chain.Fit(data).Transform(data).Schema;
         Assert.Equal(
-            [("Score", NumberDataViewType.Single), ("Probability", NumberDataViewType.Single), ("PredictedLabel", BooleanDataViewType.Instance)],
+            [
+                ("Score", NumberDataViewType.Single), ("Probability", NumberDataViewType.Single),
+                ("PredictedLabel", BooleanDataViewType.Instance),
+            ],
             output.Skip(5).Select(column => (column.Name, (PrimitiveDataViewType)column.Type)));
         Assert.Equal(output.Select(column => column.Name), shape!.Select(column => column.Name));
         Assert.Equal(
@@ -105,7 +109,9 @@ public sealed class BatchNormBinaryTrainerTests
             Assert.Equal(expected[i].PredictedLabel, actual[i].PredictedLabel);
         }
 
-        Assert.Equal(model.GetOutputSchema(data.Schema).Select(column => column.Name), loaded.GetOutputSchema(data.Schema).Select(column => column.Name));
+        Assert.Equal(
+            model.GetOutputSchema(data.Schema).Select(column => column.Name),
+            loaded.GetOutputSchema(data.Schema).Select(column => column.Name));
         using var engine = _ml.Model.CreatePredictionEngine<Moons.Row, BinaryPrediction>(loaded, schema);
         Assert.Equal(expected[7].Probability, engine.Predict(rows[7]).Probability, 1e-6f);
     }
@@ -200,7 +206,10 @@ public sealed class BatchNormBinaryTrainerTests
     public void Fit_NothingToReduce_SaysWhy()
     {
         var data = _ml.Data.LoadFromEnumerable(Moons.Create(300));
-        var trainer = _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { HiddenLayers = [8], Precision = ModelPrecision.Int8 });
-        Assert.Contains("Nothing in the model can be int8", Assert.Throws<NotSupportedException>(() => trainer.Fit(data)).Message, StringComparison.Ordinal);
+        var trainer = _ml.BinaryClassification.Trainers.BatchNormNetwork(
+            Quick with { HiddenLayers = [8], Precision = ModelPrecision.Int8 });
+        Assert.Contains(
+            "Nothing in the model can be int8", Assert.Throws<NotSupportedException>(() => trainer.Fit(data)).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -25,7 +25,8 @@ public sealed class SchemaTests
             LearningTask.Multiclass => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options),
             _ => _ml.Regression.Trainers.BatchNormNetwork(options),
         };
-        using var chain = new EstimatorChain<BatchNormTransformer>().Append(new ShapeProbe<BatchNormTransformer>(trainer, shape => announced = shape)).Fit(input);
+        using var chain = new EstimatorChain<BatchNormTransformer>()
+            .Append(new ShapeProbe<BatchNormTransformer>(trainer, shape => announced = shape)).Fit(input);
         var actual = chain.Transform(input).Schema;
         Assert.Equal(actual.Select(column => column.Name), chain.GetOutputSchema(input.Schema).Select(column => column.Name));
         Assert.Equal(input.Schema.Count + (task switch { LearningTask.Binary => 3, LearningTask.Multiclass => 2, _ => 1 }), actual.Count);

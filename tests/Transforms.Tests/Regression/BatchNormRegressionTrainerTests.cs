@@ -52,7 +52,8 @@ public sealed class BatchNormRegressionTrainerTests
     {
         SchemaShape? shape = null;
         var trainer = _ml.Regression.Trainers.BatchNormNetwork(Quick with { Epochs = 1 });
-        var chain = _ml.Transforms.CopyColumns("Copy", "Weight").Append(new ShapeProbe<BatchNormRegressionTransformer>(trainer, seen => shape = seen));
+        var chain = _ml.Transforms.CopyColumns("Copy", "Weight")
+            .Append(new ShapeProbe<BatchNormRegressionTransformer>(trainer, seen => shape = seen));
         var output = chain.Fit(Data(100)).Transform(Data(100)).Schema;
         Assert.Equal(["Features", "Label", "Weight", "Copy", "Score"], output.Select(column => column.Name));
         Assert.Equal(output.Select(column => column.Name), shape!.Select(column => column.Name));
@@ -66,14 +67,17 @@ public sealed class BatchNormRegressionTrainerTests
     {
         var data = Data(200);
         var trainer = _ml.Regression.Trainers.BatchNormNetwork(Quick with { Epochs = 3 });
-        foreach (var model in new ITransformer[] { trainer.Fit(data), _ml.Transforms.CopyColumns("Copy", "Weight").Append(trainer).Fit(data) })
+        ITransformer[] models = [trainer.Fit(data), _ml.Transforms.CopyColumns("Copy", "Weight").Append(trainer).Fit(data)];
+        foreach (var model in models)
         {
             var loaded = Models.SaveAndLoad(_ml, model, data.Schema, out _);
             var expected = model.Transform(data).GetColumn<float>("Score").ToArray();
             var actual = loaded.Transform(data).GetColumn<float>("Score").ToArray();
             Assert.Equal(expected.Length, actual.Length);
             for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-6f * Math.Abs(expected[i]));
-            Assert.Equal(model.GetOutputSchema(data.Schema).Select(column => column.Name), loaded.GetOutputSchema(data.Schema).Select(column => column.Name));
+            Assert.Equal(
+                model.GetOutputSchema(data.Schema).Select(column => column.Name),
+                loaded.GetOutputSchema(data.Schema).Select(column => column.Name));
         }
     }
 
@@ -92,7 +96,8 @@ public sealed class BatchNormRegressionTrainerTests
         // On validation rows that are all wrong, no epoch is a good one; with a part of the training rows held out, many are.
         var wrong = Waves.Create(100, seed: 3);
         foreach (var row in wrong) row.Label += 1_000_000;
-        using var model = _ml.Regression.Trainers.BatchNormNetwork(Quick with { Epochs = 3 }).Fit(Data(300), _ml.Data.LoadFromEnumerable(wrong));
+        using var model = _ml.Regression.Trainers.BatchNormNetwork(Quick with { Epochs = 3 })
+            .Fit(Data(300), _ml.Data.LoadFromEnumerable(wrong));
         Assert.All(model.Model.History, report => Assert.InRange(report.Validation!.RootMeanSquaredError!.Value, 800_000, 1_600_000));
     }
 

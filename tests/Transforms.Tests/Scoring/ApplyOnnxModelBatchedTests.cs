@@ -137,7 +137,8 @@ public sealed class ApplyOnnxModelBatchedTests
         nodes.Output("y", nodes.Node("Add", [inner, x]), DataType.Float, TensorDimension.Rows, 3);
         var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
         using var model = _ml.Transforms.ApplyOnnxModelBatched(
-            new MemoryStream(nodes.Build().ToByteArray()), new BatchedOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);
+            new MemoryStream(nodes.Build().ToByteArray()),
+            new BatchedOnnxOptions { Outputs = new Dictionary<string, string> { ["y"] = "Total" } }).Fit(data);
         foreach (var batched in new[] { false, true })
             Assert.Equal([5f, 10f, 15f], Reloaded(model, data, batched).Transform(data).GetColumn<float[]>("Total").Single());
     }

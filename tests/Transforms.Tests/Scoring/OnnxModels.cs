@@ -24,7 +24,8 @@ internal static class OnnxModels
     {
         var graph = new GraphBuilder("identity");
         graph.Output(
-            "out", graph.Node("Identity", [graph.Input("in", type, [TensorDimension.Rows, .. rowShape])]), type, [TensorDimension.Rows, .. rowShape]);
+            "out", graph.Node("Identity", [graph.Input("in", type, [TensorDimension.Rows, .. rowShape])]), type,
+            [TensorDimension.Rows, .. rowShape]);
         return graph.Build().ToByteArray();
     }
 

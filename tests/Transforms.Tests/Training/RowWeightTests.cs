@@ -4,8 +4,9 @@ using Microsoft.ML.Data;
 namespace MlNetBatchNorm.Transforms.Tests;
 
 /// <summary>
-/// A weight of 2 must train as the same row twice does. The networks have no batch normalization, whose statistics count every row of a batch
-/// once, and all rows are one batch. The targets of the doubled rows have the mean and the deviation of all, so regression learns in one unit.
+/// A weight of 2 must train as the same row twice does. The networks have no batch normalization, whose statistics count every row of a
+/// batch once, and all rows are one batch. The targets of the doubled rows have the mean and the deviation of all, so regression learns in
+/// one unit.
 /// </summary>
 public sealed class RowWeightTests
 {
@@ -13,11 +14,15 @@ public sealed class RowWeightTests
 
     [Fact]
     public void Fit_Binary_WeightOfTwoIsTheRowTwice() =>
-        RequireSame(options => _ml.BinaryClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Positive) }), outputs: 1);
+        RequireSame(
+            options => _ml.BinaryClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Positive) }),
+            outputs: 1);
 
     [Fact]
     public void Fit_Multiclass_WeightOfTwoIsTheRowTwice() =>
-        RequireSame(options => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Class) }), outputs: 3);
+        RequireSame(
+            options => _ml.MulticlassClassification.Trainers.BatchNormNetwork(options with { LabelColumnName = nameof(Row.Class) }),
+            outputs: 3);
 
     [Fact]
     public void Fit_Regression_WeightOfTwoIsTheRowTwice() =>
@@ -47,7 +52,8 @@ public sealed class RowWeightTests
     }
 
     private static double Distance(BatchNormTransformer left, BatchNormTransformer right) => left.Model.ParameterArrays.Max(
-        parameter => parameter.Value.Zip(right.Model.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
+        parameter =>
+            parameter.Value.Zip(right.Model.ParameterArrays[parameter.Key]).Max(pair => Math.Abs((double)pair.First - pair.Second)));
 
     // The first half counts twice, and differs from the second half in where its rows lie.
     private static Row[] Rows()

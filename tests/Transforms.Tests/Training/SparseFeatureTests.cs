@@ -16,8 +16,10 @@ public sealed class SparseFeatureTests
     public void Fit_SparseVectors_GivesTheSameBitsAsDenseOnes()
     {
         var (sparse, dense) = Views();
-        RequireSame(_ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Positive) }), sparse, dense);
-        RequireSame(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Class) }), sparse, dense);
+        RequireSame(
+            _ml.BinaryClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Positive) }), sparse, dense);
+        RequireSame(
+            _ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Class) }), sparse, dense);
         RequireSame(_ml.Regression.Trainers.BatchNormNetwork(Quick with { LabelColumnName = nameof(Row.Number) }), sparse, dense);
     }
 
@@ -38,7 +40,8 @@ public sealed class SparseFeatureTests
         using var expected = trainer.Fit(dense);
         foreach (var (name, values) in expected.Model.Parameters) Assert.Equal(values, model.Model.Parameters[name]);
         var (left, right) = (model.Transform(sparse), expected.Transform(dense));
-        if (left.Schema["Score"].Type is VectorDataViewType) Assert.Equal(right.GetColumn<float[]>("Score"), left.GetColumn<float[]>("Score"));
+        if (left.Schema["Score"].Type is VectorDataViewType)
+            Assert.Equal(right.GetColumn<float[]>("Score"), left.GetColumn<float[]>("Score"));
         else Assert.Equal(right.GetColumn<float>("Score"), left.GetColumn<float>("Score"));
     }
 

@@ -5,7 +5,14 @@ namespace MlNetBatchNorm.Transforms.Tests;
 
 public sealed class TrainingLogTests
 {
-    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [8], Epochs = 3, EarlyStoppingPatience = 0, Device = Device.Cpu, Seed = 0 };
+    private static readonly BatchNormNetworkOptions Quick = new()
+    {
+        HiddenLayers = [8],
+        Epochs = 3,
+        EarlyStoppingPatience = 0,
+        Device = Device.Cpu,
+        Seed = 0,
+    };
 
     private readonly MLContext _ml = new(seed: 1);
     private readonly List<LoggingEventArgs> _messages = [];
@@ -24,7 +31,8 @@ public sealed class TrainingLogTests
         var parameters = model.Model.Network.ParameterCount;
         Assert.Equal($"training {parameters} parameters on 200 rows of 2 features; device asked for: cpu", lines[0]);
         Assert.Equal(model.Model.History.Select(report => report.ToString()), lines[1..4]);
-        Assert.StartsWith($"kept epoch {model.Model.Best.Epoch} of 3; trained on cpu, scoring on cpu; ", lines[4], StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"kept epoch {model.Model.Best.Epoch} of 3; trained on cpu, scoring on cpu; ", lines[4], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,7 +66,8 @@ public sealed class TrainingLogTests
 
     private BatchNormTransformer Fit(LearningTask task, BatchNormNetworkOptions options) => task switch
     {
-        LearningTask.Binary => _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(Moons.Create(200))),
+        LearningTask.Binary =>
+            _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(Moons.Create(200))),
         LearningTask.Regression => _ml.Regression.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(Waves.Create(200))),
         _ => _ml.Transforms.Conversion.MapValueToKey("Label").Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(options))
             .Fit(_ml.Data.LoadFromEnumerable(Clouds.Create(200))).LastTransformer,
@@ -66,5 +75,6 @@ public sealed class TrainingLogTests
 
     private IEnumerable<LoggingEventArgs> Own() => _messages.Where(message => message.Source == "BatchNormNetwork; Training");
 
-    private string[] Lines(ChannelMessageKind kind) => [.. Own().Where(message => message.Kind == kind).Select(message => message.RawMessage)];
+    private string[] Lines(ChannelMessageKind kind) =>
+        [.. Own().Where(message => message.Kind == kind).Select(message => message.RawMessage)];
 }

@@ -29,7 +29,9 @@ public class PipelineExportTests
         using var file = new ExportedFile(model, data);
 
         Assert.Equal(["Features"], file.Inputs);
-        Assert.Equal(["Score: Float[N, 1]", "Probability: Float[N, 1]", "PredictedLabel: Bool[N, 1]"], file.Result.Outputs.Select(output => output.ToString()));
+        Assert.Equal(
+            ["Score: Float[N, 1]", "Probability: Float[N, 1]", "PredictedLabel: Bool[N, 1]"],
+            file.Result.Outputs.Select(output => output.ToString()));
         Assert.Equal(300, file.Result.RowsCompared);
         Assert.True(file.Result.TakesBatches);
         Assert.Equal(2, file.Result.BatchNormsFolded);
@@ -99,7 +101,8 @@ public class PipelineExportTests
         var data = Ml.Data.LoadFromEnumerable(Waves.Create(300));
         using var model = Ml.Regression.Trainers.BatchNormNetwork(Small).Fit(data);
 
-        using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Metadata = new Dictionary<string, string> { ["who"] = "me" } });
+        using var file = new ExportedFile(
+            model, data, new FoldedPipelineOptions { Metadata = new Dictionary<string, string> { ["who"] = "me" } });
 
         Assert.Equal(["Score: Float[N, 1]"], file.Result.Outputs.Select(output => output.ToString()));
         var written = ModelFile.Read(file.Path);
@@ -131,7 +134,9 @@ public class PipelineExportTests
     [OnnxCheckerFact]
     public void Export_EveryTask_PassesTheChecker()
     {
-        var (moons, clouds, waves) = (Ml.Data.LoadFromEnumerable(Moons.Create(100)), Ml.Data.LoadFromEnumerable(Clouds.Create(100)), Ml.Data.LoadFromEnumerable(Waves.Create(100)));
+        var moons = Ml.Data.LoadFromEnumerable(Moons.Create(100));
+        var clouds = Ml.Data.LoadFromEnumerable(Clouds.Create(100));
+        var waves = Ml.Data.LoadFromEnumerable(Waves.Create(100));
         using var binary = new ExportedFile(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small).Fit(moons), moons);
         using var multiclass = new ExportedFile(
             Ml.Transforms.Conversion.MapValueToKey("Class", "Label")
@@ -157,7 +162,8 @@ public class PipelineExportTests
     public void Export_CrossValidatedModels_AreExported()
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(200));
-        foreach (var fold in Ml.BinaryClassification.CrossValidate(data, Ml.BinaryClassification.Trainers.BatchNormNetwork(Small), numberOfFolds: 2))
+        var trainer = Ml.BinaryClassification.Trainers.BatchNormNetwork(Small);
+        foreach (var fold in Ml.BinaryClassification.CrossValidate(data, trainer, numberOfFolds: 2))
         {
             using var file = new ExportedFile(fold.Model, data);
             Assert.Equal(200, file.Result.RowsCompared);
@@ -183,7 +189,9 @@ public class PipelineExportTests
     {
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Small).Fit(Ml.Data.LoadFromEnumerable(Moons.Create(300)));
 
-        Assert.Contains("There are no rows to compare", Fails<InvalidDataException>(model, Ml.Data.LoadFromEnumerable(Array.Empty<Moons.Row>(), Moon())));
+        Assert.Contains(
+            "There are no rows to compare",
+            Fails<InvalidDataException>(model, Ml.Data.LoadFromEnumerable(Array.Empty<Moons.Row>(), Moon())));
     }
 
     [Fact]
@@ -202,7 +210,8 @@ public class PipelineExportTests
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Small).Fit(data);
 
-        Assert.Throws<DirectoryNotFoundException>(() => Ml.Model.ConvertToFoldedOnnx(model, data, Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString(), "a.onnx")));
+        Assert.Throws<DirectoryNotFoundException>(
+            () => Ml.Model.ConvertToFoldedOnnx(model, data, Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString(), "a.onnx")));
     }
 
     [Fact]
@@ -211,7 +220,9 @@ public class PipelineExportTests
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Small).Fit(data);
 
-        Assert.Contains("'Features' is both read", Fails<NotSupportedException>(model, data, new FoldedPipelineOptions { Outputs = ["Score", "Features"] }));
+        Assert.Contains(
+            "'Features' is both read",
+            Fails<NotSupportedException>(model, data, new FoldedPipelineOptions { Outputs = ["Score", "Features"] }));
     }
 
     [Fact]

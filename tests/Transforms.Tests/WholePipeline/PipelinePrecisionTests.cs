@@ -28,7 +28,8 @@ public sealed class PipelinePrecisionTests : IDisposable
             .Append<ITransformer>(Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class" }))
             .Fit(data);
 
-        using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Precision = precision, LabelColumnName = label, AllowedMetricLoss = 0.05 });
+        using var file = new ExportedFile(
+            model, data, new FoldedPipelineOptions { Precision = precision, LabelColumnName = label, AllowedMetricLoss = 0.05 });
 
         var reduction = file.Result.Reduction!;
         Assert.Equal(PrecisionNames.NameOf(precision), ModelFile.GetMetadata(ModelFile.Read(file.Path), ModelMetadata.Precision));
@@ -56,7 +57,8 @@ public sealed class PipelinePrecisionTests : IDisposable
         var exception = Assert.Throws<ModelVerificationException>(() => Ml.Model.ConvertToFoldedOnnx(model, data, path, options));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
-        exception = Assert.Throws<ModelVerificationException>(() => model.ExportOnnx(data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
+        exception = Assert.Throws<ModelVerificationException>(
+            () => model.ExportOnnx(data, new NetworkExportOptions { Precision = ModelPrecision.Int8, AllowedMetricLoss = -1 }));
         Assert.StartsWith("With int8, rmse goes from ", exception.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.GetFiles());
     }
@@ -67,8 +69,10 @@ public sealed class PipelinePrecisionTests : IDisposable
         var data = Ml.Data.LoadFromEnumerable(Waves.Create(100));
         using var model = Ml.Regression.Trainers.BatchNormNetwork(Wide with { Epochs = 1 }).Fit(data);
         var options = new FoldedPipelineOptions { Precision = ModelPrecision.Float16, LabelColumnName = "Price" };
-        var exception = Assert.Throws<ArgumentException>(() => Ml.Model.ConvertToFoldedOnnx(model, data, Path.Combine(_folder.FullName, "pipeline.onnx"), options));
-        Assert.Contains("There is no label column 'Price' to judge the file by; the columns are ", exception.Message, StringComparison.Ordinal);
+        var exception = Assert.Throws<ArgumentException>(
+            () => Ml.Model.ConvertToFoldedOnnx(model, data, Path.Combine(_folder.FullName, "pipeline.onnx"), options));
+        Assert.Contains(
+            "There is no label column 'Price' to judge the file by; the columns are ", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -91,11 +95,13 @@ public sealed class PipelinePrecisionTests : IDisposable
             .Append(Ml.Transforms.Categorical.OneHotEncoding("Colour", "Number"))
             .Append(Ml.Transforms.Conversion.MapValueToKey("Class", "Label"))
             .Append(Ml.Transforms.Concatenate("All", "Scaled", "Colour"))
-            .Append(Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class", FeatureColumnName = "All" }))
+            .Append(
+                Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class", FeatureColumnName = "All" }))
             .Fit(data);
         foreach (var opset in new[] { 12, 13, 17 })
         {
-            using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
+            using var file = new ExportedFile(
+                model, data, new FoldedPipelineOptions { Opset = opset, Precision = ModelPrecision.Int8, LabelColumnName = "Label" });
             Assert.Equal(opset, file.Result.Model.Proto.OpsetImport.Single(import => import.Domain.Length == 0).Version);
             Assert.Equal(["Features", "Number"], file.Inputs);
             Assert.InRange(file.Result.Reduction!.Labeled!.Metrics.After[Metric.MicroAccuracy]!.Value, 0.9, 1);
@@ -117,7 +123,9 @@ public sealed class PipelinePrecisionTests : IDisposable
         var written = export.Deployed.Proto;
         Assert.Equal(13, Assert.Single(written.OpsetImport).Version);
         Assert.Equal("binary", ModelFile.GetMetadata(written, ModelMetadata.Task));
-        Assert.Equal(precision == ModelPrecision.Float32 ? null : PrecisionNames.NameOf(precision), ModelFile.GetMetadata(written, ModelMetadata.Precision));
+        Assert.Equal(
+            precision == ModelPrecision.Float32 ? null : PrecisionNames.NameOf(precision),
+            ModelFile.GetMetadata(written, ModelMetadata.Precision));
         Assert.Null(model.Export.Reduced);
         if (export.Reduced is not { } reduced) return;
         Assert.Equal(200, reduced.Rows);
@@ -146,7 +154,8 @@ public sealed class PipelinePrecisionTests : IDisposable
             return Ml.Transforms.Conversion.MapValueToKey("Class", "Label").Fit(view).Transform(view);
         }
 
-        using var model = Ml.MulticlassClassification.Trainers.BatchNormNetwork(Wide with { LabelColumnName = "Class", Epochs = 2 }).Fit(Keyed(rows));
+        using var model = Ml.MulticlassClassification.Trainers.BatchNormNetwork(
+            Wide with { LabelColumnName = "Class", Epochs = 2 }).Fit(Keyed(rows));
         var options = new NetworkExportOptions { Precision = ModelPrecision.Int8 };
         var exception = Assert.Throws<ArgumentException>(() => model.ExportOnnx(Keyed(rows.Reverse()), options));
         Assert.Contains("but the network was trained on red, blue, green", exception.Message, StringComparison.Ordinal);

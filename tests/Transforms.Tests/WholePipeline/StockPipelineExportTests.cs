@@ -26,7 +26,9 @@ public class StockPipelineExportTests
         using var file = new ExportedFile(model, data);
 
         Assert.Equal(["Age", "Income", "Plan", "Region"], file.Inputs);
-        Assert.Equal(["Score: Float[N, 1]", "Probability: Float[N, 1]", "PredictedLabel: Bool[N, 1]"], file.Result.Outputs.Select(output => output.ToString()));
+        Assert.Equal(
+            ["Score: Float[N, 1]", "Probability: Float[N, 1]", "PredictedLabel: Bool[N, 1]"],
+            file.Result.Outputs.Select(output => output.ToString()));
         Assert.Equal(400, file.Result.RowsCompared);
         Assert.True(file.Result.TakesBatches);
         Assert.Equal(0, file.Count("FeatureVectorizer"));
@@ -40,7 +42,8 @@ public class StockPipelineExportTests
             new() { Age = float.NaN, Income = 1000, Plan = "gold", Region = 2 },
             new() { Age = 30, Income = float.NaN, Plan = "never seen", Region = 99 },
         ];
-        var expected = Ml.Data.CreateEnumerable<BinaryPrediction>(model.Transform(Ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false).ToArray();
+        var expected = Ml.Data.CreateEnumerable<BinaryPrediction>(
+            model.Transform(Ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false).ToArray();
         Assert.Equal(expected[0].Score, ((float[])results["Score"].Data)[0], 1e-4f);
         Assert.Equal(expected[1].Score, ((float[])results["Score"].Data)[1], 1e-4f);
     }
@@ -53,7 +56,8 @@ public class StockPipelineExportTests
         {
             foreach (var clip in new[] { 5, float.PositiveInfinity })
             {
-                var model = Ml.Transforms.ReplaceMissingValues([new("Age"), new("Income")], MissingValueReplacingEstimator.ReplacementMode.Mean)
+                var model = Ml.Transforms.ReplaceMissingValues(
+                    [new("Age"), new("Income")], MissingValueReplacingEstimator.ReplacementMode.Mean)
                     .Append(Ml.Transforms.NormalizeMeanVariance("Age", fixZero: zero))
                     .Append(Ml.Transforms.Concatenate("Numbers", "Income", "Year", "Constant"))
                     .Append(Ml.Transforms.NormalizeMinMax("Numbers", fixZero: zero))
@@ -148,7 +152,8 @@ public class StockPipelineExportTests
     public void Export_CustomMappingThatIsNeeded_IsNamed()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
-        var model = Ml.Transforms.CustomMapping<Customer, Doubled>((customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
+        var model = Ml.Transforms.CustomMapping<Customer, Doubled>(
+            (customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
             .Append(Ml.Transforms.Concatenate("Features", "Year", "Twice"))
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
             .Fit(data);
@@ -163,7 +168,8 @@ public class StockPipelineExportTests
     public void Export_CustomMappingThatIsNotNeeded_DoesNotMatter()
     {
         var data = Ml.Data.LoadFromEnumerable(Customer.Create(400));
-        var model = Ml.Transforms.CustomMapping<Customer, Doubled>((customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
+        var model = Ml.Transforms.CustomMapping<Customer, Doubled>(
+            (customer, doubled) => doubled.Twice = 2 * customer.Year, contractName: null)
             .Append(Ml.Transforms.Concatenate("Features", "Year", "Constant"))
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
             .Fit(data);
@@ -185,7 +191,8 @@ public class StockPipelineExportTests
             .Fit(data);
 
         Assert.Contains(
-            "MissingValueReplacingTransformer, which makes the column 'Wide' (Double)", PipelineExportTests.Fails<NotSupportedException>(model, data));
+            "MissingValueReplacingTransformer, which makes the column 'Wide' (Double)",
+            PipelineExportTests.Fails<NotSupportedException>(model, data));
     }
 
     [Fact]
@@ -201,16 +208,21 @@ public class StockPipelineExportTests
             .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left" }))
             .Fit(data);
 
-        Assert.Contains("ONNX Runtime does not run the exported pipeline", PipelineExportTests.Fails<MlNetBatchNorm.Onnx.ModelVerificationException>(model, data));
+        Assert.Contains(
+            "ONNX Runtime does not run the exported pipeline",
+            PipelineExportTests.Fails<MlNetBatchNorm.Onnx.ModelVerificationException>(model, data));
     }
 
     [Fact]
     public void Export_NormalizerInFrontOfImages_GivesItsPredictions()
     {
         var data = Ml.Data.LoadFromEnumerable(Stripes.Create(120));
-        var network = MlNetBatchNorm.Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3).BatchNorm().Activation(MlNetBatchNorm.Activation.Relu).GlobalAveragePool().Dense(1);
+        var network = MlNetBatchNorm.Network.Input(1, Stripes.Size, Stripes.Size).Conv2d(4, kernel: 3)
+            .BatchNorm().Activation(MlNetBatchNorm.Activation.Relu).GlobalAveragePool().Dense(1);
         var model = Ml.Transforms.NormalizeMeanVariance("Pixels", fixZero: false)
-            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { HiddenLayers = null, Network = network, FeatureColumnName = "Pixels" }))
+            .Append(
+                Ml.BinaryClassification.Trainers.BatchNormNetwork(
+                    Small with { HiddenLayers = null, Network = network, FeatureColumnName = "Pixels" }))
             .Fit(data);
 
         using var file = new ExportedFile(model, data);

@@ -18,9 +18,11 @@ internal static class BinarySection
 
         yield return Html.H2("Where it is right and wrong");
         yield return Html.P($"Predicted is {positive} where its probability is above 50 %.");
-        yield return ConfusionTable.Create(ConfusionMatrix.Of(predictions, rows.TargetArray, 1, rows.WeightArray), trained.Schema.Label.Classes);
+        yield return ConfusionTable.Create(
+            ConfusionMatrix.Of(predictions, rows.TargetArray, 1, rows.WeightArray), trained.Schema.Label.Classes);
         yield return Html.P(
-            $"Another threshold may suit better: a lower one finds more of {positive} and raises more false alarms. The first curve shows every choice; the closer it comes to the upper left corner, the better.");
+            $"Another threshold may suit better: a lower one finds more of {positive} and raises more false alarms. The first curve shows "
+                + "every choice; the closer it comes to the upper left corner, the better.");
         var charts = new XElement("div", new XAttribute("class", "charts"));
         if (curve.Count > 0) charts.Add(Html.Figure(
             new Chart("ROC curve", new Axis("false alarms: share of the others called so", 0, 1), new Axis("share found", 0, 1))
@@ -42,7 +44,8 @@ internal static class BinarySection
             ["predicted probability", "test rows", "mean of the predictions", "came about"],
             bins.Select(bin => new object[]
             {
-                $"{Html.Percent(bin.From)} to {Html.Percent(bin.To)}", Html.Number(Html.Count(bin.Weight)), Html.Number(Html.Percent(bin.MeanProbability)), Html.Number(Html.Percent(bin.PositiveShare)),
+                $"{Html.Percent(bin.From)} to {Html.Percent(bin.To)}", Html.Number(Html.Count(bin.Weight)),
+                Html.Number(Html.Percent(bin.MeanProbability)), Html.Number(Html.Percent(bin.PositiveShare)),
             }));
     }
 
@@ -50,6 +53,7 @@ internal static class BinarySection
     private static IEnumerable<(double X, double Y)> Thin(IReadOnlyList<RocPoint> curve)
     {
         var every = Math.Max(1, curve.Count / 500);
-        return curve.Where((_, i) => i % every == 0 || i == curve.Count - 1).Select(point => (point.FalsePositiveRate, point.TruePositiveRate));
+        return curve.Where((_, i) => i % every == 0 || i == curve.Count - 1)
+            .Select(point => (point.FalsePositiveRate, point.TruePositiveRate));
     }
 }

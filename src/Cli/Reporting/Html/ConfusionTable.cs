@@ -18,9 +18,12 @@ internal static class ConfusionTable
             ["class", "test rows", "recognized", "right when predicted"],
             classes.Select((name, i) => new object[]
             {
-                name, Html.Number(Html.Count(matrix.Actual(i))), Html.Number(Html.Percent(matrix.Recall(i))), Html.Number(Html.Percent(matrix.Precision(i))),
+                name, Html.Number(Html.Count(matrix.Actual(i))), Html.Number(Html.Percent(matrix.Recall(i))),
+                Html.Number(Html.Percent(matrix.Precision(i))),
             })),
-        Html.Small("Recognized (recall): the share of the class's rows that are predicted as it. Right when predicted (precision): the share of the rows predicted as it that are it."));
+        Html.Small(
+            "Recognized (recall): the share of the class's rows that are predicted as it. Right when predicted (precision): the share of "
+                + "the rows predicted as it that are it."));
 
     private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes) => new(
         "div",
@@ -28,7 +31,8 @@ internal static class ConfusionTable
         new XElement(
             "table",
             new XAttribute("class", "matrix"),
-            new XElement("thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
+            new XElement(
+                "thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
             new XElement("tbody", classes.Select((name, actual) => new XElement(
                 "tr", new XElement("th", name), classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
 
@@ -50,6 +54,7 @@ internal static class ConfusionTable
                     where actual != predicted && matrix[actual, predicted] > 0
                     orderby matrix[actual, predicted] descending
                     select new object[] { classes[actual], classes[predicted], Html.Number(Html.Count(matrix[actual, predicted])) };
-        return new XElement("div", Html.H3("The most frequent mistakes"), Html.Table(["is", "predicted", "test rows"], pairs.Take(MostMistakes)));
+        return new XElement(
+            "div", Html.H3("The most frequent mistakes"), Html.Table(["is", "predicted", "test rows"], pairs.Take(MostMistakes)));
     }
 }

@@ -24,17 +24,20 @@ internal static class FiguresSection
                     new XAttribute("data-figure", figure.Metric.Key),
                     new XAttribute("data-value", figure.Value.ToString("R", CultureInfo.InvariantCulture)),
                     double.IsFinite(figure.Value) ? figure.Metric.Format(figure.Value) : "not defined"),
-                Html.P(double.IsFinite(figure.Value) ? Meaning(figure.Metric, figure.Value, trained.Schema.Label, baseline) : "The test rows are all alike, so that there is nothing to compare."))));
+                Html.P(
+                    double.IsFinite(figure.Value)
+                        ? Meaning(figure.Metric, figure.Value, trained.Schema.Label, baseline)
+                        : "The test rows are all alike, so that there is nothing to compare."))));
     }
 
     private static string Meaning(Metric metric, double value, LabelMap label, Baseline baseline) => metric switch
     {
         _ when metric == Metric.AreaUnderRocCurve =>
-            $"Of one row with {label.PositiveClass} and one without, it gives the higher probability to the right one in {Html.Percent(value)} "
-            + "of all cases. Guessing: 50 %.",
+            $"Of one row with {label.PositiveClass} and one without, it gives the higher probability to the right one in "
+            + $"{Html.Percent(value)} of all cases. Guessing: 50 %.",
         _ when metric == Metric.Accuracy || metric == Metric.MicroAccuracy =>
-            $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right for "
-            + $"{Html.Percent(baseline.MostFrequentShare)}.",
+            $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right "
+            + $"for {Html.Percent(baseline.MostFrequentShare)}.",
         _ when metric == Metric.MacroAccuracy =>
             $"A class has on average {Html.Percent(value)} of its rows recognized; rare classes count as much as frequent ones. "
             + $"Guessing: {Html.Percent(1.0 / label.Classes.Count)}.",

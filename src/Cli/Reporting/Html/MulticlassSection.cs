@@ -11,7 +11,10 @@ internal static class MulticlassSection
     {
         var rows = trained.Tested.Rows;
         yield return Html.H2("Where it is right and wrong");
-        yield return Html.P("Predicted is the class with the highest probability. Each line shows what became of the test rows of one class; what is not on the diagonal is wrong.");
-        yield return ConfusionTable.Create(ConfusionMatrix.Of(trained.Tested.Predictions, rows.TargetArray, rows.Outputs, rows.WeightArray), trained.Schema.Label.Classes);
+        yield return Html.P(
+            "Predicted is the class with the highest probability. Each line shows what became of the test rows of one class; what is not "
+                + "on the diagonal is wrong.");
+        yield return ConfusionTable.Create(
+            ConfusionMatrix.Of(trained.Tested.Predictions, rows.TargetArray, rows.Outputs, rows.WeightArray), trained.Schema.Label.Classes);
     }
 }

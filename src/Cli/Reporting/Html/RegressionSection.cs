@@ -16,7 +16,11 @@ internal static class RegressionSection
         var (predictions, targets, label) = (trained.Tested.Predictions, trained.Tested.Rows.TargetArray, trained.Schema.Label.Column);
         var both = Axis.For(string.Empty, predictions.Concat(targets).Select(value => (double)value));
         var every = Math.Max(1, (targets.Length + MostDots - 1) / MostDots);
-        (double X, double Y)[] shown = [.. Enumerable.Range(0, targets.Length).Where(row => row % every == 0).Select(row => ((double)targets[row], (double)predictions[row]))];
+        (double X, double Y)[] shown =
+        [
+            .. Enumerable.Range(0, targets.Length).Where(row => row % every == 0)
+                .Select(row => ((double)targets[row], (double)predictions[row])),
+        ];
         double[] errors = [.. predictions.Zip(targets, (predicted, actual) => (double)predicted - actual)];
 
         yield return Html.H2("Where it is right and wrong");
@@ -34,7 +38,10 @@ internal static class RegressionSection
             ["of all test rows", "are off by at most"],
             Shares.Select(share => new object[]
             {
-                Html.Percent(share), Html.Number(Metric.MeanAbsoluteError.Format(sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)])),
+                Html.Percent(share),
+                Html.Number(
+                    Metric.MeanAbsoluteError.Format(
+                        sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)])),
             }));
     }
 
@@ -49,6 +56,7 @@ internal static class RegressionSection
         var chart = new Chart("Distribution of the errors", axis, new Axis("test rows", 0, 1.05 * counts.Max()))
             .Bars(counts.Select((count, i) => (axis.From + (i * width), axis.From + ((i + 1) * width), count)), "a");
         if (axis.From < 0 && axis.To > 0) chart.Line([(0, 0), (0, 1.05 * counts.Max())], "guide");
-        return Html.Figure(chart.ToSvg(), "How far predictions are off; what is farther out than 98 % of the rows counts in the outermost bars.");
+        return Html.Figure(
+            chart.ToSvg(), "How far predictions are off; what is farther out than 98 % of the rows counts in the outermost bars.");
     }
 }

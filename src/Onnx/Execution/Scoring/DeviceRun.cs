@@ -6,8 +6,8 @@ namespace MlNetBatchNorm;
 
 /// <summary>
 /// A model tied to tensors for a fixed number of rows where it reads and writes them. Fill the inputs (<see cref="Upload"/>, or another
-/// model's run), <see cref="Run"/>, use the outputs there or <see cref="Download"/> them. From <see cref="OnnxScorer.CreateDeviceRun"/>; one
-/// thread at a time. The model is not released before it is disposed.
+/// model's run), <see cref="Run"/>, use the outputs there or <see cref="Download"/> them. From <see cref="OnnxScorer.CreateDeviceRun"/>;
+/// one thread at a time. The model is not released before it is disposed.
 /// </summary>
 public sealed class DeviceRun : IDisposable
 {

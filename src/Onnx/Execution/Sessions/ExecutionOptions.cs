@@ -20,9 +20,9 @@ public record ExecutionOptions
     /// needed.
     /// </summary>
     /// <remarks>
-    /// A <see cref="OnnxScorer"/> also measures a single row while it is loaded: one thread is kept without further ado where that takes less
-    /// than 50 µs, and all cores are kept if they take at least a fifth off. The process remembers it for the same model and options, and
-    /// <see cref="OnnxScorer.Threads"/> says what was chosen. A model that is not run on rows gets 1.
+    /// A <see cref="OnnxScorer"/> also measures a single row while it is loaded: one thread is kept without further ado where that takes
+    /// less than 50 µs, and all cores are kept if they take at least a fifth off. The process remembers it for the same model and options,
+    /// and <see cref="OnnxScorer.Threads"/> says what was chosen. A model that is not run on rows gets 1.
     /// </remarks>
     public int? Threads { get; init; }
 

@@ -58,7 +58,8 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_ProviderThatFails_IsStrictOrFallsBack()
     {
         var failing = Device.Cuda(library: _provider.Path, options: new Dictionary<string, string> { ["fail"] = "1" });
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing }));
+        var exception = Assert.Throws<DeviceNotAvailableException>(
+            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing }));
         Assert.Contains("no capable device is detected", exception.Message, StringComparison.Ordinal);
         using var fallen = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing.OrCpu() });
         Assert.Equal(Device.Cpu, fallen.ActualDevice);

@@ -196,7 +196,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
         var number = nodes.Input("number", DataType.Int64, TensorDimension.Rows);
         nodes.Output("negative", nodes.Node("Neg", [number]), DataType.Int64, TensorDimension.Rows);
         nodes.Output(
-            "same", nodes.Node("Identity", [nodes.Input("text", DataType.String, TensorDimension.Rows)]), DataType.String, TensorDimension.Rows);
+            "same", nodes.Node("Identity", [nodes.Input("text", DataType.String, TensorDimension.Rows)]), DataType.String,
+            TensorDimension.Rows);
         using var model = RowModel.Load(nodes.Build(), new RowModelSettings { Run = new() { Device = On(route) } });
         Assert.Equal(route, model.Memory.Route);
         using var block = model.CreateBlock(64);

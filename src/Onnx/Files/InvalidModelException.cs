@@ -1,8 +1,8 @@
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// A file or graph is not a valid ONNX model. The message is one line that says what is wrong and where; <see cref="Exception.InnerException"/>,
-/// if any, is the failure underneath.
+/// A file or graph is not a valid ONNX model. The message is one line that says what is wrong and where;
+/// <see cref="Exception.InnerException"/>, if any, is the failure underneath.
 /// </summary>
 public sealed class InvalidModelException : Exception
 {
