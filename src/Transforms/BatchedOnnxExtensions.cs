@@ -1,8 +1,8 @@
 using Microsoft.ML.Data;
 using MlNetBatchNorm;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Loading;
