@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Bench;
 

@@ -4,8 +4,8 @@ using System.Globalization;
 using Google.Protobuf;
 using HdrHistogram;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Commands;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 

@@ -5,9 +5,9 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;
 using MlNetBatchNorm.Transforms.Scoring;
-using MlNetBatchNorm.Transforms.Rows;
 
 namespace MlNetBatchNorm.Transforms.AnyModel;
 

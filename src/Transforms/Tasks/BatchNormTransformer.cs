@@ -1,9 +1,9 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.Saving;

@@ -1,6 +1,6 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm;
 
