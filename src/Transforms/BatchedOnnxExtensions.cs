@@ -1,8 +1,8 @@
 using System.Reflection;
 using Microsoft.ML.Data;
 using MlNetBatchNorm;
-using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
