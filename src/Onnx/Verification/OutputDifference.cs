@@ -13,8 +13,8 @@ public sealed record OutputDifference
     public double LargestAbsolute { get; }
 
     /// <summary>
-    /// The largest |a − b| of a run, divided by the largest magnitude that the reference gave in that run: rounding is relative to the scale of
-    /// an output, not to an element that happens to lie near zero.
+    /// The largest |a − b| of a run, divided by the largest magnitude that the reference gave in that run: rounding is relative to the
+    /// scale of an output, not to an element that happens to lie near zero.
     /// </summary>
     public double LargestRelative { get; }
 }
