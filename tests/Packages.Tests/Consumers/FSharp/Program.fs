@@ -10,7 +10,7 @@ let main _ =
     let points = [ for x in 0..19 do for y in 0..19 -> { X = single x; Y = single y; Label = x > y } ]
     let ml = MLContext(seed = 1)
     let data = ml.Data.LoadFromEnumerable points
-    let options = BatchNormNetworkOptions(HiddenLayers = [| 16 |], Epochs = 20)
+    let options = BatchNormNetworkOptions(HiddenLayers = [| 16 |], Epochs = 40, BatchSize = 32, Optimizer = Optimizer.AdamW 1e-2f)
 
     let pipeline =
         EstimatorChain<ITransformer>()
