@@ -84,9 +84,10 @@ internal static class TableTrainer
         var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
         try
         {
-            var tested = new TestedRows(testRows, Predict(trained.Scorer, testRows));
-            var (metrics, float32Metrics) = Measure(trained, tested, network.AllowedMetricLoss);
-            return new TrainedTable(schema, pipeline, trained, metrics, float32Metrics, training.RowCount, tested);
+            var tested = ModelEvaluation.Of(trained.Scorer, trained.Model.Loss, testRows);
+            var float32Metrics = MeasureFloat32(trained, testRows, tested.Metrics, network.AllowedMetricLoss);
+            var predicted = new TestedRows(testRows, tested.Predictions);
+            return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, training.RowCount, predicted);
         }
         catch
         {
@@ -150,22 +151,12 @@ internal static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static (MetricValues Metrics, MetricValues Float32) Measure(BatchNormTransformer network, TestedRows tested, double allowedLoss)
+    private static MetricValues MeasureFloat32(BatchNormTransformer network, TrainingData rows, MetricValues metrics, double allowedLoss)
     {
-        var (rows, loss) = (tested.Rows, network.Model.Loss);
-        var metrics = loss.Measure(tested.Predictions, rows);
-        if (network.Export.Reduced is not { } reduced) return (metrics, metrics);
+        if (network.Export.Reduced is not { } reduced) return metrics;
         using var scorer = OnnxScorer.Load(network.Export.Folded, new OnnxScorerOptions { Outputs = network.Task.Outputs });
-        var float32 = ModelEvaluation.Of(scorer, loss, rows).Metrics;
+        var float32 = ModelEvaluation.Of(scorer, network.Model.Loss, rows).Metrics;
         NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, metrics), allowedLoss);
-        return (metrics, float32);
-    }
-
-    // The last output is the prediction that goes with the loss: the probabilities, or the number itself.
-    private static float[] Predict(OnnxScorer scorer, TrainingData rows)
-    {
-        var results = new float[rows.Count * scorer.ResultLength];
-        scorer.ScoreBatch(rows.FeatureArray, rows.Count, results);
-        return results[^rows.TargetArray.Length..];
+        return float32;
     }
 }

@@ -11,7 +11,7 @@ internal static class ModelMetadata
     /// </summary>
     public const string Format = "mlnetbn.format";
 
-    /// <summary>The columns that a saved <c>ScoreOnnx</c> reads and adds, as JSON.</summary>
+    /// <summary>The columns that a saved <c>ApplyOnnxModelBatched</c> reads and adds, as JSON.</summary>
     public const string ScoreOnnx = "mlnetbn.scoreOnnx";
 
     /// <summary>The format that this version writes, and the latest that it reads.</summary>

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Transforms.Rows;
 
 /// <summary>
 /// The element types that ONNX and ML.NET have in common: what <see cref="ElementTypes"/> knows of a type, and here what ML.NET
-/// calls it and how a saved <c>ScoreOnnx</c> makes a scalar of it. A new type is a new row in both.
+/// calls it and how a saved <c>ApplyOnnxModelBatched</c> makes a scalar of it. A new type is a new row in both.
 /// </summary>
 internal static class TensorTypes
 {

@@ -18,7 +18,7 @@ public class TrainingDataTests
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public void LabeledRows_BadInput_SaysWhatIsWrong(float[] features, float[] targets, float[]? weights, int outputs, string message)
+    public void TrainingData_BadInput_SaysWhatIsWrong(float[] features, float[] targets, float[]? weights, int outputs, string message)
     {
         var exception = Assert.Throws<ArgumentException>(() => new TrainingData(Two, outputs, features, targets, weights));
         Assert.Contains(message, exception.Message, StringComparison.Ordinal);
