@@ -12,6 +12,17 @@ internal static class NativeRuntime
     private const string Library = "onnxruntime";
     private static volatile bool _answers;
 
+    /// <summary>The library's version; 0.0 where it is no version. To be asked for after <see cref="Require"/>.</summary>
+    public static Version Version
+    {
+        get
+        {
+            // "1.31.1", or "1.32.0-dev" and the like.
+            var text = OrtEnv.Instance().GetVersionString().Split('-', '+')[0];
+            return Version.TryParse(text, out var version) ? version : new();
+        }
+    }
+
     private static string Package => "dotnet add package Microsoft.ML.OnnxRuntime" + (
         OperatingSystem.IsWindows() ? ", or for NVIDIA GPUs Microsoft.ML.OnnxRuntime.Gpu.Windows"
         : OperatingSystem.IsLinux() ? ", or for NVIDIA GPUs Microsoft.ML.OnnxRuntime.Gpu.Linux"

@@ -61,6 +61,12 @@ public sealed class OnnxScorer : IDisposable
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport => Rows.Session.DeviceReport;
 
+    /// <summary>
+    /// What ONNX Runtime would have got wrong in this model, and does not do: for each the optimizations that are switched off, the nodes
+    /// and the reason. Empty for almost all models, and with <see cref="ExecutionOptions.AllowKnownWrongFusions"/>.
+    /// </summary>
+    public IReadOnlyList<string> AvoidedFusions => [.. Rows.Session.Avoided.Select(fault => fault.ToString())];
+
     /// <summary>How tensors get to the model on its device.</summary>
     internal MemoryReport Memory => Rows.Session.Memory;
 
