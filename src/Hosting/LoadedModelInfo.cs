@@ -71,7 +71,7 @@ public sealed record LoadedModelInfo
             Path = path,
             Generation = generation,
             LoadedAt = loadedAt,
-            Device = scorer.ActualDevice,
+            Device = scorer.Device,
             RowLength = scorer.RowLength,
             ResultLength = scorer.ResultLength,
             Outputs = scorer.Outputs,

@@ -24,19 +24,18 @@ internal sealed class CudaProvider : ExecutionProvider
         "Microsoft.ML.OnnxRuntime (or its onnxruntime_providers_cuda and onnxruntime_providers_shared libraries beside the application). " +
         "See docs/gpu.md.";
 
-    public static Dictionary<string, string> Options(
-        int index, long? memoryLimit, bool graph, bool tensorFloat32, IReadOnlyDictionary<string, string>? more)
+    public static Dictionary<string, string> Settings(CudaOptions given)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        if (memoryLimit is { } given) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(given, nameof(memoryLimit));
+        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(CudaOptions.Index));
+        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(CudaOptions.MemoryLimit));
         var options = new Dictionary<string, string>
         {
-            ["device_id"] = Text(index),
-            ["use_tf32"] = tensorFloat32 ? "1" : "0",
+            ["device_id"] = Text(given.Index),
+            ["use_tf32"] = given.TensorFloat32 ? "1" : "0",
         };
-        if (memoryLimit is { } limit) options["gpu_mem_limit"] = Text(limit);
-        if (graph) options[Graph] = "1";
-        return Merge(options, more);
+        if (given.MemoryLimit is { } limit) options["gpu_mem_limit"] = Text(limit);
+        if (given.Graph) options[Graph] = "1";
+        return Merge(options, given.More);
     }
 
     public override Device? Parse(string? text) => Number(text) is { } index ? Device.Cuda(index) : null;
@@ -67,21 +66,20 @@ internal sealed class TensorRtProvider : ExecutionProvider
 
     public override string Install => "What cuda needs, and TensorRT 10. See docs/gpu.md.";
 
-    public static Dictionary<string, string> Options(
-        int index, bool half, string? engineCache, long? memoryLimit, IReadOnlyDictionary<string, string>? more)
+    public static Dictionary<string, string> Settings(TensorRtOptions given)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        if (memoryLimit is { } given) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(given, nameof(memoryLimit));
-        var options = new Dictionary<string, string> { ["device_id"] = Text(index) };
-        if (half) options["trt_fp16_enable"] = "1";
-        if (memoryLimit is { } limit) options["trt_max_workspace_size"] = Text(limit);
-        if (engineCache is not null)
+        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(TensorRtOptions.Index));
+        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(TensorRtOptions.MemoryLimit));
+        var options = new Dictionary<string, string> { ["device_id"] = Text(given.Index) };
+        if (given.Half) options["trt_fp16_enable"] = "1";
+        if (given.MemoryLimit is { } limit) options["trt_max_workspace_size"] = Text(limit);
+        if (given.EngineCache is not null)
         {
             options["trt_engine_cache_enable"] = "1";
-            options["trt_engine_cache_path"] = engineCache;
+            options["trt_engine_cache_path"] = given.EngineCache;
         }
 
-        return Merge(options, more);
+        return Merge(options, given.More);
     }
 
     public override Device? Parse(string? text) => Number(text) is { } index ? Device.TensorRt(index) : null;

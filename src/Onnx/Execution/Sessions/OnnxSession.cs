@@ -38,7 +38,7 @@ internal sealed class OnnxSession : IDisposable
     }
 
     /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
-    public Device ActualDevice => DeviceReport.Actual;
+    public Device Device => DeviceReport.Actual;
 
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport { get; }
