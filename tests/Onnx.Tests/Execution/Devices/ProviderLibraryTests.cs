@@ -23,7 +23,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     {
         for (var time = 0; time < 2; time++)
         {
-            using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(new CudaOptions { Library = _provider.Path }) });
+            using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = OnGpu(0) });
             Assert.Equal(DeviceKind.Cuda, scorer.Device.Kind);
             Assert.False(scorer.DeviceReport.FellBack);
             Assert.Equal($"the provider library {_provider.Path}: done", Assert.Single(scorer.DeviceReport.Attempts).ToString());
@@ -37,7 +37,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
     {
         var exception = Assert.Throws<DeviceNotAvailableException>(
-            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(new CudaOptions { Index = 8, Library = _provider.Path }) }));
+            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = OnGpu(8) }));
         Assert.Contains("it finds 2 device(s), with the number(s) 1, 0; 8 is not among them", exception.Message, StringComparison.Ordinal);
     }
 
@@ -47,7 +47,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     [InlineData(1)]
     public void Load_OneOfSeveralDevices_TakesTheOneWithThatNumber(int number)
     {
-        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = Device.Cuda(new CudaOptions { Index = number, Library = _provider.Path }) });
+        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = OnGpu(number) });
         using var tensor = session.AllocateInput("x", 1, 2);
         Assert.True(tensor.IsOnDevice);
         Assert.Equal(number, tensor.Value.GetTensorMemoryInfo().Id);
@@ -67,4 +67,6 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
         Assert.True(fallen.DeviceReport.IsSurprising);
         Assert.Contains("no capable device is detected", fallen.DeviceReport.ToString(), StringComparison.Ordinal);
     }
+
+    private Device OnGpu(int index) => Device.Cuda(new CudaOptions { Index = index, Library = _provider.Path });
 }

@@ -140,10 +140,11 @@ public sealed class RuntimeFaultTests
     public void Load_FromAFile_SwitchesOffToo()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("fault-").FullName, "model.onnx");
-        var (build, shape, optimizers) = Models["Pad, MaxPool"];
+        var (build, _, optimizers) = Models["Pad, MaxPool"];
         var model = build();
         ModelFile.Write(model, path);
-        using (var session = OnnxSession.Load(path)) Assert.Equal([optimizers], session.Avoided.SelectMany(fault => fault.Fault.Optimizers));
+        using (var session = OnnxSession.Load(path))
+            Assert.Equal([optimizers], session.Avoided.SelectMany(fault => fault.Fault.Optimizers));
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
