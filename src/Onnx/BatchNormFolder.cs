@@ -68,10 +68,12 @@ public static class BatchNormFolder
         GraphChecker.Check(model);
         var folded = model.Clone();
         options ??= new FoldOptions();
+        var functions = FunctionInlining.Run(folded, "BatchNormalization").SelectMany(InFunction);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         editor.InferShapes();
-        var batchNorms = FindAll(editor);
-        FoldToFixedPoint(editor, batchNorms, options);
+        var (log, chains) = (new FoldLog(), new List<BatchNormOutcome>());
+        var batchNorms = FindAll(editor, log);
+        FoldToFixedPoint(editor, batchNorms, options, log, chains);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
         {
             batchNorm.MoveScaleOn();
@@ -79,12 +81,12 @@ public static class BatchNormFolder
         }
 
         editor.Finish();
-        var functions = folded.Functions.SelectMany(InFunction);
         var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
             BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
+            Chains = chains,
             Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
             NodesBefore = before.Nodes,
             NodesAfter = after.Nodes,
@@ -95,36 +97,53 @@ public static class BatchNormFolder
         };
     }
 
-    private static IEnumerable<BatchNormOutcome> InFunction(FunctionProto function) =>
-        from node in function.Node
+    private static IEnumerable<BatchNormOutcome> InFunction((FunctionProto Function, string Reason) kept) =>
+        from node in kept.Function.Node
         where node.Is("BatchNormalization")
-        let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
-        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
+        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, kept.Reason)
+        {
+            WouldFoldIf = $"the body of '{kept.Function.Name}' stood in the place of its calls",
+        };
 
-    private static List<BatchNormFold> FindAll(ModelEditor editor) =>
+    private static List<BatchNormFold> FindAll(ModelEditor editor, FoldLog log) =>
     [
         .. from graph in editor.Graphs
            from node in graph.Nodes
            where node.Is("BatchNormalization")
-           select new BatchNormFold(node, graph),
+           select new BatchNormFold(node, graph, log),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
-    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options)
+    private static void FoldToFixedPoint(
+        ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options, FoldLog log, List<BatchNormOutcome> chains)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions))
+            .Where(pair => ArithmeticFold.IsArithmetic(pair.node))
+            .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
             .ToList();
+        // What stands behind is looked at first where it is moved down, so that a chain of any length goes in one pass.
+        var backwards = arithmetic.AsEnumerable().Reverse().ToList();
         bool changed;
         do
         {
             // First what stands behind a batch normalization becomes part of it, so that the whole chain moves up in one go.
             changed = false;
-            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph)) > 0) changed = true;
+            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph, log)) > 0) changed = true;
             foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone)) changed |= batchNorm.TryFold();
             // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
-            if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
+            if (!changed) changed = backwards.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph, log)) > 0;
+            // What is nobody's part is a normalization of its own, as exporters write it; without it another one may move on.
+            if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, chains);
         }
         while (changed);
+    }
+
+    private static bool FoldChains(ModelEditor editor, List<BatchNormOutcome> outcomes)
+    {
+        outcomes.RemoveAll(outcome => outcome.Status == FoldStatus.Declined);
+        var before = outcomes.Count;
+        foreach (var chain in editor.Graphs.ToList().SelectMany(ChainFold.FindAll).ToList())
+            if (chain.TryFold() is { } outcome) outcomes.Add(outcome);
+        return outcomes.Skip(before).Any(outcome => outcome.Status != FoldStatus.Declined);
     }
 }

@@ -23,12 +23,13 @@ internal static class FoldReport
     /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
     public static void Print(FoldFileResult result, IReadOnlyList<PrecisionSpeed> speed)
     {
-        var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
-        foreach (var outcome in result.Fold.BatchNorms)
-            table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) Output.Print(table);
         var fold = result.Fold;
-        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
+        PrintTable("batch normalization", fold.BatchNorms, outcome => outcome.Name);
+        PrintTable("constant arithmetic", fold.Chains, outcome => $"{outcome.Name} ({outcome.Operators})");
+        var chains = fold.Chains.Count == 0
+            ? string.Empty
+            : $"; written as constant arithmetic: {fold.Chains.Count(chain => chain.Status != FoldStatus.Declined)} of {fold.Chains.Count}";
+        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}{chains}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
@@ -47,12 +48,12 @@ internal static class FoldReport
         var fold = result.Fold;
         var document = new JsonObject
         {
-            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(outcome => new JsonObject
+            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(ToJson)]),
+            ["chains"] = new JsonArray([.. fold.Chains.Select(outcome =>
             {
-                ["name"] = outcome.Name,
-                ["status"] = Status(outcome.Status),
-                ["into"] = outcome.Into,
-                ["reason"] = outcome.Reason,
+                var chain = ToJson(outcome);
+                chain["operators"] = outcome.Operators;
+                return chain;
             })]),
             ["nodesBefore"] = fold.NodesBefore,
             ["nodesAfter"] = fold.NodesAfter,
@@ -69,7 +70,37 @@ internal static class FoldReport
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
     }
 
-    private static string Status(FoldStatus status) => status switch
+    private static void PrintTable(string kind, IReadOnlyList<BatchNormOutcome> outcomes, Func<BatchNormOutcome, string> name)
+    {
+        if (outcomes.Count == 0) return;
+        var table = new Table().AddColumns(kind, "status", "into", "reason").Border(TableBorder.Rounded);
+        var isHelpful = outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0);
+        if (isHelpful) table.AddColumn("would fold if");
+        foreach (var outcome in outcomes)
+        {
+            string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
+            if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+
+        Output.Print(table);
+    }
+
+    private static JsonObject ToJson(BatchNormOutcome outcome)
+    {
+        var result = new JsonObject
+        {
+            ["name"] = outcome.Name,
+            ["status"] = Status(outcome.Status),
+            ["into"] = outcome.Into,
+            ["reason"] = outcome.Reason,
+        };
+        if (outcome.WouldFoldIf.Length > 0) result["wouldFoldIf"] = outcome.WouldFoldIf;
+        return result;
+    }
+
+    /// <summary>A status as users read it.</summary>
+    public static string Status(FoldStatus status) => status switch
     {
         FoldStatus.Folded => "folded",
         FoldStatus.Composed => "composed",
