@@ -85,7 +85,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             Precision = _options.Precision,
             AllowedMetricLoss = _options.AllowedMetricLoss,
         };
-        var architecture = _options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
+        var architecture = _options.CreateNetwork((int)rows.Shape.Count, rows.Outputs, _task.DropoutFor(rows.Count));
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
         log.Started(architecture, rows, device);
         var network = NetworkTrainer.Train(

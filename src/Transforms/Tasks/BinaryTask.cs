@@ -76,7 +76,6 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             HiddenLayers = [64, 32],
             Activation = Activation.Sigmoid,
-            Dropout = 0,
             Epochs = 30,
             EarlyStoppingPatience = 8,
             ValidationFraction = 0.1,

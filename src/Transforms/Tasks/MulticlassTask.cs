@@ -85,7 +85,6 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             HiddenLayers = [256, 128],
             Activation = Activation.Relu,
-            Dropout = 0,
             Epochs = 30,
             EarlyStoppingPatience = 0,
             ValidationFraction = 0.1,

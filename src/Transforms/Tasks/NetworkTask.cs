@@ -37,6 +37,9 @@ internal abstract class NetworkTask
     /// </summary>
     public abstract BatchNormNetworkOptions Defaults { get; }
 
+    /// <summary>The rate of a dropout in front of the last layer, for so many rows, where the user has left it open.</summary>
+    public virtual float DropoutFor(int rows) => 0;
+
     /// <summary>The type of the label: what one value is in memory, whether it is a key, and how an error says it.</summary>
     public abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
 
