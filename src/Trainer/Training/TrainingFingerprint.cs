@@ -61,8 +61,8 @@ internal static class TrainingFingerprint
         if (differences is [{ Key: Threads, Value: var threads }])
         {
             var before = then.GetValueOrDefault(Threads, "unknown");
-            var differs = $"The checkpoint '{path}' was made with another number of threads (threads: {before} then, {threads} now), and sums "
-                + "that are divided otherwise have other last digits";
+            var differs = $"The checkpoint '{path}' was made with another number of threads (threads: {before} then, {threads} now), and "
+                + "sums that are divided otherwise have other last digits";
             return threadsAreGiven || !int.TryParse(threads, out _)
                 ? new TrainingWarning(
                     TrainingWarningKind.OtherThreads,

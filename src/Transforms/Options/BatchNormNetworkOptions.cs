@@ -144,8 +144,9 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// The seed of everything random: the same seed, data and options give the same network, bit for bit, on the CPU with the same number
-    /// of <see cref="Threads"/>. Null (the default) = a number drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the same in every run of a
-    /// program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// of <see cref="Threads"/>. Null (the default) = a number drawn from the context's own generator when the trainer is made, as ML.NET's
+    /// trainers draw theirs: the same in every run of a program with <c>new MLContext(seed)</c>, another one each time with <c>new
+    /// MLContext()</c>.
     /// </summary>
     public int? Seed { get; init; }
 

@@ -183,7 +183,8 @@ public sealed class CheckpointTests : IDisposable
 
         var message = Assert.Throws<InvalidDataException>(() => Run(Kept(options))).Message;
         Assert.Contains($"threads: {there} then, {here} now", message, StringComparison.Ordinal);
-        Assert.Contains($"Ask for {there} threads (Threads in the options, --threads) to end with the same bits", message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Ask for {there} threads (Threads in the options, --threads) to end with the same bits", message, StringComparison.Ordinal);
 
         var kept = File.ReadAllBytes(FilePath);
         var same = Run(Kept(options with { Threads = there }));
