@@ -118,6 +118,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <inheritdoc/>
+        public override IReadOnlyList<string> ColumnNames { get; } = [Score, PredictedLabel];
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> SavedNames { get; } = [Score, SavedOutput.ColumnName];
+
+        /// <inheritdoc/>
         public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes)
         {
             var count = classes.Texts.Count;

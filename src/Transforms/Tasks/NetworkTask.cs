@@ -72,6 +72,12 @@ internal abstract class NetworkTask
     /// <summary>The columns that are added.</summary>
     public abstract IReadOnlyList<ScoreColumn> Columns(ClassLabels classes);
 
+    /// <summary>The names of the columns that are added.</summary>
+    public abstract IReadOnlyList<string> ColumnNames { get; }
+
+    /// <summary>The names of the columns that ML.NET makes of a saved network, which therefore cannot be those of its features.</summary>
+    public abstract IReadOnlyList<string> SavedNames { get; }
+
     /// <summary>A schema's shape with the columns that are added.</summary>
     public abstract SchemaShape AppendColumns(SchemaShape input, string label);
 

@@ -99,6 +99,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <inheritdoc/>
+        public override IReadOnlyList<string> ColumnNames { get; } = [Score];
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> SavedNames { get; } = [SavedOutput.ColumnName];
+
+        /// <inheritdoc/>
         public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes) =>
             [ScoreColumn.Of<float, float>(Score, NumberDataViewType.Single, 0, 1, row => row[0])];
 

@@ -89,7 +89,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         HostTensor[] Outputs(HostTensor[] feeds)
         {
             var results = session.Run(read.Zip(feeds).ToDictionary(pair => pair.First.Name, pair => pair.Second, StringComparer.Ordinal));
-            return [.. given.Select(column => results[column.Name])];
+            return [.. session.Outputs.Select(output => results[output.Name])];
         }
     }
 

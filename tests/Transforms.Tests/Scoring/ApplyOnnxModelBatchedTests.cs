@@ -288,6 +288,17 @@ public sealed class ApplyOnnxModelBatchedTests
         Assert.Contains("Row 21 has 2 values in the column 'x'", exception.Message, StringComparison.Ordinal);
     }
 
+    // ML.NET's own transformer does not take them, so that what is saved could not be used.
+    [Fact]
+    public void VaryingVectors_Saved_SaysWhatToWrite()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30).Select(i => new Varying { x = [i, 1, 2] }));
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3))).Fit(data);
+        Assert.Equal(Enumerable.Range(0, 30).Select(i => i + 3f), model.Transform(data).GetColumn<float>("sum"));
+        var exception = Assert.Throws<InvalidOperationException>(() => _ml.Model.Save(model, data.Schema, new MemoryStream()));
+        Assert.Contains("[VectorType(3)] in front of the member", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void GetOutputSchema_InAPipeline_AgreesWithWhatIsFitted()
     {
