@@ -56,6 +56,7 @@ internal static class ResultLines
             CultureInfo.InvariantCulture,
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in "
                 + $"{pipeline.RowsCompared:N0} rows"));
+        foreach (var value in pipeline.DiffersFor) Line("differs for", value);
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, MetricValues float32Metrics, IReadOnlyList<PrecisionSpeed> speed)

@@ -39,8 +39,8 @@ internal static class Columns
     public static string VaryingSize(string name, int size)
     {
         var number = size > 0 ? $"{size}" : "N";
-        return $"The column '{name}' is a vector whose size varies, as ML.NET makes one of a float[] without [VectorType], and ML.NET cannot "
-            + $"run what would be saved of the model on it. Say the size: [VectorType({number})] in front of the member, or in a "
+        return $"The column '{name}' is a vector whose size varies, as ML.NET makes one of a float[] without [VectorType], and ML.NET "
+            + $"cannot run what would be saved of the model on it. Say the size: [VectorType({number})] in front of the member, or in a "
             + $"SchemaDefinition ColumnType = new VectorDataViewType(NumberDataViewType.Single, {number})"
             + (size > 0 ? $" (the first row has {size} values)." : ".");
     }

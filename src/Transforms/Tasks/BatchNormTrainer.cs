@@ -124,8 +124,9 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             throw new ArgumentException($"The label and the features cannot both be the column '{label}'.");
         if (!_options.MayHideLabel && _task.ColumnNames.Contains(label))
             throw new ArgumentException(
-                $"The label column '{label}' has the name of a column that the trainer adds, which would hide it: an evaluator would compare "
-                + $"the predictions with themselves. Put CopyColumns(\"Target\", \"{label}\") in front, and train on the label 'Target'.");
+                $"The label column '{label}' has the name of a column that the trainer adds, which would hide it: an evaluator would "
+                + $"compare the predictions with themselves. Put CopyColumns(\"Target\", \"{label}\") in front, and train on the label "
+                + "'Target'.");
         if (_task.SavedNames.Contains(features))
             throw new ArgumentException(
                 $"The feature column '{features}' has the name of a column that a saved network adds, so that it could not be saved. Put "

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace MlNetBatchNorm.Transforms.Tests.Catalogs;
 
-/// <summary>Columns that are called like those that trainers add, or like values inside models: they work, or are refused at once.</summary>
+/// <summary>Columns that are called like those that trainers add, or like values in models: they work, or are refused at once.</summary>
 public sealed class ColumnNameTests
 {
     private readonly MLContext _ml = new(seed: 1);
@@ -15,9 +15,8 @@ public sealed class ColumnNameTests
             var cases = new TheoryData<LearningTask, string>();
             foreach (var task in Enum.GetValues<LearningTask>())
             {
-                string[] names =
-                    ["Score", "Probability", "PredictedLabel", "Label2", "input", "output", "BatchNormNetworkOutput", "BatchNormNetworkClass"];
-                foreach (var name in names) cases.Add(task, name);
+                foreach (var name in (string[])["Score", "Probability", "PredictedLabel", "input", "output"]) cases.Add(task, name);
+                foreach (var name in (string[])["BatchNormNetworkOutput", "BatchNormNetworkClass"]) cases.Add(task, name);
             }
 
             return cases;
@@ -98,7 +97,8 @@ public sealed class ColumnNameTests
     [InlineData(LearningTask.Regression)]
     public void Features_OfVaryingSize_AreRefusedWithWhatToWrite(LearningTask task)
     {
-        var rows = Enumerable.Range(0, 60).Select(i => new Varying { Features = [i % 17, i % 5, 1], Flag = i % 2 == 0, Number = i % 3, Label = $"{i % 3}" });
+        var rows = Enumerable.Range(0, 60).Select(
+            i => new Varying { Features = [i % 17, i % 5, 1], Flag = i % 2 == 0, Number = i % 3, Label = $"{i % 3}" });
         var data = _ml.Data.LoadFromEnumerable(rows);
         var label = task switch { LearningTask.Binary => "Flag", LearningTask.Multiclass => "Label", _ => "Number" };
         var message = Assert.Throws<ArgumentException>(
