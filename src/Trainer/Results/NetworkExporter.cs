@@ -34,6 +34,7 @@ internal static class NetworkExporter
         options ??= new NetworkExportOptions();
         var unfolded = network.ToOnnx(options.Opset);
         ModelFile.SetMetadata(unfolded, ModelMetadata.Statistics, network.Statistics.Description);
+        ModelFile.SetMetadata(unfolded, ModelMetadata.Threads, network.Threads.ToString(CultureInfo.InvariantCulture));
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(unfolded, key, value);
 
         var folding = BatchNormFolder.Fold(unfolded);
