@@ -115,12 +115,23 @@ internal sealed class TableDataView : IDataView
     {
         public override DataViewSchema.Annotations Annotations { get; } = ClassLabels.NamesOfSlots(map.FeatureNames);
 
-        public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+        // Written out, a row of many categories would be nearly all zeros.
+        private bool IsSparse => 4 * encoder.ColumnCount <= encoder.FeatureCount;
+
+        public override Delegate GetterFor(TableCursor cursor) => IsSparse ? Sparse(cursor) : Dense(cursor);
+
+        private ValueGetter<VBuffer<float>> Dense(TableCursor cursor) => (ref VBuffer<float> value) =>
         {
             var editor = VBufferEditor.Create(ref value, encoder.FeatureCount);
             encoder.Encode(cursor.Row, editor.Values);
             value = editor.Commit();
-        });
+        };
+
+        private ValueGetter<VBuffer<float>> Sparse(TableCursor cursor) => (ref VBuffer<float> value) =>
+        {
+            var editor = VBufferEditor.Create(ref value, encoder.FeatureCount, encoder.ColumnCount);
+            value = editor.CommitTruncated(encoder.Encode(cursor.Row, editor.Indices, editor.Values));
+        };
     }
 }
 
