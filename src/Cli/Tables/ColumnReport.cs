@@ -8,7 +8,11 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="FeatureCount">The features made from it.</param>
 /// <param name="Categories">The categories, or classes of the label, with their counts; empty for numbers and dropped columns.</param>
 internal sealed record ColumnReport(
-    string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories);
+    string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories)
+{
+    /// <summary>What was lost in reading the column; null = nothing.</summary>
+    public string? Lost { get; init; }
+}
 
 /// <summary>What became of a column of the training table.</summary>
 internal enum ColumnKind

@@ -16,7 +16,8 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    private const int FormatVersion = 1;
+    // Maps with offsets are 2: a program that does not know them would make other features. Without them 1, which every program reads.
+    private const int FormatVersion = 2;
 
     /// <summary>Describes a feature vector.</summary>
     /// <param name="columns">The columns in the order of their features.</param>
@@ -62,15 +63,19 @@ internal sealed class FeatureMap
         ArgumentException.ThrowIfNullOrEmpty(featuresColumn);
         var chain = new EstimatorChain<ITransformer>();
         foreach (var transform in FeatureColumn.ToTransforms(ml, Columns)) chain = chain.Append<ITransformer>(transform);
-        var row = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
-        return chain
+        var table = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
+        var row = new TableDataView(table, this);
+        var offsets = FeatureColumn.ToFloat32(ml, Columns);
+        var features = chain
             .Append<ITransformer>(ml.Transforms.Concatenate(featuresColumn, [.. Columns.Select(column => column.Name)]))
-            .Fit(new TableDataView(row, this));
+            .Fit(offsets?.Transform(row) ?? row);
+        return offsets is null ? features : new TransformerChain<ITransformer>(offsets, features);
     }
 
     /// <summary>The map as JSON, on one line.</summary>
-    public string ToJson() =>
-        JsonSerializer.Serialize(new FeatureMapDocument(FormatVersion, Columns), FeatureMapJson.Format.FeatureMapDocument);
+    public string ToJson() => JsonSerializer.Serialize(
+        new FeatureMapDocument(Columns.Any(column => column is NumericFeature { Map.IsPlain: false }) ? FormatVersion : 1, Columns),
+        FeatureMapJson.Format.FeatureMapDocument);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
@@ -82,10 +87,11 @@ internal sealed class FeatureMap
         {
             var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
                 ?? throw new InvalidDataException("The feature map is null.");
-            return document.Version == FormatVersion
+            return document.Version is >= 1 and <= FormatVersion
                 ? new(document.Columns)
                 : throw new InvalidDataException(
-                    $"The feature map has version {document.Version} and this program reads version {FormatVersion}; use a newer program.");
+                    $"The feature map has version {document.Version} and this program reads versions up to {FormatVersion}; "
+                    + "use a newer program.");
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
         {

@@ -20,18 +20,18 @@ internal sealed class RegressionTableTask : TableTask
     /// <inheritdoc/>
     public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
     {
-        var values = column.ReadNumbers(table, float.NaN, NumberAdvice);
+        var values = column.ReadNumbers(table, double.NaN, NumberAdvice);
         var numbers = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (numbers.Min(), numbers.Max());
         if (least == most) throw LabelClasses.Error(table, column, $"is {column[0]} in every row; there is nothing to learn.");
-        var mean = numbers.Average(number => (double)number);
+        var mean = numbers.Average();
         var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}");
         return (new(column.Name, Kind, []), new(column.Name, ColumnKind.Label, detail, 0, 0, []));
     }
 
     /// <inheritdoc/>
     public override float[] Encode(CsvTable table, LabelMap label) =>
-        table.Column(label.Column).ReadNumbers(table, float.NaN, NumberAdvice);
+        Array.ConvertAll(table.Column(label.Column).ReadNumbers(table, double.NaN, NumberAdvice), number => (float)number);
 
     /// <inheritdoc/>
     public override ViewColumn View(CsvTable table, LabelMap label) => new ViewColumn<float>(

@@ -65,9 +65,9 @@ internal sealed class TableColumn
     /// <param name="missing">The number for a missing value.</param>
     /// <param name="advice">What to do about a text that is not a number.</param>
     /// <exception cref="TableException">Some row has a text or an infinity.</exception>
-    internal float[] ReadNumbers(CsvTable table, float missing, string advice = "fix it or leave the field empty")
+    internal double[] ReadNumbers(CsvTable table, double missing, string advice = "fix it or leave the field empty")
     {
-        var numbers = new float[_values.Length];
+        var numbers = new double[_values.Length];
         for (var code = 0; code < numbers.Length; code++)
         {
             if (_values[code].Kind is CellKind.Text or CellKind.Infinite && FirstRowWith(code) is >= 0 and var row)

@@ -104,7 +104,7 @@ internal static class TableTrainer
         foreach (var vector in made.GetColumn<VBuffer<float>>(column).Take(ComparedRows))
         {
             vector.CopyTo(features);
-            var expected = tested.FeatureArray.AsSpan(row * width, width);
+            var expected = tested.Row(row);
             var place = expected.CommonPrefixLength(features);
             if (place < width)
                 throw new ModelVerificationException(

@@ -89,7 +89,8 @@ internal static class TrainingFingerprint
     private static string Describe(TrainingData rows)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureArray.AsSpan()));
+        var scratch = new float[rows.Shape.Count];
+        for (var row = 0; row < rows.Count; row++) hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureRows.Read(row, scratch)));
         hash.AppendData(MemoryMarshal.AsBytes(rows.TargetArray.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes((rows.WeightArray ?? []).AsSpan()));
         var weights = rows.WeightArray is null ? string.Empty : " with weights";

@@ -56,6 +56,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named. Or the
     /// checkpoint of the options is damaged or of another training.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">The rows need more memory than there is.</exception>
     /// <exception cref="ModelVerificationException">In the precision of the options the network is worse than they allow.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="OperationCanceledException">The options' token, or the context, was cancelled.</exception>

@@ -85,6 +85,11 @@ internal sealed class PipelineJoiner
                 }
 
                 break;
+            case NormalizingTransformer when step.Needed.All(column => Float64Normalizer.Of(step, column) is not null):
+                // Not by the converter, which makes float32 of the numbers before their offset is off.
+                foreach (var column in step.Needed)
+                    _columns[column.Name] = Float64Normalizer.Of(step, column)!.Emit(_nodes, Column(SourceOf(step, column)));
+                break;
             default:
                 AddStock(step, name);
                 break;

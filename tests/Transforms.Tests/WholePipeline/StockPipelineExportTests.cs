@@ -48,6 +48,34 @@ public class StockPipelineExportTests
         Assert.Equal(expected[1].Score, ((float[])results["Score"].Data)[1], 1e-4f);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Export_NormalizersOfDouble_TakeOffsetsOffBeforeTheCast(bool minMax)
+    {
+        var random = new Random(1);
+        var data = Ml.Data.LoadFromEnumerable(Enumerable.Range(0, 300).Select(_ => random.Next(100)).Select(number => new Order
+        {
+            Id = 1_234_567_800.0 + number,
+            Pair = [random.NextDouble(), 1e15 + number],
+            Left = number > 50,
+        }).ToArray());
+        InputOutputColumnPair[] columns = [new("Pair"), new("Id2", "Id"), new("Id")];
+        var model = (minMax
+                ? Ml.Transforms.NormalizeMinMax(columns, fixZero: false)
+                : Ml.Transforms.NormalizeMeanVariance(columns, fixZero: false))
+            .Append(Ml.Transforms.Conversion.ConvertType(columns, DataKind.Single))
+            .Append(Ml.Transforms.Concatenate("Features", "Id", "Pair", "Id2"))
+            .Append(Ml.BinaryClassification.Trainers.BatchNormNetwork(Small with { LabelColumnName = "Left", Epochs = 40, BatchSize = 32 }))
+            .Fit(data);
+
+        using var file = new ExportedFile(model, data);
+
+        Assert.InRange(file.Result.LargestRelative, 0, 1e-5);
+        Assert.InRange(Ml.BinaryClassification.Evaluate(model.Transform(data), "Left").AreaUnderRocCurve, 0.95, 1);
+        Assert.Equal(["Id: Double[N, 1]", "Pair: Double[N, 2]"], file.Result.Inputs.Select(input => input.ToString()).Order());
+    }
+
     [Fact]
     public void Export_NormalizersOfScalarsAndVectors_AreFolded()
     {
@@ -304,6 +332,16 @@ public class StockPipelineExportTests
     private sealed class Doubled
     {
         public float Twice { get; set; }
+    }
+
+    private sealed class Order
+    {
+        public double Id { get; set; }
+
+        [VectorType(2)]
+        public double[] Pair { get; set; } = [];
+
+        public bool Left { get; set; }
     }
 
     private sealed class Customer
