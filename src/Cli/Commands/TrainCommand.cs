@@ -51,13 +51,14 @@ internal static class TrainCommand
         {
             Description = "keep the state after each epoch in DIR, and go on from there if training was stopped: by the same command again",
         };
+        var numbers = new NumberOptions();
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
         var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data };
         GroupedHelp.AddTo(
             command,
-            ("What to learn", [label, task, positive, categorical, ignore, weight, test, fraction]),
+            ("What to learn", [label, task, positive, categorical, ignore, weight, .. numbers.All, test, fraction]),
             ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
             ("Training", [.. learning.All, resume]));
@@ -73,9 +74,9 @@ internal static class TrainCommand
         });
         command.SetAction((arguments, cancellation) =>
         {
-            var table = CsvTable.Read(arguments.GetRequiredValue(data));
+            var table = Output.Read(arguments.GetRequiredValue(data));
             var (training, testing) = arguments.GetValue(test) is { } testPath
-                ? (table, CsvTable.Read(testPath))
+                ? (table, Output.Read(testPath))
                 : TableSplit.Every(table, arguments.GetValue(fraction));
             var options = new TableTrainingOptions
             {
@@ -87,6 +88,7 @@ internal static class TrainCommand
                     Categorical = arguments.GetValue(categorical) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
+                    Marks = numbers.Read(arguments),
                 },
                 WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),

@@ -76,6 +76,8 @@ internal static class TrainingRun
             if (report.Kind == ColumnKind.Dropped) Console.Error.WriteLine($"note: column {report.Name} is left out: {report.Detail}");
             else if (report.MissingRows > 0)
                 Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
+            if (report.Problem is { } problem) Console.Error.WriteLine($"warning: column {report.Name} {problem}");
+            if (report.Reading is { } reading) Console.Error.WriteLine($"note: column {report.Name} {reading}");
         }
     }
 

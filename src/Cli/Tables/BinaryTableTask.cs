@@ -26,7 +26,8 @@ internal sealed class BinaryTableTask : TableTask
     public override bool CanHave(int classes) => classes == 2;
 
     /// <inheritdoc/>
-    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    public override (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
         var classes = LabelClasses.Count(column);
         if (classes.Count != 2)

@@ -10,27 +10,31 @@ internal sealed class ColumnInference
     /// </summary>
     public const int FewTexts = 20;
 
-    // A column with this share of numbers was meant to have nothing else: its texts are mistakes, to be pointed out, not categories.
-    private const double MostlyNumbers = 0.8;
-
     private readonly CsvTable _table;
     private readonly TableColumn _column;
+    private readonly ColumnNumbers _numbers;
     private readonly TableSchemaOptions _options;
     private readonly int[] _rowsOf;
     private readonly int _missingRows;
 
-    private ColumnInference(CsvTable table, TableColumn column, TableSchemaOptions options)
+    private ColumnInference(CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options)
     {
         _table = table;
-        _column = column;
+        _column = column.ReadAs(numbers.Format);
+        _numbers = numbers;
         _options = options;
         _rowsOf = column.CountRows();
         _missingRows = CountRows(CellKind.Missing);
     }
 
     /// <summary>Describes a column; the feature is null when the column is dropped.</summary>
-    public static (FeatureColumn? Feature, ColumnReport Report) Infer(CsvTable table, TableColumn column, TableSchemaOptions options) =>
-        new ColumnInference(table, column, options).Infer();
+    /// <param name="table">The table.</param>
+    /// <param name="column">The column.</param>
+    /// <param name="numbers">How its numbers are written, if it has any.</param>
+    /// <param name="options">What the table cannot tell.</param>
+    public static (FeatureColumn? Feature, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options) =>
+        new ColumnInference(table, column, numbers, options).Infer();
 
     private (FeatureColumn? Feature, ColumnReport Report) Infer()
     {
@@ -48,7 +52,8 @@ internal sealed class ColumnInference
         if (texts == 0)
             return AsNumbers();
         RejectStrayTexts(texts, numbers);
-        return AsCategories(limited: true);
+        var (feature, report) = AsCategories(limited: true);
+        return (feature, report with { Problem = _numbers.Problem });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
@@ -75,7 +80,9 @@ internal sealed class ColumnInference
         var mean = (float)(sum / (_column.Count - _missingRows));
         var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
         var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}");
-        return (new NumericFeature(_column.Name, mean), new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []));
+        return (
+            new NumericFeature(_column.Name, mean, numbers: _numbers.Format),
+            new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Reading = _numbers.Reading });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsCategories(bool limited)
@@ -102,36 +109,15 @@ internal sealed class ColumnInference
 
     private void RejectStrayTexts(int texts, int numbers)
     {
-        if (numbers < MostlyNumbers * (numbers + texts))
-        {
-            RejectDecimalCommas();
+        if (numbers < TableNumbers.MostlyNumbers * (numbers + texts))
             return;
-        }
 
         var row = FirstRow(CellKind.Text);
         var others = texts == 1 ? "all other values" : $"{numbers} of the {numbers + texts} values";
+        var written = _numbers.Format.Equals(NumberFormat.Plain) ? string.Empty : $", written {_numbers.Format}";
         throw _table.CellError(
-            row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are; " +
+            row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are{written}; " +
             $"fix it, leave the field empty, or take the column as categories (--categorical {_column.Name}).");
-    }
-
-    /// <summary>
-    /// Tables from most of Europe separate fields by semicolons and write 1,5: taken as texts, such a column would silently be dropped.
-    /// </summary>
-    private void RejectDecimalCommas()
-    {
-        for (var code = 0; code < _rowsOf.Length; code++)
-        {
-            var (kind, text) = (_column.Values[code].Kind, _column.Texts[code]);
-            var isNumber = text.Count(c => c == ',') <= 1 && CellValue.Read(text.Replace(',', '.')).Kind == CellKind.Number;
-            if (_rowsOf[code] > 0 && kind != CellKind.Missing && !isNumber)
-                return;
-        }
-
-        var row = FirstRow(CellKind.Text);
-        throw _table.CellError(
-            row, _column.Name, $"{NameList.Quote(_column[row])} has a decimal comma; write numbers with a decimal point, " +
-            $"or take the column as categories (--categorical {_column.Name}).");
     }
 
     private List<CategoryCount> CountCategories()

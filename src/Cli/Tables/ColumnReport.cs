@@ -8,7 +8,14 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="FeatureCount">The features made from it.</param>
 /// <param name="Categories">The categories, or classes of the label, with their counts; empty for numbers and dropped columns.</param>
 internal sealed record ColumnReport(
-    string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories);
+    string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories)
+{
+    /// <summary>How its numbers are read, with an example; null where that goes without saying.</summary>
+    public string? Reading { get; init; }
+
+    /// <summary>Why it is not taken as numbers although it looks like some, with an example and the cure; null = it does not.</summary>
+    public string? Problem { get; init; }
+}
 
 /// <summary>What became of a column of the training table.</summary>
 internal enum ColumnKind

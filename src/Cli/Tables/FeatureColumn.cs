@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -81,10 +80,12 @@ internal sealed class NumericFeature : FeatureColumn
     /// <summary>Describes a column of numbers.</summary>
     /// <param name="name">The column of the table.</param>
     /// <param name="imputedValue">The feature where the table has no value.</param>
+    /// <param name="numbers">How the numbers are written; null = as programs write them.</param>
     [JsonConstructor]
-    public NumericFeature(string name, float imputedValue)
+    public NumericFeature(string name, float imputedValue, NumberFormat? numbers = null)
         : base(name)
     {
+        Numbers = NumberFormat.Plain.Equals(numbers) ? null : numbers;
         if (!float.IsFinite(imputedValue))
             throw new ArgumentOutOfRangeException(
                 nameof(imputedValue), imputedValue, $"The imputed value of column '{name}' must be a finite number.");
@@ -94,6 +95,11 @@ internal sealed class NumericFeature : FeatureColumn
     /// <summary>The feature where the table has no value: the mean of the training table.</summary>
     [JsonPropertyName("imputed")]
     public float ImputedValue { get; }
+
+    /// <summary>How the numbers are written; null = as programs write them (<see cref="NumberFormat.Plain"/>).</summary>
+    public NumberFormat? Numbers { get; }
+
+    private NumberFormat Format => Numbers ?? NumberFormat.Plain;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -109,12 +115,12 @@ internal sealed class NumericFeature : FeatureColumn
 
     /// <summary>The imputed value: the mean of this one row is exactly that.</summary>
     [JsonIgnore]
-    public override string Prototype => ImputedValue.ToString("R", CultureInfo.InvariantCulture);
+    public override string Prototype => Format.Write(ImputedValue);
 
     /// <inheritdoc/>
     public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
     {
-        var column = table.Column(Name);
+        var column = table.Column(Name).ReadAs(Format);
         var values = column.ReadNumbers(table, ImputedValue);
         var slots = new int[values.Length];
         Array.Fill(slots, offset);
@@ -124,7 +130,7 @@ internal sealed class NumericFeature : FeatureColumn
     /// <summary>Single, NaN where missing.</summary>
     public override ViewColumn View(CsvTable table)
     {
-        var column = table.Column(Name);
+        var column = table.Column(Name).ReadAs(Format);
         return new ViewColumn<float>(Name, RawType, column.ReadNumbers(table, float.NaN), column.Codes);
     }
 }

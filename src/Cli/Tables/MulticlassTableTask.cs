@@ -21,7 +21,8 @@ internal sealed class MulticlassTableTask : TableTask
     public override int ValuesOfRow(int classes) => classes;
 
     /// <inheritdoc/>
-    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    public override (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
         var classes = LabelClasses.Count(column);
         if (classes.Count < 2)

@@ -20,10 +20,10 @@ internal sealed record TableTrainingOptions
     public TableSchemaOptions Schema { get; init; } = new();
 
     /// <summary>
-    /// An architecture as text (<see cref="Network.Parse"/>), for networks whose input is only known when the table has been read;
-    /// null (the default) = that of <see cref="Network"/>.
+    /// Makes the network for rows of a shape, which is only known when the table has been read; null (the default) = that of
+    /// <see cref="Network"/>.
     /// </summary>
-    public string? Architecture { get; init; }
+    public Func<long[], Network>? Architecture { get; init; }
 
     /// <summary>
     /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels
@@ -125,7 +125,7 @@ internal static class TableTrainer
         LabelColumnName = schema.Label.Column,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
-        Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,
+        Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,
         Seed = options.Network.Seed ?? 0,
         Metadata = TableDescription.ToMetadata(schema),
     };

@@ -125,7 +125,7 @@ public sealed class FeatureMapTests
     [InlineData("", "cannot be read")]
     [InlineData("null", "is null")]
     [InlineData("{}", "cannot be read")]
-    [InlineData("""{"version":2,"columns":[]}""", "has version 2 and this program reads version 1")]
+    [InlineData("""{"version":3,"columns":[]}""", "has version 3 and this program reads versions up to 2")]
     [InlineData("""{"version":1,"columns":[{"kind":"image","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"numeric","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"categorical","name":"a","categories":null}]}""", "cannot be read")]

@@ -22,7 +22,8 @@ internal static class DataSection
                 ["column", "taken as", "what was found", "rows without a value", "features"],
                 schema.Reports.Select(report => new object[]
                 {
-                    report.Name, Name(report.Kind), report.Detail, Html.Number(Html.Count(report.MissingRows)), Html.Number(
+                    report.Name, Name(report.Kind), string.Join("; ", new[] { report.Detail, report.Reading, report.Problem }.Where(
+                        text => text is not null)), Html.Number(Html.Count(report.MissingRows)), Html.Number(
                         Html.Count(report.FeatureCount)),
                 })));
     }
