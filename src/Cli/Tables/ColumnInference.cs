@@ -40,6 +40,8 @@ internal sealed class ColumnInference
     {
         if (_options.Ignore.Contains(_column.Name))
             return Without(ColumnKind.Ignored, "ignored as asked");
+        if (_options.Group == _column.Name)
+            return Without(ColumnKind.Ignored, "rows with the same value stay together");
         if (_options.Weight == _column.Name)
             return Without(ColumnKind.Weight, "the weight of each row");
         if (_missingRows == _column.Count)

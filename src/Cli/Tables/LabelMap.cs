@@ -80,6 +80,9 @@ internal sealed class LabelMap
         return Task.View(table, this);
     }
 
+    /// <summary>Whether the label of a row is one of the classes.</summary>
+    public bool HasClass(TableColumn column, int row) => IndexOf(column[row], column.Values[column.Codes[row]]) >= 0;
+
     /// <summary>
     /// For each different text of the column, the index of its class; -1 for a text that no row has and that is no class.
     /// </summary>

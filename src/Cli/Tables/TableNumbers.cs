@@ -169,7 +169,8 @@ internal sealed class TableNumbers
             var mark = WrittenNumber.MarkOf(_doubtful[0].Text.First(character => WrittenNumber.MarkOf(character) is '.' or ','));
             var other = mark == '.' ? ',' : '.';
 
-            // Beside 950, 1.234 is hardly less than that; and who writes 2.700 for 2.7 does not write 950 for 950.000.
+            // Beside 950, 1.234 is hardly less than that, and who writes 2.700 for 2.7 does not write 950 for 950.000; beside 3 it is
+            // hardly a thousand times as much, unless there is 40 as well.
             if (_unmarked.Count > 0)
             {
                 var apart = Median(_unmarked.Select(Math.Log10)) - Median(_doubtful.Select(number => Math.Log10(number.AsDecimal)));
@@ -177,7 +178,8 @@ internal sealed class TableNumbers
                 var isThousands = apart >= 2 || (apart >= 1 && _endsInZero);
                 if (isThousands && (_endsInZero || mark == ',' || separator == ';'))
                     return (other, reason);
-                if (apart <= 1) return (mark, mark == '.' ? null : reason);
+                var isAmong = Math.Abs(apart) <= 0.5 && _unmarked.Max() <= 10 * _doubtful.Max(number => number.AsDecimal);
+                if (isAmong) return (mark, mark == '.' ? null : reason);
             }
 
             if (usual is { } known) return (known, $"as most other columns have a decimal {(known == '.' ? "point" : "comma")}");

@@ -13,6 +13,9 @@ internal sealed record TableSchemaOptions
     /// <summary>Columns to make no features from.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
 
+    /// <summary>A column whose equal values stayed together when rows were held back; no feature is made from it. Null = none.</summary>
+    public string? Group { get; init; }
+
     /// <summary>
     /// A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.
     /// </summary>
@@ -83,6 +86,7 @@ internal sealed class TableSchema
         var (labelMap, labelReport) = LabelMap.Infer(table, label, task, options.Positive, numbers);
         RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
         RequireFeatureColumns(table, label, options.Ignore, "ignored");
+        if (options.Group is { } group) RequireFeatureColumns(table, label, [group], "taken as groups");
         RequireFeatureColumns(table, string.Empty, [.. options.Marks.Columns], "written otherwise");
         if (options.Weight is { } weight) RequireFeatureColumns(table, label, [weight], "taken as weights");
 

@@ -61,6 +61,10 @@ public sealed class TableNumbersTests
     [InlineData(',', "3|2.750|4.125|1.234", 1.234, false)]
     [InlineData(';', "3|2,750|4,125|1,234", 1.234, true)]
 
+    // Counts, most of them small: the file has to say it.
+    [InlineData(';', "2|1|3|40|1.203", 1203, true)]
+    [InlineData(',', "2|1|3|40|1,203", 1203, true)]
+
     // Nothing beside it: the separator of the fields has to say it.
     [InlineData(',', "1,234|1,533", 1234, true)]
     [InlineData(';', "1,234|1,533", 1.234, true)]
