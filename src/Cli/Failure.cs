@@ -25,6 +25,10 @@ internal static class Failure
         {
             return Report(exception.Message, ExitCode.VerificationFailed);
         }
+        catch (UsageException exception)
+        {
+            return Report(exception.Message, ExitCode.Usage);
+        }
         catch (Exception exception) when (IsExpected(exception))
         {
             return Report(Text(exception), ExitCode.Failed);

@@ -27,7 +27,10 @@ public sealed class ReportTests : IDisposable
             ],
             Headings(page));
         Assert.Contains(
-            "data.csv: 320 rows to learn from, 80 to test on. Predicted is churn, Yes or No", page.Root!.Value, StringComparison.Ordinal);
+            "data.csv: 320 rows to learn from, 80 to test on (drawn at random (--seed 0), of each class its share). Predicted is churn, "
+            + "Yes or No",
+            page.Root!.Value,
+            StringComparison.Ordinal);
         Assert.Contains("ml.Model.LoadBatched(\"model.zip\", out _)", page.Root.Value, StringComparison.Ordinal);
         foreach (var file in new[] { "model.zip", "model.onnx", "model.batchnorm.onnx", "metrics.json" })
         {

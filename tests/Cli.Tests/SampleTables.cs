@@ -15,7 +15,8 @@ internal static class SampleTables
     }
 
     /// <summary>
-    /// Every fifth record of a table without line ends in its fields, starting with the first: what the tool tests on by itself.
+    /// Every fifth record of a table without line ends in its fields, starting with the first: what the tool tests on with
+    /// <c>--test-order file</c>.
     /// </summary>
     public static string TestPart(string file) =>
         string.Join('\n', File.ReadLines(PathOf(file)).Where((_, line) => line == 0 || (line - 1) % 5 == 0)) + "\n";

@@ -33,7 +33,10 @@ public sealed class TaskBadInputTests : IDisposable
         var result = Tool.Run(
             _folder.Path, "train", "data.csv", "--label", "label", "--task", "multiclass", "--test", "test.csv", "--out", "out");
         var line = result.RequireOneLineOfError();
-        Assert.Contains("'w' is none of the classes that the model knows (x, y, z)", line, StringComparison.Ordinal);
+        Assert.Contains(
+            "line 3, column 'label': the class 'w' is among the rows to test on but not among those to learn from (x, y, z); add",
+            line,
+            StringComparison.Ordinal);
     }
 
     [Fact]

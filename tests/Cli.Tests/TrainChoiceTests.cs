@@ -112,8 +112,6 @@ public sealed class TrainChoiceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--network", "dense 4; tense 4; dense 1", "Line 1, 'tense 4': 'tense' is not a layer")]
-    [InlineData("--network", "none.txt", "There is no file 'none.txt'")]
     [InlineData("--network", "dense 2", "end it with a dense layer of 1")]
     [InlineData("--class-weights", "Perhaps=2", "the classes are No, Yes")]
     [InlineData("--batch", "1", "at least 2 rows")]
@@ -126,6 +124,19 @@ public sealed class TrainChoiceTests : IDisposable
     }
 
     [Theory]
+    [InlineData("dense 4; tense 4; dense 1", "--network: Line 1, 'tense 4': 'tense' is not a layer")]
+    [InlineData("none.txt", "--network: There is no file 'none.txt'")]
+    public void Train_MistypedNetwork_IsWrongUsage(string network, string expected)
+    {
+        var line = Run("data.csv", "--label", "churn", "--network", network).RequireOneLineOfError(2);
+        Assert.Contains(expected, line, StringComparison.Ordinal);
+        Assert.Equal(["data.csv"], _folder.Files());
+    }
+
+    [Theory]
+    [InlineData("--decimal-mark ;", "';' is no decimal mark")]
+    [InlineData("--decimal-mark , --decimal-mark .", "All columns have two marks")]
+    [InlineData("--thousands x", "'x' does not stand between thousands")]
     [InlineData("--statistics keras:1", "At 1 nothing is ever learned")]
     [InlineData("--statistics mean", "use pytorch[:MOMENTUM], keras[:MOMENTUM]")]
     [InlineData("--optimizer rmsprop", "'rmsprop' is not an optimizer")]
@@ -164,6 +175,7 @@ public sealed class TrainChoiceTests : IDisposable
             heading => result.Output.IndexOf(heading, StringComparison.Ordinal))];
         Assert.DoesNotContain(-1, headings);
         Assert.Equal(headings.Order(), headings);
+        Assert.Contains("zeros or ones", result.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
         Assert.All(result.Output.Split('\n'), line => Assert.True(line.Length <= 140, line));
     }
 

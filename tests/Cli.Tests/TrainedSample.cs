@@ -8,7 +8,8 @@ public abstract class TrainedSample : IDisposable
     private protected TrainedSample(string table, string label, string task)
     {
         Folder.Write("test.csv", SampleTables.TestPart(table));
-        Training = Tool.Run(Folder.Path, "train", SampleTables.PathOf(table), "--label", label, "--task", task, "--out", "out");
+        string[] arguments = ["--label", label, "--task", task, "--test-order", "file", "--out", "out"];
+        Training = Tool.Run(Folder.Path, ["train", SampleTables.PathOf(table), .. arguments]);
         Assert.True(Training.ExitCode == 0, Training.Error);
         Metrics = JsonDocument.Parse(File.ReadAllText(Folder.File("out/metrics.json"))).RootElement;
     }

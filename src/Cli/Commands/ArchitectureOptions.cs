@@ -55,8 +55,8 @@ internal sealed class ArchitectureOptions
     private readonly Option<Initializer?> _initializer = CommonOptions.Parsed(
         "--init",
         "NAME",
-        "first weights: he, heuniform, glorot, glorotnormal, normal:DEVIATION, orthogonal[:GAIN] or zeros [default: he before a relu, else "
-            + "glorot]",
+        "first weights: he, heuniform, glorot, glorotnormal, normal:DEVIATION, orthogonal[:GAIN], zeros or ones [default: he before a "
+            + "relu, else glorot]",
         Initializer.Parse);
 
     private readonly Option<string?> _network = new("--network")
@@ -110,7 +110,7 @@ internal sealed class ArchitectureOptions
         var normalization = arguments.GetValue(_normalization);
         return options with
         {
-            Architecture = arguments.GetValue(_network) is { } network ? ReadText(network) : null,
+            Architecture = arguments.GetValue(_network) is { } network ? shape => Read(network, shape) : null,
             InputShape = arguments.GetValue(_inputShape)?.Select(size => (long)size).ToArray(),
             Network = options.Network with
             {
@@ -129,6 +129,18 @@ internal sealed class ArchitectureOptions
                 },
             },
         };
+    }
+
+    private static Network Read(string given, long[] shape)
+    {
+        try
+        {
+            return Network.Parse(ReadText(given), shape);
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException or FileNotFoundException)
+        {
+            throw new UsageException($"--network: {Failure.Text(exception)}", exception);
+        }
     }
 
     private static string ReadText(string given)

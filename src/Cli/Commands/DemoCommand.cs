@@ -24,13 +24,13 @@ internal static class DemoCommand
         command.SetAction((arguments, cancellation) =>
         {
             var path = Path.Combine(AppContext.BaseDirectory, "sample-data", "churn.csv");
-            var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
+            var split = TableSplit.Create(CsvTable.Read(path), "churn", new SplitOptions());
             var options = new TableTrainingOptions
             {
                 Label = "churn",
                 Network = new BatchNormNetworkOptions { Device = arguments.GetValue(device)! },
             };
-            TrainingRun.Execute(training, test, options, arguments.GetRequiredValue(output), cancellation);
+            TrainingRun.Execute(split, options, arguments.GetRequiredValue(output), cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

@@ -26,7 +26,7 @@ internal static class ScoreCommand
         var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, batch, device };
         command.SetAction(arguments =>
         {
-            var table = CsvTable.Read(arguments.GetRequiredValue(data));
+            var table = Output.Read(arguments.GetRequiredValue(data));
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
             foreach (var unknown in prediction.UnknownValues)

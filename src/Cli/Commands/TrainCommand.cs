@@ -21,12 +21,7 @@ internal static class TrainCommand
         task.AcceptOnlyFromAmong([.. NetworkTask.Names]);
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
         var test = new Option<string?>("--test") { Description = "a table to test on", HelpName = "TEST.csv" };
-        var fraction = new Option<double>("--test-fraction")
-        {
-            Description = "without --test: the share of rows to test on, taken evenly from the whole table",
-            DefaultValueFactory = _ => 0.2,
-        };
-        fraction.RequireRange(0.001, 0.999);
+        var rows = new SplitChoices();
         var positive = new Option<string?>("--positive")
         {
             Description = "the positive class; without it yes, true or 1, otherwise the rarer one",
@@ -51,20 +46,20 @@ internal static class TrainCommand
         {
             Description = "keep the state after each epoch in DIR, and go on from there if training was stopped: by the same command again",
         };
+        var numbers = new NumberOptions();
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
         var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data };
         GroupedHelp.AddTo(
             command,
-            ("What to learn", [label, task, positive, categorical, ignore, weight, test, fraction]),
+            ("What to learn", [label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
             ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
             ("Training", [.. learning.All, resume]));
         command.Validators.Add(result =>
         {
-            if (result.GetResult(test) is not null && result.GetResult(fraction) is { Implicit: false })
-                result.AddError("--test and --test-fraction exclude each other: with a test table, none of DATA.csv is held back.");
+            rows.Validate(result, test);
             var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
             if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
                 result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
@@ -73,10 +68,8 @@ internal static class TrainCommand
         });
         command.SetAction((arguments, cancellation) =>
         {
-            var table = CsvTable.Read(arguments.GetRequiredValue(data));
-            var (training, testing) = arguments.GetValue(test) is { } testPath
-                ? (table, CsvTable.Read(testPath))
-                : TableSplit.Every(table, arguments.GetValue(fraction));
+            var table = Output.Read(arguments.GetRequiredValue(data));
+            var testing = arguments.GetValue(test) is { } testPath ? Output.Read(testPath) : null;
             var options = new TableTrainingOptions
             {
                 Label = arguments.GetRequiredValue(label),
@@ -87,6 +80,8 @@ internal static class TrainCommand
                     Categorical = arguments.GetValue(categorical) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
+                    Marks = numbers.Read(arguments),
+                    Group = rows.Group(arguments),
                 },
                 WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
@@ -95,7 +90,9 @@ internal static class TrainCommand
             var folder = arguments.GetRequiredValue(output);
             if (arguments.GetValue(resume))
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
-            TrainingRun.Execute(training, testing, options, folder, cancellation);
+            var classes = options.Task == LearningTask.Regression ? null : options.Label;
+            TrainingRun.Execute(
+                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder, cancellation);
             return Task.FromResult(ExitCode.Done);
         });
         return command;

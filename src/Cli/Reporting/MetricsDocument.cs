@@ -42,8 +42,14 @@ internal sealed class MetricsDocument
         _root["totalSeconds"] = elapsed.TotalSeconds;
     }
 
+    /// <summary>The numbers of a network that was trained on a table.</summary>
+    /// <param name="trained">The network.</param>
+    /// <param name="rule">How its test rows were chosen.</param>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="singleRow">What one prediction takes.</param>
+    /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
     public static MetricsDocument Create(
-        TrainedTable trained, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
+        TrainedTable trained, string rule, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
         new JsonObject
         {
             ["task"] = trained.Schema.Label.Task.Name,
@@ -52,6 +58,7 @@ internal sealed class MetricsDocument
             ["classes"] = new JsonArray([.. trained.Schema.Label.Classes.Select(name => (JsonNode)name)]),
             ["trainingRows"] = trained.TrainingRows,
             ["testRows"] = trained.TestRows,
+            ["testRowsChosen"] = rule,
             ["features"] = trained.Schema.Features.FeatureCount,
         },
         trained.Network.Model,

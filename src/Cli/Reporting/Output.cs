@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Cli.Tables;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -19,6 +20,15 @@ internal static class Output
 
     /// <summary>Where a training that is to be resumed keeps its state.</summary>
     public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint"));
+
+    /// <summary>Reads a table, and says how its lines became rows where that needs saying.</summary>
+    /// <exception cref="TableException">It cannot be read.</exception>
+    public static CsvTable Read(string path)
+    {
+        var table = CsvTable.Read(path);
+        if (table.Note is { } note) Console.Error.WriteLine($"note: {note}");
+        return table;
+    }
 
     /// <summary>Prints a table to stdout.</summary>
     public static void Print(Table table)

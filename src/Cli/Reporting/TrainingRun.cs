@@ -9,17 +9,17 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>A training with everything that the tool says about it. Progress goes to stderr, results to stdout.</summary>
 internal static class TrainingRun
 {
-    public static void Execute(
-        CsvTable training, CsvTable test, TableTrainingOptions options, string folder, CancellationToken cancellation)
+    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, CancellationToken cancellation)
     {
         Output.RequireNoFile(folder);
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with
         {
+            Validation = rows.Validation,
             Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation },
         };
-        using var trained = Train(training, test, options);
+        using var trained = Train(rows, options);
         progress.Dispose();
         Output.NoteDevice(trained.Network.DeviceReport);
 
@@ -27,21 +27,21 @@ internal static class TrainingRun
         var speed = trained.Network.Export.Reduced is { } reduced
             ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
             : [];
-        var metrics = MetricsDocument.Create(trained, watch.Elapsed, singleRow, speed);
+        var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed);
         List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
         FoldedPipeline? pipeline = null;
         try
         {
             if (options.WholePipeline)
             {
-                (var path, pipeline) = trained.SavePipeline(folder, test);
+                (var path, pipeline) = trained.SavePipeline(folder, rows.Test);
                 files.Add(path);
             }
         }
         finally
         {
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
-            files.Add(HtmlReport.Write(trained, Path.GetFileName(training.FilePath), singleRow, folder, files));
+            files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
             ResultLines.Show(
                 trained.Network.Model, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
         }
@@ -49,13 +49,13 @@ internal static class TrainingRun
         if (pipeline is not null) ResultLines.Show(pipeline);
     }
 
-    private static TrainedTable Train(CsvTable training, CsvTable test, TableTrainingOptions options)
+    private static TrainedTable Train(TableSplit rows, TableTrainingOptions options)
     {
         var checkpoint = options.Network.Checkpoint?.Path;
         if (checkpoint is not null && File.Exists(checkpoint)) Console.Error.WriteLine($"going on from {checkpoint}");
         try
         {
-            return TableTrainer.Train(training, test, options, schema => ShowColumns(schema, training, test));
+            return TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
         }
         catch (OperationCanceledException exception) when (checkpoint is not null && File.Exists(checkpoint))
         {
@@ -63,12 +63,17 @@ internal static class TrainingRun
         }
     }
 
-    private static void ShowColumns(TableSchema schema, CsvTable training, CsvTable test)
+    private static void ShowColumns(TableSchema schema, TableSplit rows)
     {
+        var validation = rows.Validation is { } held
+            ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
+            : string.Empty;
+        var all = rows.Training.RowCount + (rows.Validation?.RowCount ?? 0) + rows.Test.RowCount;
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{training.RowCount + test.RowCount:N0} rows and {training.Columns.Count} columns read: {training.RowCount:N0} rows to learn "
-                + $"from, {test.RowCount:N0} to test on"));
+            $"{all:N0} rows and {rows.Training.Columns.Count} columns read: {rows.Training.RowCount:N0} rows to learn from{validation}, "
+                + $"{rows.Test.RowCount:N0} to test on"));
+        Console.Error.WriteLine($"test rows: {rows.Rule}");
         Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
         Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         foreach (var report in schema.Reports)
@@ -77,7 +82,35 @@ internal static class TrainingRun
             if (report.Kind == ColumnKind.Dropped) Console.Error.WriteLine($"note: column {report.Name} is left out: {report.Detail}");
             else if (report.MissingRows > 0)
                 Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
+            if (report.Problem is { } problem) Console.Error.WriteLine($"warning: column {report.Name} {problem}");
+            if (report.Reading is { } reading) Console.Error.WriteLine($"note: column {report.Name} {reading}");
         }
+
+        NoteUntestedClasses(schema, rows.Test);
+        WarnOfUnknownCategories(schema, rows.Test, "test on");
+        if (rows.Validation is { } validated) WarnOfUnknownCategories(schema, validated, "validate by");
+    }
+
+    private static void NoteUntestedClasses(TableSchema schema, CsvTable test)
+    {
+        if (schema.Label.Classes.Count == 0 || test.Find(schema.Label.Column) is null) return;
+        var tested = schema.Label.Encode(test).Select(label => (int)label).ToHashSet();
+        var untested = schema.Label.Classes.Where((_, index) => !tested.Contains(index)).ToList();
+        if (untested.Count > 0)
+            Console.Error.WriteLine(
+                $"note: no test row has the class{(untested.Count == 1 ? string.Empty : "es")} "
+                + $"{NameList.Of(untested.Select(NameList.Quote), 20)}: the figures say nothing about it");
+    }
+
+    // They count as none of the known ones, so the figures say little about them.
+    private static void WarnOfUnknownCategories(TableSchema schema, CsvTable rows, string use)
+    {
+        var unknown = schema.Features.Bind(rows).UnknownValues;
+        if (unknown.Count == 0) return;
+        var columns = unknown.Select(values => $"{values.Column} {NameList.Of(values.Examples.Select(NameList.Quote))} "
+            + $"({(values.Rows == 1 ? "1 row" : $"{values.Rows} rows")})");
+        Console.Error.WriteLine(
+            $"warning: categories of rows to {use} that no row to learn from has, so that they count as none: {NameList.Of(columns, 10)}");
     }
 
     private static string Describe(TableSchema schema) => schema.Label.PositiveClass is { } positive

@@ -26,12 +26,18 @@ internal sealed class BinaryTableTask : TableTask
     public override bool CanHave(int classes) => classes == 2;
 
     /// <inheritdoc/>
-    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    public override (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
         var classes = LabelClasses.Count(column);
         if (classes.Count != 2)
         {
-            var advice = classes.Count == 1 ? "add rows of the other class." : "choose another task or another label.";
+            // Of a part of a table the column still knows the other texts.
+            var elsewhere = column.Texts.ToArray().Where((text, code) => column.FirstRowWith(code) < 0 && CellValue.Read(text).Kind
+                != CellKind.Missing).Select(NameList.Quote).ToList();
+            var advice = classes.Count != 1 ? "choose another task or another label."
+                : elsewhere.Count == 0 ? "add rows of the other class."
+                : $"all rows with {NameList.Of(elsewhere, 5)} are held back for testing: drawn at random, some stay to learn from.";
             throw LabelClasses.Error(
                 table, column, $"has {LabelClasses.Describe(classes)}; a binary label has exactly two: {advice}");
         }

@@ -31,6 +31,15 @@ internal readonly record struct CellValue(CellKind Kind, double Number)
             return new(CellKind.Missing, double.NaN);
         return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);
     }
+
+    /// <summary>Reads a trimmed text that has a value as a number in a format.</summary>
+    public static CellValue Read(string text, NumberFormat format)
+    {
+        if (!format.TryRead(text, out var read))
+            return new(CellKind.Text, float.NaN);
+        var number = (float)read;
+        return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
+    }
 }
 
 /// <summary>What the text of one cell can be read as.</summary>

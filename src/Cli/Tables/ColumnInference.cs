@@ -11,27 +11,31 @@ internal sealed class ColumnInference
     /// </summary>
     public const int FewTexts = 20;
 
-    // A column with this share of numbers was meant to have nothing else: its texts are mistakes, to be pointed out, not categories.
-    private const double MostlyNumbers = 0.8;
-
     private readonly CsvTable _table;
     private readonly TableColumn _column;
+    private readonly ColumnNumbers _numbers;
     private readonly TableSchemaOptions _options;
     private readonly int[] _rowsOf;
     private readonly int _missingRows;
 
-    private ColumnInference(CsvTable table, TableColumn column, TableSchemaOptions options)
+    private ColumnInference(CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options)
     {
         _table = table;
-        _column = column;
+        _column = column.ReadAs(numbers.Format);
+        _numbers = numbers;
         _options = options;
         _rowsOf = column.CountRows();
         _missingRows = CountRows(CellKind.Missing);
     }
 
     /// <summary>Describes a column; the feature is null when the column is dropped.</summary>
-    public static (FeatureColumn? Feature, ColumnReport Report) Infer(CsvTable table, TableColumn column, TableSchemaOptions options) =>
-        new ColumnInference(table, column, options).Infer();
+    /// <param name="table">The table.</param>
+    /// <param name="column">The column.</param>
+    /// <param name="numbers">How its numbers are written, if it has any.</param>
+    /// <param name="options">What the table cannot tell.</param>
+    public static (FeatureColumn? Feature, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options) =>
+        new ColumnInference(table, column, numbers, options).Infer();
 
     /// <summary>Says of a column whose numbers have more digits than float64 which of them have become one; null where none have.</summary>
     /// <param name="column">The column.</param>
@@ -63,6 +67,8 @@ internal sealed class ColumnInference
     {
         if (_options.Ignore.Contains(_column.Name))
             return Without(ColumnKind.Ignored, "ignored as asked");
+        if (_options.Group == _column.Name)
+            return Without(ColumnKind.Ignored, "rows with the same value stay together");
         if (_options.Weight == _column.Name)
             return Without(ColumnKind.Weight, "the weight of each row");
         if (_missingRows == _column.Count)
@@ -75,7 +81,8 @@ internal sealed class ColumnInference
         if (texts == 0)
             return AsNumbers();
         RejectStrayTexts(texts, numbers);
-        return AsCategories(limited: true);
+        var (feature, report) = AsCategories(limited: true);
+        return (feature, report with { Problem = _numbers.Problem });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
@@ -101,9 +108,12 @@ internal sealed class ColumnInference
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $"{least} to {most}, mean {mean}, counted from {map.Offset} on: float32 would lose what tells them apart{imputed}");
-        var feature = new NumericFeature(_column.Name, mean, map.Offset == 0 ? null : map.Offset, map.Scale == 1 ? null : map.Scale);
+        var feature = new NumericFeature(
+            _column.Name, mean, map.Offset == 0 ? null : map.Offset, map.Scale == 1 ? null : map.Scale, _numbers.Format);
         var lost = FindLostDigits(_column, numbers, known);
-        return (feature, new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Lost = lost });
+        return (
+            feature,
+            new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Lost = lost, Reading = _numbers.Reading });
     }
 
     // Never "the same" of what the table writes as different numbers.
@@ -134,36 +144,15 @@ internal sealed class ColumnInference
 
     private void RejectStrayTexts(int texts, int numbers)
     {
-        if (numbers < MostlyNumbers * (numbers + texts))
-        {
-            RejectDecimalCommas();
+        if (numbers < TableNumbers.MostlyNumbers * (numbers + texts))
             return;
-        }
 
         var row = FirstRow(CellKind.Text);
         var others = texts == 1 ? "all other values" : $"{numbers} of the {numbers + texts} values";
+        var written = _numbers.Format.Equals(NumberFormat.Plain) ? string.Empty : $", written {_numbers.Format}";
         throw _table.CellError(
-            row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are; " +
+            row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are{written}; " +
             $"fix it, leave the field empty, or take the column as categories (--categorical {_column.Name}).");
-    }
-
-    /// <summary>
-    /// Tables from most of Europe separate fields by semicolons and write 1,5: taken as texts, such a column would silently be dropped.
-    /// </summary>
-    private void RejectDecimalCommas()
-    {
-        for (var code = 0; code < _rowsOf.Length; code++)
-        {
-            var (kind, text) = (_column.Values[code].Kind, _column.Texts[code]);
-            var isNumber = text.Count(c => c == ',') <= 1 && CellValue.Read(text.Replace(',', '.')).Kind == CellKind.Number;
-            if (_rowsOf[code] > 0 && kind != CellKind.Missing && !isNumber)
-                return;
-        }
-
-        var row = FirstRow(CellKind.Text);
-        throw _table.CellError(
-            row, _column.Name, $"{NameList.Quote(_column[row])} has a decimal comma; write numbers with a decimal point, " +
-            $"or take the column as categories (--categorical {_column.Name}).");
     }
 
     private List<CategoryCount> CountCategories()

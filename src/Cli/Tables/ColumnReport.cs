@@ -12,6 +12,11 @@ internal sealed record ColumnReport(
 {
     /// <summary>What was lost in reading the column; null = nothing.</summary>
     public string? Lost { get; init; }
+    /// <summary>How its numbers are read, with an example; null where that goes without saying.</summary>
+    public string? Reading { get; init; }
+
+    /// <summary>Why it is not taken as numbers although it looks like some, with an example and the cure; null = it does not.</summary>
+    public string? Problem { get; init; }
 }
 
 /// <summary>What became of a column of the training table.</summary>

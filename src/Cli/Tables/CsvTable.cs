@@ -5,8 +5,9 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <summary>A CSV file with a header, in memory, column by column.</summary>
 /// <remarks>
 /// The separator is found from the first lines (comma, semicolon, tab or bar; a line <c>sep=;</c> decides). Fields may be quoted, with line
-/// breaks and doubled quotes inside; white space around a field is dropped, inside quotes too. The text is UTF-8 unless a byte order mark
-/// says otherwise; what is not valid UTF-8 is read as Windows-1252, which spreadsheets still write.
+/// breaks and doubled quotes inside; white space around a field is dropped, inside quotes too. A line without anything is a row without a
+/// value where there is one column, and no row where there are several; <see cref="Note"/> says so. The text is UTF-8 unless a byte order
+/// mark says otherwise; what is not valid UTF-8 is read as Windows-1252, which spreadsheets still write.
 /// </remarks>
 internal sealed class CsvTable
 {
@@ -29,6 +30,12 @@ internal sealed class CsvTable
 
     /// <summary>The rows, without the header.</summary>
     public int RowCount => _lines.Length;
+
+    /// <summary>What separates the fields of the file; it says a little about how its numbers are written.</summary>
+    internal char Separator { get; init; } = ',';
+
+    /// <summary>What whoever gave the file should know of how its lines became rows; null = nothing.</summary>
+    public string? Note { get; init; }
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
@@ -91,7 +98,7 @@ internal sealed class CsvTable
         var lines = new int[rows.Length];
         for (var i = 0; i < lines.Length; i++)
             lines[i] = _lines[rows[i]];
-        return new(FilePath, columns, lines);
+        return new(FilePath, columns, lines) { Separator = Separator };
     }
 
     /// <summary>The names of the columns for a message.</summary>

@@ -27,6 +27,7 @@ internal sealed class CsvTableReader
         using var reader = CsvReader.Create(content, new CsvReaderOptions
         {
             HasHeader = false, // Taken as the first record, so that duplicates and empty names can be told by position.
+            SkipEmptyLines = false, // In a table of one column they are rows.
             TrackLineNumbers = true,
             TrimWhitespace = true,
             TrimInsideQuotes = true,
@@ -65,9 +66,17 @@ internal sealed class CsvTableReader
     {
         var header = ReadHeader();
         var builders = Array.ConvertAll(header, _ => new ColumnBuilder());
+        var blank = new List<int>();
         while (_reader.Read())
         {
             var line = checked((int)_reader.LineNumber);
+            if (IsBlank())
+            {
+                blank.Add(line);
+                if (header.Length > 1)
+                    continue;
+            }
+
             if (_reader.FieldCount != header.Length)
             {
                 throw new TableException(
@@ -85,13 +94,33 @@ internal sealed class CsvTableReader
         var columns = new TableColumn[header.Length];
         for (var i = 0; i < columns.Length; i++)
             columns[i] = builders[i].Build(header[i]);
-        return new(_path, columns, [.. _lines]);
+        return new(_path, columns, [.. _lines]) { Separator = _reader.Separator, Note = Describe(blank, header) };
+    }
+
+    // Nothing but white space: quotes and separators make fields.
+    private bool IsBlank() => _reader.FieldCount == 1 && _reader.RawRecord.Trim(" \t"u8).IsEmpty;
+
+    private string? Describe(List<int> blank, string[] header)
+    {
+        // At the end of a table of several columns they are no more than line ends.
+        if (header.Length > 1 && _lines.Count > 0)
+            blank.RemoveAll(line => line > _lines[^1]);
+        if (blank.Count == 0)
+            return null;
+        var lines = blank.Count == 1 ? $"line {blank[0]} is empty" : $"{blank.Count} lines are empty, the first is line {blank[0]}";
+        return header.Length > 1
+            ? $"{_path}: {lines}; in a table of {header.Length} columns an empty line is no row."
+            : $"{_path}: {lines}; in a table of one column an empty line is a row without a value.";
     }
 
     private string[] ReadHeader()
     {
-        if (!_reader.Read()) // Nothing but a byte order mark or a line sep=;
-            throw Empty(_path);
+        do
+        {
+            if (!_reader.Read()) // Nothing but a byte order mark or a line sep=;
+                throw Empty(_path);
+        }
+        while (IsBlank());
 
         var header = new string[_reader.FieldCount];
         var seen = new Dictionary<string, int>();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -98,10 +97,12 @@ internal sealed class NumericFeature : FeatureColumn
     /// <param name="imputedValue">The number where the table has no value.</param>
     /// <param name="offset">What is taken off before the number becomes float32; null = nothing.</param>
     /// <param name="scale">What it is multiplied with then, a power of two; null = 1.</param>
+    /// <param name="numbers">How the numbers are written; null = as programs write them.</param>
     [JsonConstructor]
-    public NumericFeature(string name, double imputedValue, double? offset = null, double? scale = null)
+    public NumericFeature(string name, double imputedValue, double? offset = null, double? scale = null, NumberFormat? numbers = null)
         : base(name)
     {
+        Numbers = NumberFormat.Plain.Equals(numbers) ? null : numbers;
         Map = new Float32Map(offset ?? 0, scale ?? 1);
         if (!double.IsFinite(Map.Offset) || !double.IsNormal(Map.Scale) || Map.Scale < 0)
             throw new ArgumentOutOfRangeException(
@@ -130,6 +131,11 @@ internal sealed class NumericFeature : FeatureColumn
     [JsonIgnore]
     public double[] Bounds => [Map.Offset, Map.Offset + (1 / Map.Scale)];
 
+    /// <summary>How the numbers are written; null = as programs write them (<see cref="NumberFormat.Plain"/>).</summary>
+    public NumberFormat? Numbers { get; }
+
+    private NumberFormat Format => Numbers ?? NumberFormat.Plain;
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override int FeatureCount => 1;
@@ -144,12 +150,12 @@ internal sealed class NumericFeature : FeatureColumn
 
     /// <summary>The imputed value: the mean of this one row is exactly that.</summary>
     [JsonIgnore]
-    public override string Prototype => ImputedValue.ToString("R", CultureInfo.InvariantCulture);
+    public override string Prototype => Format.Write(ImputedValue);
 
     /// <inheritdoc/>
     public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
     {
-        var column = table.Column(Name);
+        var column = table.Column(Name).ReadAs(Format);
         var values = Array.ConvertAll(column.ReadNumbers(table, ImputedValue), Map.Apply);
         RequireFinite(table, column, values);
         var slots = new int[values.Length];
@@ -160,7 +166,7 @@ internal sealed class NumericFeature : FeatureColumn
     /// <summary>Single, or Double where an offset is taken off; NaN where missing.</summary>
     public override ViewColumn View(CsvTable table)
     {
-        var column = table.Column(Name);
+        var column = table.Column(Name).ReadAs(Format);
         var numbers = column.ReadNumbers(table, double.NaN);
         var values = Array.ConvertAll(numbers, Map.Apply);
         RequireFinite(table, column, values);

@@ -16,13 +16,16 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps with offsets are 2: a program that does not know them would make other features. Without them 1, which every program reads.
+    // Maps with offsets, or that say how numbers are written, are 2: a program that does not know them would make other features. Without
+    // them 1, which every program reads.
     private const int FormatVersion = 2;
 
     /// <summary>Describes a feature vector.</summary>
     /// <param name="columns">The columns in the order of their features.</param>
-    public FeatureMap(IReadOnlyList<FeatureColumn> columns)
+    /// <param name="labelNumbers">How the numbers of the label are written; null = as programs write them, or it has none.</param>
+    public FeatureMap(IReadOnlyList<FeatureColumn> columns, NumberFormat? labelNumbers = null)
     {
+        LabelNumbers = NumberFormat.Plain.Equals(labelNumbers) ? null : labelNumbers;
         ArgumentNullException.ThrowIfNull(columns);
         if (columns.Any(column => column is null)) throw new ArgumentException("A column is null.", nameof(columns));
         if (columns.GroupBy(column => column.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
@@ -33,6 +36,9 @@ internal sealed class FeatureMap
 
     /// <summary>The columns in the order of their features.</summary>
     public IReadOnlyList<FeatureColumn> Columns { get; }
+
+    /// <summary>How the numbers of a label are written that stands beside these columns; null = as programs write them.</summary>
+    public NumberFormat? LabelNumbers { get; }
 
     /// <summary>Names of the features, for people: <c>tenure</c>, <c>contract=One year</c>.</summary>
     public IReadOnlyList<string> FeatureNames { get; }
@@ -73,9 +79,13 @@ internal sealed class FeatureMap
     }
 
     /// <summary>The map as JSON, on one line.</summary>
-    public string ToJson() => JsonSerializer.Serialize(
-        new FeatureMapDocument(Columns.Any(column => column is NumericFeature { Map.IsPlain: false }) ? FormatVersion : 1, Columns),
-        FeatureMapJson.Format.FeatureMapDocument);
+    public string ToJson()
+    {
+        var isPlain = LabelNumbers is null
+            && !Columns.Any(column => column is NumericFeature { Map.IsPlain: false } or NumericFeature { Numbers: not null });
+        return JsonSerializer.Serialize(
+            new FeatureMapDocument(isPlain ? 1 : FormatVersion, Columns, LabelNumbers), FeatureMapJson.Format.FeatureMapDocument);
+    }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
@@ -88,10 +98,10 @@ internal sealed class FeatureMap
             var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
                 ?? throw new InvalidDataException("The feature map is null.");
             return document.Version is >= 1 and <= FormatVersion
-                ? new(document.Columns)
+                ? new(document.Columns, document.LabelNumbers)
                 : throw new InvalidDataException(
-                    $"The feature map has version {document.Version} and this program reads versions up to {FormatVersion}; "
-                    + "use a newer program.");
+                    $"The feature map has version {document.Version} and this program reads versions up to {FormatVersion}; use a newer "
+                    + "program.");
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
         {
@@ -113,7 +123,8 @@ internal sealed class FeatureMap
 /// <summary>The JSON of a <see cref="FeatureMap"/>.</summary>
 /// <param name="Version">The version of the format.</param>
 /// <param name="Columns">The columns in the order of their features.</param>
-internal sealed record FeatureMapDocument(int Version, IReadOnlyList<FeatureColumn> Columns);
+/// <param name="LabelNumbers">How the numbers of the label are written, if not as programs write them.</param>
+internal sealed record FeatureMapDocument(int Version, IReadOnlyList<FeatureColumn> Columns, NumberFormat? LabelNumbers = null);
 
 /// <summary>Serializers made at build time: nothing is looked up by reflection when the tool starts.</summary>
 [JsonSerializable(typeof(FeatureMapDocument))]

@@ -10,7 +10,8 @@ internal sealed class LabelMap
     /// <param name="classes">
     /// The classes in the order of their numbers: the negative and the positive one for a binary label; none for regression.
     /// </param>
-    public LabelMap(string column, LearningTask task, IReadOnlyList<string> classes)
+    /// <param name="numbers">How the numbers of regression are written; null = as programs write them.</param>
+    public LabelMap(string column, LearningTask task, IReadOnlyList<string> classes, NumberFormat? numbers = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(column);
         ArgumentNullException.ThrowIfNull(classes);
@@ -19,6 +20,7 @@ internal sealed class LabelMap
             throw new ArgumentException($"A {task} label cannot have {classes.Count} classes.", nameof(classes));
         Column = column;
         Classes = classes;
+        Numbers = numbers ?? NumberFormat.Plain;
     }
 
     /// <summary>The column of the table.</summary>
@@ -32,6 +34,9 @@ internal sealed class LabelMap
     /// </summary>
     public IReadOnlyList<string> Classes { get; }
 
+    /// <summary>How the numbers of regression are written.</summary>
+    public NumberFormat Numbers { get; }
+
     /// <summary>The positive class of a binary label; null for the other tasks.</summary>
     public string? PositiveClass => Task.PositiveClass(Classes);
 
@@ -40,13 +45,15 @@ internal sealed class LabelMap
     /// <param name="label">The column.</param>
     /// <param name="task">What is predicted.</param>
     /// <param name="positive">The positive class, where the user has chosen one.</param>
+    /// <param name="numbers">How the numbers of the table are written.</param>
     /// <exception cref="TableException">There is no such column, a row has no label, or they do not fit the task.</exception>
-    public static (LabelMap Label, ColumnReport Report) Infer(CsvTable table, string label, LearningTask task, string? positive)
+    public static (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, string label, LearningTask task, string? positive, TableNumbers numbers)
     {
         var column = table.Find(label) ?? throw new TableException(
             $"{table.FilePath}: there is no label column {NameList.Quote(label)}; the columns are {table.ColumnNames}.");
         RequireLabels(table, column);
-        return TableTask.Of(task).Infer(table, column, positive);
+        return TableTask.Of(task).Infer(table, column, positive, numbers[column]);
     }
 
     /// <summary>
@@ -72,6 +79,9 @@ internal sealed class LabelMap
         RequireLabels(table, table.Column(Column));
         return Task.View(table, this);
     }
+
+    /// <summary>Whether the label of a row is one of the classes.</summary>
+    public bool HasClass(TableColumn column, int row) => IndexOf(column[row], column.Values[column.Codes[row]]) >= 0;
 
     /// <summary>
     /// For each different text of the column, the index of its class; -1 for a text that no row has and that is no class.

@@ -21,7 +21,8 @@ internal sealed class MulticlassTableTask : TableTask
     public override int ValuesOfRow(int classes) => classes;
 
     /// <inheritdoc/>
-    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    public override (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
         var classes = LabelClasses.Count(column);
         if (classes.Count < 2)
@@ -56,8 +57,9 @@ internal sealed class MulticlassTableTask : TableTask
     public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
     {
         // The key is for training only: a pipeline that began with it would ask for a label when it scores.
-        var keyed = MulticlassTask.ToKey(ml, label.Column, label.Classes).Fit(rows).Transform(rows);
-        return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(keyed);
+        var key = MulticlassTask.ToKey(ml, label.Column, label.Classes).Fit(rows);
+        if (options.ValidationSet is { } validation) options = options with { ValidationSet = key.Transform(validation) };
+        return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(key.Transform(rows));
     }
 
     /// <inheritdoc/>

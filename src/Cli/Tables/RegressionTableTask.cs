@@ -18,20 +18,25 @@ internal sealed class RegressionTableTask : TableTask
     public override bool CanHave(int classes) => classes == 0;
 
     /// <inheritdoc/>
-    public override (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive)
+    public override (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
-        var values = column.ReadNumbers(table, double.NaN, NumberAdvice);
-        var numbers = Array.ConvertAll(column.Codes, code => values[code]);
-        var (least, most) = (numbers.Min(), numbers.Max());
+        if (numbers.Problem is { } problem) throw LabelClasses.Error(table, column, problem + ".");
+        var values = column.ReadAs(numbers.Format).ReadNumbers(table, double.NaN, NumberAdvice);
+        var labels = Array.ConvertAll(column.Codes, code => values[code]);
+        var (least, most) = (labels.Min(), labels.Max());
         if (least == most) throw LabelClasses.Error(table, column, $"is {column[0]} in every row; there is nothing to learn.");
-        var mean = numbers.Average();
+        var mean = labels.Average();
         var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}");
-        return (new(column.Name, Kind, []), new(column.Name, ColumnKind.Label, detail, 0, 0, []));
+        return (
+            new(column.Name, Kind, [], numbers.Format),
+            new(column.Name, ColumnKind.Label, detail, 0, 0, []) { Reading = numbers.Reading });
     }
 
     /// <inheritdoc/>
     public override float[] Encode(CsvTable table, LabelMap label) =>
-        Array.ConvertAll(table.Column(label.Column).ReadNumbers(table, double.NaN, NumberAdvice), number => (float)number);
+        Array.ConvertAll(
+            table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, double.NaN, NumberAdvice), number => (float)number);
 
     /// <inheritdoc/>
     public override ViewColumn View(CsvTable table, LabelMap label) => new ViewColumn<float>(

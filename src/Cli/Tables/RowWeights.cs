@@ -7,9 +7,9 @@ internal static class RowWeights
 
     /// <summary>The weight that each different text of the column means.</summary>
     /// <exception cref="TableException">A row has no weight, or one that is not a number from 0.</exception>
-    public static float[] ReadTexts(CsvTable table, string name)
+    public static float[] ReadTexts(CsvTable table, string name, NumberFormat numbers)
     {
-        var column = table.Column(name);
+        var column = table.Column(name).ReadAs(numbers);
         var weights = Array.ConvertAll(column.ReadNumbers(table, double.NaN, Advice), weight => (float)weight);
         for (var code = 0; code < weights.Length; code++)
         {
@@ -25,10 +25,10 @@ internal static class RowWeights
     }
 
     /// <summary>The weight of every row; null where there is no such column: all rows count the same.</summary>
-    public static float[]? Read(CsvTable table, string? name)
+    public static float[]? Read(CsvTable table, string? name, NumberFormat numbers)
     {
         if (name is null || table.Find(name) is not { } column) return null;
-        var weights = ReadTexts(table, name);
+        var weights = ReadTexts(table, name, numbers);
         return Array.ConvertAll(column.Codes, code => weights[code]);
     }
 }

@@ -60,6 +60,20 @@ internal sealed class TableColumn
     /// <summary>The first row with a text, or -1 if a selection of rows has none.</summary>
     internal int FirstRowWith(int code) => Array.IndexOf(_codes, code);
 
+    /// <summary>How <see cref="Values"/> were read.</summary>
+    private NumberFormat Format { get; init; } = NumberFormat.Plain;
+
+    /// <summary>The column with its texts read as numbers that are written in another format.</summary>
+    internal TableColumn ReadAs(NumberFormat format)
+    {
+        var values = (CellValue[])_values.Clone();
+        var isPlain = format.Equals(NumberFormat.Plain);
+        for (var code = 0; code < values.Length; code++)
+            if (values[code].Kind == CellKind.Text || (values[code].Kind == CellKind.Number && !isPlain))
+                values[code] = CellValue.Read(_texts[code], format);
+        return new(Name, _texts, values, _codes) { Format = format };
+    }
+
     /// <summary>The number that each of <see cref="Texts"/> is.</summary>
     /// <param name="table">The table of the column, for the message.</param>
     /// <param name="missing">The number for a missing value.</param>
@@ -72,7 +86,9 @@ internal sealed class TableColumn
         {
             if (_values[code].Kind is CellKind.Text or CellKind.Infinite && FirstRowWith(code) is >= 0 and var row)
             {
-                var problem = _values[code].Kind == CellKind.Infinite ? "is not a finite number" : "is not a number";
+                var problem = _values[code].Kind == CellKind.Infinite ? "is not a finite number"
+                    : Format.Equals(NumberFormat.Plain) ? "is not a number"
+                    : $"is not a number as those of this column are written ({Format})";
                 throw table.CellError(row, Name, $"{NameList.Quote(_texts[code])} {problem}; {advice}.");
             }
 
@@ -88,6 +104,6 @@ internal sealed class TableColumn
         var codes = new int[rows.Length];
         for (var i = 0; i < codes.Length; i++)
             codes[i] = _codes[rows[i]];
-        return new(Name, _texts, _values, codes);
+        return new(Name, _texts, _values, codes) { Format = Format };
     }
 }

@@ -55,7 +55,7 @@ internal sealed class TableDataView : IDataView
         List<ViewColumn> columns = [schema.Label.View(table)];
         if (schema.WeightColumn is { } weight)
             columns.Add(new ViewColumn<float>(
-                weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight), table.Column(weight).Codes));
+                weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight, schema.WeightNumbers), table.Column(weight).Codes));
         columns.Add(new FeatureVector(featuresColumn, schema.Features, schema.Features.Bind(table)));
         return new TableDataView(table.RowCount, columns);
     }

@@ -44,12 +44,18 @@ internal static class TableRows
     private static float[] Numbers(CsvTable table, List<string> names)
     {
         var result = new float[table.RowCount * names.Count];
+        var numbers = TableNumbers.Infer(table);
         for (var i = 0; i < names.Count; i++)
         {
             var column = table.Column(names[i]);
+            column = column.ReadAs(numbers[column].Format);
             for (var row = 0; row < table.RowCount; row++)
             {
-                if (!float.TryParse(column[row], NumberStyles.Float, CultureInfo.InvariantCulture, out result[(row * names.Count) + i]))
+                var value = column.Values[column.Codes[row]];
+                ref var number = ref result[(row * names.Count) + i];
+                number = (float)value.Number;
+                if (value.Kind != CellKind.Number
+                    && !float.TryParse(column[row], NumberStyles.Float, CultureInfo.InvariantCulture, out number))
                     throw new TableException(
                         $"{table.FilePath}, line {table.LineOf(row)}, column {names[i]}: '{column[row]}' is no number, and the model does "
                         + "not say how its features are made from a table.");
@@ -64,15 +70,20 @@ internal static class TableRows
     {
         var column = table.Column(label);
         if (TableDescription.Find(model, table.FilePath) is { } known)
-            return Of(HostTensor.Of(new LabelMap(label, known.Task.Kind, known.Classes).Encode(table), table.RowCount));
+        {
+            var map = new LabelMap(label, known.Task.Kind, known.Classes, known.Features.LabelNumbers);
+            return Of(HostTensor.Of(map.Encode(table), table.RowCount));
+        }
+
         var texts = Enumerable.Range(0, table.RowCount).Select(row => column[row]).ToArray();
+        var format = TableNumbers.Infer(table)[column].Format;
         double?[] numbers = Array.ConvertAll(texts, ToNumber);
         return Of(Array.Exists(numbers, number => number is null)
             ? new HostTensor(DataType.String, [texts.Length], texts)
             : new HostTensor(DataType.Double, [numbers.Length], Array.ConvertAll(numbers, number => number!.Value)));
 
-        static double? ToNumber(string text) =>
-            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
+        double? ToNumber(string text) => format.TryRead(text, out var number)
+            || double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number) ? number : null;
 
         RowLabels Of(HostTensor values) => new([values]) { Name = label };
     }

@@ -13,10 +13,16 @@ internal sealed record TableSchemaOptions
     /// <summary>Columns to make no features from.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
 
+    /// <summary>A column whose equal values stayed together when rows were held back; no feature is made from it. Null = none.</summary>
+    public string? Group { get; init; }
+
     /// <summary>
     /// A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.
     /// </summary>
     public string? Weight { get; init; }
+
+    /// <summary>How numbers are written, where the table leaves it open. Default: nothing is said.</summary>
+    public NumberMarks Marks { get; init; } = NumberMarks.None;
 
     /// <summary>Whether columns of numbers that are the same in every row stay. Default: false, they can tell nothing.</summary>
     public bool KeepConstants { get; init; }
@@ -31,9 +37,11 @@ internal sealed record TableSchemaOptions
 /// <summary>What a training table means: its label, the features made from its other columns, and what was found on the way.</summary>
 internal sealed class TableSchema
 {
-    private TableSchema(LabelMap label, FeatureMap features, IReadOnlyList<ColumnReport> reports, string? weightColumn)
+    private TableSchema(
+        LabelMap label, FeatureMap features, IReadOnlyList<ColumnReport> reports, string? weightColumn, NumberFormat weightNumbers)
     {
         WeightColumn = weightColumn;
+        WeightNumbers = weightNumbers;
         Label = label;
         Features = features;
         Reports = reports;
@@ -47,6 +55,9 @@ internal sealed class TableSchema
 
     /// <summary>The column with the weights of the rows, or null.</summary>
     public string? WeightColumn { get; }
+
+    /// <summary>How the weights are written.</summary>
+    public NumberFormat WeightNumbers { get; }
 
     /// <summary>What became of each column, in the order of the table.</summary>
     public IReadOnlyList<ColumnReport> Reports { get; }
@@ -71,9 +82,12 @@ internal sealed class TableSchema
         options ??= new();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxCategories, 2, nameof(options));
 
-        var (labelMap, labelReport) = LabelMap.Infer(table, label, task, options.Positive);
+        var numbers = TableNumbers.Infer(table, options.Marks);
+        var (labelMap, labelReport) = LabelMap.Infer(table, label, task, options.Positive, numbers);
         RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
         RequireFeatureColumns(table, label, options.Ignore, "ignored");
+        if (options.Group is { } group) RequireFeatureColumns(table, label, [group], "taken as groups");
+        RequireFeatureColumns(table, string.Empty, [.. options.Marks.Columns], "written otherwise");
         if (options.Weight is { } weight) RequireFeatureColumns(table, label, [weight], "taken as weights");
 
         var features = new List<FeatureColumn>();
@@ -86,7 +100,7 @@ internal sealed class TableSchema
                 continue;
             }
 
-            var (feature, report) = ColumnInference.Infer(table, column, options);
+            var (feature, report) = ColumnInference.Infer(table, column, numbers[column], options);
             reports.Add(report);
             if (feature is not null)
                 features.Add(feature);
@@ -101,7 +115,8 @@ internal sealed class TableSchema
             throw new TableException($"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from{reason}");
         }
 
-        return new(labelMap, new(features), reports, options.Weight);
+        var weightNumbers = options.Weight is null ? NumberFormat.Plain : numbers[table.Column(options.Weight)].Format;
+        return new(labelMap, new(features, labelMap.Numbers), reports, options.Weight, weightNumbers);
     }
 
     /// <summary>The rows of a table as features and targets, for training or testing without ML.NET.</summary>
@@ -115,7 +130,11 @@ internal sealed class TableSchema
                 $"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {table.ColumnNames}.");
         var (targets, outputs) = Label.Task.ToTargets(Label.Encode(table), Label.Classes.Count);
         return new TrainingData(
-            new SampleShape(Features.FeatureCount), outputs, Features.Bind(table).ToRows(), targets, RowWeights.Read(table, WeightColumn));
+            new SampleShape(Features.FeatureCount),
+            outputs,
+            Features.Bind(table).ToRows(),
+            targets,
+            RowWeights.Read(table, WeightColumn, WeightNumbers));
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

@@ -1,22 +1,179 @@
+using System.Globalization;
+using MlNetBatchNorm.Trainer.Data;
+
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>Splits a table into a part to learn from and a part to test on.</summary>
-internal static class TableSplit
+/// <summary>How the rows of a table are dealt out.</summary>
+internal sealed record SplitOptions
 {
+    /// <summary>The share of the rows to test on, above 0 and below 1. Default: 0.2. Not used where there is a table for that.</summary>
+    public double TestShare { get; init; } = 0.2;
+
     /// <summary>
-    /// Takes test rows evenly from the whole table, starting with the first: with a fraction of 0.2 every fifth row. No chance is involved,
-    /// so figures can be compared from run to run and from program to program.
+    /// The share of the remaining rows to validate by, where groups or times decide which: otherwise the trainer draws them. Default: 0.
     /// </summary>
+    public double ValidationShare { get; init; }
+
+    /// <summary>The seed of what is drawn. Default: 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Rows with the same value in this column stay together; null (the default) = each row stands for itself.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>The latest rows by this column of times are tested on; null (the default) = time does not matter.</summary>
+    public string? Time { get; init; }
+
+    /// <summary>Whether the test rows are taken evenly from the table, in its order. Default: false, they are drawn.</summary>
+    public bool FileOrder { get; init; }
+}
+
+/// <summary>A table in parts: rows to learn from, to validate by, and to test on.</summary>
+/// <param name="Training">The rows to learn from.</param>
+/// <param name="Validation">The rows to measure each epoch by; null = the trainer draws some of those to learn from.</param>
+/// <param name="Test">The rows to test on.</param>
+/// <param name="Rule">How the test rows were chosen, for people.</param>
+internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTable Test, string Rule)
+{
+    // Whole groups seldom make up a share exactly; of so many drawings the one is taken that comes nearest.
+    private const int Drawings = 100;
+
+    /// <summary>Deals out the rows of a table.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="testFraction">The share of test rows, above 0 and below 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Another fraction.</exception>
-    public static (CsvTable Training, CsvTable Test) Every(CsvTable table, double testFraction)
+    /// <param name="classes">The column whose values all parts should have alike, a label of classes; null = there is none.</param>
+    /// <param name="options">How.</param>
+    /// <param name="test">Rows to test on from elsewhere; null = some of the table's.</param>
+    /// <exception cref="TableException">A column is not there, or its values cannot divide the rows.</exception>
+    public static TableSplit Create(CsvTable table, string? classes, SplitOptions options, CsvTable? test = null)
     {
         ArgumentNullException.ThrowIfNull(table);
-        if (testFraction is not (> 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(testFraction), testFraction, "The test part is above 0 and below 1.");
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.TestShare is not (> 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(options), options.TestShare, "The test part is above 0 and below 1.");
+        var rule = $"those of {test?.FilePath}";
+        var training = table;
+        if (test is null) (training, test, rule) = Divide(table, classes, options, options.TestShare);
+        if (options.ValidationShare == 0 || (options.Group ?? options.Time) is null) return new TableSplit(training, null, test, rule);
+        var (learned, validation, _) = Divide(training, classes, options, options.ValidationShare);
+        return new TableSplit(learned, validation, test, rule);
+    }
+
+    /// <summary>
+    /// Takes test rows evenly from the whole table, starting with the first: with a share of 0.2 every fifth row. In a table that comes in
+    /// rounds these are all of one kind.
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="testShare">The share of test rows, above 0 and below 1.</param>
+    public static (CsvTable Training, CsvTable Test) Every(CsvTable table, double testShare)
+    {
         var isTest = Enumerable.Range(0, table.RowCount)
-            .ToLookup(row => Math.Floor(row * testFraction) > Math.Floor((row - 1) * testFraction));
+            .ToLookup(row => Math.Floor(row * testShare) > Math.Floor((row - 1) * testShare));
         return (table.Select([.. isTest[false]]), table.Select([.. isTest[true]]));
+    }
+
+    private static (CsvTable Kept, CsvTable Drawn, string Rule) Divide(CsvTable table, string? classes, SplitOptions options, double share)
+    {
+        var label = classes is null ? null : table.Find(classes);
+        if (options.Time is not null) return Latest(table, table.Column(options.Time), share);
+        if (options.Group is not null) return WholeGroups(table, table.Column(options.Group), label, share, options.Seed);
+        if (options.FileOrder)
+        {
+            var (rest, part) = Every(table, share);
+            return (rest, part, "taken evenly from the table, in its order");
+        }
+
+        var (kept, drawn) = StratifiedSample.Draw(label?.Codes ?? new int[table.RowCount], share, new Random(options.Seed));
+
+        // Classes of one row each: whatever is wrong with that label is said where it is looked at.
+        if (drawn.Length == 0 && label is not null)
+            (kept, drawn) = StratifiedSample.Draw(new int[table.RowCount], share, new Random(options.Seed));
+        RequireRows(table, kept.Length, drawn.Length, share);
+        return (
+            Part(table, kept), Part(table, drawn),
+            $"drawn at random (--seed {options.Seed}){(label is null ? string.Empty : ", of each class its share")}");
+    }
+
+    private static (CsvTable Kept, CsvTable Drawn, string Rule) WholeGroups(
+        CsvTable table, TableColumn column, TableColumn? label, double share, int seed)
+    {
+        RequireValues(table, column, "a group");
+        var rowsOf = Enumerable.Range(0, table.RowCount).GroupBy(row => column.Codes[row]).Select(rows => rows.ToArray()).ToArray();
+        if (rowsOf.Length < 2)
+            throw new TableException(
+                $"{table.FilePath}: the rows to divide have one value in column {NameList.Quote(column.Name)} ('{column[0]}'); whole "
+                + "groups need two, and three with validation rows (--validation-fraction 0 leaves them out).");
+        var random = new Random(seed);
+        var counts = Count(Enumerable.Range(0, table.RowCount));
+        var (best, nearest) = (new HashSet<int>(), double.PositiveInfinity);
+        for (var drawing = 0; drawing < Drawings; drawing++)
+        {
+            random.Shuffle(rowsOf);
+            var (rows, taken) = (0, 0);
+
+            // Up to the group with which the part would be further from its share than without.
+            while (taken < rowsOf.Length - 1 && (taken == 0 || rows + (rowsOf[taken].Length / 2.0) <= share * table.RowCount))
+                rows += rowsOf[taken++].Length;
+            var part = rowsOf.Take(taken).SelectMany(group => group).ToList();
+            var distance = Distance(Count(part), part.Count);
+            if (distance >= nearest) continue;
+            (best, nearest) = ([.. part], distance);
+        }
+
+        var kept = Enumerable.Range(0, table.RowCount).Where(row => !best.Contains(row)).ToArray();
+        var groups = best.Select(row => column.Codes[row]).Distinct().Count();
+        return (
+            Part(table, kept), Part(table, [.. best]),
+            $"{groups} of {rowsOf.Length} groups by {column.Name}, drawn at random (--seed {seed})");
+
+        Dictionary<int, int> Count(IEnumerable<int> rows) => label is null ? [] : rows.CountBy(row => label.Codes[row]).ToDictionary();
+
+        // Of all rows and of each class; a class that nothing would be left of to learn from outweighs all else.
+        double Distance(Dictionary<int, int> part, int rows) => Math.Abs(rows - (share * table.RowCount)) + counts.Sum(known =>
+        {
+            var taken = part.GetValueOrDefault(known.Key);
+            return Math.Abs(taken - (share * known.Value)) + (taken == known.Value ? table.RowCount : 0);
+        });
+    }
+
+    private static (CsvTable Kept, CsvTable Drawn, string Rule) Latest(CsvTable table, TableColumn column, double share)
+    {
+        RequireValues(table, column, "a time");
+        var times = TableTimes.Read(table, column);
+        int[] order = [.. Enumerable.Range(0, table.RowCount).OrderBy(row => times[row])];
+        var cut = Math.Clamp(table.RowCount - (int)Math.Round(share * table.RowCount), 1, table.RowCount - 1);
+
+        // What happened at the same time is not divided: at the near end of such rows, or at the far end.
+        var (before, after) = (cut, cut);
+        while (before > 0 && IsSame(before)) before--;
+        while (after < order.Length && IsSame(after)) after++;
+        cut = before == 0 || (after < order.Length && after - cut < cut - before) ? after : before;
+        if (cut == order.Length)
+            throw new TableException(
+                $"{table.FilePath}: the rows to divide have one time in column {NameList.Quote(column.Name)} ('{column[0]}'); nothing is "
+                + "later.");
+        return (Part(table, order[..cut]), Part(table, order[cut..]), $"the latest by {column.Name}, from {column[order[cut]]} on");
+
+        bool IsSame(int place) => times[order[place]].Equals(times[order[place - 1]]);
+    }
+
+    private static void RequireValues(CsvTable table, TableColumn column, string what)
+    {
+        for (var row = 0; row < column.Count; row++)
+            if (column.IsMissing(row)) throw table.CellError(row, column.Name, $"every row needs {what}: fill it in or remove the row.");
+    }
+
+    private static void RequireRows(CsvTable table, int kept, int drawn, double share)
+    {
+        if (kept > 0 && drawn > 0) return;
+        throw new TableException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{table.FilePath}: of {table.RowCount} rows a share of {share:0.###} is {drawn} to test on and {kept} to learn from; add "
+                + $"rows, or give others to test on (--test)."));
+    }
+
+    // In the order of the file, whatever order they were drawn in.
+    private static CsvTable Part(CsvTable table, int[] rows)
+    {
+        Array.Sort(rows);
+        return table.Select(rows);
     }
 }

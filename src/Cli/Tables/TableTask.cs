@@ -39,8 +39,10 @@ internal abstract class TableTask
     /// <param name="table">The table.</param>
     /// <param name="column">Its label.</param>
     /// <param name="positive">The positive class, where the user has chosen one.</param>
+    /// <param name="numbers">How its numbers are written, where it has to have numbers.</param>
     /// <exception cref="TableException">The column does not fit the task.</exception>
-    public abstract (LabelMap Label, ColumnReport Report) Infer(CsvTable table, TableColumn column, string? positive);
+    public abstract (LabelMap Label, ColumnReport Report) Infer(
+        CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers);
 
     /// <summary>The number that each different text of the label column means; -1 or NaN for those that no row has.</summary>
     public virtual float[] Encode(CsvTable table, LabelMap label) => Array.ConvertAll(label.FindClasses(table), index => (float)index);

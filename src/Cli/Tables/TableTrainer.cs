@@ -20,10 +20,10 @@ internal sealed record TableTrainingOptions
     public TableSchemaOptions Schema { get; init; } = new();
 
     /// <summary>
-    /// An architecture as text (<see cref="Network.Parse"/>), for networks whose input is only known when the table has been read;
-    /// null (the default) = that of <see cref="Network"/>.
+    /// Makes the network for rows of a shape, which is only known when the table has been read; null (the default) = that of
+    /// <see cref="Network"/>.
     /// </summary>
-    public string? Architecture { get; init; }
+    public Func<long[], Network>? Architecture { get; init; }
 
     /// <summary>
     /// With <see cref="Architecture"/>: the shape of a row, as <c>[1, 28, 28]</c> for an image whose columns are its pixels, channels
@@ -31,6 +31,9 @@ internal sealed record TableTrainingOptions
     /// the shape.
     /// </summary>
     public IReadOnlyList<long>? InputShape { get; init; }
+
+    /// <summary>Rows to measure each epoch by; null (the default) = the trainer draws some of those to learn from.</summary>
+    public CsvTable? Validation { get; init; }
 
     /// <summary>
     /// Whether the whole pipeline is to be exported afterwards (<see cref="TrainedTable.SavePipeline"/>): what stands in the way of that is
@@ -73,10 +76,14 @@ internal static class TableTrainer
                 : options.Schema with { KeepConstants = true });
 
         // Before training, not after it: a table that does not fit is known at once.
+        RequireKnownClasses(schema.Label, training, test, "test on");
+        if (options.Validation is { } held) RequireKnownClasses(schema.Label, training, held, "validate by");
         var testRows = schema.ToRows(test);
         var network = CreateOptions(options, schema);
         var ml = new MLContext(network.Seed);
         var rows = TableDataView.ForTraining(training, schema, network.FeatureColumnName);
+        if (options.Validation is { } validation)
+            network = network with { ValidationSet = TableDataView.ForTraining(validation, schema, network.FeatureColumnName) };
         schemaKnown?.Invoke(schema);
         var pipeline = schema.Features.ToPipeline(ml, network.FeatureColumnName);
         RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test, testRows);
@@ -94,6 +101,22 @@ internal static class TableTrainer
             trained.Dispose();
             throw;
         }
+    }
+
+    // A class that is only held back is no mistake in the table.
+    private static void RequireKnownClasses(LabelMap label, CsvTable training, CsvTable held, string use)
+    {
+        if (label.Classes.Count == 0 || held.Find(label.Column) is not { } column) return;
+        var advice = held.FilePath == training.FilePath
+            ? "drawn at random, of each class some stay to learn from"
+            : "add rows of it to learn from, or remove the row";
+        for (var row = 0; row < held.RowCount; row++)
+            if (!column.IsMissing(row) && !label.HasClass(column, row))
+                throw held.CellError(
+                    row,
+                    label.Column,
+                    $"the class {NameList.Quote(column[row])} is among the rows to {use} but not among those to learn from "
+                    + $"({NameList.Of(label.Classes, 20)}); {advice}.");
     }
 
     // What is saved with the network, for programs without this one, must make of a row what the network is tested with.
@@ -126,7 +149,7 @@ internal static class TableTrainer
         MayHideLabel = true,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
-        Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,
+        Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,
         Seed = options.Network.Seed ?? 0,
         Metadata = TableDescription.ToMetadata(schema),
     };

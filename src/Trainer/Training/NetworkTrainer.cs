@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
@@ -15,7 +16,9 @@ public static class NetworkTrainer
     /// <param name="loss">What to make small.</param>
     /// <param name="rows">The rows to learn from.</param>
     /// <param name="options">How to train; null = the defaults.</param>
-    /// <param name="validation">Rows to measure each epoch by; null = a part of <paramref name="rows"/>.</param>
+    /// <param name="validation">
+    /// Rows to measure each epoch by; null = a part of <paramref name="rows"/>, drawn at random, of each class its share.
+    /// </param>
     /// <param name="cancellationToken">Stops training between two steps.</param>
     /// <returns>The network with the parameters of its best epoch (the last one, when there are no validation rows).</returns>
     /// <exception cref="ArgumentException">The rows do not fit the network, or an option is out of its range.</exception>
@@ -53,7 +56,7 @@ public static class NetworkTrainer
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
         var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
-        (rows, validation) = validation is null ? HoldOut(rows, options.ValidationFraction, split) : (rows, validation);
+        (rows, validation) = validation is null ? HoldOut(rows, loss, options.ValidationFraction, split) : (rows, validation);
         if (rows.Count < 2)
             throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
@@ -144,15 +147,21 @@ public static class NetworkTrainer
         }
     }
 
-    private static (TrainingData Training, TrainingData? Validation) HoldOut(TrainingData rows, double fraction, Random random)
+    private static (TrainingData Training, TrainingData? Validation) HoldOut(TrainingData rows, Loss loss, double fraction, Random random)
     {
         var held = (int)Math.Round(rows.Count * fraction);
         if (held == 0) return (rows, null);
         if (rows.Count - held < 2)
             throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
-        var order = Enumerable.Range(0, rows.Count).ToArray();
-        random.Shuffle(order);
-        return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
+        var classes = new int[rows.Count];
+        for (var row = 0; row < classes.Length && !loss.IsRegression; row++)
+        {
+            var target = rows.Target(row);
+            classes[row] = target.Length == 1 ? (target[0] >= 0.5f ? 1 : 0) : TensorPrimitives.IndexOfMax(target);
+        }
+
+        var (kept, drawn) = StratifiedSample.Draw(classes, fraction, random);
+        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
     }
 
     private static void RequireFit(Network network, TrainingData rows)

@@ -26,7 +26,7 @@ internal static class TrainingFingerprint
         new Dictionary<string, string>
         {
             // Elsewhere the device divides the work.
-            [Threads] = step.ActualDevice.Kind == DeviceKind.Cpu ? Text(threads) : "of another device",
+            [Threads] = step.Device.Kind == DeviceKind.Cpu ? Text(threads) : "of another device",
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
             ["training rows"] = Describe(rows),
             ["validation rows"] = validation is null ? "none of their own" : Describe(validation),

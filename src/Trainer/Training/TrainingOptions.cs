@@ -16,7 +16,8 @@ public sealed record TrainingOptions
     public int EarlyStoppingPatience { get; init; } = 8;
 
     /// <summary>
-    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1. Default: 0.1. Ignored when validation rows are given.
+    /// The share of rows held out to measure each epoch by, from 0 (none) to below 1. They are drawn at random by the seed, of each class
+    /// its share, one row of each at least staying to learn from. Default: 0.1. Ignored when validation rows are given.
     /// </summary>
     public double ValidationFraction { get; init; } = 0.1;
 

@@ -91,7 +91,8 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// The share of rows held out to measure each epoch by, from 0 (none) to below 1; null (the default) = by the task: none for
-    /// regression, otherwise 0.1.
+    /// regression, otherwise 0.1. They are drawn at random by the seed, of each class its share; where rows belong together or follow each
+    /// other in time, choose them yourself (<see cref="ValidationSet"/>).
     /// </summary>
     public double? ValidationFraction { get; init; }
 

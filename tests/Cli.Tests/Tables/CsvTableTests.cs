@@ -71,6 +71,30 @@ public sealed class CsvTableTests : IDisposable
     public void Parse_QuoteInsideUnquotedField_IsText() => Assert.Equal("5\" pipe", CsvTable.Parse("a,b\n5\" pipe,1\n").Column("a")[0]);
 
     [Theory]
+    [InlineData("a\n1\n\n2\n", 3)]
+    [InlineData("a\r\n1\r\n\r\n2", 3)]
+    [InlineData("a\n1\n\n\n", 3)]
+    [InlineData("a\n1\n  \n2\n", 3)]
+    [InlineData("a\n\"\"\n\n\"\"\n", 3)]
+    [InlineData("a\n\n", 1)]
+    [InlineData("\n\na\n1\n", 1)]
+    [InlineData("a,b\n1,2\n\n,\n3,4\n\n", 3)]
+    [InlineData("a;b\n;\n\"\";\"\"\n", 2)]
+    [InlineData("a\tb\n\t\n1\t2", 2)]
+    [InlineData("a\r1\r\r2\r", 3)]
+    public void Parse_LinesWithoutAnything_AreRowsWhereThereIsOneColumn(string csv, int rows) =>
+        Assert.Equal(rows, CsvTable.Parse(csv).RowCount);
+
+    [Theory]
+    [InlineData("a\n1\n\n2\n\n", "t.csv: 2 lines are empty, the first is line 3; in a table of one column an empty line is a row without a "
+        + "value.")]
+    [InlineData("a,b\n1,2\n\n3,4\n\n", "t.csv: line 3 is empty; in a table of 2 columns an empty line is no row.")]
+    [InlineData("a,b\n1,2\n\n\n", null)]
+    [InlineData("a\n1\n\"\"\n", null)]
+    public void Note_LinesWithoutAnything_SaysWhatTheyAre(string csv, string? expected) =>
+        Assert.Equal(expected, CsvTable.Parse(csv, "t.csv").Note);
+
+    [Theory]
     [InlineData("")]
     [InlineData("NA")]
     [InlineData(" nan ")]

@@ -6,13 +6,13 @@ namespace MlNetBatchNorm.Cli.Reporting.Html;
 /// <summary>What was learned from: the table and what became of each of its columns.</summary>
 internal static class DataSection
 {
-    public static IEnumerable<XElement> Create(TrainedTable trained, string source)
+    public static IEnumerable<XElement> Create(TrainedTable trained, string source, string rule)
     {
         var (schema, label) = (trained.Schema, trained.Schema.Label);
         yield return Html.H2("What it learned from");
         yield return Html.P(
-            $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on. Predicted is "
-            + $"{label.Column}, {label.Task.Describe(label)}"
+            $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on ({rule}). "
+            + $"Predicted is {label.Column}, {label.Task.Describe(label)}"
             + $", from {schema.Features.FeatureCount} features made of {schema.Features.Columns.Count} columns"
             + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
         yield return new XElement(
@@ -22,7 +22,8 @@ internal static class DataSection
                 ["column", "taken as", "what was found", "rows without a value", "features"],
                 schema.Reports.Select(report => new object[]
                 {
-                    report.Name, Name(report.Kind), report.Detail, Html.Number(Html.Count(report.MissingRows)), Html.Number(
+                    report.Name, Name(report.Kind), string.Join("; ", new[] { report.Detail, report.Reading, report.Problem }.Where(
+                        text => text is not null)), Html.Number(Html.Count(report.MissingRows)), Html.Number(
                         Html.Count(report.FeatureCount)),
                 })));
     }

@@ -15,11 +15,13 @@ internal static class HtmlReport
     /// <summary>Writes the page; it appears whole or not at all.</summary>
     /// <param name="trained">What training gave.</param>
     /// <param name="source">The table, by the name of its file.</param>
+    /// <param name="rule">How the test rows were chosen.</param>
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="folder">The folder, which is there.</param>
     /// <param name="files">What else was written there.</param>
     /// <returns>The path of the file.</returns>
-    public static string Write(TrainedTable trained, string source, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
+    public static string Write(
+        TrainedTable trained, string source, string rule, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
     {
         var path = Path.Combine(folder, HtmlPage.ReportFile);
         AtomicFile.WriteText(path, HtmlPage.Create(
@@ -30,7 +32,7 @@ internal static class HtmlReport
             FiguresSection.Create(trained),
             Mistakes(trained),
             LearningSection.Create(trained.Network.Model),
-            DataSection.Create(trained, source),
+            DataSection.Create(trained, source, rule),
             ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
             FilesSection.Create(files)));
         return path;

@@ -1,0 +1,51 @@
+namespace MlNetBatchNorm.Trainer.Data;
+
+/// <summary>A share of rows drawn at random, with as much of each class in it as there is of it in all of them.</summary>
+internal static class StratifiedSample
+{
+    /// <summary>Draws rows.</summary>
+    /// <param name="classes">For each row the number of its class, from 0.</param>
+    /// <param name="share">The share of the rows that are drawn, from 0 to below 1.</param>
+    /// <param name="random">Which ones.</param>
+    /// <returns>
+    /// Both parts, shuffled. Of each class at least one row is kept; of a class whose share is less than a row there may be none drawn.
+    /// </returns>
+    public static (int[] Kept, int[] Drawn) Draw(ReadOnlySpan<int> classes, double share, Random random)
+    {
+        var order = new int[classes.Length];
+        for (var row = 0; row < order.Length; row++) order[row] = row;
+        random.Shuffle(order);
+        var left = Sizes(classes, share);
+        var (kept, drawn) = (new List<int>(classes.Length), new List<int>());
+        foreach (var row in order) (left[classes[row]]-- > 0 ? drawn : kept).Add(row);
+        return ([.. kept], [.. drawn]);
+    }
+
+    // Whole rows of each class, by largest remainder: together as many as the share of all rows.
+    private static int[] Sizes(ReadOnlySpan<int> classes, double share)
+    {
+        var counts = new List<int>();
+        foreach (var number in classes)
+        {
+            while (counts.Count <= number) counts.Add(0);
+            counts[number]++;
+        }
+
+        var wanted = counts.ConvertAll(count => count * share);
+        int[] sizes = [.. wanted.Select((rows, number) => Math.Min((int)rows, Math.Max(0, counts[number] - 1)))];
+        var total = Math.Min((int)Math.Round(classes.Length * share), counts.Sum(count => Math.Max(0, count - 1)));
+        var missing = total - sizes.Sum();
+        while (missing > 0)
+        {
+            foreach (var number in Enumerable.Range(0, sizes.Length).OrderByDescending(number => wanted[number] - sizes[number]))
+            {
+                if (missing == 0) break;
+                if (sizes[number] >= counts[number] - 1) continue;
+                sizes[number]++;
+                missing--;
+            }
+        }
+
+        return sizes;
+    }
+}
