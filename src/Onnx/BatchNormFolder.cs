@@ -63,22 +63,27 @@ public static class BatchNormFolder
     }
 
     /// <summary>The same for our own assemblies.</summary>
-    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    /// <param name="model">The model.</param>
+    /// <param name="options">Matters of choice.</param>
+    /// <param name="trace">Says what is to stay, and takes down what was changed; null where nobody asks.</param>
+    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null, FoldTrace? trace = null)
     {
         GraphChecker.Check(model);
         var folded = model.Clone();
         options ??= new FoldOptions();
+        trace?.Begin(model, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         editor.InferShapes();
-        var batchNorms = FindAll(editor);
-        FoldToFixedPoint(editor, batchNorms, options);
+        var batchNorms = FindAll(editor, trace);
+        FoldToFixedPoint(editor, batchNorms, options, trace);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
         {
             batchNorm.MoveScaleOn();
             if (options.Expand) batchNorm.Expand();
         }
 
-        editor.Finish();
+        editor.Finish(isLazy: trace is not null);
+        trace?.End(editor, batchNorms);
         var functions = folded.Functions.SelectMany(InFunction);
         var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
@@ -101,19 +106,21 @@ public static class BatchNormFolder
         let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
         select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
 
-    private static List<BatchNormFold> FindAll(ModelEditor editor) =>
+    private static List<BatchNormFold> FindAll(ModelEditor editor, FoldTrace? trace) =>
     [
         .. from graph in editor.Graphs
            from node in graph.Nodes
            where node.Is("BatchNormalization")
-           select new BatchNormFold(node, graph),
+           select new BatchNormFold(node, graph, trace?.WhyDeclined(node)),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
-    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options)
+    private static void FoldToFixedPoint(
+        ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options, FoldTrace? trace)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
             .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions))
+            .Where(pair => trace?.WhyDeclined(pair.node) is null)
             .ToList();
         bool changed;
         do

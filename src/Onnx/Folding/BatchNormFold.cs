@@ -13,11 +13,19 @@ internal sealed class BatchNormFold
     private readonly NodeProto _node;
     private readonly string _name;
 
-    public BatchNormFold(NodeProto node, OnnxGraph graph)
+    private readonly bool _isKept;
+
+    /// <param name="node">The batch normalization.</param>
+    /// <param name="graph">The graph that it stands in.</param>
+    /// <param name="whyKept">Why it is to stay as it is; null where it may be folded.</param>
+    public BatchNormFold(NodeProto node, OnnxGraph graph, string? whyKept = null)
     {
-        (_node, _graph, _name) = (node, graph, node.Label());
-        Outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, string.Empty);
+        (_node, _graph, _name, _isKept) = (node, graph, node.Label(), whyKept is not null);
+        Outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
     }
+
+    /// <summary>The node, which stands nowhere any more once it <see cref="IsGone"/>.</summary>
+    public NodeProto Node => _node;
 
     public BatchNormOutcome Outcome { get; private set; }
 
@@ -93,6 +101,8 @@ internal sealed class BatchNormFold
 
     private bool TryRead(out ChannelMap map)
     {
+        map = new ChannelMap(1, [], []);
+        if (_isKept) return false;
         var verdict = BatchNormReader.Read(_node, new FoldPlan(_graph), out map);
         if (!verdict.IsYes) Outcome = Outcome with { Reason = verdict.Reason! };
         return verdict.IsYes;

@@ -17,6 +17,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     private readonly List<(NodeProto Node, AttributeProto Attribute)> _attributes = [];
     private readonly List<(NodeProto Node, RealTensor Shift)> _shifts = [];
     private Dictionary<(NodeProto Node, int Input), (RealTensor Tensor, string Stem)> _constants = new(NodeInputComparer.Instance);
+    private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
     private int _depth;
 
     /// <summary>The graph as it is, before the plan.</summary>
@@ -65,6 +66,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
             if (Constant(reader, other).Tensor is { } summand && Broadcasting.Combine(summand, shift, static (a, b) => a + b) is { } sum)
             {
                 SetConstant(reader, other, sum);
+                _changed.Add(output);
                 return;
             }
         }
@@ -87,6 +89,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.Producer(value) is not { } producer) return Verdict.No($"'{value}' comes from outside the graph");
         if (FoldRules.For(producer) is not { } rule) return Verdict.No($"{producer.Describe()} can take in no scale or shift");
         if (producer.Output[0] != value) return Verdict.No($"'{value}' is not the first output of {producer.Describe()}");
+        _changed.Add(value);
         return Deeper(producer, () => rule.Behind(producer, map, this));
     }
 
@@ -96,6 +99,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.IsOutput(value)) return Verdict.No($"'{value}' is an output of the graph");
         var readers = graph.Readers(value);
         if (readers.Count == 0) return Verdict.No($"nothing reads '{value}'");
+        _changed.Add(value);
         foreach (var use in readers)
         {
             if (use.IsCapture) return Verdict.No($"'{value}' is read inside {use.Node.Describe()}");
@@ -139,6 +143,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>Carries the plan out.</summary>
     public void Apply()
     {
+        graph.Changed.UnionWith(_changed);
         foreach (var ((node, input), (tensor, stem)) in _constants) graph.SetConstant(node, input, tensor, stem);
         foreach (var (node, attribute) in _attributes) OnnxGraph.SetAttribute(node, attribute);
         foreach (var (node, shift) in _shifts) graph.InsertBehind(node, "Add", shift, LegacyBroadcast(graph.Opset));

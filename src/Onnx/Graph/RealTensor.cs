@@ -154,13 +154,22 @@ internal sealed class RealTensor
     }
 
     /// <summary>The constant as it is written, each element rounded once to the tensor's type.</summary>
-    public TensorProto ToProto(string name)
+    /// <param name="name">Its name.</param>
+    /// <param name="isLazy">Whether a large one is computed each time it is read; see <see cref="LazyBytes"/>.</param>
+    public TensorProto ToProto(string name, bool isLazy = false)
+    {
+        var length = checked(Count * (ElementTypes.Of(Type).Bits!.Value / 8));
+        var bytes = isLazy && length >= LazyBytes.Worthwhile ? new LazyBytes(length, Bytes).Whole : Bytes();
+        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+    }
+
+    private byte[] Bytes()
     {
         var type = ElementTypes.Of(Type);
         var size = type.Bits!.Value / 8;
         var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * size));
         Visit((start, chunk) => type.Write(chunk, bytes.AsSpan(start * size)));
-        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        return bytes;
     }
 
     private static bool Fits(IReadOnlyList<long> shape)
