@@ -5,30 +5,71 @@ using Google.Protobuf;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>
-/// The elements of a constant that are computed when they are read and forgotten as soon as the garbage collector wants their room: a folded
-/// model of a gigabyte is judged and written one weight after the other, beside the one that it was made from.
+/// The elements of a constant, computed each time that they are read and held by nobody: a folded model of a gigabyte is judged and written
+/// one weight after the other, beside the one that it was made from.
 /// </summary>
-/// <param name="length">How many bytes there are.</param>
-/// <param name="compute">Computes them: always the same.</param>
-internal sealed class LazyBytes(int length, Func<byte[]> compute) : MemoryManager<byte>
+/// <param name="tensor">The constant.</param>
+internal sealed class LazyBytes(RealTensor tensor) : MemoryManager<byte>
 {
     /// <summary>From how many bytes on it is worth computing them more than once.</summary>
     public const int Worthwhile = 1 << 20;
 
-    private readonly WeakReference<byte[]> _bytes = new([]);
+    [ThreadStatic]
+    private static byte[]? _shared;
+
+    private readonly ElementType _type = ElementTypes.Of(tensor.Type);
+    private readonly int _length = tensor.Bytes;
 
     /// <summary>All bytes, not computed yet.</summary>
-    public ReadOnlyMemory<byte> Whole => CreateMemory(length);
+    public ReadOnlyMemory<byte> Whole => CreateMemory(_length);
 
-    /// <summary>The elements of a constant in an array, which keeps them while somebody holds it; null where they are in memory anyway.</summary>
-    public static byte[]? Hold(ByteString bytes) =>
-        MemoryMarshal.TryGetMemoryManager(bytes.Memory, out LazyBytes? lazy) ? lazy!.Compute() : null;
+    /// <summary>What is behind the elements of a constant; null where they are in memory.</summary>
+    public static LazyBytes? Behind(ByteString bytes) =>
+        MemoryMarshal.TryGetMemoryManager<byte, LazyBytes>(bytes.Memory, out var lazy) ? lazy : null;
+
+    /// <summary>Does something that looks at one constant after the other, never at two, on this thread: they share one buffer.</summary>
+    public static void OneAfterAnother(Action action)
+    {
+        if (_shared is not null)
+        {
+            action();
+            return;
+        }
+
+        _shared = [];
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _shared = null;
+        }
+    }
+
+    /// <summary>Elements from <paramref name="start"/> on, as they are once they are written, in float64.</summary>
+    public void Read(int start, Span<double> into)
+    {
+        var size = _type.Bits!.Value / 8;
+        var bytes = ArrayPool<byte>.Shared.Rent(into.Length * size);
+        tensor.Read(start, into);
+        _type.Write(into, bytes);
+        _type.Read(bytes.AsSpan(0, into.Length * size), into);
+        ArrayPool<byte>.Shared.Return(bytes);
+    }
 
     /// <inheritdoc/>
-    public override Span<byte> GetSpan() => Compute();
+    public override Span<byte> GetSpan()
+    {
+        var bytes = _shared is null ? GC.AllocateUninitializedArray<byte>(_length)
+            : _shared.Length >= _length ? _shared
+            : _shared = GC.AllocateUninitializedArray<byte>(_length);
+        tensor.Write(bytes.AsSpan(0, _length));
+        return bytes.AsSpan(0, _length);
+    }
 
     /// <inheritdoc/>
-    public override MemoryHandle Pin(int elementIndex = 0) => Compute().AsMemory(elementIndex).Pin();
+    public override MemoryHandle Pin(int elementIndex = 0) => GetSpan().ToArray().AsMemory(elementIndex).Pin();
 
     /// <inheritdoc/>
     public override void Unpin()
@@ -38,16 +79,5 @@ internal sealed class LazyBytes(int length, Func<byte[]> compute) : MemoryManage
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-    }
-
-    private byte[] Compute()
-    {
-        lock (_bytes)
-        {
-            if (_bytes.TryGetTarget(out var known) && known.Length == length) return known;
-            var computed = compute();
-            _bytes.SetTarget(computed);
-            return computed;
-        }
     }
 }

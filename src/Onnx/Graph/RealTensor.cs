@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -34,6 +33,9 @@ internal sealed class RealTensor
     public int Count { get; }
 
     public int Rank => Shape.Count;
+
+    /// <summary>How many bytes the elements have when they are written.</summary>
+    public int Bytes => checked(Count * (ElementTypes.Of(Type).Bits!.Value / 8));
 
     /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
     public static RealTensor? From(TensorProto tensor)
@@ -112,7 +114,7 @@ internal sealed class RealTensor
     public double Largest()
     {
         var largest = 0.0;
-        Visit((_, chunk) => largest = Math.Max(largest, double.Abs(TensorPrimitives.MaxMagnitude<double>(chunk))));
+        Visit((_, chunk) => largest = Math.Max(largest, RealKernels.LargestMagnitude(chunk)));
         return largest;
     }
 
@@ -158,19 +160,28 @@ internal sealed class RealTensor
     /// <param name="isLazy">Whether a large one is computed each time it is read; see <see cref="LazyBytes"/>.</param>
     public TensorProto ToProto(string name, bool isLazy = false)
     {
-        var length = checked(Count * (ElementTypes.Of(Type).Bits!.Value / 8));
-        var bytes = isLazy && length >= LazyBytes.Worthwhile ? new LazyBytes(length, Bytes).Whole : Bytes();
-        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        if (isLazy && Bytes >= LazyBytes.Worthwhile) return Stored(name, new LazyBytes(this).Whole);
+        var bytes = GC.AllocateUninitializedArray<byte>(Bytes);
+        Write(bytes);
+        return Stored(name, bytes);
     }
 
-    private byte[] Bytes()
+    /// <summary>Writes each element, rounded once to the tensor's type.</summary>
+    public void Write(Span<byte> bytes)
     {
         var type = ElementTypes.Of(Type);
         var size = type.Bits!.Value / 8;
-        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * size));
-        Visit((start, chunk) => type.Write(chunk, bytes.AsSpan(start * size)));
-        return bytes;
+        var buffer = new double[Math.Min(Count, ChunkElements)];
+        for (var start = 0; start < Count; start += buffer.Length)
+        {
+            var chunk = buffer.AsSpan(0, Math.Min(buffer.Length, Count - start));
+            Read(start, chunk);
+            type.Write(chunk, bytes[(start * size)..]);
+        }
     }
+
+    private TensorProto Stored(string name, ReadOnlyMemory<byte> bytes) =>
+        new() { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
 
     private static bool Fits(IReadOnlyList<long> shape)
     {
@@ -198,14 +209,14 @@ internal sealed class RealTensor
                     // Neighbours are neighbouring channels.
                     var run = Math.Min(Channels - channel, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors.AsSpan(factor, run), part);
+                    RealKernels.Multiply(part, Factors.AsSpan(factor, run));
                     done += run;
                 }
                 else
                 {
                     var run = Math.Min(Inner - inner, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors[factor], part);
+                    RealKernels.Multiply(part, Factors[factor]);
                     done += run;
                 }
             }

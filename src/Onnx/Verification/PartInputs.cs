@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -38,7 +37,11 @@ internal sealed class PartInputs
                 : null);
             if (kernel is not { Count: > 0 }) continue;
             var reach = kernel.Select((size, i) => ((size - 1) * (node.Integers("dilations")?[i] ?? 1)) + 1).Max();
-            extent = (int)Math.Min(((extent - 1) * (node.Integers("strides")?.Max() ?? 1)) + reach, LargestExtent);
+            // What is padded on both sides need not be there.
+            var padding = node.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal)
+                ? reach - 1
+                : node.Integers("pads") is { Count: > 1 } pads ? pads.Take(pads.Count / 2).Zip(pads.Skip(pads.Count / 2), (begin, end) => begin + end).Min() : 0;
+            extent = (int)Math.Clamp(((extent - 1) * (node.Integers("strides")?.Max() ?? 1)) + reach - padding, 2, LargestExtent);
         }
 
         _extent = extent;
@@ -211,7 +214,7 @@ internal sealed class PartInputs
         var taps = weight.Product(2, weight.Rank);
         var residual = (double[])mean.Data.Clone();
         if (!layer.Is("MatMul") && Stored(layer.InputAt(2)) is { } bias && bias.Count == outputs)
-            TensorPrimitives.Subtract<double>(residual, bias.Data, residual);
+            RealKernels.AddMultiple(bias.Data, -1, residual);
         // x does not differ between the taps of a kernel, so what it meets is their sum.
         var (norms, perTap, image) = (new double[outputs], new double[inputs * taps], new double[outputs]);
         var row = new double[weight.Count / Math.Max(weight.Shape[0], 1)];
@@ -220,13 +223,13 @@ internal sealed class PartInputs
             weight.Read(i * row.Length, row);
             if (rowsAreOutputs)
             {
-                norms[i] = TensorPrimitives.SumOfSquares<double>(row);
-                TensorPrimitives.MultiplyAdd<double>(row, residual[i], perTap, perTap);
+                norms[i] = RealKernels.Dot(row, row);
+                RealKernels.AddMultiple(row, residual[i], perTap);
             }
             else
             {
-                perTap[i] = TensorPrimitives.Dot<double>(row, residual);
-                TensorPrimitives.MultiplyAdd<double>(row, row, norms, norms);
+                perTap[i] = RealKernels.Dot(row, residual);
+                RealKernels.AddSquares(row, norms);
             }
         }
 
@@ -235,13 +238,13 @@ internal sealed class PartInputs
         for (var i = 0; i < weight.Shape[0]; i++)
         {
             weight.Read(i * row.Length, row);
-            if (rowsAreOutputs) image[i] = TensorPrimitives.Dot<double>(row, perTap);
-            else TensorPrimitives.MultiplyAdd<double>(row, direction[i], image, image);
+            if (rowsAreOutputs) image[i] = RealKernels.Dot(row, perTap);
+            else RealKernels.AddMultiple(row, direction[i], image);
         }
 
-        var length = TensorPrimitives.SumOfSquares<double>(image);
-        var step = length > 0 ? TensorPrimitives.Dot<double>(image, residual) / length : 0;
-        TensorPrimitives.Multiply<double>(direction, step, direction);
+        var length = RealKernels.Dot(image, image);
+        var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
+        RealKernels.Multiply(direction, step);
         double[] ratios =
             [.. norms.Zip(sigma, (norm, deviation) => norm > 0 ? deviation / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;

@@ -1,4 +1,5 @@
-using System.Numerics.Tensors;
+using System.Buffers;
+using System.Runtime.CompilerServices;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -65,8 +66,7 @@ internal static partial class PartOperators
                 b.Read(start + (k * columns) + from, row);
                 for (var r = 0; r < rows; r++)
                 {
-                    var sum = sums.Span.Slice((r * columns) + from, row.Length);
-                    TensorPrimitives.MultiplyAdd<double>(row, a.Span[(r * depth) + k], sum, sum);
+                    RealKernels.AddMultiple(row, a.Span[(r * depth) + k], sums.Span.Slice((r * columns) + from, row.Length));
                 }
             }
         });
@@ -76,10 +76,11 @@ internal static partial class PartOperators
     private static void Dot(ExactTensor w, int start, int rows, int depth, double[] columns, int count, Action<int, double[]> take) =>
         Divide(rows, (long)rows * depth * count, m =>
         {
-            var row = new double[depth];
+            var (rented, sums) = (ArrayPool<double>.Shared.Rent(depth), new double[count]);
+            var row = rented.AsSpan(0, depth);
             w.Read(start + (m * depth), row);
-            var sums = new double[count];
-            for (var p = 0; p < count; p++) sums[p] = TensorPrimitives.Dot<double>(row, columns.AsSpan(p * depth, depth));
+            for (var p = 0; p < count; p++) sums[p] = RealKernels.Dot(row, columns.AsSpan(p * depth, depth));
+            ArrayPool<double>.Shared.Return(rented);
             take(m, sums);
         });
 
@@ -115,7 +116,7 @@ internal static partial class PartOperators
             AddProduct(a.Data, b, 0, rows, depth, columns, result);
         }
 
-        TensorPrimitives.Multiply<double>(result, alpha, result);
+        RealKernels.Multiply(result, alpha);
         var product = new ExactTensor([rows, columns], result);
         if (!node.Has(2) || beta == 0) return product;
         return Join(product, Each(node[2], value => beta * value), (x, y) => x + y);
@@ -124,6 +125,7 @@ internal static partial class PartOperators
     private static ExactTensor Transposed(ExactTensor matrix) =>
         Picked(matrix, [matrix.Shape[1], matrix.Shape[0]], at => [at[1], at[0]]);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static ExactTensor Conv(PartOperator node)
     {
         var (x, w) = (node[0], node[1]);

@@ -71,7 +71,7 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
         var before = evaluator.Run(part.Before, inputs).Where(pair => part.Outputs.Contains(pair.Key))
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         var after = evaluator.Run(part.After, inputs);
-        var worst = new PartProof(part.Outputs.FirstOrDefault() ?? string.Empty, 0, 0, 0, true, null);
+        var worst = new PartProof(part.Outputs.Count > 0 ? part.Outputs[0] : string.Empty, 0, 0, 0, true, null);
         foreach (var output in part.Outputs.Where(output => before.ContainsKey(output) || after.ContainsKey(output)))
         {
             if (!before.TryGetValue(output, out var was) || !after.TryGetValue(output, out var now)

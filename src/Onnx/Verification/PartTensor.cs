@@ -50,26 +50,19 @@ internal sealed class StoredWeight : ExactTensor
 {
     private readonly TensorProto _tensor;
     private readonly ElementType _type;
-
-    // Keeps elements that would be computed again; see LazyBytes.
-    private readonly byte[]? _held;
+    private readonly LazyBytes? _lazy;
 
     public StoredWeight(TensorProto tensor)
         : base([.. tensor.Dims.Select(size => checked((int)size))], tensor.RawData.Length > 0 ? null : All(tensor))
     {
-        (_tensor, _type, _held) = (tensor, ElementTypes.Of((DataType)tensor.DataType), LazyBytes.Hold(tensor.RawData));
+        (_tensor, _type, _lazy) = (tensor, ElementTypes.Of((DataType)tensor.DataType), LazyBytes.Behind(tensor.RawData));
     }
 
     public override void Read(int start, Span<double> into)
     {
-        if (_tensor.RawData.Length == 0)
-        {
-            base.Read(start, into);
-            return;
-        }
-
-        _type.Read(_tensor, start, into);
-        GC.KeepAlive(_held);
+        if (_lazy is not null) _lazy.Read(start, into);
+        else if (_tensor.RawData.Length > 0) _type.Read(_tensor, start, into);
+        else base.Read(start, into);
     }
 
     // What is stored number by number is found only from the start.
@@ -95,12 +88,9 @@ internal sealed record PartTensor(DataType Type, ExactTensor Exact, ExactTensor 
     public static double[] Round(DataType type, double[] values)
     {
         if (ElementTypes.Find(type) is not { Clr: not null, Bits: { } bits } elements || type == DataType.Double) return values;
-        var bytes = new byte[values.Length * bits / 8];
-        var rounded = new double[values.Length];
+        var (bytes, rounded) = (new byte[values.Length * bits / 8], new double[values.Length]);
         elements.Write(values, bytes);
-        var stored = elements.Create(values.Length);
-        bytes.CopyTo(elements.Bytes(stored));
-        rounded = elements.ToDoubles(stored);
+        elements.Read(bytes, rounded);
         return rounded.AsSpan().SequenceEqual(values) ? values : rounded;
     }
 }
