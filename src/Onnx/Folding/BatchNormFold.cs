@@ -44,13 +44,21 @@ internal sealed class BatchNormFold
     private readonly NodeProto _node;
     private readonly FoldLog _log;
     private readonly string _name;
+    private readonly bool _isKept;
     private BatchNormOutcome _outcome;
 
-    public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log)
+    /// <param name="node">The batch normalization.</param>
+    /// <param name="graph">The graph that it stands in.</param>
+    /// <param name="log">What became of others.</param>
+    /// <param name="whyKept">Why it is to stay as it is; null where it may be folded.</param>
+    public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log, string? whyKept = null)
     {
-        (_node, _graph, _log, _name) = (node, graph, log, node.Label());
-        _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, string.Empty);
+        (_node, _graph, _log, _name, _isKept) = (node, graph, log, node.Label(), whyKept is not null);
+        _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
     }
+
+    /// <summary>The node, which stands nowhere any more once it <see cref="IsGone"/>.</summary>
+    public NodeProto Node => _node;
 
     /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
     public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
@@ -140,6 +148,8 @@ internal sealed class BatchNormFold
 
     private bool TryRead(out ChannelMap map)
     {
+        map = new ChannelMap(1, [], []);
+        if (_isKept) return false;
         var verdict = BatchNormReader.Read(_node, new FoldPlan(_graph), out map);
         if (!verdict.IsYes) _outcome = _outcome with { Reason = verdict.Reason!, WouldFoldIf = verdict.Unless ?? string.Empty };
         return verdict.IsYes;

@@ -122,6 +122,7 @@ internal sealed class SplitRule : FoldRule
                 return Verdict.No(
                     $"'{value}', another part that {node.Describe()} makes, is not normalized in the same way",
                     $"all parts that {node.Describe()} makes went into equal batch normalizations");
+            plan.Touch(value);
         }
 
         return plan.Behind(node, 0, map);

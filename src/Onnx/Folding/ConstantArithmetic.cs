@@ -117,11 +117,15 @@ internal sealed class ChainFold
 {
     private readonly OnnxGraph _graph;
     private readonly List<(NodeProto Node, int Data, ChannelMap Map)> _links;
+    private readonly string? _whyKept;
 
-    private ChainFold(OnnxGraph graph, List<(NodeProto Node, int Data, ChannelMap Map)> links) => (_graph, _links) = (graph, links);
+    private ChainFold(OnnxGraph graph, List<(NodeProto Node, int Data, ChannelMap Map)> links, string? whyKept) =>
+        (_graph, _links, _whyKept) = (graph, links, whyKept);
 
     /// <summary>The chains of a graph, each as long as it can be.</summary>
-    public static List<ChainFold> FindAll(OnnxGraph graph)
+    /// <param name="graph">The graph.</param>
+    /// <param name="whyKept">Why a node is to stay as it is; null where it may go.</param>
+    public static List<ChainFold> FindAll(OnnxGraph graph, Func<NodeProto, string?> whyKept)
     {
         var (chains, seen) = (new List<ChainFold>(), new HashSet<NodeProto>(ReferenceEqualityComparer.Instance));
         var plan = new FoldPlan(graph);
@@ -139,7 +143,8 @@ internal sealed class ChainFold
                 links.Add(next with { Map = together });
             }
 
-            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, links));
+            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg"))
+                chains.Add(new ChainFold(graph, links, links.Select(link => whyKept(link.Node)).FirstOrDefault(reason => reason is not null)));
         }
 
         return chains;
@@ -186,6 +191,8 @@ internal sealed class ChainFold
 
     private Verdict Fold(List<(NodeProto Node, int Data, ChannelMap Map)> links, out string into)
     {
+        into = string.Empty;
+        if (_whyKept is not null) return Verdict.No(_whyKept);
         var plan = new FoldPlan(_graph);
         plan.Leave(links.Select(link => link.Node));
         var verdict = plan.Behind(links[0].Node, links[0].Data, links[^1].Map);

@@ -27,6 +27,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     private readonly List<(NodeProto Node, (string OpType, RealTensor Operand)[] Chain)> _replacements = [];
     private readonly List<NodeProto> _twins = [];
     private readonly HashSet<NodeProto> _leaving = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
     private Dictionary<(NodeProto Node, int Input), (RealTensor Tensor, string Stem)> _constants = new(NodeInputComparer.Instance);
     private int _depth;
     private int _steps;
@@ -107,6 +108,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
             if (Constant(reader, other).Tensor is { } summand && Broadcasting.Combine(summand, shift, static (a, b) => a + b) is { } sum)
             {
                 SetConstant(reader, other, sum);
+                _changed.Add(output);
                 return;
             }
         }
@@ -131,6 +133,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.Producer(value) is not { } producer)
             return Verdict.No($"'{value}' comes from outside the graph", $"an operator with weights made '{value}'");
         if (FoldRules.For(producer) is not { } rule) return NoRule(producer);
+        _changed.Add(value);
         return Deeper(producer, () => rule.Behind(producer, producer.Output.IndexOf(value), map, this));
     }
 
@@ -149,6 +152,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
             if (graph.IsOutput(node.Output[0]) && graph.Readers(node.Input[0]).Count > 1) return false;
             if (!BatchNormReader.Read(node, this, out var own).IsYes || !own.IsSameAs(map)) return false;
             _twins.Add(node);
+            _changed.Add(node.Input[0]);
             return true;
         }
 
@@ -164,6 +168,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.IsOutput(value)) return Verdict.No($"'{value}' is an output of the graph", $"'{value}' were no output of the graph");
         var readers = graph.Readers(value);
         if (readers.Count == 0) return Verdict.No($"nothing reads '{value}'");
+        _changed.Add(value);
         foreach (var use in readers)
         {
             if (use.IsCapture) return Verdict.No($"'{value}' is read inside {use.Node.Describe()}");
@@ -174,6 +179,9 @@ internal sealed class FoldPlan(OnnxGraph graph)
 
         return Verdict.Yes;
     }
+
+    /// <summary>Notes a value that is another one after the plan, where no rule was asked about it.</summary>
+    public void Touch(string value) => _changed.Add(value);
 
     /// <summary>Tries one way; when it fails, the plan is as it was before.</summary>
     public Verdict Try(Func<Verdict> way)
@@ -222,6 +230,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>Carries the plan out.</summary>
     public void Apply()
     {
+        graph.Changed.UnionWith(_changed);
         foreach (var ((node, input), (tensor, stem)) in _constants) graph.SetConstant(node, input, tensor, stem);
         foreach (var (node, attribute) in _attributes) OnnxGraph.SetAttribute(node, attribute);
         foreach (var (node, shift) in _shifts) graph.InsertBehind(node, "Add", shift, LegacyBroadcast(graph.Opset));

@@ -54,6 +54,11 @@ public record ExecutionOptions
     /// </summary>
     public bool AllowKnownWrongFusions { get; init; }
 
+    /// <summary>
+    /// Changes of graphs that ONNX Runtime is not to make, by the names that it has for them; one that it does not know is ignored.
+    /// </summary>
+    internal IReadOnlyList<string> DisabledOptimizers { get; init; } = [];
+
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     internal string? Name { get; init; }
 
