@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -96,7 +97,7 @@ internal static partial class PartOperators
 
     private static ExactTensor Gemm(PartOperator node)
     {
-        double alpha = node.Node.Real("alpha", 1), beta = node.Node.Real("beta", 1);
+        double alpha = node.Node.Real("alpha", 1);
         var (a, b) = (node[0], node[1]);
         if (node.Node.Integer("transA", 0) != 0) a = Transposed(a);
         var isTransposed = node.Node.Integer("transB", 0) != 0;
@@ -117,9 +118,25 @@ internal static partial class PartOperators
         }
 
         RealKernels.Multiply(result, alpha);
-        var product = new ExactTensor([rows, columns], result);
-        if (!node.Has(2) || beta == 0) return product;
-        return Join(product, Each(node[2], value => beta * value), (x, y) => x + y);
+        return new ExactTensor([rows, columns], result);
+    }
+
+    /// <summary>Whether a product has something added to it: the bias of a convolution, C of a Gemm.</summary>
+    public static bool HasSummand(NodeProto node, ExactTensor?[] inputs) =>
+        node.OpType is "Conv" or "ConvTranspose" or "Gemm" && inputs.Length > 2 && inputs[2] is not null
+        && !(node.OpType == "Gemm" && node.Real("beta", 1) == 0);
+
+    /// <summary>Adds it.</summary>
+    public static ExactTensor AddSummand(PartOperator node, ExactTensor product)
+    {
+        if (node.Node.OpType == "Gemm")
+        {
+            double beta = node.Node.Real("beta", 1);
+            return Join(product, Each(node[2], value => beta * value), (x, y) => x + y);
+        }
+
+        var bias = Reshaped(node[2], [node[2].Count, .. Enumerable.Repeat(1, product.Rank - 2)]);
+        return Join(product, bias, (x, y) => x + y);
     }
 
     private static ExactTensor Transposed(ExactTensor matrix) =>
@@ -167,15 +184,7 @@ internal static partial class PartOperators
             }
         }
 
-        return WithBias(node, new ExactTensor([x.Shape[0], w.Shape[0], .. window.Output], result));
-    }
-
-    private static ExactTensor WithBias(PartOperator node, ExactTensor y)
-    {
-        if (!node.Has(2)) return y;
-        var (bias, inner) = (node[2].Data, y.Product(2, y.Rank));
-        for (var i = 0; i < y.Count; i++) y.Data[i] += bias[i / inner % y.Shape[1]];
-        return y;
+        return new ExactTensor([x.Shape[0], w.Shape[0], .. window.Output], result);
     }
 
     // Each element of x adds its multiple of the kernel to what comes out.
@@ -233,7 +242,7 @@ internal static partial class PartOperators
             }
         }
 
-        return WithBias(node, result);
+        return result;
 
         // Where a tap of the kernel at a location adds to; −1 where that is cut off.
         int Place(int location, int tap)
