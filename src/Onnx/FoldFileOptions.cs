@@ -6,14 +6,14 @@ namespace MlNetBatchNorm.Onnx;
 public enum FoldProof
 {
     /// <summary>
-    /// By parts, and then both models as wholes in ONNX Runtime, the folded one also as it is served, with graph optimizations on. What serving
-    /// changes is reported; it is no fault of the fold. A model that ONNX Runtime cannot run is proved by parts alone.
+    /// By parts, and then both models as wholes in ONNX Runtime, the folded one also as it is served, with graph optimizations on. What
+    /// serving changes is reported; it is no fault of the fold. A model that ONNX Runtime cannot run is proved by parts alone.
     /// </summary>
     Served,
 
     /// <summary>
-    /// Each part of the graph that changed by itself, computed in float64 and in the model's own types. A fold that loses digits is declined, the
-    /// others stay. The model is not run as a whole, so it may be of any size, and of any operators elsewhere.
+    /// Each part of the graph that changed by itself, computed in float64 and in the model's own types. A fold that loses digits is
+    /// declined, the others stay. The model is not run as a whole, so it may be of any size, and of any operators elsewhere.
     /// </summary>
     Parts,
 
@@ -36,9 +36,9 @@ public sealed record FoldFileOptions
     public ComparisonProcess? Process { get; init; }
 
     /// <summary>
-    /// The error that a fold may bring, in relation to the largest value in a channel, where rounding did not bring as much before. Default:
-    /// null, which means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16, 1e-12 for float64. If it is given, both models as wholes are held to it
-    /// too; see <see cref="OutputDifference.LargestRelative"/>.
+    /// The error that a fold may bring, in relation to the largest value in a channel, where rounding did not bring as much before.
+    /// Default: null, which means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16, 1e-12 for float64. If it is given, both models as wholes
+    /// are held to it too; see <see cref="OutputDifference.LargestRelative"/>.
     /// </summary>
     public double? Tolerance { get; init; }
 

@@ -18,12 +18,14 @@ public sealed record FoldFileResult
     public required FoldResult Fold { get; init; }
 
     /// <summary>
-    /// How far both models differ as wholes, with ONNX Runtime's graph optimizations off; null when they were not compared. Where the fold is
-    /// proved by parts, this is rounding, however large: a network may be steep.
+    /// How far both models differ as wholes, with ONNX Runtime's graph optimizations off; null when they were not compared. Where the fold
+    /// is proved by parts, this is rounding, however large: a network may be steep.
     /// </summary>
     public ComparisonResult? Comparison { get; init; }
 
-    /// <summary>How far the folded model, as it is served, differs from the given one with optimizations off; null when it was not run.</summary>
+    /// <summary>
+    /// How far the folded model, as it is served, differs from the given one with optimizations off; null when it was not run.
+    /// </summary>
     public ComparisonResult? Served { get; init; }
 
     /// <summary>
@@ -105,7 +107,9 @@ public sealed record FoldFileResult
             {
                 proven.DeclineUnknown(
                     whole.Plain is { } plain
-                        ? string.Create(CultureInfo.InvariantCulture, $", and the models as wholes differ by {plain.LargestRelative:G3} of an output's scale")
+                        ? string.Create(
+                            CultureInfo.InvariantCulture,
+                            $", and the models as wholes differ by {plain.LargestRelative:G3} of an output's scale")
                         : $", and the models cannot be compared as wholes: {whole.WhyNot}");
                 continue;
             }

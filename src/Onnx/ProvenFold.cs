@@ -7,8 +7,8 @@ using MlNetBatchNorm.Onnx.Verification;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// Folds a model and judges every part that changed by itself. What loses digits is declined, and the model is folded again without it, until
-/// all that is left holds.
+/// Folds a model and judges every part that changed by itself. What loses digits is declined, and the model is folded again without it,
+/// until all that is left holds.
 /// </summary>
 internal sealed class ProvenFold
 {
@@ -70,8 +70,8 @@ internal sealed class ProvenFold
         while (true)
         {
             // The nodes that a part changes say what became of it: the same ones have been judged.
-            var known = _parts.GroupBy(part => part.Part.Changed.Count > 0 ? part.Part.Changed[0] : null, ReferenceEqualityComparer.Instance)
-                .Where(group => group.Key is not null)
+            var known = _parts.Where(part => part.Part.Changed.Count > 0)
+                .GroupBy(part => part.Part.Changed[0], ReferenceEqualityComparer.Instance)
                 .ToDictionary(group => group.Key!, group => group.ToList(), ReferenceEqualityComparer.Instance);
             Fold = BatchNormFolder.Fold(_model, _options, _trace);
             _parts = [.. ChangedPart.Of(_trace).Select(part => (part, Known(part, known) ?? PartProof.Of(part, _tolerance, _data)))];

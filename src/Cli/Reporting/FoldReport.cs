@@ -40,12 +40,13 @@ internal static class FoldReport
     /// <summary>That serving makes a difference, as a sentence.</summary>
     public static string Served(ComparisonResult served, string culprit) => string.Create(
         CultureInfo.InvariantCulture,
-        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model says; "
-        + $"folding has no part in that: it is {culprit}.");
+        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model"
+        + $" says; folding has no part in that: it is {culprit}.");
 
     private static IEnumerable<string> Proof(FoldFileResult result)
     {
-        var judged = result.Fold.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
+        var judged = result.Fold.BatchNorms
+            .Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
         if (judged.MaxBy(outcome => outcome.RelativeError) is { } worst)
         {
             yield return string.Create(

@@ -73,9 +73,9 @@ public sealed record BatchNormOutcome
     public string Operators { get; internal init; } = "BatchNormalization";
 
     /// <summary>
-    /// The error that the folded model makes in the part of the graph that took the batch normalization in: how far the part, computed in the
-    /// model's own types, lies from what float64 says; for one that was declined because of it, the error that folding would make. Null where
-    /// that was not computed.
+    /// The error that the folded model makes in the part of the graph that took the batch normalization in: how far the part, computed in
+    /// the model's own types, lies from what float64 says; for one that was declined because of it, the error that folding would make. Null
+    /// where that was not computed.
     /// </summary>
     public double? AbsoluteError { get; internal init; }
 

@@ -102,7 +102,8 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
         graph.After.Changed.Contains(value) || graph.Before.Producer(value) is null != graph.After.Producer(value) is null;
 
     private Dictionary<NodeProto, List<NodeProto>> Grouped(OnnxGraph side) =>
-        side.Nodes.Where(_touched.Contains).GroupBy(Root, ByReference).ToDictionary(group => group.Key, group => group.ToList(), ByReference);
+        side.Nodes.Where(_touched.Contains).GroupBy(Root, ByReference)
+            .ToDictionary(group => group.Key, group => group.ToList(), ByReference);
 
     private ChangedPart Cut(List<NodeProto> before, List<NodeProto> after, ConstantSources sources, ConstantSources sourcesAfter)
     {

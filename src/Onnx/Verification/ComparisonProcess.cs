@@ -11,8 +11,8 @@ using MlNetBatchNorm.Onnx.Verification;
 namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
-/// A process in which models are compared in ONNX Runtime, so that a model that makes it crash, hang or take all memory costs an answer and not
-/// the process that asks. Any process that runs <c>mlnetbn compare-models REQUEST.json</c> will do.
+/// A process in which models are compared in ONNX Runtime, so that a model that makes it crash, hang or take all memory costs an answer and
+/// not the process that asks. Any process that runs <c>mlnetbn compare-models REQUEST.json</c> will do.
 /// </summary>
 public sealed record ComparisonProcess
 {
@@ -22,7 +22,9 @@ public sealed record ComparisonProcess
     /// <summary>The program: the path of the tool <c>mlnetbn</c>, or of <c>dotnet</c>.</summary>
     public required string FileName { get; init; }
 
-    /// <summary>What comes before the tool's own arguments, as the path of <c>mlnetbn.dll</c> for <c>dotnet</c>. Default: nothing.</summary>
+    /// <summary>
+    /// What comes before the tool's own arguments, as the path of <c>mlnetbn.dll</c> for <c>dotnet</c>. Default: nothing.
+    /// </summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
     /// <summary>The longest that a comparison may take. Default: ten minutes.</summary>
@@ -158,7 +160,8 @@ public sealed record ComparisonProcess
         }
         catch (Win32Exception exception)
         {
-            throw new IOException($"'{start.FileName}', in which models are to be compared, cannot be started: {exception.Message}", exception);
+            throw new IOException(
+                $"'{start.FileName}', in which models are to be compared, cannot be started: {exception.Message}", exception);
         }
     }
 
@@ -198,7 +201,8 @@ public sealed record ComparisonProcess
     private static string Crash(int exitCode, string model, string error)
     {
         const string own = "mlnetbn: ";
-        return error.Split('\n').FirstOrDefault(line => line.StartsWith(own, StringComparison.Ordinal)) is { } said && exitCode is > 0 and < 64
+        var said = error.Split('\n').FirstOrDefault(line => line.StartsWith(own, StringComparison.Ordinal));
+        return said is not null && exitCode is > 0 and < 64
             ? said[own.Length..].TrimEnd('.', '\r')
             : $"ONNX Runtime crashed while it ran {model} (exit code {exitCode})";
     }

@@ -49,21 +49,37 @@ internal sealed class PartEvaluator(long opset)
     {
         if (!node.IsStandard()) throw new NotSupportedException($"{node.Describe()} is an operator of another domain.");
         var types = operands.Select(operand => operand?.Type ?? DataType.Undefined).ToArray();
-        var exact = Run(node, [.. operands.Select(operand => operand?.Exact)], types);
-        var isExact = Array.TrueForAll(operands, operand => operand is null || ReferenceEquals(operand.Exact, operand.Rounded));
-        var rounded = isExact ? exact : Run(node, [.. operands.Select(operand => operand?.Rounded)], types);
+        ExactTensor?[] exactOperands = [.. operands.Select(operand => operand?.Exact)];
+        ExactTensor?[] roundedOperands = [.. operands.Select(operand => operand?.Rounded)];
+        var isExact = exactOperands.Zip(roundedOperands, ReferenceEquals).All(isSame => isSame);
+        var exact = Run(node, exactOperands, types, null);
+        // Most of the work is a product of the same numbers: it is done once, unless the operator rounds in between.
+        var rounded = isExact && node.OpType != "BatchNormalization"
+            ? exact
+            : Run(node, roundedOperands, types, values => PartTensor.Round(Between(types[0]), values));
         var results = new List<PartTensor>();
         for (var i = 0; i < exact.Count; i++)
         {
             var type = TypeOf(node, i, types);
             // What counts or compares has no digits to lose.
             var lossless = TensorData.IsReal((int)type) ? exact[i] : Rounded(type, exact[i]);
-            var inType = isExact ? Rounded(type, lossless) : Rounded(type, rounded[i]);
-            results.Add(new PartTensor(type, lossless, inType));
+            var inType = ReferenceEquals(rounded[i], exact[i]) ? lossless : rounded[i];
+            if (PartOperators.HasSummand(node, exactOperands))
+            {
+                // A product is rounded before something is added to it.
+                inType = Rounded(Between(type), inType);
+                lossless = PartOperators.AddSummand(new PartOperator(node, exactOperands, opset, null), lossless);
+                inType = PartOperators.AddSummand(new PartOperator(node, roundedOperands, opset, null), inType);
+            }
+
+            results.Add(new PartTensor(type, lossless, Rounded(type, inType)));
         }
 
         return results;
     }
+
+    // Operators on halves compute in float32 and round once, at the end.
+    private static DataType Between(DataType type) => type is DataType.Float16 or DataType.Bfloat16 ? DataType.Float : type;
 
     private static ExactTensor Rounded(DataType type, ExactTensor tensor)
     {
@@ -85,9 +101,9 @@ internal sealed class PartEvaluator(long opset)
         _ => types[0],
     };
 
-    private IReadOnlyList<ExactTensor> Run(NodeProto node, ExactTensor?[] inputs, DataType[] types)
+    private IReadOnlyList<ExactTensor> Run(NodeProto node, ExactTensor?[] inputs, DataType[] types, Func<double[], double[]>? round)
     {
-        var context = new PartOperator(node, inputs, opset);
+        var context = new PartOperator(node, inputs, opset, round);
         try
         {
             return PartOperators.ByName.TryGetValue(node.OpType, out var compute)
@@ -107,7 +123,8 @@ internal sealed class PartEvaluator(long opset)
 /// <param name="Node">The node.</param>
 /// <param name="Inputs">Its operands; null where one is not given.</param>
 /// <param name="Opset">The operator set that it is written for.</param>
-internal sealed record PartOperator(NodeProto Node, ExactTensor?[] Inputs, long Opset)
+/// <param name="Round">Rounds what an operator has in between; null where nothing is to be rounded.</param>
+internal sealed record PartOperator(NodeProto Node, ExactTensor?[] Inputs, long Opset, Func<double[], double[]>? Round)
 {
     /// <summary>An operand that must be given.</summary>
     public ExactTensor this[int input] =>
@@ -118,5 +135,7 @@ internal sealed record PartOperator(NodeProto Node, ExactTensor?[] Inputs, long 
 
     /// <summary>Integers that are an attribute or, in later operator sets, an input.</summary>
     public int[]? Integers(string attribute, int input) =>
-        Node.Integers(attribute) is { } given ? [.. given.Select(value => checked((int)value))] : Has(input) ? Inputs[input]!.Integers : null;
+        Node.Integers(attribute) is { } given ? [.. given.Select(value => checked((int)value))]
+        : Has(input) ? Inputs[input]!.Integers
+        : null;
 }

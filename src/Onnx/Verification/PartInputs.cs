@@ -6,8 +6,8 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// Draws what goes into a part: half of the rows standard normal, the other half where the statistics of the batch normalizations say that
-/// values lie. There a fold loses its digits, if it does: what a mean far from zero cancels is small only near that mean.
+/// Draws what goes into a part: normal numbers, where the statistics of the batch normalizations say that values lie. There a fold loses
+/// its digits, if it does: what a mean far from zero cancels is small only near that mean.
 /// </summary>
 internal sealed class PartInputs
 {
@@ -40,15 +40,20 @@ internal sealed class PartInputs
             // What is padded on both sides need not be there.
             var padding = node.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal)
                 ? reach - 1
-                : node.Integers("pads") is { Count: > 1 } pads ? pads.Take(pads.Count / 2).Zip(pads.Skip(pads.Count / 2), (begin, end) => begin + end).Min() : 0;
+                : node.Integers("pads") is { Count: > 1 } pads
+                    ? pads.Take(pads.Count / 2).Zip(pads.Skip(pads.Count / 2), (begin, end) => begin + end).Min()
+                    : 0;
             extent = (int)Math.Clamp(((extent - 1) * (node.Integers("strides")?.Max() ?? 1)) + reach - padding, 2, LargestExtent);
         }
 
         _extent = extent;
     }
 
-    /// <summary>Inputs of several sizes, to be tried until one fits the part: small ones first.</summary>
-    public IEnumerable<IReadOnlyDictionary<string, PartTensor>> Candidates()
+    /// <summary>
+    /// Inputs of several sizes, to be tried until one fits the part: small ones first. Those that are smaller than the model declares are
+    /// none that it would be given: a fold that counts on a declared size is right where they say that it is wrong.
+    /// </summary>
+    public IEnumerable<(IReadOnlyDictionary<string, PartTensor> Inputs, bool IsShrunk)> Candidates()
     {
         (int Extent, bool Shrinks)[] choices = [(_extent, true), (_extent, false), (8, false), (32, false), (1, false)];
         foreach (var (extent, shrinks) in choices)
@@ -57,7 +62,7 @@ internal sealed class PartInputs
             var shapes = _part.Inputs.ToDictionary(name => name, name => Shape(name, extent, shrinks, symbols), StringComparer.Ordinal);
             // Declared sizes are anybody's claim.
             if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 26)) continue;
-            yield return shapes.ToDictionary(pair => pair.Key, pair => Draw(pair.Key, pair.Value), StringComparer.Ordinal);
+            yield return (shapes.ToDictionary(pair => pair.Key, pair => Draw(pair.Key, pair.Value), StringComparer.Ordinal), shrinks);
         }
     }
 
@@ -117,7 +122,7 @@ internal sealed class PartInputs
                 shape[axis] = demands[found].Size;
             else if (size.Symbol is { } symbol) shape[axis] = symbols.TryGetValue(symbol, out var same) ? same : symbols[symbol] = other;
             else if (size.Size is not { } number) shape[axis] = other;
-            else shape[axis] = shrinks && (axis == 0 || axis > 1) ? (int)Math.Min(number, other) : checked((int)Math.Min(number, int.MaxValue));
+            else shape[axis] = (int)Math.Min(number, shrinks && (axis == 0 || axis > 1) ? other : int.MaxValue);
         }
 
         return shape;
@@ -151,12 +156,11 @@ internal sealed class PartInputs
         }
 
         var (centre, spread) = Statistics(value);
-        var (half, row) = (shape is [> 1, ..] ? shape[0] / 2 : 0, tensor.Product(1, tensor.Rank));
         var inner = tensor.Product(Math.Min(2, tensor.Rank), tensor.Rank);
         for (var i = 0; i < tensor.Count; i++)
         {
             tensor.Data[i] = Normal();
-            if (centre is null || spread is null || i < half * row || tensor.Rank < 2 || shape[1] != centre.Length) continue;
+            if (centre is null || spread is null || tensor.Rank < 2 || shape[1] != centre.Length) continue;
             var channel = i / inner % shape[1];
             tensor.Data[i] = centre[channel] + (spread[spread.Length == 1 ? 0 : channel] * tensor.Data[i]);
         }
@@ -165,54 +169,83 @@ internal sealed class PartInputs
         return PartTensor.Of(type, new ExactTensor(shape, PartTensor.Round(type, tensor.Data)));
     }
 
-    // Where the channels of a value lie, as far as a batch normalization tells: its own input, or that of the layer in front of it.
+    // Where the channels of a value lie, as far as a batch normalization tells: one that reads it, or that reads what a layer makes of it.
     private (double[]? Centre, double[]? Spread) Statistics(string value)
     {
-        foreach (var node in _part.Before.Nodes)
-        {
-            if (node.Is("BatchNormalization") && node.InputAt(0) == value && Stored(node.InputAt(3)) is { } mean)
-                return (mean.Data, Deviation(node));
-            if (node.InputAt(0) == value && node.OpType is "Gemm" or "MatMul" or "Conv" && Behind(node) is { } norm
-                && Solve(node, norm) is { } solved)
-                return solved;
-        }
-
+        if (Target(value) is { } own) return own;
+        foreach (var layer in _part.Before.Nodes.Where(node => node.InputAt(0) == value && node.OpType is "Gemm" or "MatMul" or "Conv"))
+            if (Target(layer.Output[0]) is { } target && Solve(layer, target) is { } solved) return solved;
         return (null, null);
     }
 
-    private NodeProto? Behind(NodeProto layer)
+    // The mean and the deviation that a batch normalization knows of a value, perhaps behind constants that are added or multiplied: what
+    // they make of 0 and 1 tells how.
+    private (double[] Centre, double[] Spread)? Target(string value)
     {
-        var value = layer.Output[0];
-        for (var step = 0; step < 2; step++)
+        var (current, between) = (value, new List<NodeProto>());
+        for (var step = 0; step < LargestExtent; step++)
         {
-            var reader = _part.Before.Nodes.FirstOrDefault(node => node.Input.Contains(value));
-            if (reader is null || reader.Is("BatchNormalization")) return reader;
-            if (!reader.Is("Add")) return null;
-            value = reader.Output[0];
+            var reader = _part.Before.Nodes.FirstOrDefault(node => node.Input.Contains(current));
+            if (reader is not null && reader.Is("BatchNormalization") && reader.Input[0] == current)
+            {
+                if (Stored(reader.InputAt(3)) is not { } mean || Deviation(reader) is not { } deviation) return null;
+                if (between.Count == 0) return (mean.Data, deviation);
+                var (zero, one) = (Through(0, mean.Count), Through(1, mean.Count));
+                if (zero is null || one is null) return null;
+                var slope = zero.Zip(one, (at0, at1) => at1 - at0).ToArray();
+                if (slope.Contains(0)) return null;
+                return (
+                    [.. mean.Data.Select((centre, c) => (centre - zero[c]) / slope[c])],
+                    [.. deviation.Select((spread, c) => spread / Math.Abs(slope[c]))]);
+            }
+
+            if (reader is null || !reader.IsStandard() || reader.OpType is not ("Add" or "Sub" or "Mul" or "Div" or "Neg" or "Identity"))
+                return null;
+            if (!reader.Input.All(input => input == current || _part.Before.Constant(input) is not null)) return null;
+            between.Add(reader);
+            current = reader.Output[0];
         }
 
         return null;
+
+        double[]? Through(double element, int channels)
+        {
+            var rank = Math.Max(_graph.Shape(value)?.Rank ?? 2, 2);
+            var x = new ExactTensor([1, channels, .. Enumerable.Repeat(1, rank - 2)], [.. Enumerable.Repeat(element, channels)]);
+            try
+            {
+                var result = new PartEvaluator(_graph.Opset).Run(
+                    new PartSide(_graph, between),
+                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) });
+                return result[current].Exact is { } y && y.Count == channels ? y.Data : null;
+            }
+            catch (NotSupportedException)
+            {
+                return null;
+            }
+        }
     }
 
-    private double[]? Deviation(NodeProto norm) =>
-        Stored(norm.InputAt(4)) is { } variance ? Array.ConvertAll(variance.Data, value => Math.Sqrt(Math.Max(value, 0))) : null;
+    // With ε, as the batch normalization counts it: values that never differ would meet no weight.
+    private double[]? Deviation(NodeProto norm) => Stored(norm.InputAt(4)) is { } variance
+        ? Array.ConvertAll(variance.Data, value => Math.Sqrt(Math.Max(value, 0) + norm.Real("epsilon", 1e-5f)))
+        : null;
 
     private StoredWeight? Stored(string value) => _part.Before.Constant(value) is { } tensor ? new StoredWeight(tensor) : null;
 
-    // An input x for which W·x comes near the means: one step of steepest descent, x = α·Wᵀ·r with r the means without the bias; and how far
-    // around it W·x has the deviations, in the middle.
-    private (double[] Centre, double[] Spread)? Solve(NodeProto layer, NodeProto norm)
+    // An input x for which W·x comes near the means: one step of steepest descent, x = α·Wᵀ·r with r the means without the bias; and how
+    // far around it W·x has the deviations, in the middle.
+    private (double[] Centre, double[] Spread)? Solve(NodeProto layer, (double[] Centre, double[] Spread) target)
     {
-        if (Stored(layer.InputAt(1)) is not { Rank: > 1 } weight || Stored(norm.InputAt(3)) is not { } mean || Deviation(norm) is not { } sigma)
-            return null;
+        if (Stored(layer.InputAt(1)) is not { Rank: > 1 } weight) return null;
         var isConv = layer.Is("Conv");
         if (isConv && layer.Integer("group", 1) != 1) return null;
         if (!isConv && weight.Rank != 2) return null;
         var rowsAreOutputs = isConv || (layer.Is("Gemm") && layer.Integer("transB", 0) != 0);
         var (outputs, inputs) = rowsAreOutputs ? (weight.Shape[0], weight.Shape[1]) : (weight.Shape[1], weight.Shape[0]);
-        if (mean.Count != outputs) return null;
+        if (target.Centre.Length != outputs) return null;
         var taps = weight.Product(2, weight.Rank);
-        var residual = (double[])mean.Data.Clone();
+        var residual = (double[])target.Centre.Clone();
         if (!layer.Is("MatMul") && Stored(layer.InputAt(2)) is { } bias && bias.Count == outputs)
             RealKernels.AddMultiple(bias.Data, -1, residual);
         // x does not differ between the taps of a kernel, so what it meets is their sum.
@@ -246,7 +279,7 @@ internal sealed class PartInputs
         var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
         RealKernels.Multiply(direction, step);
         double[] ratios =
-            [.. norms.Zip(sigma, (norm, deviation) => norm > 0 ? deviation / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
+            [.. norms.Zip(target.Spread, (norm, deviation) => norm > 0 ? deviation / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;
         return double.IsFinite(step) && double.IsFinite(spread) ? (direction, [spread]) : null;
     }

@@ -65,7 +65,8 @@ internal static partial class PartOperators
         all.Add("Tile", node =>
         {
             var (x, times) = (node[0], node[1].Integers);
-            return [Picked(x, [.. x.Shape.Select((size, axis) => size * times[axis])], at => [.. at.Select((i, axis) => i % x.Shape[axis])])];
+            int[] shape = [.. x.Shape.Select((size, axis) => size * times[axis])];
+            return [Picked(x, shape, at => [.. at.Select((i, axis) => i % x.Shape[axis])])];
         });
         all.Add("DepthToSpace", DepthToSpace);
         all.Add("SpaceToDepth", SpaceToDepth);

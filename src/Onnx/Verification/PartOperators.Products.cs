@@ -1,12 +1,15 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>Products with weights, which are read row by row where they lie.</summary>
 internal static partial class PartOperators
 {
+    private const string Ellipsis = "...";
+
     // A matrix of columns as large as this stays in the second-level cache while the rows of a weight pass by.
     private const int ColumnElements = 1 << 17;
 
@@ -96,7 +99,7 @@ internal static partial class PartOperators
 
     private static ExactTensor Gemm(PartOperator node)
     {
-        double alpha = node.Node.Real("alpha", 1), beta = node.Node.Real("beta", 1);
+        double alpha = node.Node.Real("alpha", 1);
         var (a, b) = (node[0], node[1]);
         if (node.Node.Integer("transA", 0) != 0) a = Transposed(a);
         var isTransposed = node.Node.Integer("transB", 0) != 0;
@@ -117,9 +120,25 @@ internal static partial class PartOperators
         }
 
         RealKernels.Multiply(result, alpha);
-        var product = new ExactTensor([rows, columns], result);
-        if (!node.Has(2) || beta == 0) return product;
-        return Join(product, Each(node[2], value => beta * value), (x, y) => x + y);
+        return new ExactTensor([rows, columns], result);
+    }
+
+    /// <summary>Whether a product has something added to it: the bias of a convolution, C of a Gemm.</summary>
+    public static bool HasSummand(NodeProto node, ExactTensor?[] inputs) =>
+        node.OpType is "Conv" or "ConvTranspose" or "Gemm" && inputs.Length > 2 && inputs[2] is not null
+        && !(node.OpType == "Gemm" && node.Real("beta", 1) == 0);
+
+    /// <summary>Adds it.</summary>
+    public static ExactTensor AddSummand(PartOperator node, ExactTensor product)
+    {
+        if (node.Node.OpType == "Gemm")
+        {
+            double beta = node.Node.Real("beta", 1);
+            return Join(product, Each(node[2], value => beta * value), (x, y) => x + y);
+        }
+
+        var bias = Reshaped(node[2], [node[2].Count, .. Enumerable.Repeat(1, product.Rank - 2)]);
+        return Join(product, bias, (x, y) => x + y);
     }
 
     private static ExactTensor Transposed(ExactTensor matrix) =>
@@ -167,15 +186,7 @@ internal static partial class PartOperators
             }
         }
 
-        return WithBias(node, new ExactTensor([x.Shape[0], w.Shape[0], .. window.Output], result));
-    }
-
-    private static ExactTensor WithBias(PartOperator node, ExactTensor y)
-    {
-        if (!node.Has(2)) return y;
-        var (bias, inner) = (node[2].Data, y.Product(2, y.Rank));
-        for (var i = 0; i < y.Count; i++) y.Data[i] += bias[i / inner % y.Shape[1]];
-        return y;
+        return new ExactTensor([x.Shape[0], w.Shape[0], .. window.Output], result);
     }
 
     // Each element of x adds its multiple of the kernel to what comes out.
@@ -233,7 +244,7 @@ internal static partial class PartOperators
             }
         }
 
-        return WithBias(node, result);
+        return result;
 
         // Where a tap of the kernel at a location adds to; −1 where that is cut off.
         int Place(int location, int tap)
@@ -254,19 +265,23 @@ internal static partial class PartOperators
         }
     }
 
-    // Over all letters: slow, and right for every equation without an ellipsis.
+    // Over all letters: slow, and right for every equation.
     private static ExactTensor Einsum(PartOperator node)
     {
         var equation = node.Node.Text("equation", string.Empty).Replace(" ", string.Empty, StringComparison.Ordinal);
-        if (equation.Contains('.', StringComparison.Ordinal)) throw new NotSupportedException($"{node.Node.Describe()} has an ellipsis.");
         var sides = equation.Split("->");
         var terms = sides[0].Split(',');
+        var covered = terms.Select((term, i) => term.Contains(Ellipsis, StringComparison.Ordinal) ? node[i].Rank - term.Length + 3 : 0).ToArray();
+        // The axes under an ellipsis are aligned at their ends, and get letters that no equation has.
+        for (var i = 0; i < terms.Length; i++) terms[i] = terms[i].Replace(Ellipsis, Unnamed(covered[i]), StringComparison.Ordinal);
         var sizes = new SortedDictionary<char, int>();
         for (var i = 0; i < terms.Length; i++)
-            for (var axis = 0; axis < terms[i].Length; axis++) sizes[terms[i][axis]] = node[i].Shape[axis];
+            for (var axis = 0; axis < terms[i].Length; axis++)
+                sizes[terms[i][axis]] = Math.Max(node[i].Shape[axis], sizes.GetValueOrDefault(terms[i][axis]));
         var output = sides.Length > 1
-            ? sides[1]
-            : string.Concat(sizes.Keys.Where(letter => string.Concat(terms).Count(other => other == letter) == 1));
+            ? sides[1].Replace(Ellipsis, Unnamed(covered.Max()), StringComparison.Ordinal)
+            : Unnamed(covered.Max()) + string.Concat(
+                sizes.Keys.Where(letter => char.IsAsciiLetter(letter) && string.Concat(terms).Count(other => other == letter) == 1));
         char[] letters = [.. output, .. sizes.Keys.Where(letter => !output.Contains(letter, StringComparison.Ordinal))];
         var steps = terms.Select((term, i) => letters.Select(letter => Step(term, node[i], letter)).ToArray()).ToArray();
         int[] shape = [.. output.Select(letter => sizes[letter])];
@@ -290,6 +305,9 @@ internal static partial class PartOperators
         return new ExactTensor(shape, result);
 
         static int Step(string term, ExactTensor tensor, char letter) =>
-            Enumerable.Range(0, term.Length).Where(axis => term[axis] == letter).Sum(axis => tensor.Product(axis + 1, tensor.Rank));
+            Enumerable.Range(0, term.Length).Where(axis => term[axis] == letter && tensor.Shape[axis] > 1)
+                .Sum(axis => tensor.Product(axis + 1, tensor.Rank));
+
+        static string Unnamed(int count) => string.Concat(Enumerable.Range(0, count).Select(i => (char)('0' + count - 1 - i)));
     }
 }

@@ -49,7 +49,8 @@ internal static partial class PartOperators
         return all;
     }
 
-    private static ExactTensor Each(ExactTensor tensor, Func<double, double> map) => new(tensor.Shape, Array.ConvertAll(tensor.Data, map.Invoke));
+    private static ExactTensor Each(ExactTensor tensor, Func<double, double> map) =>
+        new(tensor.Shape, Array.ConvertAll(tensor.Data, map.Invoke));
 
     // Left to right over all operands, with broadcasting.
     private static IReadOnlyList<ExactTensor> Join(PartOperator node, Func<double, double, double> map)
@@ -112,7 +113,8 @@ internal static partial class PartOperators
         {
             var (a, b) = (i <= left.Length ? left[^i] : 1, i <= right.Length ? right[^i] : 1);
             if (a != b && a != 1 && b != 1)
-                throw new ArgumentException($"[{string.Join(", ", left)}] and [{string.Join(", ", right)}] cannot be broadcast to one shape.");
+                throw new ArgumentException(
+                    $"[{string.Join(", ", left)}] and [{string.Join(", ", right)}] cannot be broadcast to one shape.");
             shape[^i] = a == 1 ? b : a;
         }
 
@@ -170,16 +172,18 @@ internal static partial class PartOperators
         foreach (var parameter in parameters.Where(parameter => parameter.Length != channels && parameter.Length != 1))
             throw new ArgumentException($"{parameter.Length} parameters do not fit {channels} channels.");
         double epsilon = node.Node.Real("epsilon", 1e-5f);
+        // As it is written: x − μ, times the scale, plus β.
+        var scales = Rounded([.. Enumerable.Range(0, channels).Select(c => At(0, c) / Math.Sqrt(At(3, c) + epsilon))]);
         var result = new double[x.Count];
-        for (var i = 0; i < result.Length; i++)
-        {
-            var channel = i / inner % channels;
-            var (gamma, beta, mean, variance) = (At(0), At(1), At(2), At(3));
-            result[i] = ((x.Data[i] - mean) / Math.Sqrt(variance + epsilon) * gamma) + beta;
-
-            double At(int parameter) => parameters[parameter][parameters[parameter].Length == 1 ? 0 : channel];
-        }
-
+        for (var i = 0; i < result.Length; i++) result[i] = x.Data[i] - At(2, i / inner % channels);
+        result = Rounded(result);
+        for (var i = 0; i < result.Length; i++) result[i] *= scales[i / inner % channels];
+        result = Rounded(result);
+        for (var i = 0; i < result.Length; i++) result[i] += At(1, i / inner % channels);
         return [new ExactTensor(x.Shape, result)];
+
+        double At(int parameter, int channel) => parameters[parameter][parameters[parameter].Length == 1 ? 0 : channel];
+
+        double[] Rounded(double[] values) => node.Round is { } round ? round(values) : values;
     }
 }

@@ -6,8 +6,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// Judges one part: is it the same function before and after, as far as the model's types can tell? Both sides are computed in float64 and in
-/// the model's own types; the measure is how far the folded part lies from what float64 says, beside how far the part as it was lies from it.
+/// Judges one part: is it the same function before and after, as far as the model's types can tell? Both sides are computed in float64 and
+/// in the model's own types; the measure is how far the folded part lies from what float64 says, beside how far the part as it was lies
+/// from it.
 /// </summary>
 /// <param name="Output">The output that is worst; null where the part could not be computed.</param>
 /// <param name="Absolute">The largest error of the folded part.</param>
@@ -23,7 +24,9 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
     // What lies as far below the largest value of the output as this, in its last digits, is zero for all that reads it.
     private const double Negligible = 1e-2;
 
-    /// <summary>The error of types in relation to the scale of a channel that counts as rounding, whatever the part as it was had.</summary>
+    /// <summary>
+    /// The error of types in relation to the scale of a channel that counts as rounding, whatever the part as it was had.
+    /// </summary>
     public static double DefaultTolerance(DataType type) => type switch
     {
         DataType.Bfloat16 => 5e-2,
@@ -34,7 +37,9 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
 
     /// <summary>Judges a part.</summary>
     /// <param name="part">The part.</param>
-    /// <param name="tolerance">What is allowed in relation to the scale of a channel; null = by type, see <see cref="DefaultTolerance"/>.</param>
+    /// <param name="tolerance">
+    /// What is allowed in relation to the scale of a channel; null = by type, see <see cref="DefaultTolerance"/>.
+    /// </param>
     /// <param name="data">Rows of the user's, used where they go into the part as they are.</param>
     public static PartProof Of(
         ChangedPart part, double? tolerance = null, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null)
@@ -42,14 +47,16 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
         var evaluator = new PartEvaluator(part.Before.Graph.Opset);
         var inputs = new PartInputs(part);
         string? failure = null;
-        foreach (var candidate in inputs.Candidates())
+        PartProof? shrunk = null;
+        foreach (var (candidate, isShrunk) in inputs.Candidates())
         {
             try
             {
                 var proof = Compare(part, evaluator, candidate, tolerance);
                 foreach (var set in data ?? [])
                     if (inputs.From(set) is { } rows) proof = Worse(proof, Compare(part, evaluator, rows, tolerance));
-                return proof;
+                if (proof.IsWithin || !isShrunk) return proof;
+                shrunk = proof;
             }
             catch (NotSupportedException exception)
             {
@@ -57,7 +64,7 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
             }
         }
 
-        return new PartProof(null, double.NaN, double.NaN, double.NaN, false, failure ?? "its declared inputs are too large");
+        return shrunk ?? new PartProof(null, double.NaN, double.NaN, double.NaN, false, failure ?? "its declared inputs are too large");
     }
 
     /// <summary>The error as a clause.</summary>
@@ -94,7 +101,9 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
     {
         var isReal = TensorData.IsReal((int)was.Type);
         var (exact, shape) = (was.Exact.Data, was.Exact.Shape);
-        var axis = shape.Length < 2 ? -1 : shape.Length == 3 && !part.Changed.Any(node => node.OpType.StartsWith("Conv", StringComparison.Ordinal)) ? 2 : 1;
+        // Behind products of three dimensions they lie on the last axis, everywhere else on the second.
+        var isProduct = shape.Length == 3 && !part.Changed.Any(node => node.OpType.StartsWith("Conv", StringComparison.Ordinal));
+        var axis = shape.Length < 2 ? -1 : isProduct ? 2 : 1;
         var (channels, inner) = axis < 0 ? (1, Math.Max(exact.Length, 1)) : (shape[axis], was.Exact.Product(axis + 1, shape.Length));
         var (scale, error, errorBefore) = (new double[channels], new double[channels], new double[channels]);
         for (var i = 0; i < exact.Length; i++)
@@ -123,7 +132,8 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
         return worst;
     }
 
-    private static double Distance(double value, double exact) => double.IsFinite(value) ? Math.Abs(value - exact) : double.PositiveInfinity;
+    private static double Distance(double value, double exact) =>
+        double.IsFinite(value) ? Math.Abs(value - exact) : double.PositiveInfinity;
 
     private static double LastDigit(DataType type) => type switch
     {

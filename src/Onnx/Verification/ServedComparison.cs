@@ -6,8 +6,8 @@ using MlNetBatchNorm.Onnx.Graph;
 namespace MlNetBatchNorm.Onnx.Verification;
 
 /// <summary>
-/// Two models as wholes in ONNX Runtime: the one as it was with graph optimizations off, the other with them off too, and then as it is served,
-/// with all on. Where serving makes a difference that rounding does not explain, the optimization that does it is looked for.
+/// Two models as wholes in ONNX Runtime: the one as it was with graph optimizations off, the other with them off too, and then as it is
+/// served, with all on. Where serving makes a difference that rounding does not explain, the optimization that does it is looked for.
 /// </summary>
 internal sealed record ServedComparison
 {
@@ -108,7 +108,10 @@ internal sealed record ServedComparison
         var allowed = Math.Max(tolerance, RoundingsAllowed * Math.Max(noise, asWritten.LargestRelative));
         var result = new ServedComparison { Plain = asWritten, Served = asServed, Noise = noise };
         if (asServed.LargestRelative <= allowed) return result;
-        return result with { Culprit = FusionSearch.Find(served, options => Differences(candidate, options, runs).LargestRelative <= allowed) };
+        return result with
+        {
+            Culprit = FusionSearch.Find(served, options => Differences(candidate, options, runs).LargestRelative <= allowed),
+        };
     }
 
     private static bool HasNoNumber(HostTensor tensor) =>
@@ -182,8 +185,9 @@ internal static class FusionSearch
         "LabelEncoderFusion", "LayerNormFusionL1", "LayerNormFusionL2", "MatMulActivationFusion", "MatMulAddFusion",
         "MatMulIntegerToFloatFusion", "MatMulNBitsFusion", "MatMulScaleFusion", "MatMul_BatchNormalization_Fusion", "MatmulTransposeFusion",
         "NchwcTransformer", "NhwcTransformer", "NoopElimination", "NotWhereFusion", "Pad_Fusion", "PreShapeNodeElimination",
-        "QDQFinalCleanupTransformer", "QDQPropagationTransformer", "QDQS8ToU8Transformer", "QDQSelectorActionTransformer", "QuickGeluFusion",
-        "ReluQuantRewrite", "RemoveDuplicateCastTransformer", "ReshapeFusion", "SimplifiedLayerNormFusion", "SkipLayerNormFusion",
+        "QDQFinalCleanupTransformer", "QDQPropagationTransformer", "QDQS8ToU8Transformer", "QDQSelectorActionTransformer",
+        "QuickGeluFusion", "ReluQuantRewrite",
+        "RemoveDuplicateCastTransformer", "ReshapeFusion", "SimplifiedLayerNormFusion", "SkipLayerNormFusion",
         "SliceConcatToSpaceToDepthFusion", "TransposeOptimizer", "UnsqueezeElimination", "WhereDummyDq",
     ];
 

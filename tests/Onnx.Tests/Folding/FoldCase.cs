@@ -71,7 +71,9 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
         Assert.Equal(
             result.BatchNorms.Select(outcome => (outcome.Name, outcome.Status, outcome.Into, outcome.Reason)),
             proven.Fold.BatchNorms.Select(outcome => (outcome.Name, outcome.Status, outcome.Into, outcome.Reason)));
-        Assert.All(proven.Fold.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Declined), outcome => Assert.NotNull(outcome.RelativeError));
+        Assert.All(
+            proven.Fold.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Declined),
+            outcome => Assert.NotNull(outcome.RelativeError));
     }
 
     public static int Count(ModelProto model, string opType) => model.Graph.Node.Count(node => node.OpType == opType);
