@@ -62,6 +62,12 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
             Assert.Equal("Healthy", await client.GetStringAsync(new Uri("/health", UriKind.Relative)));
             Assert.True(await ScoreAsync(client, 0, 0) > 0.5, "in the middle of the circle");
             Assert.True(await ScoreAsync(client, 0.95f, 0.95f) < 0.5, "in the corner");
+
+            // What cannot be scored is the caller's fault, and the answer says what is wrong with it.
+            Assert.Equal("\"2 finite numbers are needed, but 3 were given.\"", await RefusedAsync(client, "[1, 2, 3]"));
+            Assert.Equal("\"2 finite numbers are needed, but 0 were given.\"", await RefusedAsync(client, "[]"));
+            Assert.Equal("\"2 finite numbers are needed, but 2 were given.\"", await RefusedAsync(client, "[1, 1e39]"));
+            foreach (var body in new[] { "[1, null]", "null", "{}", "[1," }) await RefusedAsync(client, body);
         }
         finally
         {
@@ -95,6 +101,14 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
         using var response = await client.PostAsJsonAsync("/score", new[] { x, y });
         response.EnsureSuccessStatusCode();
         return await response.Content.ReadFromJsonAsync<float>();
+    }
+
+    private static async Task<string> RefusedAsync(HttpClient client, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var response = await client.PostAsync(new Uri("/score", UriKind.Relative), content);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, response.StatusCode);
+        return await response.Content.ReadAsStringAsync();
     }
 
     private static async Task<Uri> AddressAsync(StreamReader log)

@@ -39,6 +39,15 @@ public enum TrainingWarningKind
     /// <summary>Rows were left out because they cannot be learned from.</summary>
     RowsLeftOut,
 
+    /// <summary>The classes are keys without values, which ML.NET counts from 1 whatever they are called.</summary>
+    KeysWithoutValues,
+
+    /// <summary>
+    /// The numbers to predict lie so far from zero, in relation to their spread, that ML.NET's evaluator cannot tell how well they are
+    /// explained.
+    /// </summary>
+    LabelFarFromZero,
+
     /// <summary>A checkpoint goes on with another number of threads, and so to other last digits.</summary>
     OtherThreads,
 }

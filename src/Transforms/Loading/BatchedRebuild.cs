@@ -105,6 +105,7 @@ internal sealed class BatchedRebuild
         {
             Threads = _options.Threads,
             BatchSize = _options.BatchSize,
+            Environment = MlNetInternals.EnvironmentOf(_catalog),
         });
     }
 

@@ -17,7 +17,8 @@ public sealed record BatchedOnnxOptions : BatchedScoringOptions
 
     /// <summary>
     /// The shape of one row, by the name of the input or output, where the model leaves more than the number of rows free; the first
-    /// dimension is not part of it (<c>["image"] = [3, 224, 224]</c>). Often the inputs are enough: ONNX Runtime works out the rest.
+    /// dimension is not part of it (<c>["image"] = [3, 224, 224]</c>). Often the inputs are enough: the sizes of outputs follow by ONNX
+    /// Runtime's shape inference, or else by what comes out for zeros. The model itself stays as it is.
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<long>>? Shapes { get; init; }
 

@@ -50,6 +50,10 @@ internal sealed class ClassLabels
                 $"The label column '{label.Name}' has {count} {(count == 1 ? "class" : "classes")}; 2 to {MostClasses} can be learned.");
     }
 
+    /// <summary>Whether the keys of a column say what they stand for.</summary>
+    public static bool HasValues(DataViewSchema.Column label) =>
+        label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is VectorDataViewType vector && vector.Size == CountOf(label);
+
     /// <summary>The classes of a key column.</summary>
     /// <exception cref="ArgumentException">There are fewer than 2, or far too many.</exception>
     public static ClassLabels OfKeys(DataViewSchema.Column label)

@@ -43,6 +43,9 @@ internal sealed class RowScoring
     /// <summary>The columns that are added.</summary>
     public IReadOnlyList<ScoreColumn> Columns { get; }
 
+    /// <summary>Who is told of rows without an answer; null = nobody.</summary>
+    public ScoreWatch? Watch { get; init; }
+
     /// <summary>Buffers for a batch.</summary>
     public RowBlock CreateBatch() => CreateBlock(_batchSize);
 

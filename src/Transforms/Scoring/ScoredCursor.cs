@@ -28,6 +28,7 @@ internal sealed class ScoredCursor : DataViewRowCursor, ICurrentRow
     private int _count;
     private int _batchSize;
     private bool _ended;
+    private long _unanswered;
 
     public ScoredCursor(DataViewRowCursor input, DataViewSchema schema, bool[] active, RowScoring scoring)
     {
@@ -66,6 +67,7 @@ internal sealed class ScoredCursor : DataViewRowCursor, ICurrentRow
         if (_position >= 0) _next++;
         if (_next >= _count && !ReadBatch())
         {
+            _scoring.Watch?.Ended(_position + 1, _unanswered);
             _ended = true;
             _position = -1;
             return false;
@@ -114,6 +116,7 @@ internal sealed class ScoredCursor : DataViewRowCursor, ICurrentRow
         _batchSize = Math.Min(_batchSize * 2, _block.Capacity);
         if (_count == 0) return false;
         _scoring.Run(_block, _count);
+        if (_scoring.Watch is not null) _unanswered += ScoreWatch.CountUnanswered(_block.Output<float>(0).Span, _count, _block.Capacity);
         return true;
     }
 }

@@ -77,6 +77,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var reader = OpenRows(input);
         var rows = Read(reader, "training", log);
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
+        if (_task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
         validation ??= _options.ValidationSet;
         var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
         var classes = _task.Classes(reader.Label);
@@ -98,7 +99,11 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             validationRows,
             _options.CancellationToken);
         var training = NetworkTraining.Create(network, rows, export, ReadAgain(classes));
-        var parts = new NetworkParts(training.Export.Deployed, _options.FeatureColumnName, classes, device) { Training = training };
+        var parts = new NetworkParts(training.Export.Deployed, _options.FeatureColumnName, classes, device)
+        {
+            Training = training,
+            Environment = _environment,
+        };
         var transformer = (TTransformer)_task.CreateTransformer(parts);
         log.Finished(network, training.Export, transformer.Scorer);
         return transformer;

@@ -196,6 +196,9 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
             [new InputColumn(parts.FeatureColumnName, features, 0, IsFeatures: true)],
             task.Columns(parts.Classes),
             scorer.ResultLength,
-            parts.BatchSize ?? BatchedScoringOptions.DefaultBatchSize);
+            parts.BatchSize ?? BatchedScoringOptions.DefaultBatchSize)
+        {
+            Watch = parts.Environment is { } environment ? new ScoreWatch(environment, parts.FeatureColumnName) : null,
+        };
     }
 }

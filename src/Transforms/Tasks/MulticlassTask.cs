@@ -118,6 +118,16 @@ namespace MlNetBatchNorm.Transforms.Tasks
         }
 
         /// <inheritdoc/>
+        public override TrainingWarning? Doubt(TrainingData rows, DataViewSchema.Column label) => ClassLabels.HasValues(label)
+            ? null
+            : new TrainingWarning(
+                TrainingWarningKind.KeysWithoutValues,
+                null,
+                $"The label column '{label.Name}' is a key without values, as [KeyType] makes one. ML.NET counts keys from 1: what was 0 "
+                + $"in memory or in a file has become 1, and {PredictedLabel} gives 1 for it. Put MapValueToKey in front of the trainer "
+                + $"and MapKeyToValue behind it to get the label's own values.");
+
+        /// <inheritdoc/>
         public override IReadOnlyList<string> ColumnNames { get; } = [Score, PredictedLabel];
 
         /// <inheritdoc/>
@@ -233,7 +243,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
         // Keys count from 1; 0 is a missing one, and whoever sets keys by hand can set one that is too large.
         private static string? SetTarget(uint label, Span<float> target)
         {
-            if (label == 0) return "no class: a missing value, or one that MapValueToKey did not know,";
+            if (label == 0) return "no class: a missing value, or one that MapValueToKey or [KeyType] did not know,";
             if (label > target.Length) return $"the key {label} of {target.Length}";
             target[(int)label - 1] = 1;
             return null;

@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Microsoft.ML.Runtime;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
@@ -18,6 +19,9 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
 
     /// <summary>See <see cref="BatchedScoringOptions.BatchSize"/>; null = the defaults.</summary>
     public int? BatchSize { get; init; }
+
+    /// <summary>The context whose log hears what is odd about scores; null = there is none.</summary>
+    public IHostEnvironment? Environment { get; init; }
 
     /// <summary>How it was trained; null for one that was loaded.</summary>
     public NetworkTraining? Training { get; init; }

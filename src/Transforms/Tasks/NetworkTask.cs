@@ -69,6 +69,9 @@ internal abstract class NetworkTask
     /// <exception cref="InvalidDataException">They do.</exception>
     public abstract void RequireDifferentLabels(TrainingData rows, string label);
 
+    /// <summary>What can be learned from, but will mislead whoever looks at the predictions with ML.NET's own means; or null.</summary>
+    public virtual TrainingWarning? Doubt(TrainingData rows, DataViewSchema.Column label) => null;
+
     /// <summary>The columns that are added.</summary>
     public abstract IReadOnlyList<ScoreColumn> Columns(ClassLabels classes);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -52,6 +53,9 @@ namespace MlNetBatchNorm.Transforms.Tasks
         private const int FewRows = 5000;
         private const string Score = nameof(RegressionPrediction.Score);
 
+        // How many standard deviations a mean may be from zero: what squares lose, 6e-8 of the mean's, is then 6 % of the variance.
+        private const double FarFromZero = 1000;
+
         /// <inheritdoc/>
         public override LearningTask Kind => LearningTask.Regression;
 
@@ -96,6 +100,20 @@ namespace MlNetBatchNorm.Transforms.Tasks
             if (Array.TrueForAll(rows.TargetArray, target => target == rows.TargetArray[0]))
                 throw new InvalidDataException(
                     $"The label column '{label}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
+        }
+
+        /// <inheritdoc/>
+        public override TrainingWarning? Doubt(TrainingData rows, DataViewSchema.Column label)
+        {
+            var mean = rows.TargetArray.Average(target => (double)target);
+            var deviation = Math.Sqrt(rows.TargetArray.Average(target => (target - mean) * (target - mean)));
+            return Math.Abs(mean) <= FarFromZero * deviation
+                ? null
+                : new TrainingWarning(TrainingWarningKind.LabelFarFromZero, null, string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The label column '{label.Name}' is {mean:G6} in the mean with a standard deviation of {deviation:G3}. The network "
+                    + $"learns it all the same, but ML.NET's evaluator squares labels in float32, and its RSquared means nothing then. "
+                    + $"Take off something near the mean first."));
         }
 
         /// <inheritdoc/>
