@@ -115,7 +115,12 @@ internal sealed class TableSchema
                 $"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {table.ColumnNames}.");
         var (targets, outputs) = Label.Task.ToTargets(Label.Encode(table), Label.Classes.Count);
         return new TrainingData(
-            new SampleShape(Features.FeatureCount), outputs, Features.Bind(table).ToRows(), targets, RowWeights.Read(table, WeightColumn));
+            new SampleShape(Features.FeatureCount),
+            outputs,
+            Features.Bind(table).ToRows(),
+            targets,
+            RowWeights.Read(table, WeightColumn),
+            Label.Offset);
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

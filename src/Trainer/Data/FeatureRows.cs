@@ -181,7 +181,9 @@ internal sealed class FeatureRows
         return new Block(values, slots, starts);
     }
 
-    /// <summary>Some rows: all of their values, or those at <c>Slots</c>, a row's from <c>Starts[row]</c> to <c>Starts[row + 1]</c>.</summary>
+    /// <summary>
+    /// Some rows: all of their values, or those at <c>Slots</c>, a row's from <c>Starts[row]</c> to <c>Starts[row + 1]</c>.
+    /// </summary>
     private readonly record struct Block(float[] Values, int[]? Slots, int[]? Starts);
 
     /// <summary>Takes rows up one by one. The first block decides whether all values are kept, or only those that are not zero.</summary>
@@ -329,9 +331,9 @@ internal sealed class FeatureRows
             throw new InsufficientMemoryException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{(_expected is null ? "At least " : string.Empty)}{rows:N0} rows × {_width:N0} features need {needed / 1e9:0.0} GB of "
-                + $"memory{(_isSparse == true ? ", zeros not counted" : string.Empty)} (once as they are, once standardized), but there are "
-                + $"{_available / 1e9:0.0} GB. Take fewer rows, or fewer features: leave out columns with many categories, hash to fewer "
-                + $"bits, or keep fewer n-grams."));
+                + $"memory{(_isSparse == true ? ", zeros not counted" : string.Empty)} (once as they are, once standardized), but there "
+                + $"are {_available / 1e9:0.0} GB. Take fewer rows, or fewer features: leave out columns with many categories, hash to "
+                + $"fewer bits, or keep fewer n-grams."));
         }
     }
 }

@@ -33,6 +33,7 @@ internal static class NetworkExporter
         options ??= new NetworkExportOptions();
         var unfolded = network.ToOnnx(options.Opset);
         ModelFile.SetMetadata(unfolded, ModelMetadata.Statistics, network.Statistics.Description);
+        if (network.TargetOffset != 0) SetNumber(unfolded, ModelMetadata.LabelOffset, network.TargetOffset);
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(unfolded, key, value);
 
         var folding = BatchNormFolder.Fold(unfolded);

@@ -31,6 +31,7 @@ internal static class NetworkReducer
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(folded);
         ArgumentNullException.ThrowIfNull(rows);
+        rows = rows.CountedFrom(network.TargetOffset);
         var inputs = new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]),

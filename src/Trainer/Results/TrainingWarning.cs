@@ -38,4 +38,7 @@ public enum TrainingWarningKind
 
     /// <summary>Rows were left out because they cannot be learned from.</summary>
     RowsLeftOut,
+
+    /// <summary>A feature or a label has more digits than float32 keeps, in which networks take and give numbers.</summary>
+    DigitsLost,
 }

@@ -46,6 +46,7 @@ public static class NetworkTrainer
         var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
         if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
         if (validation is not null) RequireFit(network, validation);
+        validation = validation?.CountedFrom(rows.TargetOffset);
 
         var (givenRows, givenValidation) = (rows, validation);
         var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
@@ -125,6 +126,7 @@ public static class NetworkTrainer
         {
             Warnings = warnings,
             StatisticsDistances = distances,
+            TargetOffset = rows.TargetOffset,
         };
 
         Random Next() => new(random.Next());
