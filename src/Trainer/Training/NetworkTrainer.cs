@@ -1,3 +1,4 @@
+using System.Globalization;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
@@ -23,6 +24,7 @@ public static class NetworkTrainer
     /// <exception cref="InvalidDataException">
     /// The checkpoint of the options is damaged, or of another training; the message names what differs.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is not enough memory for the network or for a mini-batch.</exception>
     /// <exception cref="TrainingDivergedException">The loss became infinite or NaN.</exception>
     public static TrainedNetwork Train(
         Network network,
@@ -65,10 +67,18 @@ public static class NetworkTrainer
             validation = validation is null ? null : standardization.Apply(validation);
         }
 
+        var (whole, used) = (network, UsedFeatures.Find(network, standardization, rows));
+        if (used is not null)
+        {
+            (network, rows) = (used.Network, used.Apply(rows));
+            validation = validation is null ? null : used.Apply(validation);
+        }
+
         var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
+        RequireMemory(network, batchSize);
         var settings = new ExecutionOptions { Device = options.Device, Threads = network.ThreadsFor(batchSize) };
         using var step = new TrainingStep(
             network,
@@ -115,8 +125,9 @@ public static class NetworkTrainer
 
         options.Checkpoint?.Remove();
         if (targets is not null) best = targets.Restore(network, best);
+        if (used is not null) best = used.Restore(best);
         return new TrainedNetwork(
-            network,
+            whole,
             loss,
             best,
             standardization,
@@ -150,6 +161,21 @@ public static class NetworkTrainer
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
         return (rows.Select(order.AsSpan(held)), rows.Select(order.AsSpan(0, held)));
+    }
+
+    // Said before ONNX Runtime takes it and the system ends the process.
+    private static void RequireMemory(Network network, int batchSize)
+    {
+        // Weights and up to two numbers of the optimizer for each, all of them twice, and the gradient.
+        var parameters = 7.0 * sizeof(float) * network.ParameterCount;
+        var batch = 2.0 * sizeof(float) * batchSize * network.InputShape.Count;
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (parameters + batch <= available) return;
+        throw new InsufficientMemoryException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"A network of {network.ParameterCount:N0} parameters takes {parameters / 1e9:0.0} GB to train (with gradients and what the "
+                + $"optimizer keeps), and a mini-batch of {batchSize:N0} rows of {network.InputShape.Count:N0} features {batch / 1e9:0.0} GB; "
+                + $"there are {available / 1e9:0.0} GB. Take fewer features, fewer units in the first layer, or fewer rows in a mini-batch."));
     }
 
     private static void RequireFit(Network network, TrainingData rows)
