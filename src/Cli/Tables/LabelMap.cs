@@ -26,6 +26,9 @@ internal sealed class LabelMap
     /// <summary>The column of the table.</summary>
     public string Column { get; }
 
+    /// <summary>What is taken off the numbers of a label in float64 before they become float32; 0 = nothing.</summary>
+    public double Offset { get; init; }
+
     /// <summary>What is predicted.</summary>
     public TableTask Task { get; }
 
@@ -58,7 +61,7 @@ internal sealed class LabelMap
 
     /// <summary>
     /// The label of every row: 1 for the positive class and 0 for the negative one (binary), the index in <see cref="Classes"/>
-    /// (multiclass), or the number (regression).
+    /// (multiclass), or the number less <see cref="Offset"/> (regression).
     /// </summary>
     /// <param name="table">The table.</param>
     /// <exception cref="TableException">

@@ -2,12 +2,19 @@ using System.Globalization;
 using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>A number. Predictions are <c>Score</c>, in the unit of the label.</summary>
 internal sealed class RegressionTableTask : TableTask
 {
+    // The sizes of numbers that a network can learn and answer.
+    private const double Least = 1e-30, Most = 1e30;
+
+    // Below, a decimal has all digits of a float.
+    private const float LargestDecimal = 1e20f;
+
     // What to do about a label that is not a number.
     private const string NumberAdvice = "the task regression needs a number in every row: fix it, or choose another task or label";
 
@@ -25,22 +32,48 @@ internal sealed class RegressionTableTask : TableTask
         var values = column.ReadAs(numbers.Format).ReadNumbers(table, double.NaN, NumberAdvice);
         var labels = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (labels.Min(), labels.Max());
-        if (least == most) throw LabelClasses.Error(table, column, $"is {column[0]} in every row; there is nothing to learn.");
-        var mean = labels.Average();
-        var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}");
+        var lost = ColumnInference.FindLostDigits(column, values, [.. Enumerable.Range(0, values.Length)]);
+        if (least == most)
+            throw LabelClasses.Error(
+                table, column, lost is null ? $"is {column[0]} in every row; there is nothing to learn." : $"cannot be learned: {lost}");
+        var offset = Float32Map.For(labels).Offset;
+        var mean = labels.Average(number => number - offset) + offset;
+        var largest = labels.Max(number => Math.Abs(number - offset));
+        if (largest is > Most or < Least)
+            throw LabelClasses.Error(
+                table,
+                column,
+                string.Create(CultureInfo.InvariantCulture, $"has numbers from {least:G6} to {most:G6}, but networks of float32 learn ")
+                + "sizes from 1e-30 to 1e30; multiply it by a power of ten.");
+        var detail = offset == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}")
+            : string.Create(CultureInfo.InvariantCulture, $"{least} to {most}, mean {mean}, counted from {offset} on");
+        if (offset != 0) lost ??= DescribeRounding((float)Math.Abs(mean));
         return (
-            new(column.Name, Kind, [], numbers.Format),
-            new(column.Name, ColumnKind.Label, detail, 0, 0, []) { Reading = numbers.Reading });
+            new(column.Name, Kind, [], numbers.Format) { Offset = offset },
+            new(column.Name, ColumnKind.Label, detail, 0, 0, []) { Lost = lost, Reading = numbers.Reading });
     }
+
+    private static string DescribeRounding(float mean) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"'score' gives predictions in full; where they are float32 (model.zip, pipeline.onnx, Score of model.onnx), they are "
+            + $"{MathF.BitIncrement(mean) - mean} apart at this size.");
 
     /// <inheritdoc/>
     public override float[] Encode(CsvTable table, LabelMap label) =>
         Array.ConvertAll(
-            table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, double.NaN, NumberAdvice), number => (float)number);
+            table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, double.NaN, NumberAdvice),
+            number => (float)(number - label.Offset));
 
     /// <inheritdoc/>
-    public override ViewColumn View(CsvTable table, LabelMap label) => new ViewColumn<float>(
-        label.Column, NumberDataViewType.Single, Encode(table, label), table.Column(label.Column).Codes);
+    public override ViewColumn View(CsvTable table, LabelMap label)
+    {
+        var column = table.Column(label.Column).ReadAs(label.Numbers);
+        return label.Offset == 0
+            ? new ViewColumn<float>(label.Column, NumberDataViewType.Single, Encode(table, label), column.Codes)
+            : new ViewColumn<double>(
+                label.Column, NumberDataViewType.Double, column.ReadNumbers(table, double.NaN, NumberAdvice), column.Codes);
+    }
 
     /// <inheritdoc/>
     public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options) =>
@@ -53,5 +86,12 @@ internal sealed class RegressionTableTask : TableTask
     public override IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes) => ["Score"];
 
     /// <inheritdoc/>
-    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row) => csv.WriteField(prediction.Values[row]);
+    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
+    {
+        // Decimals, so that no digits come up that neither of the two has.
+        if (prediction.Offset == 0) csv.WriteField(prediction.Values[row]);
+        else if (Math.Abs(prediction.Offset) < LargestDecimal && Math.Abs(prediction.Values[row]) < LargestDecimal)
+            csv.WriteField((decimal)prediction.Offset + (decimal)prediction.Values[row]);
+        else csv.WriteField(prediction.Offset + prediction.Values[row]);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
@@ -13,8 +14,12 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="Task">What is predicted.</param>
 /// <param name="Features">How a table becomes features.</param>
 /// <param name="Classes">The classes; none for regression.</param>
-internal sealed record TableDescription(TableTask Task, FeatureMap Features, IReadOnlyList<string> Classes)
+/// <param name="LabelOffset">What was taken off the labels; 0 = nothing.</param>
+internal sealed record TableDescription(TableTask Task, FeatureMap Features, IReadOnlyList<string> Classes, double LabelOffset)
 {
+    /// <summary>The outputs of the network that predictions are made of.</summary>
+    public IReadOnlyList<string> Outputs => LabelOffset == 0 ? Task.Network.Outputs : [TrainedNetwork.ScoreAboveOffsetOutput];
+
     /// <summary>The entries for a model that is trained on a table.</summary>
     public static IReadOnlyDictionary<string, string> ToMetadata(TableSchema schema) => new Dictionary<string, string>
     {
@@ -34,7 +39,10 @@ internal sealed record TableDescription(TableTask Task, FeatureMap Features, IRe
         var task = NetworkTask.Of(model) ?? throw new InvalidModelException(
             $"'{path}' predicts '{ModelFile.GetMetadata(model, ModelMetadata.Task)}'; one of {string.Join(", ", NetworkTask.Names)} was "
             + "expected.");
-        return new TableDescription(TableTask.Of(task.Kind), FeatureMap.FromJson(map), TextList.FromJson(labels));
+        var offset = ModelFile.GetMetadata(model, ModelMetadata.LabelOffset) is not { } text ? 0
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number
+            : throw new InvalidModelException($"'{path}' has the label offset '{text}', which is no number.");
+        return new TableDescription(TableTask.Of(task.Kind), FeatureMap.FromJson(map), TextList.FromJson(labels), offset);
     }
 
     /// <summary>Reads the metadata of a model that is to be given a table.</summary>

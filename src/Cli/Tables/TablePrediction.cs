@@ -6,6 +6,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="Classes">The classes, for two of them the negative one first; none for regression.</param>
 /// <param name="RowCount">The number of rows.</param>
 /// <param name="Values">What the network gives: one output after the other, each of them row by row.</param>
+/// <param name="Offset">What is to be added to the values of a regression, in float64.</param>
 /// <param name="UnknownValues">The columns with categories that were not there in training.</param>
 /// <param name="Device">The device that was used, and why.</param>
 internal sealed record TablePrediction(
@@ -13,5 +14,6 @@ internal sealed record TablePrediction(
     IReadOnlyList<string> Classes,
     int RowCount,
     float[] Values,
+    double Offset,
     IReadOnlyList<UnknownValues> UnknownValues,
     DeviceReport Device);

@@ -134,7 +134,8 @@ internal sealed class TableSchema
             outputs,
             Features.Bind(table).ToRows(),
             targets,
-            RowWeights.Read(table, WeightColumn, WeightNumbers));
+            RowWeights.Read(table, WeightColumn, WeightNumbers),
+            Label.Offset);
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

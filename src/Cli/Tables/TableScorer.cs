@@ -33,7 +33,9 @@ internal static class TableScorer
             var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault()
                 ?? throw new InvalidModelException(
                 $"'{modelPath}' holds no batch-normalised network; score tables with a model that 'train' wrote.");
-            return Score(modelPath, network.Proto, table, _ => network.Scorer);
+            if (network.Measured.Offset == 0) return Score(modelPath, network.Proto, table, _ => network.Scorer);
+            using var scorer = network.CreateScorer(settings with { Outputs = network.Measured.Outputs });
+            return Score(modelPath, network.Proto, table, _ => scorer);
         }
 
         var model = ModelFile.Read(modelPath);
@@ -43,7 +45,7 @@ internal static class TableScorer
         try
         {
             return Score(
-                modelPath, model, table, task => loaded = OnnxScorer.Load(modelPath, settings with { Outputs = task.Network.Outputs }));
+                modelPath, model, table, known => loaded = OnnxScorer.Load(modelPath, settings with { Outputs = known.Outputs }));
         }
         finally
         {
@@ -51,20 +53,21 @@ internal static class TableScorer
         }
     }
 
-    private static TablePrediction Score(string path, ModelProto model, CsvTable table, Func<TableTask, OnnxScorer> open)
+    private static TablePrediction Score(string path, ModelProto model, CsvTable table, Func<TableDescription, OnnxScorer> open)
     {
         // What is wrong with the table is said before a device is looked for.
         var description = TableDescription.Read(model, path);
         var (task, classes) = (description.Task, description.Classes);
         var encoder = description.Features.Bind(table);
-        var scorer = open(task);
+        var scorer = open(description);
         if (scorer.RowLength != encoder.FeatureCount)
             throw Changed($"takes {scorer.RowLength} features, but its metadata describes {encoder.FeatureCount}");
         if (!task.CanHave(classes.Count)) throw Changed($"predicts '{task.Name}', but its metadata names {classes.Count} classes");
         if (scorer.ResultLength != task.ValuesOfRow(classes.Count))
             throw Changed($"gives {scorer.ResultLength} values for a row, but its metadata names {classes.Count} classes");
         var values = ModelEvaluation.Score(scorer, encoder.ToRows());
-        return new TablePrediction(task, classes, encoder.RowCount, values, encoder.UnknownValues, scorer.DeviceReport);
+        return new TablePrediction(
+            task, classes, encoder.RowCount, values, description.LabelOffset, encoder.UnknownValues, scorer.DeviceReport);
 
         InvalidModelException Changed(FormattableString what) =>
             new($"'{path}' {what.ToString(CultureInfo.InvariantCulture)}; the file has been changed since it was trained.");

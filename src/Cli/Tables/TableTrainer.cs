@@ -91,7 +91,9 @@ internal static class TableTrainer
         var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
         try
         {
-            var tested = ModelEvaluation.Of(trained.Scorer, trained.Model.Loss, testRows);
+            using var measured = trained.Measured.Offset == 0 ? null : trained.CreateScorer(new() { Outputs = trained.Measured.Outputs });
+            testRows = testRows.CountedFrom(trained.Measured.Offset);
+            var tested = ModelEvaluation.Of(measured ?? trained.Scorer, trained.Model.Loss, testRows);
             var float32Metrics = MeasureFloat32(trained, testRows, tested.Metrics, network.AllowedMetricLoss);
             var predicted = new TestedRows(testRows, tested.Predictions);
             return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, training.RowCount, predicted);
@@ -152,6 +154,12 @@ internal static class TableTrainer
         Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,
         Seed = options.Network.Seed ?? 0,
         Metadata = TableDescription.ToMetadata(schema),
+
+        // Columns of a table are looked at in float64, and what they lose is in their reports.
+        Warning = warning =>
+        {
+            if (warning.Kind != TrainingWarningKind.DigitsLost) options.Network.Warning?.Invoke(warning);
+        },
     };
 
     // Labels and weights stand beside the features.
@@ -178,7 +186,7 @@ internal static class TableTrainer
     private static MetricValues MeasureFloat32(BatchNormTransformer network, TrainingData rows, MetricValues metrics, double allowedLoss)
     {
         if (network.Export.Reduced is not { } reduced) return metrics;
-        using var scorer = OnnxScorer.Load(network.Export.Folded, new OnnxScorerOptions { Outputs = network.Task.Outputs });
+        using var scorer = OnnxScorer.Load(network.Export.Folded, new OnnxScorerOptions { Outputs = network.Measured.Outputs });
         var float32 = ModelEvaluation.Of(scorer, network.Model.Loss, rows).Metrics;
         NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, metrics), allowedLoss);
         return float32;

@@ -26,6 +26,12 @@ internal static class ModelMetadata
     /// <summary>The name of the label column.</summary>
     public const string LabelColumn = "mlnetbn.labelColumn";
 
+    /// <summary>
+    /// What was taken off the labels before they became float32, as a number; not there where nothing was. The output <c>Score</c> has it
+    /// in it, <c>ScoreAboveOffset</c> does not.
+    /// </summary>
+    public const string LabelOffset = "mlnetbn.labelOffset";
+
     /// <summary>The names of the features as a JSON array of texts, in the order of the input.</summary>
     public const string FeatureNames = "mlnetbn.featureNames";
 

@@ -119,6 +119,39 @@ internal sealed class FeatureRows
         return new FeatureRows(Count, Width, blocks, perBlock, background: background);
     }
 
+    /// <summary>The rows with some of their slots only; what is sparse stays so.</summary>
+    /// <param name="slots">The slots, ascending.</param>
+    public FeatureRows Keep(int[] slots)
+    {
+        var places = new int[Width];
+        Array.Fill(places, -1);
+        for (var i = 0; i < slots.Length; i++) places[slots[i]] = i;
+        var perBlock = IsSparse ? _rowsPerBlock : RowsPerBlock(slots.Length);
+        var blocks = new Block[(Count + perBlock - 1) / perBlock];
+        for (var b = 0; b < blocks.Length; b++)
+        {
+            var (values, kept, starts) = (new List<float>(), new List<int>(), new List<int> { 0 });
+            for (var row = b * perBlock; row < Math.Min(Count, (b + 1) * perBlock); row++)
+            {
+                var (block, start, end, isSparse) = Find(row);
+                for (var at = start; at < end; at++)
+                {
+                    var place = places[isSparse ? block.Slots![at] : at - start];
+                    if (place < 0) continue;
+                    values.Add(block.Values[at]);
+                    if (isSparse) kept.Add(place);
+                }
+
+                starts.Add(values.Count);
+            }
+
+            blocks[b] = IsSparse ? new Block([.. values], [.. kept], [.. starts]) : new Block([.. values], null, null);
+        }
+
+        var background = _background is null ? null : Array.ConvertAll(slots, slot => _background[slot]);
+        return new FeatureRows(Count, slots.Length, blocks, perBlock, background: background);
+    }
+
     /// <summary>Visits the values that are kept, row by row. All others are <see cref="Elsewhere"/>.</summary>
     /// <param name="visit">Gets the row, the slot, and the value.</param>
     public void ForEach(Action<int, int, float> visit)
@@ -181,7 +214,9 @@ internal sealed class FeatureRows
         return new Block(values, slots, starts);
     }
 
-    /// <summary>Some rows: all of their values, or those at <c>Slots</c>, a row's from <c>Starts[row]</c> to <c>Starts[row + 1]</c>.</summary>
+    /// <summary>
+    /// Some rows: all of their values, or those at <c>Slots</c>, a row's from <c>Starts[row]</c> to <c>Starts[row + 1]</c>.
+    /// </summary>
     private readonly record struct Block(float[] Values, int[]? Slots, int[]? Starts);
 
     /// <summary>Takes rows up one by one. The first block decides whether all values are kept, or only those that are not zero.</summary>
@@ -329,9 +364,9 @@ internal sealed class FeatureRows
             throw new InsufficientMemoryException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{(_expected is null ? "At least " : string.Empty)}{rows:N0} rows × {_width:N0} features need {needed / 1e9:0.0} GB of "
-                + $"memory{(_isSparse == true ? ", zeros not counted" : string.Empty)} (once as they are, once standardized), but there are "
-                + $"{_available / 1e9:0.0} GB. Take fewer rows, or fewer features: leave out columns with many categories, hash to fewer "
-                + $"bits, or keep fewer n-grams."));
+                + $"memory{(_isSparse == true ? ", zeros not counted" : string.Empty)} (once as they are, once standardized), but there "
+                + $"are {_available / 1e9:0.0} GB. Take fewer rows, or fewer features: leave out columns with many categories, hash to "
+                + $"fewer bits, or keep fewer n-grams."));
         }
     }
 }

@@ -55,7 +55,8 @@ internal sealed record Standardization(
             // Values that are not kept are zeros.
             var zeros = count - kept[channel];
             isConstant[channel] &= kept[channel] == 0 || zeros == 0 || first[channel] == 0;
-            deviations[channel] = isConstant[channel] ? 0 : Math.Sqrt((square[channel] + (zeros * mean[channel] * mean[channel])) / count);
+            var sum = square[channel] + (zeros * mean[channel] * mean[channel]);
+            deviations[channel] = isConstant[channel] ? 0 : Math.Sqrt(sum / count);
         }
 
         return new Standardization(mean, deviations, clip);

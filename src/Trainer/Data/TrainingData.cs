@@ -22,8 +22,10 @@ public sealed class TrainingData
     }
 
     /// <summary>The same of rows that may be more than an array can hold.</summary>
-    internal TrainingData(SampleShape shape, int outputs, FeatureRows features, float[] targets, float[]? weights = null)
+    internal TrainingData(
+        SampleShape shape, int outputs, FeatureRows features, float[] targets, float[]? weights = null, double targetOffset = 0)
     {
+        TargetOffset = targetOffset;
         Count = features.Count;
         if (weights is not null && weights.Length != Count)
             throw new ArgumentException($"{Count} rows need {Count} weights, but {weights.Length} were given.", nameof(weights));
@@ -53,6 +55,11 @@ public sealed class TrainingData
 
     /// <summary>The targets, <c>[N, outputs]</c>, row-major.</summary>
     public ReadOnlyMemory<float> Targets => TargetArray;
+
+    /// <summary>
+    /// What was taken off the targets in float64 before they became float32, so that what tells them apart is still there; 0 = nothing.
+    /// </summary>
+    internal double TargetOffset { get; }
 
     /// <summary>The rows' weights; null when all count the same.</summary>
     public ReadOnlyMemory<float>? Weights => WeightArray is { } weights ? new ReadOnlyMemory<float>(weights) : null;
@@ -93,11 +100,19 @@ public sealed class TrainingData
             if (weights is not null) weights[i] = WeightArray![rows[i]];
         }
 
-        return new TrainingData(Shape, Outputs, FeatureRows.Select(rows), targets, weights);
+        return new TrainingData(Shape, Outputs, FeatureRows.Select(rows), targets, weights, TargetOffset);
     }
 
     /// <summary>The same rows with other features.</summary>
-    internal TrainingData With(FeatureRows features) => new(Shape, Outputs, features, TargetArray, WeightArray);
+    internal TrainingData With(FeatureRows features) => new(Shape, Outputs, features, TargetArray, WeightArray, TargetOffset);
+
+    /// <summary>The same rows with other targets, from which an offset was taken off.</summary>
+    internal TrainingData With(float[] targets, double offset) => new(Shape, Outputs, FeatureRows, targets, WeightArray, offset);
+
+    /// <summary>The same rows with their targets counted from another offset.</summary>
+    internal TrainingData CountedFrom(double offset) => offset == TargetOffset
+        ? this
+        : With(Array.ConvertAll(TargetArray, target => (float)(target + (TargetOffset - offset))), offset);
 
     private static FeatureRows Whole(SampleShape shape, int outputs, float[] features, float[] targets)
     {

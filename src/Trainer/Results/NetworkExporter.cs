@@ -35,6 +35,7 @@ internal static class NetworkExporter
         var unfolded = network.ToOnnx(options.Opset);
         ModelFile.SetMetadata(unfolded, ModelMetadata.Statistics, network.Statistics.Description);
         ModelFile.SetMetadata(unfolded, ModelMetadata.Threads, network.Threads.ToString(CultureInfo.InvariantCulture));
+        if (network.TargetOffset != 0) SetNumber(unfolded, ModelMetadata.LabelOffset, network.TargetOffset);
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(unfolded, key, value);
 
         var folding = BatchNormFolder.Fold(unfolded);
@@ -97,6 +98,7 @@ internal static class NetworkReducer
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(folded);
         ArgumentNullException.ThrowIfNull(rows);
+        rows = rows.CountedFrom(network.TargetOffset);
         var inputs = new Dictionary<string, HostTensor>
         {
             [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]),

@@ -17,6 +17,12 @@ public sealed class TrainedNetwork
     /// <summary>The name of the output with the network's own values, <c>[N, K]</c>: logits for the cross-entropies.</summary>
     internal const string ScoreOutput = "Score";
 
+    /// <summary>
+    /// The name of the output with the network's own values where <see cref="TargetOffset"/> is not 0: without it, and so with all of their
+    /// digits.
+    /// </summary>
+    internal const string ScoreAboveOffsetOutput = "ScoreAboveOffset";
+
     /// <summary>The name of the output with probabilities, <c>[N, K]</c>; only for the cross-entropies.</summary>
     internal const string ProbabilityOutput = "Probability";
 
@@ -79,6 +85,9 @@ public sealed class TrainedNetwork
     /// <summary>The standardization of the input, or null.</summary>
     internal Standardization? Standardization { get; }
 
+    /// <summary>What was taken off the targets that it learned (see <see cref="TrainingData.TargetOffset"/>); 0 = nothing.</summary>
+    internal double TargetOffset { get; init; }
+
     /// <summary>How far running statistics are from those of the training rows, by layer; see <see cref="BatchNormHealth"/>.</summary>
     internal IReadOnlyDictionary<string, double> StatisticsDistances { get; init; } = new Dictionary<string, double>();
 
@@ -108,6 +117,7 @@ public sealed class TrainedNetwork
         return new TrainedNetwork(Network, Loss, parameters, Standardization, RunningStatistics.Population, History, Device)
         {
             Threads = Threads,
+            TargetOffset = TargetOffset,
             Warnings = [.. Warnings.Where(warning => warning.Kind != TrainingWarningKind.StatisticsFarFromPopulation)],
         };
     }
@@ -144,6 +154,14 @@ public sealed class TrainedNetwork
         var output = graph.Infer(Network.Sites, x);
         var prediction = Loss.Prediction(nodes, output);
         TensorDimension[] shape = [TensorDimension.Rows, .. Network.OutputShape.Sizes.Select(size => (TensorDimension)size)];
+        if (TargetOffset != 0)
+        {
+            var offset = nodes.Initializer(TensorData.Create("labelOffset", [(float)TargetOffset], 1));
+            nodes.Output(ScoreOutput, nodes.Named("atOffset", "Add", [output, offset]), DataType.Float, shape);
+            nodes.Output(ScoreAboveOffsetOutput, output, DataType.Float, shape);
+            return nodes.Build();
+        }
+
         nodes.Output(ScoreOutput, output, DataType.Float, shape);
         if (prediction != output) nodes.Output(ProbabilityOutput, prediction, DataType.Float, shape);
         return nodes.Build();

@@ -50,4 +50,7 @@ public enum TrainingWarningKind
 
     /// <summary>A checkpoint goes on with another number of threads, and so to other last digits.</summary>
     OtherThreads,
+
+    /// <summary>A feature or a label has more digits than float32 keeps, in which networks take and give numbers.</summary>
+    DigitsLost,
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
@@ -26,6 +27,7 @@ public static class NetworkTrainer
     /// <exception cref="InvalidDataException">
     /// The checkpoint of the options is damaged, or of another training; the message names what differs.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is not enough memory for the network or for a mini-batch.</exception>
     /// <exception cref="TrainingDivergedException">The loss became infinite or NaN.</exception>
     public static TrainedNetwork Train(
         Network network,
@@ -49,6 +51,7 @@ public static class NetworkTrainer
         var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
         if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
         if (validation is not null) RequireFit(network, validation);
+        validation = validation?.CountedFrom(rows.TargetOffset);
 
         var (givenRows, givenValidation) = (rows, validation);
         var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
@@ -67,10 +70,18 @@ public static class NetworkTrainer
             validation = validation is null ? null : standardization.Apply(validation);
         }
 
+        var (whole, used) = (network, UsedFeatures.Find(network, standardization, rows));
+        if (used is not null)
+        {
+            (network, rows) = (used.Network, used.Apply(rows));
+            validation = validation is null ? null : used.Apply(validation);
+        }
+
         var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
+        RequireMemory(network, batchSize);
         var threads = options.Threads ?? network.ThreadsFor(batchSize);
         var settings = new ExecutionOptions { Device = options.Device, Threads = threads };
         using var step = new TrainingStep(
@@ -121,8 +132,9 @@ public static class NetworkTrainer
 
         options.Checkpoint?.Remove();
         if (targets is not null) best = targets.Restore(network, best);
+        if (used is not null) best = used.Restore(best);
         return new TrainedNetwork(
-            network,
+            whole,
             loss,
             best,
             standardization,
@@ -133,6 +145,7 @@ public static class NetworkTrainer
             Threads = threads,
             Warnings = warnings,
             StatisticsDistances = distances,
+            TargetOffset = rows.TargetOffset,
         };
 
         Random Next() => new(random.Next());
@@ -162,6 +175,21 @@ public static class NetworkTrainer
 
         var (kept, drawn) = StratifiedSample.Draw(classes, fraction, random);
         return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
+    }
+
+    // Said before ONNX Runtime takes it and the system ends the process.
+    private static void RequireMemory(Network network, int batchSize)
+    {
+        // Weights and up to two numbers of the optimizer for each, all of them twice, and the gradient.
+        var parameters = 7.0 * sizeof(float) * network.ParameterCount;
+        var batch = 2.0 * sizeof(float) * batchSize * network.InputShape.Count;
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (parameters + batch <= available) return;
+        throw new InsufficientMemoryException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"A network of {network.ParameterCount:N0} parameters takes {parameters / 1e9:0.0} GB to train (with gradients and what the "
+                + $"optimizer keeps), and a mini-batch of {batchSize:N0} rows of {network.InputShape.Count:N0} features {batch / 1e9:0.0} GB; "
+                + $"there are {available / 1e9:0.0} GB. Take fewer features, fewer units in the first layer, or fewer rows in a mini-batch."));
     }
 
     private static void RequireFit(Network network, TrainingData rows)

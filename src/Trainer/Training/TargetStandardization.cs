@@ -50,7 +50,7 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
         var targets = new float[rows.TargetArray.Length];
         for (var i = 0; i < targets.Length; i++)
             targets[i] = (rows.TargetArray[i] - Mean[i % rows.Outputs]) / StandardDeviation[i % rows.Outputs];
-        return new TrainingData(rows.Shape, rows.Outputs, rows.FeatureRows, targets, rows.WeightArray);
+        return rows.With(targets, rows.TargetOffset);
     }
 
     /// <summary>Brings predictions back to the target's unit, in place.</summary>

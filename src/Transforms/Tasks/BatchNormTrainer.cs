@@ -76,6 +76,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         using var log = new TrainingLog(_options, _environment, _host);
         var reader = OpenRows(input);
         var rows = Read(reader, "training", log);
+        foreach (var lost in reader.LostDigits(rows)) log.Warning(new TrainingWarning(TrainingWarningKind.DigitsLost, null, lost));
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
         if (_task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
         validation ??= _options.ValidationSet;
@@ -203,9 +204,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
 
     private void RequireLabelType(string name, Type rawType, bool isKey, string type)
     {
-        var expected = _task.ExpectedLabel;
-        if (rawType != expected.RawType || isKey != expected.IsKey)
-            throw new ArgumentException($"The label column '{name}' has the type {type}; {expected.Advice}");
+        if (!_task.TakesLabel(rawType, isKey))
+            throw new ArgumentException($"The label column '{name}' has the type {type}; {_task.ExpectedLabel.Advice}");
     }
 
     private static SchemaShape.Column RequireColumn(SchemaShape schema, string name, string role)

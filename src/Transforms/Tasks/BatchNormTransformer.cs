@@ -74,6 +74,14 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     /// <summary>The same as ONNX: unfolded, folded, and in the precision that the options ask for; and how far they differ.</summary>
     internal NetworkExport Export => Training.Export;
 
+    /// <summary>
+    /// What the labels of its figures are counted from, and the outputs that go with them: without that offset, which float32 would take
+    /// the last digits of.
+    /// </summary>
+    internal (double Offset, IReadOnlyList<string> Outputs) Measured => ModelFile.GetMetadata(Proto, ModelMetadata.LabelOffset) is { } text
+        ? (double.Parse(text, CultureInfo.InvariantCulture), [TrainedNetwork.ScoreAboveOffsetOutput])
+        : (0, _task.Outputs);
+
     /// <summary>The task.</summary>
     internal NetworkTask Task => _task;
 

@@ -43,5 +43,7 @@ internal sealed record NetworkTraining(TrainedNetwork Network, NetworkExport Exp
     /// <summary>Exports a network, compared on the first of some rows.</summary>
     public static NetworkTraining Create(
         TrainedNetwork network, TrainingData rows, NetworkExportOptions options, Func<IDataView, TrainingData> readRows) =>
-        new(network, NetworkExporter.Export(network, rows.First(FeatureRows.RowsAtOnce(VerificationRows, rows.Shape.Count)), options), readRows);
+        new(network, NetworkExporter.Export(network, Compared(rows), options), readRows);
+
+    private static TrainingData Compared(TrainingData rows) => rows.First(FeatureRows.RowsAtOnce(VerificationRows, rows.Shape.Count));
 }

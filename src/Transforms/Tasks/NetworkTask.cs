@@ -43,6 +43,11 @@ internal abstract class NetworkTask
     /// <summary>The type of the label: what one value is in memory, whether it is a key, and how an error says it.</summary>
     public abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
 
+    /// <summary>Whether a label may be of a type.</summary>
+    /// <param name="rawType">What one value is in memory.</param>
+    /// <param name="isKey">Whether it is a key.</param>
+    public virtual bool TakesLabel(Type rawType, bool isKey) => rawType == ExpectedLabel.RawType && isKey == ExpectedLabel.IsKey;
+
     /// <summary>The network's outputs that columns are made of, in the order in which columns count them.</summary>
     public abstract IReadOnlyList<string> Outputs { get; }
 

@@ -5,6 +5,7 @@ using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;
@@ -46,7 +47,7 @@ namespace MlNetBatchNorm
 
 namespace MlNetBatchNorm.Transforms.Tasks
 {
-    /// <summary>A number: a label of Single, and a score in its unit.</summary>
+    /// <summary>A number: a label of Single, Double or Int64, and a score in its unit.</summary>
     internal sealed class RegressionTask : NetworkTask
     {
         // The most rows that a dropout helps to learn from; of more, a network of this size learns little by heart, and it only costs.
@@ -82,7 +83,11 @@ namespace MlNetBatchNorm.Transforms.Tasks
 
         /// <inheritdoc/>
         public override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
-            (typeof(float), false, "Single was expected. Put ConvertType in front of the trainer.");
+            (typeof(float), false, "Single, Double or Int64 was expected. Put ConvertType in front of the trainer.");
+
+        /// <inheritdoc/>
+        public override bool TakesLabel(Type rawType, bool isKey) =>
+            !isKey && (rawType == typeof(float) || rawType == typeof(double) || rawType == typeof(long));
 
         /// <inheritdoc/>
         public override IReadOnlyList<string> Outputs { get; } = [TrainedNetwork.ScoreOutput];
@@ -91,15 +96,22 @@ namespace MlNetBatchNorm.Transforms.Tasks
         public override ClassLabels Classes(DataViewSchema.Column label) => ClassLabels.None;
 
         /// <inheritdoc/>
-        public override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellationToken) =>
-            reader.Read<float>(1, SetTarget, cancellationToken);
+        public override TrainingData ReadRows(TrainingRowReader reader, CancellationToken cancellationToken)
+        {
+            var type = reader.Label.Type.RawType;
+            return type == typeof(double) ? ReadExact<double>(reader, value => value, cancellationToken)
+                : type == typeof(long) ? ReadExact<long>(reader, value => value, cancellationToken)
+                : reader.Read<float>(1, SetTarget, cancellationToken);
+        }
 
         /// <inheritdoc/>
         public override void RequireDifferentLabels(TrainingData rows, string label)
         {
             if (Array.TrueForAll(rows.TargetArray, target => target == rows.TargetArray[0]))
                 throw new InvalidDataException(
-                    $"The label column '{label}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
+                    $"The label column '{label}' is {rows.TargetOffset + rows.TargetArray[0]} in all {rows.Count} rows; there is "
+                    + "nothing to learn.");
+            RequireSize(rows.TargetArray.Max(Math.Abs), label);
         }
 
         /// <inheritdoc/>
@@ -140,6 +152,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
             SavedGraph.Rename(model.Graph, TrainedNetwork.ScoreOutput, SavedOutput.ColumnName);
             return new SavedForm(model)
             {
+                Outputs = [SavedOutput.ColumnName],
                 After =
                 [
                     ml.Transforms.CustomMapping<SavedOutput, RegressionPrediction>(Mapping.Map, Mapping.ContractName),
@@ -164,6 +177,35 @@ namespace MlNetBatchNorm.Transforms.Tasks
 
         /// <inheritdoc/>
         public override BatchNormTransformer CreateTransformer(NetworkParts parts) => new BatchNormRegressionTransformer(this, parts);
+
+        // Of others, squares and weights would be 0 or infinite in float32.
+        private static void RequireSize(double largest, string label)
+        {
+            if (largest is > 1e30 or > 0 and < 1e-30)
+                throw new InvalidDataException(
+                    $"The label column '{label}' has numbers of up to {largest}, but networks of float32 learn sizes from 1e-30 to 1e30; "
+                    + "multiply it by a power of ten.");
+        }
+
+        // What rows have in common is taken off before they become float32.
+        private static TrainingData ReadExact<T>(TrainingRowReader reader, Func<T, double> toDouble, CancellationToken cancellationToken)
+        {
+            var labels = new List<double>();
+            var rows = reader.Read<T>(1, Add, cancellationToken);
+            double[] numbers = [.. labels];
+            var offset = Float32Map.For(numbers).Offset;
+            var largest = numbers.Max(number => Math.Abs(number - offset));
+            RequireSize(largest, reader.Label.Name);
+            return rows.With(Array.ConvertAll(numbers, number => (float)(number - offset)), offset);
+
+            string? Add(T label, Span<float> target)
+            {
+                var number = toDouble(label);
+                if (!double.IsFinite(number)) return $"{number}, which is not a finite number,";
+                labels.Add(number);
+                return null;
+            }
+        }
 
         private static string? SetTarget(float label, Span<float> target)
         {

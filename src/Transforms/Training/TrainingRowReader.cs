@@ -48,6 +48,9 @@ internal sealed class TrainingRowReader
     /// <summary>The label column.</summary>
     public DataViewSchema.Column Label { get; }
 
+    /// <summary>What rows that were read have lost of their digits before; see <see cref="Training.LostDigits"/>.</summary>
+    public IEnumerable<string> LostDigits(TrainingData rows) => Training.LostDigits.Find(_data, _features, Label, rows);
+
     /// <summary>What the last <see cref="Read"/> left out.</summary>
     public LeftOutRows LeftOut { get; private set; }
 
@@ -97,7 +100,8 @@ internal sealed class TrainingRowReader
             features.Add(vector.GetValues(), vector.GetIndices(), vector.IsDense);
             if (targets.Count > Array.MaxLength - outputs)
                 throw new InsufficientMemoryException(
-                    $"{targets.Count / outputs:N0} rows with {outputs:N0} classes each are more than one array can hold; join rare classes.");
+                    $"{targets.Count / outputs:N0} rows with {outputs:N0} targets each are more than one array can hold; "
+                    + "join rare classes, or take fewer rows.");
             targets.AddRange(target);
             weights?.Add(weight);
         }

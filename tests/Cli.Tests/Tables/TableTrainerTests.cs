@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -21,6 +22,47 @@ public sealed class TableTrainerTests
         Assert.True(expected > 0.98, $"{expected}");
         Assert.Equal(expected, actual, 0.01);
     }
+
+    /// <summary>A label of 10 or 13 digits is learned and predicted as the same label from 0.</summary>
+    [Theory]
+    [InlineData("1234567800")]
+    [InlineData("1700000000123")]
+    [InlineData("-1000000000000.5")]
+    public void Train_LabelOfManyDigits_PredictsAllOfThem(string start)
+    {
+        var random = new Random(1);
+        double[] features = [.. Enumerable.Range(0, 300).Select(_ => random.Next(100) / 100.0)];
+        var offset = decimal.Parse(start, CultureInfo.InvariantCulture);
+        using var plain = Regression(features, 0);
+        using var trained = Regression(features, offset);
+        using var folder = new TemporaryFolder();
+
+        Assert.Equal(plain.TestMetrics[Metric.RSquared]!.Value, trained.TestMetrics[Metric.RSquared]!.Value, 0.01);
+        Assert.InRange(trained.TestMetrics[Metric.RSquared]!.Value, 0.9, 1);
+        var report = trained.Schema.Reports.Single(column => column.Kind == ColumnKind.Label);
+        Assert.Contains("apart at this size", report.Lost, StringComparison.Ordinal);
+        Assert.InRange(trained.SavePipeline(folder.Path, Table(features, offset)).Pipeline.LargestRelative, 0, 1e-5);
+        trained.Save(folder.Path);
+        foreach (var model in new[] { "model.onnx", "model.zip" })
+        {
+            var path = Path.Combine(folder.Path, "scores.csv");
+            PredictionTable.Write(path, TableScorer.Score(Path.Combine(folder.Path, model), Table(features, offset)));
+            decimal[] scores = [.. File.ReadLines(path).Skip(1).Select(line => decimal.Parse(line, CultureInfo.InvariantCulture))];
+            for (var row = 0; row < scores.Length; row++)
+                Assert.InRange(scores[row] - offset, (50 * (decimal)features[row]) - 12, (50 * (decimal)features[row]) + 12);
+        }
+    }
+
+    private static TrainedTable Regression(double[] features, decimal offset)
+    {
+        var (training, test) = TableSplit.Every(Table(features, offset), 0.2);
+        var network = new BatchNormNetworkOptions { HiddenLayers = [8], Dropout = 0, Epochs = 60, BatchSize = 16, Seed = 0 };
+        return TableTrainer.Train(
+            training, test, new TableTrainingOptions { Label = "y", Task = LearningTask.Regression, Network = network });
+    }
+
+    private static CsvTable Table(double[] features, decimal offset) => CsvTable.Parse("x,y\n" + string.Concat(
+        features.Select(x => string.Create(CultureInfo.InvariantCulture, $"{x},{offset + (50 * (decimal)x)}\n"))));
 
     private static double Train(string format)
     {

@@ -43,6 +43,9 @@ public class FeatureRowsTests
         Assert.Equal(expected.Select((value, i) => value + (i % Width)), mapped.ToArray());
         Assert.Equal(rows.IsSparse, mapped.IsSparse);
 
+        Assert.Equal(
+            expected.Select((value, i) => value + (i % Width)).Where((_, i) => i % Width is 1 or 2 or 9), mapped.Keep([1, 2, 9]).ToArray());
+
         // What was mapped can be mapped and selected again, where it has no value of its own, too.
         Assert.Equal(
             expected[Width..].Select((value, i) => 2 * (value + (i % Width))),

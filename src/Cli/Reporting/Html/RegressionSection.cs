@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -14,6 +15,8 @@ internal static class RegressionSection
     public static IEnumerable<XElement> Create(TrainedTable trained)
     {
         var (predictions, targets, label) = (trained.Tested.Predictions, trained.Tested.Rows.TargetArray, trained.Schema.Label.Column);
+        var offset = trained.Tested.Rows.TargetOffset;
+        if (offset != 0) label = string.Create(CultureInfo.InvariantCulture, $"{label} − {offset}");
         var both = Axis.For(string.Empty, predictions.Concat(targets).Select(value => (double)value));
         var every = Math.Max(1, (targets.Length + MostDots - 1) / MostDots);
         (double X, double Y)[] shown =

@@ -1,0 +1,59 @@
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Layers;
+
+namespace MlNetBatchNorm.Trainer.Training;
+
+/// <summary>
+/// The features that differ between the training rows, where most do not: of hashed categories with 65,536 places, the few hundred that
+/// occur. The others are 0 to the network, whatever they are (<see cref="Standardization"/>), so it is trained without them, and their
+/// weights in its first layer are 0.
+/// </summary>
+internal sealed class UsedFeatures
+{
+    // Where more are used, leaving out the others is not worth it.
+    private const int LargestShare = 2;
+
+    private readonly Network _whole;
+    private readonly int[] _slots;
+
+    private UsedFeatures(Network whole, int[] slots)
+    {
+        _whole = whole;
+        _slots = slots;
+        Network = whole.Sites.Aggregate(Network.Input(slots.Length), (network, site) => network.Add(site.Layer));
+    }
+
+    /// <summary>The network that takes only these features.</summary>
+    public Network Network { get; }
+
+    /// <summary>Finds them; null where the network is trained on all of its features.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="standardization">What makes 0 of the others; null = nothing does.</param>
+    /// <param name="rows">The training rows.</param>
+    public static UsedFeatures? Find(Network network, Standardization? standardization, TrainingData rows)
+    {
+        if (standardization is null || !rows.FeatureRows.IsSparse || network.Sites is not [{ Layer: DenseLayer }, ..]) return null;
+        int[] used = [.. Enumerable.Range(0, rows.FeatureRows.Width).Where(slot => standardization.StandardDeviation[slot] > 0)];
+        return used.Length == 0 || (long)used.Length * LargestShare > rows.FeatureRows.Width ? null : new UsedFeatures(network, used);
+    }
+
+    /// <summary>The rows with these features only.</summary>
+    public TrainingData Apply(TrainingData rows) => new(
+        Network.InputShape,
+        rows.Outputs,
+        rows.FeatureRows.Keep(_slots),
+        rows.TargetArray,
+        rows.WeightArray,
+        rows.TargetOffset);
+
+    /// <summary>The parameters of the whole network.</summary>
+    public Dictionary<string, float[]> Restore(IReadOnlyDictionary<string, float[]> parameters)
+    {
+        var first = _whole.Sites[0];
+        var (name, units) = (first.FullName("weight"), (int)first.Output.Channels);
+        var weights = new float[_whole.InputShape.Channels * units];
+        for (var i = 0; i < _slots.Length; i++)
+            parameters[name].AsSpan(i * units, units).CopyTo(weights.AsSpan(_slots[i] * units));
+        return new Dictionary<string, float[]>(parameters, StringComparer.Ordinal) { [name] = weights };
+    }
+}
