@@ -46,6 +46,19 @@ public sealed class TrainRowsTests : IDisposable
         Assert.Contains("1 features from 1 columns", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Train_Time_TestsOnTheLatestAndMakesNoCategoriesOfDates()
+    {
+        _folder.Write("dates.csv", "date,x,y\n" + string.Concat(Enumerable.Range(0, 100).Select(
+            row => $"{1 + (row / 4)}.03.2025,{row % 9},{row % 9 * 2.5}\n")));
+
+        var result = Train("dates.csv", "y", "--task", "regression", "--time", "date", "--epochs", "1");
+
+        Assert.Contains("test rows: the latest by date, from 21.03.2025 on", result.Error, StringComparison.Ordinal);
+        Assert.Contains("note: column date is left out: dates, which no later row has", result.Error, StringComparison.Ordinal);
+        Assert.Contains("1 features from 1 columns", result.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--group shop --time day", "--group and --time exclude each other")]
     [InlineData("--group shop --test-order file", "--group and --test-order exclude each other")]

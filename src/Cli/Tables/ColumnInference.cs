@@ -53,6 +53,8 @@ internal sealed class ColumnInference
         var numbers = _column.Count - _missingRows - texts;
         if (texts == 0)
             return AsNumbers();
+        if (_options.Time == _column.Name)
+            return Without(ColumnKind.Dropped, "dates, which no later row has");
         RejectStrayTexts(texts, numbers);
         var (feature, report) = AsCategories(limited: true);
         return (feature, report with { Problem = _numbers.Problem });

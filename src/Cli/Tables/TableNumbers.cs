@@ -219,6 +219,15 @@ internal sealed class TableNumbers
                 return;
             }
 
+            if (kind == CellKind.Number && IsPlainDecimal(text))
+            {
+                // Most numbers by far: whatever stands between thousands elsewhere, this can only have a decimal point.
+                for (var i = 0; i < _covered.Length; i++)
+                    if (Candidates[i].Decimal == '.') _covered[i] += rows;
+                (_numbers, _written, _bare, _hasMark) = (_numbers + rows, _written + rows, _bare + rows, true);
+                return;
+            }
+
             if (!WrittenNumber.TryTakeApart(text, out var written))
             {
                 if (IsBound(text)) _written += rows;
@@ -251,6 +260,14 @@ internal sealed class TableNumbers
 
             if (!marked && asDecimal > 0 && double.IsFinite(asDecimal)) _unmarked.Add(asDecimal);
             if (kind == CellKind.Text && (_inexact is null || (text.Length > _inexact.Length && text.Length <= 20))) _inexact = text;
+        }
+
+        private static bool IsPlainDecimal(ReadOnlySpan<char> text)
+        {
+            var digits = text is ['-', ..] ? text[1..] : text;
+            var point = digits.IndexOf('.');
+            return point >= 0 && (point is 0 or > 3 || digits[0] == '0' || digits.Length - point - 1 != 3)
+                && digits[..point].IndexOfAnyExceptInRange('0', '9') < 0 && digits[(point + 1)..].IndexOfAnyExceptInRange('0', '9') < 0;
         }
 
         // Whether a column that is not taken as numbers was meant to be one.
