@@ -106,7 +106,7 @@ public sealed class TrainRowsTests : IDisposable
         Assert.Contains("2 features from 2 columns", trained.Error, StringComparison.Ordinal);
 
         // The same rows as programs write them are other texts: refused, not misread.
-        _folder.Write("new.csv", "price;weight\n9.500,5 €;3,5 kg\n\n;\n1.200,5;3,5");
+        _folder.Write("new.csv", "price;weight\n9.500,5 €;3,5 kg\n\n;\n1.200,5;3,5 kg");
         _folder.Write("plain.csv", "price,weight\n9500.5,3.5\n");
         foreach (var model in new[] { "out/model.onnx", "out/model.zip" })
         {

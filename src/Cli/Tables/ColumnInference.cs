@@ -43,7 +43,7 @@ internal sealed class ColumnInference
         if (_options.Group == _column.Name)
             return Without(ColumnKind.Ignored, "rows with the same value stay together");
         if (_options.Weight == _column.Name)
-            return Without(ColumnKind.Weight, "the weight of each row");
+            return (null, Without(ColumnKind.Weight, "the weight of each row").Report with { Reading = _numbers.Reading });
         if (_missingRows == _column.Count)
             return Without(ColumnKind.Dropped, "no row has a value");
         if (_options.Categorical.Contains(_column.Name))

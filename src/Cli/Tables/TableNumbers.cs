@@ -282,11 +282,11 @@ internal sealed class TableNumbers
                 .Select(unit => (Name: unit.MaxBy(spelling => spelling.Value).Key, Rows: unit.Sum(spelling => spelling.Value)))
                 .OrderByDescending(unit => unit.Rows).ToList();
             var (name, rows) = same[0];
-            var isShare = name is "%" or "‰";
+            var isRequired = new NumberFormat(unit: name).RequiresUnit;
 
             // A few that differ are mistakes, which are pointed out where they stand.
-            if (_bare >= MostlyNumbers * _numbers && (isShare || same.Count > 1)) return null;
-            if (rows + (isShare ? 0 : _bare) >= MostlyNumbers * _numbers) return name;
+            if (_bare >= MostlyNumbers * _numbers && (isRequired || same.Count > 1)) return null;
+            if (rows + (isRequired ? 0 : _bare) >= MostlyNumbers * _numbers) return name;
             problem = same.Count > 1
                 ? $"it has different units ({NameList.Of(same.Select(unit => unit.Name), MostUnits)})"
                 : $"some have {name} and some have not";
