@@ -57,7 +57,9 @@ internal sealed class ColumnInference
             return Without(ColumnKind.Dropped, "dates, which no later row has");
         RejectStrayTexts(texts, numbers);
         var (feature, report) = AsCategories(limited: true);
-        return (feature, report with { Problem = _numbers.Problem });
+        var (name, problem) = (_column.Name, _numbers.Problem);
+        var cure = $"write them alike, or take the column as categories (--categorical {name}) or leave it out (--ignore {name})";
+        return (feature, report with { Problem = problem is null ? null : $"{problem}; {cure}" });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()

@@ -21,7 +21,8 @@ internal sealed class RegressionTableTask : TableTask
     public override (LabelMap Label, ColumnReport Report) Infer(
         CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
-        if (numbers.Problem is { } problem) throw LabelClasses.Error(table, column, problem + ".");
+        if (numbers.Problem is { } problem)
+            throw LabelClasses.Error(table, column, $"{problem}; write them alike, or choose another label.");
         var values = column.ReadAs(numbers.Format).ReadNumbers(table, float.NaN, NumberAdvice);
         var labels = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (labels.Min(), labels.Max());

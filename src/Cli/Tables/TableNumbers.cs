@@ -29,7 +29,7 @@ internal sealed record NumberMarks(IReadOnlyDictionary<string, char> DecimalMark
 /// <summary>How a column of a table is read as numbers.</summary>
 /// <param name="Format">How they are written.</param>
 /// <param name="Reading">What to tell whoever gave the table: an example, and why it is read so; null = that goes without saying.</param>
-/// <param name="Problem">Why a column that looks like numbers is none, with an example and the cure; null = there is no such doubt.</param>
+/// <param name="Problem">Why a column that looks like numbers is none, with an example; null = there is no such doubt.</param>
 internal sealed record ColumnNumbers(NumberFormat Format, string? Reading = null, string? Problem = null);
 
 /// <summary>
@@ -302,8 +302,7 @@ internal sealed class TableNumbers
             var first = texts[0];
             var other = texts.Find(text => Differs(text, first)) ?? texts.Find(text => text != first);
             var examples = NameList.Of(new[] { first, other }.Where(text => text is not null).Select(text => NameList.Quote(text!)));
-            return $"looks like numbers, but is not read as such: {reason}, as {examples}; write them alike, or take the column as "
-                + $"categories (--categorical {Name}) or leave it out (--ignore {Name})";
+            return $"looks like numbers, but is not read as such: {reason}, as {examples}";
         }
 
         private static bool Differs(string text, string first)

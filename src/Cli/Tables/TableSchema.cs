@@ -17,7 +17,7 @@ internal sealed record TableSchemaOptions
     public string? Group { get; init; }
 
     /// <summary>
-    /// A column of times by which the latest rows were held back; no categories are made from it, since later rows have others. Null = none.
+    /// A column of times by which the latest rows were held back; no categories are made from it, as later rows have others. Null = none.
     /// </summary>
     public string? Time { get; init; }
 

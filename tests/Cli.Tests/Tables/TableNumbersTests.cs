@@ -108,12 +108,11 @@ public sealed class TableNumbersTests
     [InlineData("27%|0.15|33%|0.2", "some have % and some have not, as '27%', '0.15'")]
     [InlineData("1,5|1.5|2,5|2.5", "its numbers have different marks, as '1,5', '1.5'")]
     [InlineData("<5|7|9|>20", "some are bounds or ranges, as '<5', '7'")]
-    public void Infer_LooksLikeNumbersButIsNone_SaysWhyWithAnExampleAndTheCure(string column, string expected)
+    public void Infer_LooksLikeNumbersButIsNone_SaysWhyWithAnExample(string column, string expected)
     {
         var problem = Read(Lines(column, '\t', "1"), '\t').Numbers.Problem;
 
-        Assert.Contains(expected, problem, StringComparison.Ordinal);
-        Assert.EndsWith("(--categorical x) or leave it out (--ignore x)", problem, StringComparison.Ordinal);
+        Assert.Equal($"looks like numbers, but is not read as such: {expected}", problem);
     }
 
     [Theory]
