@@ -46,6 +46,19 @@ public sealed class TrainRowsTests : IDisposable
         Assert.Contains("1 features from 1 columns", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Train_Time_TestsOnTheLatestAndMakesNoCategoriesOfDates()
+    {
+        _folder.Write("dates.csv", "date,x,y\n" + string.Concat(Enumerable.Range(0, 100).Select(
+            row => $"{1 + (row / 4)}.03.2025,{row % 9},{row % 9 * 2.5}\n")));
+
+        var result = Train("dates.csv", "y", "--task", "regression", "--time", "date", "--epochs", "1");
+
+        Assert.Contains("test rows: the latest by date, from 21.03.2025 on", result.Error, StringComparison.Ordinal);
+        Assert.Contains("note: column date is left out: dates, which no later row has", result.Error, StringComparison.Ordinal);
+        Assert.Contains("1 features from 1 columns", result.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--group shop --time day", "--group and --time exclude each other")]
     [InlineData("--group shop --test-order file", "--group and --test-order exclude each other")]
@@ -93,7 +106,7 @@ public sealed class TrainRowsTests : IDisposable
         Assert.Contains("2 features from 2 columns", trained.Error, StringComparison.Ordinal);
 
         // The same rows as programs write them are other texts: refused, not misread.
-        _folder.Write("new.csv", "price;weight\n9.500,5 €;3,5 kg\n\n;\n1.200,5;3,5");
+        _folder.Write("new.csv", "price;weight\n9.500,5 €;3,5 kg\n\n;\n1.200,5;3,5 kg");
         _folder.Write("plain.csv", "price,weight\n9500.5,3.5\n");
         foreach (var model in new[] { "out/model.onnx", "out/model.zip" })
         {

@@ -54,8 +54,9 @@ internal sealed class SplitChoices
         bool IsGiven(Option option) => result.GetResult(option) is { Implicit: false };
     }
 
-    /// <summary>The column of groups that was given, or null.</summary>
-    public string? Group(ParseResult arguments) => arguments.GetValue(_group);
+    /// <summary>Says of the columns that were given what they are.</summary>
+    public TableSchemaOptions Apply(TableSchemaOptions options, ParseResult arguments) =>
+        options with { Group = arguments.GetValue(_group), Time = arguments.GetValue(_time) };
 
     /// <summary>What was given, beside the options of the training.</summary>
     public SplitOptions Read(ParseResult arguments, TableTrainingOptions training) => new()

@@ -74,15 +74,14 @@ internal static class TrainCommand
             {
                 Label = arguments.GetRequiredValue(label),
                 Task = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind,
-                Schema = new TableSchemaOptions
+                Schema = rows.Apply(new TableSchemaOptions
                 {
                     Positive = arguments.GetValue(positive),
                     Categorical = arguments.GetValue(categorical) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                     Marks = numbers.Read(arguments),
-                    Group = rows.Group(arguments),
-                },
+                }, arguments),
                 WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),
             };

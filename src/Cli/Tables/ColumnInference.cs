@@ -52,7 +52,7 @@ internal sealed class ColumnInference
         if (longest <= AlwaysKept) return null;
         foreach (var code in codes)
         {
-            if (!decimal.TryParse(texts[code], NumberStyles.Float, CultureInfo.InvariantCulture, out var number)) continue;
+            if (!decimal.TryParse(Plain(texts[code]), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)) continue;
             if (exact.TryAdd(numbers[code], number) || exact[numbers[code]] == number) continue;
             if (merged++ == 0) example = (exact[numbers[code]].ToString(CultureInfo.InvariantCulture), texts[code]);
         }
@@ -61,6 +61,12 @@ internal sealed class ColumnInference
         if (merged * 100 <= exact.Count) return null;
         return $"{example.First} and {example.Second} are one number in float64, which keeps 15 to 17 digits ({merged} "
             + "in all are taken for another). Take off what all rows have in common, or take the column as categories.";
+
+        // The digits as programs write them; numbers that are one number differ in nothing else.
+        string Plain(string text) => column.Format.Equals(NumberFormat.Plain)
+            ? text
+            : string.Concat(text.Where(mark => char.IsAsciiDigit(mark) || mark == column.Format.DecimalMark))
+                .Replace(column.Format.DecimalMark ?? '.', '.');
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) Infer()
@@ -70,7 +76,7 @@ internal sealed class ColumnInference
         if (_options.Group == _column.Name)
             return Without(ColumnKind.Ignored, "rows with the same value stay together");
         if (_options.Weight == _column.Name)
-            return Without(ColumnKind.Weight, "the weight of each row");
+            return (null, Without(ColumnKind.Weight, "the weight of each row").Report with { Reading = _numbers.Reading });
         if (_missingRows == _column.Count)
             return Without(ColumnKind.Dropped, "no row has a value");
         if (_options.Categorical.Contains(_column.Name))
@@ -80,9 +86,13 @@ internal sealed class ColumnInference
         var numbers = _column.Count - _missingRows - texts;
         if (texts == 0)
             return AsNumbers();
+        if (_options.Time == _column.Name)
+            return Without(ColumnKind.Dropped, "dates, which no later row has");
         RejectStrayTexts(texts, numbers);
         var (feature, report) = AsCategories(limited: true);
-        return (feature, report with { Problem = _numbers.Problem });
+        var (name, problem) = (_column.Name, _numbers.Problem);
+        var cure = $"write them alike, or take the column as categories (--categorical {name}) or leave it out (--ignore {name})";
+        return (feature, report with { Problem = problem is null ? null : $"{problem}; {cure}" });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()

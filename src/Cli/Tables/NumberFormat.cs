@@ -38,14 +38,15 @@ internal sealed record NumberFormat
     public char? GroupMark { get; }
 
     /// <summary>
-    /// What stands in front of the numbers or behind them, and may be left out but for a percent sign; null = nothing. The number is in
-    /// this unit: <c>27%</c> is 27.
+    /// What stands in front of the numbers or behind them; null = nothing. The number is in this unit: <c>27%</c> is 27.
     /// </summary>
     public string? Unit { get; }
 
-    /// <summary>Whether a unit has to be there: without it, 0.27 may be what elsewhere is 27%.</summary>
+    /// <summary>
+    /// Whether the unit has to be there, as all but currencies have: 0.27 may be what elsewhere is 27%, and 300 what elsewhere is 0.3k.
+    /// </summary>
     [JsonIgnore]
-    public bool RequiresUnit => Unit is "%" or "‰";
+    public bool RequiresUnit => Unit is not null && !WrittenNumber.IsCurrency(Unit);
 
     /// <summary>Reads a text.</summary>
     /// <param name="text">The text.</param>
@@ -63,7 +64,7 @@ internal sealed record NumberFormat
     {
         // With an exponent no mark can be one between thousands.
         var text = number.ToString("E16", CultureInfo.InvariantCulture);
-        return (DecimalMark == ',' ? text.Replace('.', ',') : text) + (RequiresUnit ? Unit : string.Empty);
+        return (DecimalMark == ',' ? text.Replace('.', ',') : text) + (RequiresUnit ? $" {Unit}" : string.Empty);
     }
 
     /// <summary>The format for people: "with a decimal comma, '.' between thousands, in kg".</summary>
@@ -263,9 +264,10 @@ internal readonly ref struct WrittenNumber
 
     private static bool IsDigitAt(ReadOnlySpan<char> text, int i) => i < text.Length && char.IsDigit(text[i]);
 
-    private static bool IsCurrency(ReadOnlySpan<char> text)
+    /// <summary>Whether a unit is a currency, and nothing else beside it.</summary>
+    public static bool IsCurrency(ReadOnlySpan<char> text)
     {
-        if (text.Length > 4) return false;
+        if (text.Length > 4 || text.ContainsAny('/', ' ')) return false;
         foreach (var character in text)
             if (char.GetUnicodeCategory(character) == UnicodeCategory.CurrencySymbol) return true;
         return Currencies.Contains(text.ToString());

@@ -28,8 +28,10 @@ internal sealed class RegressionTableTask : TableTask
     public override (LabelMap Label, ColumnReport Report) Infer(
         CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
-        if (numbers.Problem is { } problem) throw LabelClasses.Error(table, column, problem + ".");
-        var values = column.ReadAs(numbers.Format).ReadNumbers(table, double.NaN, NumberAdvice);
+        if (numbers.Problem is { } problem)
+            throw LabelClasses.Error(table, column, $"{problem}; write them alike, or choose another label.");
+        column = column.ReadAs(numbers.Format);
+        var values = column.ReadNumbers(table, double.NaN, NumberAdvice);
         var labels = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (labels.Min(), labels.Max());
         var lost = ColumnInference.FindLostDigits(column, values, [.. Enumerable.Range(0, values.Length)]);

@@ -61,7 +61,7 @@ internal sealed class TableColumn
     internal int FirstRowWith(int code) => Array.IndexOf(_codes, code);
 
     /// <summary>How <see cref="Values"/> were read.</summary>
-    private NumberFormat Format { get; init; } = NumberFormat.Plain;
+    public NumberFormat Format { get; private init; } = NumberFormat.Plain;
 
     /// <summary>The column with its texts read as numbers that are written in another format.</summary>
     internal TableColumn ReadAs(NumberFormat format)

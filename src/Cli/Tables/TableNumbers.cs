@@ -29,7 +29,7 @@ internal sealed record NumberMarks(IReadOnlyDictionary<string, char> DecimalMark
 /// <summary>How a column of a table is read as numbers.</summary>
 /// <param name="Format">How they are written.</param>
 /// <param name="Reading">What to tell whoever gave the table: an example, and why it is read so; null = that goes without saying.</param>
-/// <param name="Problem">Why a column that looks like numbers is none, with an example and the cure; null = there is no such doubt.</param>
+/// <param name="Problem">Why a column that looks like numbers is none, with an example; null = there is no such doubt.</param>
 internal sealed record ColumnNumbers(NumberFormat Format, string? Reading = null, string? Problem = null);
 
 /// <summary>
@@ -219,6 +219,15 @@ internal sealed class TableNumbers
                 return;
             }
 
+            if (kind == CellKind.Number && IsPlainDecimal(text))
+            {
+                // Most numbers by far: whatever stands between thousands elsewhere, this can only have a decimal point.
+                for (var i = 0; i < _covered.Length; i++)
+                    if (Candidates[i].Decimal == '.') _covered[i] += rows;
+                (_numbers, _written, _bare, _hasMark) = (_numbers + rows, _written + rows, _bare + rows, true);
+                return;
+            }
+
             if (!WrittenNumber.TryTakeApart(text, out var written))
             {
                 if (IsBound(text)) _written += rows;
@@ -253,6 +262,14 @@ internal sealed class TableNumbers
             if (kind == CellKind.Text && (_inexact is null || (text.Length > _inexact.Length && text.Length <= 20))) _inexact = text;
         }
 
+        private static bool IsPlainDecimal(ReadOnlySpan<char> text)
+        {
+            var digits = text is ['-', ..] ? text[1..] : text;
+            var point = digits.IndexOf('.');
+            return point >= 0 && (point is 0 or > 3 || digits[0] == '0' || digits.Length - point - 1 != 3)
+                && digits[..point].IndexOfAnyExceptInRange('0', '9') < 0 && digits[(point + 1)..].IndexOfAnyExceptInRange('0', '9') < 0;
+        }
+
         // Whether a column that is not taken as numbers was meant to be one.
         private bool LooksNumeric() => _total > 0 && _written >= MostlyNumbers * _total && _units.Count <= MostUnits
             && (_units.Count == 0 || _numbers > _units.Count);
@@ -265,11 +282,11 @@ internal sealed class TableNumbers
                 .Select(unit => (Name: unit.MaxBy(spelling => spelling.Value).Key, Rows: unit.Sum(spelling => spelling.Value)))
                 .OrderByDescending(unit => unit.Rows).ToList();
             var (name, rows) = same[0];
-            var isShare = name is "%" or "‰";
+            var isRequired = new NumberFormat(unit: name).RequiresUnit;
 
             // A few that differ are mistakes, which are pointed out where they stand.
-            if (_bare >= MostlyNumbers * _numbers && (isShare || same.Count > 1)) return null;
-            if (rows + (isShare ? 0 : _bare) >= MostlyNumbers * _numbers) return name;
+            if (_bare >= MostlyNumbers * _numbers && (isRequired || same.Count > 1)) return null;
+            if (rows + (isRequired ? 0 : _bare) >= MostlyNumbers * _numbers) return name;
             problem = same.Count > 1
                 ? $"it has different units ({NameList.Of(same.Select(unit => unit.Name), MostUnits)})"
                 : $"some have {name} and some have not";
@@ -285,8 +302,7 @@ internal sealed class TableNumbers
             var first = texts[0];
             var other = texts.Find(text => Differs(text, first)) ?? texts.Find(text => text != first);
             var examples = NameList.Of(new[] { first, other }.Where(text => text is not null).Select(text => NameList.Quote(text!)));
-            return $"looks like numbers, but is not read as such: {reason}, as {examples}; write them alike, or take the column as "
-                + $"categories (--categorical {Name}) or leave it out (--ignore {Name})";
+            return $"looks like numbers, but is not read as such: {reason}, as {examples}";
         }
 
         private static bool Differs(string text, string first)

@@ -17,6 +17,11 @@ internal sealed record TableSchemaOptions
     public string? Group { get; init; }
 
     /// <summary>
+    /// A column of times by which the latest rows were held back; no categories are made from it, as later rows have others. Null = none.
+    /// </summary>
+    public string? Time { get; init; }
+
+    /// <summary>
     /// A column with a weight from 0 for each row, from which no feature is made; null (the default) = all rows count the same.
     /// </summary>
     public string? Weight { get; init; }

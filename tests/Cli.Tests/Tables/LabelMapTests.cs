@@ -73,6 +73,12 @@ public sealed class LabelMapTests
     public void Infer_NumbersAsClasses_SuggestsRegression() =>
         Fails(() => TableSchema.Infer(SampleData.Ames, "Longitude", LearningTask.Multiclass), "choose the task regression");
 
+    [Fact]
+    public void Infer_RegressionLabelOfDifferentUnits_SaysSo() => Fails(
+        () => Infer("y,x\n5 kg,1\n300 g,2\n7 kg,3\n", LearningTask.Regression),
+        "the label column 'y' looks like numbers, but is not read as such: it has different units (kg, g), as '5 kg', '300 g'; write them "
+        + "alike, or choose another label.");
+
     [Theory]
     [InlineData(LearningTask.Binary, 3)]
     [InlineData(LearningTask.Multiclass, 1)]
