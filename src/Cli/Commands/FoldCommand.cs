@@ -139,7 +139,8 @@ internal static class FoldCommand
         var isHost = Path.GetFileNameWithoutExtension(path) == "dotnet";
         var process = new ComparisonProcess
         {
-            FileName = path, Arguments = isHost ? [Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll")] : [],
+            FileName = path,
+            Arguments = isHost ? [Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll")] : [],
         };
         if (seconds is { } limit) process = process with { TimeLimit = TimeSpan.FromSeconds(limit) };
         return memory is { } most ? process with { MemoryLimit = (long)(most * (1 << 20)) } : process;

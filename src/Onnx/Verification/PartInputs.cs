@@ -276,7 +276,7 @@ internal sealed class PartInputs
         var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
         RealKernels.Multiply(direction, step);
         double[] ratios =
-            [.. norms.Zip(target.Spread, (norm, deviation) => norm > 0 ? deviation / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
+            [.. norms.Zip(target.Spread, (norm, spread) => norm > 0 ? spread / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;
         return double.IsFinite(step) && double.IsFinite(spread) ? (direction, [spread]) : null;
     }

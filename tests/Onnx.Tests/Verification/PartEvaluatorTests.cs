@@ -52,7 +52,8 @@ public class PartEvaluatorTests
         {
             var graph = new GraphBuilder("convolution");
             var x = graph.Input("x", DataType.Float, 2, 6, 7, 9);
-            List<NodeArgument> attributes = [("group", group), ("strides", new long[] { stride, 1 }), ("dilations", new long[] { 1, dilation })];
+            List<NodeArgument> attributes =
+                [("group", group), ("strides", new long[] { stride, 1 }), ("dilations", new long[] { 1, dilation })];
             if (padding == "NOTSET") attributes.Add(("pads", new long[] { pad, 0, 1, pad }));
             else attributes.Add(("auto_pad", padding));
             // ONNX Runtime has no dilations with SAME.
@@ -92,8 +93,9 @@ public class PartEvaluatorTests
     [Fact]
     public void Run_CustomOperator_SaysThatItCannot()
     {
-        var model = new ModelProto { Graph = new GraphProto { Node = { new NodeProto { OpType = "Magic", Domain = "my", Output = { "y" } } } } };
-        var exception = Assert.Throws<NotSupportedException>(() => new PartEvaluator(17).Run(Side(model), new Dictionary<string, PartTensor>()));
+        var graph = new GraphProto { Node = { new NodeProto { OpType = "Magic", Domain = "my", Output = { "y" } } } };
+        var side = Side(new ModelProto { Graph = graph });
+        var exception = Assert.Throws<NotSupportedException>(() => new PartEvaluator(17).Run(side, new Dictionary<string, PartTensor>()));
         Assert.Contains("Magic 'y' is an operator of another domain", exception.Message, StringComparison.Ordinal);
     }
 
@@ -115,9 +117,11 @@ public class PartEvaluatorTests
 
     private static Dictionary<string, PartTensor> Feeds(IReadOnlyDictionary<string, HostTensor> inputs) => inputs.ToDictionary(
         input => input.Key,
-        input => PartTensor.Of(
-            input.Value.Type,
-            new ExactTensor([.. input.Value.Shape.Select(size => (int)size)], ElementTypes.Of(input.Value.Type).ToDoubles(input.Value.Data))));
+        input =>
+        {
+            var (type, shape, data) = input.Value;
+            return PartTensor.Of(type, new ExactTensor([.. shape.Select(size => (int)size)], ElementTypes.Of(type).ToDoubles(data)));
+        });
 
     private static void MatchesOnnxRuntime(ModelProto model)
     {
@@ -150,7 +154,8 @@ public class PartEvaluatorTests
             for (var i = 0; i < values.Length; i++)
             {
                 var (e, a) = (values[i], actual.Rounded.Data[i]);
-                if (!e.Equals(a)) worst = Math.Max(worst, double.IsNaN(e - a) ? double.PositiveInfinity : Math.Abs(e - a) / Math.Max(1, Math.Abs(e)));
+                var distance = double.IsNaN(e - a) ? double.PositiveInfinity : Math.Abs(e - a);
+                if (!e.Equals(a)) worst = Math.Max(worst, distance / Math.Max(1, Math.Abs(e)));
             }
         }
 
