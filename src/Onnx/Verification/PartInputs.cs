@@ -58,7 +58,7 @@ internal sealed class PartInputs
             var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
             var shapes = _part.Inputs.ToDictionary(name => name, name => Shape(name, extent, shrinks, symbols), StringComparer.Ordinal);
             // Declared sizes are anybody's claim.
-            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 26)) continue;
+            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 24)) continue;
             yield return shapes.ToDictionary(pair => pair.Key, pair => Draw(pair.Key, pair.Value), StringComparer.Ordinal);
         }
     }
@@ -213,7 +213,8 @@ internal sealed class PartInputs
             {
                 var result = new PartEvaluator(_graph.Opset).Run(
                     new PartSide(_graph, between),
-                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) });
+                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) },
+                    [current]);
                 return result[current].Exact is { } y && y.Count == channels ? y.Data : null;
             }
             catch (NotSupportedException)
