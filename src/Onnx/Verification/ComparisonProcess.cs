@@ -134,9 +134,11 @@ public sealed record ComparisonProcess
             {
                 process.Refresh();
                 if (watch.Elapsed > TimeLimit)
-                    return Stopped(process, $"ONNX Runtime was not done with {model} after {TimeLimit.TotalSeconds:0} seconds");
+                    return Stopped(process, string.Create(
+                        CultureInfo.InvariantCulture, $"ONNX Runtime was not done with {model} after {TimeLimit.TotalSeconds} seconds"));
                 if (!process.HasExited && Memory(process) > MemoryLimit)
-                    return Stopped(process, $"ONNX Runtime took more than {MemoryLimit >> 20:N0} MiB of memory for {model}");
+                    return Stopped(process, string.Create(
+                        CultureInfo.InvariantCulture, $"ONNX Runtime took more than {MemoryLimit >> 20:N0} MiB of memory for {model}"));
             }
 
             process.WaitForExit();
@@ -182,7 +184,7 @@ public sealed record ComparisonProcess
     {
         process.Kill(entireProcessTree: true);
         process.WaitForExit();
-        return new ServedComparison { WhyNot = string.Create(CultureInfo.InvariantCulture, $"{why} and was stopped") };
+        return new ServedComparison { WhyNot = $"{why} and was stopped" };
     }
 
     private static JsonObject? Answered(string output)

@@ -61,7 +61,7 @@ internal sealed class PartInputs
             var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
             var shapes = _part.Inputs.ToDictionary(name => name, name => Shape(name, extent, shrinks, symbols), StringComparer.Ordinal);
             // Declared sizes are anybody's claim.
-            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 26)) continue;
+            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 24)) continue;
             yield return (shapes.ToDictionary(pair => pair.Key, pair => Draw(pair.Key, pair.Value), StringComparer.Ordinal), shrinks);
         }
     }
@@ -216,7 +216,8 @@ internal sealed class PartInputs
             {
                 var result = new PartEvaluator(_graph.Opset).Run(
                     new PartSide(_graph, between),
-                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) });
+                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) },
+                    [current]);
                 return result[current].Exact is { } y && y.Count == channels ? y.Data : null;
             }
             catch (NotSupportedException)
@@ -279,7 +280,7 @@ internal sealed class PartInputs
         var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
         RealKernels.Multiply(direction, step);
         double[] ratios =
-            [.. norms.Zip(target.Spread, (norm, deviation) => norm > 0 ? deviation / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
+            [.. norms.Zip(target.Spread, (norm, spread) => norm > 0 ? spread / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;
         return double.IsFinite(step) && double.IsFinite(spread) ? (direction, [spread]) : null;
     }
