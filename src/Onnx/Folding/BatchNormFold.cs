@@ -54,8 +54,17 @@ internal sealed class BatchNormFold
 
     /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
     public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
-        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {string.Join(", ", taken)}" }
+        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {Names(taken)}" }
         : _outcome;
+
+    // Of thousands the first will do.
+    private static string Names(IReadOnlyList<string> labels)
+    {
+        const int most = 8;
+        return labels.Count <= most
+            ? string.Join(", ", labels)
+            : $"{string.Join(", ", labels.Take(most))} and {labels.Count - most:N0} more";
+    }
 
     /// <summary>A loss of precision that the fold brings, or null.</summary>
     public string? Warning { get; private set; }

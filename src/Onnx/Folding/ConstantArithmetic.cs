@@ -174,8 +174,9 @@ internal sealed class ChainFold
         }
 
         if (verdict.IsYes) return new BatchNormOutcome(name, FoldStatus.Folded, into, string.Empty) { Operators = operators };
-        var map = _links[^1].Map;
-        return map.IsUniform || !map.HasShift
+        // A scale and a shift behind something else (the end of a layer normalization, say) are no batch normalization.
+        var (map, before) = (_links[^1].Map, _graph.Producer(_links[0].Node.Input[_links[0].Data]));
+        return map.IsUniform || !map.HasShift || before is not { OpType: "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Einsum" }
             ? null
             : new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, verdict.Reason!)
             {

@@ -249,7 +249,12 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (axis is { } start) yield return new AttributeProto { Name = "axis", Type = AttributeProto.Types.AttributeType.Int, I = start };
     }
 
-    private static string Stem(string name) => name.EndsWith("_folded", StringComparison.Ordinal) ? name : $"{name}_folded";
+    // What was folded before, "w_folded_2", does not get longer by each fold.
+    private static string Stem(string name)
+    {
+        var plain = name.TrimEnd("0123456789".ToCharArray()).TrimEnd('_');
+        return plain.EndsWith("_folded", StringComparison.Ordinal) ? plain : $"{name}_folded";
+    }
 
     private Verdict MapConstant(NodeProto reader, int input, RealTensor constant, ChannelMap map)
     {
