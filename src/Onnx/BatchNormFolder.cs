@@ -63,15 +63,20 @@ public static class BatchNormFolder
     }
 
     /// <summary>The same for our own assemblies.</summary>
-    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    /// <param name="model">The model.</param>
+    /// <param name="options">Matters of choice.</param>
+    /// <param name="trace">Says what is to stay, and takes down what was changed; null where nobody asks.</param>
+    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null, FoldTrace? trace = null)
     {
         GraphChecker.Check(model);
-        var folded = model.Clone();
         options ??= new FoldOptions();
-        var functions = FunctionInlining.Run(folded, "BatchNormalization").SelectMany(InFunction);
+        var functions = FunctionInlining.Of(model, "BatchNormalization");
+        var given = functions.Model;
+        var folded = given.Clone();
+        trace?.Begin(given, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         editor.InferShapes();
-        var (log, chains) = (new FoldLog(), new List<BatchNormOutcome>());
+        var (log, chains) = (new FoldLog(trace), new List<(BatchNormOutcome Outcome, NodeProto Node)>());
         var batchNorms = FindAll(editor, log);
         FoldToFixedPoint(editor, batchNorms, options, log, chains);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
@@ -80,13 +85,14 @@ public static class BatchNormFolder
             if (options.Expand) batchNorm.Expand();
         }
 
-        editor.Finish();
+        editor.Finish(isLazy: trace is not null);
+        trace?.End(editor, batchNorms, chains.Select(chain => chain.Node));
         var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
-            BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
-            Chains = chains,
+            BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions.Kept.SelectMany(InFunction)],
+            Chains = [.. chains.Select(chain => chain.Outcome)],
             Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
             NodesBefore = before.Nodes,
             NodesAfter = after.Nodes,
@@ -115,11 +121,16 @@ public static class BatchNormFolder
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
     private static void FoldToFixedPoint(
-        ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options, FoldLog log, List<BatchNormOutcome> chains)
+        ModelEditor editor,
+        List<BatchNormFold> batchNorms,
+        FoldOptions options,
+        FoldLog log,
+        List<(BatchNormOutcome Outcome, NodeProto Node)> chains)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
             .Where(pair => ArithmeticFold.IsArithmetic(pair.node))
             .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
+            .Where(pair => log.WhyKept(pair.node) is null)
             .ToList();
         // What stands behind is looked at first where it is moved down, so that a chain of any length goes in one pass.
         var backwards = arithmetic.AsEnumerable().Reverse().ToList();
@@ -133,17 +144,17 @@ public static class BatchNormFolder
             // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
             if (!changed) changed = backwards.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph, log)) > 0;
             // What is nobody's part is a normalization of its own, as exporters write it; without it another one may move on.
-            if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, chains);
+            if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, log, chains);
         }
         while (changed);
     }
 
-    private static bool FoldChains(ModelEditor editor, List<BatchNormOutcome> outcomes)
+    private static bool FoldChains(ModelEditor editor, FoldLog log, List<(BatchNormOutcome Outcome, NodeProto Node)> outcomes)
     {
-        outcomes.RemoveAll(outcome => outcome.Status == FoldStatus.Declined);
+        outcomes.RemoveAll(chain => chain.Outcome.Status == FoldStatus.Declined);
         var before = outcomes.Count;
-        foreach (var chain in editor.Graphs.ToList().SelectMany(ChainFold.FindAll).ToList())
-            if (chain.TryFold() is { } outcome) outcomes.Add(outcome);
-        return outcomes.Skip(before).Any(outcome => outcome.Status != FoldStatus.Declined);
+        foreach (var chain in editor.Graphs.ToList().SelectMany(graph => ChainFold.FindAll(graph, log)).ToList())
+            if (chain.TryFold() is { } outcome) outcomes.Add((outcome, chain.Last));
+        return outcomes.Skip(before).Any(chain => chain.Outcome.Status != FoldStatus.Declined);
     }
 }

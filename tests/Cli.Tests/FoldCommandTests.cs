@@ -144,15 +144,14 @@ public sealed class FoldCommandTests : IDisposable
             "needs 1099511627776 Float elements");
 
     [Fact]
-    public void Fold_AbsurdInputDimensions_Fails() =>
-        Fails(
-            model =>
-            {
-                model.Graph.Input.Add(model.Graph.Input[0].Clone());
-                model.Graph.Input[1].Name = "huge";
-                foreach (var size in model.Graph.Input[1].Type.TensorType.Shape.Dim) size.DimValue = 1L << 20;
-            },
-            "No generated inputs fit the model");
+    public void Fold_AbsurdInputDimensions_IsProvedByPartsAndSaysWhyNotAsAWhole()
+    {
+        var model = Model();
+        model.Graph.Input.Add(model.Graph.Input[0].Clone());
+        model.Graph.Input[1].Name = "huge";
+        foreach (var size in model.Graph.Input[1].Type.TensorType.Shape.Dim) size.DimValue = 1L << 20;
+        ByPartsAlone(model, "as a whole: not compared: No generated inputs fit the model");
+    }
 
     [Fact]
     public void Fold_ExternalDataOutsideTheFolder_Fails() =>
@@ -167,14 +166,58 @@ public sealed class FoldCommandTests : IDisposable
             "'w' lies at '../weights.bin', outside of the model's folder");
 
     [Fact]
-    public void Fold_ModelThatOnnxRuntimeRefuses_Fails() =>
-        Fails(model => model.Graph.Node[2].OpType = "Relux", "ONNX Runtime cannot load");
+    public void Fold_ModelThatOnnxRuntimeRefuses_IsProvedByPartsAndSaysWhyNotAsAWhole()
+    {
+        var model = Model();
+        model.Graph.Node[2].OpType = "Relux";
+        ByPartsAlone(model, "as a whole: not compared: ONNX Runtime cannot load 'in.onnx'");
+    }
+
+    [Fact]
+    public void Fold_ProofByParts_ComparesNoWholes()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--proof", "parts");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("by parts:   1 proved", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("as a whole", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Fold_UnknownProof_IsWrongUsage()
+    {
+        var result = Run(Write(Model()), "out.onnx", "--proof", "reading");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("'reading' is no proof; write one of served, parts, none.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--proof-seconds", "0.001", "was not done with 'in.onnx' after 0.001 seconds and was stopped")]
+    [InlineData("--proof-memory", "1", "took more than 1 MiB of memory for 'in.onnx' and was stopped")]
+    public void Fold_WholesTakeTooMuch_IsProvedByPartsAndSaysSo(string option, string limit, string expected)
+    {
+        var result = Run(Write(Model()), "out.onnx", option, limit);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+        Assert.Equal(2, ModelFile.Read(_folder.File("out.onnx")).Graph.Node.Count);
+        Assert.Equal(["in.onnx", "out.onnx"], _folder.Files());
+    }
 
     [Fact]
     public void Fold_NoFolderToWriteTo_Fails()
     {
         var result = Run(Write(Model()), "nowhere/out.onnx");
         Assert.Contains("There is no folder", result.RequireOneLineOfError());
+    }
+
+    private void ByPartsAlone(ModelProto model, string expected)
+    {
+        var result = Run(Write(model), "out.onnx", "--report", "report.json");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+        Assert.Contains("by parts:   1 proved", result.Output, StringComparison.Ordinal);
+        using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
+        Assert.Equal(JsonValueKind.Null, report.RootElement.GetProperty("maxRelativeDifference").ValueKind);
+        Assert.EndsWith(report.RootElement.GetProperty("whyNotCompared").GetString()!, result.Output.TrimEnd(), StringComparison.Ordinal);
     }
 
     private void Fails(Action<ModelProto> spoil, string expected)

@@ -65,12 +65,31 @@ internal static class FoldCommand
         loss.RequireRange(0, 1);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
-        var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
+        var proof = new Option<FoldProof>("--proof")
+        {
+            Description =
+                "how folding is proved: served (each part that changed, then both models as wholes, also as they are served; the default), "
+                + "parts (the parts alone: any operators, any size) or none",
+            HelpName = "PROOF",
+            CustomParser = result => CommonOptions.Parse(result, ParseProof, FoldProof.Served),
+        };
+        var seconds = new Option<double?>("--proof-seconds")
+        {
+            Description = "the longest that the models as wholes may take to compare (default: 600)",
+            HelpName = "SECONDS",
+        };
+        seconds.RequireRange(0.001, 1e6);
+        var memory = new Option<double?>("--proof-memory")
+        {
+            Description = "the most memory that comparing the models as wholes may take, in MiB (default: nine tenths of what there is)",
+            HelpName = "MIB",
+        };
+        memory.RequireRange(1, 1e9);
         var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force,
-            unverified, device,
+            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force, proof,
+            seconds, memory, device,
         };
         command.Validators.Add(result =>
         {
@@ -85,7 +104,7 @@ internal static class FoldCommand
             if (result.GetResult(inputs) is null) result.AddError("--label is an array or a column of --inputs; give both.");
             if (result.GetResult(precision) is null or { Implicit: true })
                 result.AddError("--label says what fewer bits cost; it goes with --precision.");
-            if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
+            if (result.Given(proof) == "none") result.AddError("--label and --proof none exclude each other.");
         });
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
@@ -95,7 +114,8 @@ internal static class FoldCommand
             new FoldFileOptions
             {
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
-                Compare = !arguments.GetValue(unverified),
+                Proof = arguments.GetValue(proof),
+                Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
                 Tolerance = arguments.GetValue(tolerance),
                 Inputs = arguments.GetValue(inputs) is not { } path ? null
                     : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
@@ -107,6 +127,38 @@ internal static class FoldCommand
                 Device = arguments.GetValue(device)!,
             }));
         return command;
+    }
+
+    /// <summary>The process that <c>fold</c> compares models in, which is this tool again; see <see cref="ComparisonProcess"/>.</summary>
+    public static Command CreateComparison()
+    {
+        var request = new Argument<string>("REQUEST.json");
+        var command = new Command("compare-models", "Answers a request of 'fold'.") { request };
+        command.Hidden = true;
+        command.SetAction(arguments => Console.WriteLine(ComparisonProcess.Answer(arguments.GetRequiredValue(request))));
+        return command;
+    }
+
+    private static FoldProof ParseProof(string text) => text switch
+    {
+        "served" => FoldProof.Served,
+        "parts" => FoldProof.Parts,
+        "none" => FoldProof.None,
+        _ => throw new FormatException($"'{text}' is no proof; write one of served, parts, none."),
+    };
+
+    // The tool is a program of its own, or one that 'dotnet' runs.
+    private static ComparisonProcess Itself(double? seconds, double? memory)
+    {
+        var path = Environment.ProcessPath!;
+        var isHost = Path.GetFileNameWithoutExtension(path) == "dotnet";
+        var process = new ComparisonProcess
+        {
+            FileName = path,
+            Arguments = isHost ? [Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll")] : [],
+        };
+        if (seconds is { } limit) process = process with { TimeLimit = TimeSpan.FromSeconds(limit) };
+        return memory is { } most ? process with { MemoryLimit = (long)(most * (1 << 20)) } : process;
     }
 
     // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
@@ -133,6 +185,7 @@ internal static class FoldCommand
                 $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {FoldReport.Served(result.Served!, culprit)}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];

@@ -23,9 +23,7 @@ internal static class FoldExplanation
         var outcome = all.Find(outcome => outcome.Name == name) ?? all.Find(outcome => outcome.Name.Split(", ").Contains(name))
             ?? throw new ArgumentException($"'{path}' has no batch normalization named '{name}'; {Names(all)}", nameof(name));
         Console.WriteLine($"{outcome.Operators} '{outcome.Name}': {FoldReport.Status(outcome.Status)}");
-        var model = ModelFile.Read(path);
-        FunctionInlining.Run(model, "BatchNormalization");
-        var editor = new ModelEditor(model);
+        var editor = new ModelEditor(FunctionInlining.Of(ModelFile.Read(path), "BatchNormalization").Model);
         foreach (var graph in editor.Graphs)
         {
             if (graph.Nodes.FirstOrDefault(node => outcome.Name.Split(", ").Contains(node.Label())) is not { } node) continue;

@@ -33,13 +33,37 @@ internal static class FoldReport
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
-        Console.WriteLine(result.Comparison is { } comparison
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
-                + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
-            : "not compared (--no-verify)");
+        foreach (var line in Proof(result)) Console.WriteLine(line);
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
+    }
+
+    /// <summary>That serving makes a difference, as a sentence.</summary>
+    public static string Served(ComparisonResult served, string culprit) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model"
+        + $" says; folding has no part in that: it is {culprit}.");
+
+    private static IEnumerable<string> Proof(FoldFileResult result)
+    {
+        var judged = result.Fold.BatchNorms
+            .Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
+        if (judged.MaxBy(outcome => outcome.RelativeError) is { } worst)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"by parts:   {judged.Count} proved, the largest error is {judged.Max(outcome => outcome.AbsoluteError):G3} absolute, "
+                + $"{worst.RelativeError:G3} of a channel's scale (before: {worst.RelativeErrorBefore:G3})");
+        }
+
+        if (result.Comparison is { } comparison)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"as a whole: largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
+                + $"{comparison.LargestRelative:G3} of the output's scale; as served {result.Served?.LargestRelative:G3}");
+        }
+
+        if (result.WhyNotCompared is { } reason) yield return $"as a whole: not compared: {reason}";
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
@@ -61,8 +85,11 @@ internal static class FoldReport
             ["parametersAfter"] = fold.ParametersAfter,
             ["bytesBefore"] = fold.BytesBefore,
             ["bytesAfter"] = fold.BytesAfter,
-            ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
-            ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
+            ["maxAbsoluteDifference"] = Finite(result.Comparison?.LargestAbsolute),
+            ["maxRelativeDifference"] = Finite(result.Comparison?.LargestRelative),
+            ["maxRelativeDifferenceServed"] = Finite(result.Served?.LargestRelative),
+            ["servedCulprit"] = result.ServedCulprit,
+            ["whyNotCompared"] = result.WhyNotCompared,
             ["precision"] = PrecisionNames.NameOf(result.Reduction?.Result.Precision ?? ModelPrecision.Float32),
             ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction, speed) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
@@ -108,6 +135,9 @@ internal static class FoldReport
         FoldStatus.Declined => "declined",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Unknown status."),
     };
+
+    // JSON knows no infinity.
+    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

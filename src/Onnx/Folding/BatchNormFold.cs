@@ -6,10 +6,14 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <summary>
 /// What folds tell each other: which batch normalizations went together with another one, and which took constant arithmetic in.
 /// </summary>
-internal sealed class FoldLog
+/// <param name="trace">Says which nodes are to stay; null when all may be folded.</param>
+internal sealed class FoldLog(FoldTrace? trace)
 {
     private readonly Dictionary<NodeProto, (FoldStatus Status, string Into)> _twins = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<NodeProto, List<string>> _taken = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Why a node is to stay as it is; null where it may be folded.</summary>
+    public string? WhyKept(NodeProto node) => trace?.WhyDeclined(node);
 
     /// <summary>Notes nodes that are gone with another one.</summary>
     public void Gone(IEnumerable<NodeProto> twins, FoldStatus status, string into)
@@ -46,11 +50,17 @@ internal sealed class BatchNormFold
     private readonly string _name;
     private BatchNormOutcome _outcome;
 
+    private readonly bool _isKept;
+
     public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log)
     {
-        (_node, _graph, _log, _name) = (node, graph, log, node.Label());
-        _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, string.Empty);
+        var whyKept = log.WhyKept(node);
+        (_node, _graph, _log, _name, _isKept) = (node, graph, log, node.Label(), whyKept is not null);
+        _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
     }
+
+    /// <summary>The node, which stands nowhere any more once it <see cref="IsGone"/>.</summary>
+    public NodeProto Node => _node;
 
     /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
     public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
@@ -149,13 +159,19 @@ internal sealed class BatchNormFold
 
     private bool TryRead(out ChannelMap map)
     {
+        map = new ChannelMap(1, [], []);
+        if (_isKept) return false;
         var verdict = BatchNormReader.Read(_node, new FoldPlan(_graph), out map);
         if (!verdict.IsYes) _outcome = _outcome with { Reason = verdict.Reason!, WouldFoldIf = verdict.Unless ?? string.Empty };
         return verdict.IsYes;
     }
 
     // The scale has the type of the data, except beside halves from operator set 15 on.
-    private FoldPlan NewPlan() => new(_graph) { Type = _graph.Constant(_node.Input[1]).Tensor!.Type };
+    private FoldPlan NewPlan() => new(_graph)
+    {
+        Type = _graph.Constant(_node.Input[1]).Tensor!.Type,
+        IsKept = node => _log.WhyKept(node) is not null,
+    };
 
     // The vector as a constant that broadcasts along axis 1, which takes a known rank: [C, 1, …, 1].
     private RealTensor? Vector(ChannelMap map, Func<ChannelMap, double[]> select)

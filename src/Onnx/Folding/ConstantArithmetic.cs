@@ -118,10 +118,16 @@ internal sealed class ChainFold
     private readonly OnnxGraph _graph;
     private readonly List<(NodeProto Node, int Data, ChannelMap Map)> _links;
 
-    private ChainFold(OnnxGraph graph, List<(NodeProto Node, int Data, ChannelMap Map)> links) => (_graph, _links) = (graph, links);
+    private readonly FoldLog _log;
+
+    private ChainFold(OnnxGraph graph, FoldLog log, List<(NodeProto Node, int Data, ChannelMap Map)> links) =>
+        (_graph, _log, _links) = (graph, log, links);
+
+    /// <summary>The last of its nodes.</summary>
+    public NodeProto Last => _links[^1].Node;
 
     /// <summary>The chains of a graph, each as long as it can be.</summary>
-    public static List<ChainFold> FindAll(OnnxGraph graph)
+    public static List<ChainFold> FindAll(OnnxGraph graph, FoldLog log)
     {
         var (chains, seen) = (new List<ChainFold>(), new HashSet<NodeProto>(ReferenceEqualityComparer.Instance));
         var plan = new FoldPlan(graph);
@@ -139,7 +145,7 @@ internal sealed class ChainFold
                 links.Add(next with { Map = together });
             }
 
-            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, links));
+            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, log, links));
         }
 
         return chains;
@@ -157,6 +163,8 @@ internal sealed class ChainFold
         if (!_links.TrueForAll(link => _graph.Contains(link.Node))) return null;
         var name = string.Join(", ", _links.Select(link => link.Node.Label()));
         var operators = string.Join(", ", _links.Select(link => link.Node.OpType));
+        if (_links.Select(link => _log.WhyKept(link.Node)).FirstOrDefault(why => why is not null) is { } whyKept)
+            return new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, whyKept) { Operators = operators };
         var verdict = Fold(_links, out var into);
         // What only adds may stand in the way at the beginning, and takes the rest in itself.
         var start = _links.FindIndex(link => link.Node.OpType is not ("Add" or "Sub"));

@@ -28,6 +28,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     private readonly List<NodeProto> _twins = [];
     private readonly HashSet<NodeProto> _leaving = new(ReferenceEqualityComparer.Instance);
     private Dictionary<(NodeProto Node, int Input), (RealTensor Tensor, string Stem)> _constants = new(NodeInputComparer.Instance);
+    private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
     private int _depth;
     private int _steps;
 
@@ -36,6 +37,9 @@ internal sealed class FoldPlan(OnnxGraph graph)
 
     /// <summary>The element type of what the map is done to, for new constants that stand beside none.</summary>
     public DataType Type { get; init; } = DataType.Float;
+
+    /// <summary>Whether a batch normalization is to stay as it is, and cannot go with another one; null = none is.</summary>
+    public Func<NodeProto, bool>? IsKept { get; init; }
 
     /// <summary>The nodes whose constants change.</summary>
     public IReadOnlyList<NodeProto> Absorbers => _absorbers;
@@ -107,6 +111,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
             if (Constant(reader, other).Tensor is { } summand && Broadcasting.Combine(summand, shift, static (a, b) => a + b) is { } sum)
             {
                 SetConstant(reader, other, sum);
+                _changed.Add(output);
                 return;
             }
         }
@@ -131,6 +136,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.Producer(value) is not { } producer)
             return Verdict.No($"'{value}' comes from outside the graph", $"an operator with weights made '{value}'");
         if (FoldRules.For(producer) is not { } rule) return NoRule(producer);
+        _changed.Add(value);
         return Deeper(producer, () => rule.Behind(producer, producer.Output.IndexOf(value), map, this));
     }
 
@@ -142,8 +148,10 @@ internal sealed class FoldPlan(OnnxGraph graph)
     {
         var node = use.Node;
         if (use.IsCapture || use.Input != 0 || depth > 3) return false;
+        _changed.Add(node.Input[0]);
         if (node.Is("BatchNormalization"))
         {
+            if (IsKept?.Invoke(node) == true) return false;
             if (_twins.Contains(node, ReferenceEqualityComparer.Instance)) return true;
             // Of two outputs of the graph that are one value only one could keep its name.
             if (graph.IsOutput(node.Output[0]) && graph.Readers(node.Input[0]).Count > 1) return false;
@@ -164,6 +172,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (graph.IsOutput(value)) return Verdict.No($"'{value}' is an output of the graph", $"'{value}' were no output of the graph");
         var readers = graph.Readers(value);
         if (readers.Count == 0) return Verdict.No($"nothing reads '{value}'");
+        _changed.Add(value);
         foreach (var use in readers)
         {
             if (use.IsCapture) return Verdict.No($"'{value}' is read inside {use.Node.Describe()}");
@@ -198,7 +207,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// </summary>
     public Verdict CheckNumbers()
     {
-        var bytes = _constants.Values.Sum(planned => planned.Tensor.WrittenBytes) + _shifts.Sum(planned => planned.Shift.WrittenBytes);
+        var bytes = _constants.Values.Sum(planned => (long)planned.Tensor.Bytes) + _shifts.Sum(planned => (long)planned.Shift.Bytes);
         var stored = _constants.Keys.Sum(key => graph.Constant(key.Node.InputAt(key.Input)).Tensor?.Stored ?? 0);
         if (bytes > FreeBytes + (LargestGrowth * stored))
             return Verdict.No(
@@ -222,6 +231,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>Carries the plan out.</summary>
     public void Apply()
     {
+        graph.Changed.UnionWith(_changed);
         foreach (var ((node, input), (tensor, stem)) in _constants) graph.SetConstant(node, input, tensor, stem);
         foreach (var (node, attribute) in _attributes) OnnxGraph.SetAttribute(node, attribute);
         foreach (var (node, shift) in _shifts) graph.InsertBehind(node, "Add", shift, LegacyBroadcast(graph.Opset));

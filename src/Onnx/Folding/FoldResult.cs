@@ -71,6 +71,19 @@ public sealed record BatchNormOutcome
 
     /// <summary>The operators that it consists of, separated by commas; <c>BatchNormalization</c> for a node of that kind.</summary>
     public string Operators { get; internal init; } = "BatchNormalization";
+
+    /// <summary>
+    /// The error that the folded model makes in the part of the graph that took the batch normalization in: how far the part, computed in
+    /// the model's own types, lies from what float64 says; for one that was declined because of it, the error that folding would make. Null
+    /// where that was not computed.
+    /// </summary>
+    public double? AbsoluteError { get; internal init; }
+
+    /// <summary>The same in relation to the largest value in the channel of the part's output where that is worst.</summary>
+    public double? RelativeError { get; internal init; }
+
+    /// <summary>The error that the given model makes there.</summary>
+    public double? RelativeErrorBefore { get; internal init; }
 }
 
 /// <summary>What became of a batch normalization.</summary>

@@ -93,7 +93,10 @@ internal sealed class ModelEditor
     }
 
     /// <summary>Writes the changes into the model, and takes out what has lost its last reader.</summary>
-    public void Finish()
+    /// <param name="isLazy">
+    /// Whether large new constants are computed each time they are read, and not kept: for who writes the model once and lets it go.
+    /// </param>
+    public void Finish(bool isLazy = false)
     {
         while (_queue.TryDequeue(out var lost))
         {
@@ -101,16 +104,17 @@ internal sealed class ModelEditor
             if (!lost.Graph.IsUsed(lost.Value) && !Trained.Contains(lost.Value)) lost.Graph.Drop(lost.Value);
         }
 
-        Write();
+        Write(isLazy);
     }
 
     /// <summary>Writes the changes into the model, and leaves in it what has lost its last reader.</summary>
-    public void Write()
+    /// <param name="isLazy">As above.</param>
+    public void Write(bool isLazy = false)
     {
         foreach (var graph in Graphs)
         {
             graph.WriteNodes();
-            graph.WriteConstants();
+            graph.WriteConstants(isLazy);
         }
     }
 }

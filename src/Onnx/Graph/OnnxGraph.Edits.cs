@@ -314,11 +314,12 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Writes the new constants that are used, and forgets what was declared about values that are gone.</summary>
-    public void WriteConstants()
+    /// <param name="isLazy">Whether large ones are computed each time they are read.</param>
+    public void WriteConstants(bool isLazy)
     {
         var used = _fresh.Where(fresh => IsUsed(fresh.Key)).ToList();
         _fresh.Clear();
-        foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name));
+        foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name, isLazy));
         if (_gone.Count == 0) return;
         RemoveAll(Proto.ValueInfo, value => _gone.Contains(value.Name) && Producer(value.Name) is null);
         RemoveAll(

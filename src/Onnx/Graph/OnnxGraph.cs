@@ -71,6 +71,12 @@ internal sealed partial class OnnxGraph
 
     public long Opset => _model.Opset;
 
+    /// <summary>The graph around this one; null for the main graph.</summary>
+    public OnnxGraph? Outer => _outer;
+
+    /// <summary>Values whose elements a rewrite has changed, under a name that the graph may still have.</summary>
+    public HashSet<string> Changed { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Whether a node stands in this graph.</summary>
     public bool Contains(NodeProto node) => _places.ContainsKey(node);
 
@@ -82,6 +88,9 @@ internal sealed partial class OnnxGraph
 
     /// <summary>The nodes of this graph that read a value, one entry for each place.</summary>
     public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : [];
+
+    /// <summary>The initializer of a name in this very graph, or null.</summary>
+    public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
 
     public bool IsInput(string value) => _inputs.Contains(value);
 

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -41,14 +40,14 @@ internal sealed class RealTensor
     /// </summary>
     public long Stored { get; }
 
-    /// <summary>The bytes that the elements take when they are written out.</summary>
-    public long WrittenBytes => (long)Count * ElementTypes.Of(Type).Bits!.Value / 8;
-
     /// <summary>How many computations wait for each other until the elements can be read.</summary>
     public int Waiting { get; private init; }
 
     /// <summary>The one value of all elements of a tensor made by <see cref="Filled"/>; null for any other.</summary>
     public double? Repeated { get; private init; }
+
+    /// <summary>How many bytes the elements have when they are written.</summary>
+    public int Bytes => checked(Count * (ElementTypes.Of(Type).Bits!.Value / 8));
 
     /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
     public static RealTensor? From(TensorProto tensor)
@@ -169,7 +168,7 @@ internal sealed class RealTensor
     public double Largest()
     {
         var largest = 0.0;
-        Visit((_, chunk) => largest = Math.Max(largest, double.Abs(TensorPrimitives.MaxMagnitude<double>(chunk))));
+        Visit((_, chunk) => largest = Math.Max(largest, RealKernels.LargestMagnitude(chunk)));
         return largest;
     }
 
@@ -211,14 +210,32 @@ internal sealed class RealTensor
     }
 
     /// <summary>The constant as it is written, each element rounded once to the tensor's type.</summary>
-    public TensorProto ToProto(string name)
+    /// <param name="name">Its name.</param>
+    /// <param name="isLazy">Whether a large one is computed each time it is read; see <see cref="LazyBytes"/>.</param>
+    public TensorProto ToProto(string name, bool isLazy = false)
+    {
+        if (isLazy && Bytes >= LazyBytes.Worthwhile) return Proto(name, new LazyBytes(this).Whole);
+        var bytes = GC.AllocateUninitializedArray<byte>(Bytes);
+        Write(bytes);
+        return Proto(name, bytes);
+    }
+
+    /// <summary>Writes each element, rounded once to the tensor's type.</summary>
+    public void Write(Span<byte> bytes)
     {
         var type = ElementTypes.Of(Type);
         var size = type.Bits!.Value / 8;
-        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * size));
-        Visit((start, chunk) => type.Write(chunk, bytes.AsSpan(start * size)));
-        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        var buffer = new double[Math.Min(Count, ChunkElements)];
+        for (var start = 0; start < Count; start += buffer.Length)
+        {
+            var chunk = buffer.AsSpan(0, Math.Min(buffer.Length, Count - start));
+            Read(start, chunk);
+            type.Write(chunk, bytes[(start * size)..]);
+        }
     }
+
+    private TensorProto Proto(string name, ReadOnlyMemory<byte> bytes) =>
+        new() { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
 
     /// <summary>Whether a shape is one that can be folded: no negative size, and few enough elements.</summary>
     public static bool Fits(IReadOnlyList<long> shape)
@@ -251,14 +268,14 @@ internal sealed class RealTensor
                     // Neighbours are neighbouring channels.
                     var run = Math.Min(Channels - channel, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors.AsSpan(factor, run), part);
+                    RealKernels.Multiply(part, Factors.AsSpan(factor, run));
                     done += run;
                 }
                 else
                 {
                     var run = Math.Min(Inner - inner, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors[factor], part);
+                    RealKernels.Multiply(part, Factors[factor]);
                     done += run;
                 }
             }

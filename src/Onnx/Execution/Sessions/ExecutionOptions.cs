@@ -47,6 +47,11 @@ public record ExecutionOptions
     /// <summary>How much ONNX Runtime may rewrite the graph while loading. Default: <see cref="GraphOptimization.All"/>.</summary>
     public GraphOptimization Optimization { get; init; } = GraphOptimization.All;
 
+    /// <summary>
+    /// Changes of graphs that ONNX Runtime is not to make, by the names that it has for them; one that it does not know is ignored.
+    /// </summary>
+    internal IReadOnlyList<string> DisabledOptimizers { get; init; } = [];
+
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     internal string? Name { get; init; }
 

@@ -89,6 +89,8 @@ internal static class SessionLoader
             native.EnableProfiling = true;
         }
 
+        if (options.DisabledOptimizers.Count > 0)
+            native.AddSessionConfigEntry("optimization.disable_specified_optimizers", string.Join(';', options.DisabledOptimizers));
         native.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         native.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
         return native;
