@@ -73,6 +73,7 @@ internal static class FoldCommand
             HelpName = "PROOF",
             CustomParser = result => CommonOptions.Parse(result, ParseProof, FoldProof.Served),
         };
+        var unverified = new Option<bool>("--no-verify") { Description = "the same as --proof none" };
         var seconds = new Option<double?>("--proof-seconds")
         {
             Description = "the longest that the models as wholes may take to compare (default: 600)",
@@ -88,8 +89,8 @@ internal static class FoldCommand
         var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force, proof,
-            seconds, memory, device,
+            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force,
+            proof, unverified, seconds, memory, device,
         };
         command.Validators.Add(result =>
         {
@@ -97,6 +98,8 @@ internal static class FoldCommand
             if (isDry && hasOutput) result.AddError("--dry-run writes no model; leave OUT.onnx out.");
             if (!isDry && !hasOutput && result.GetResult(explain) is null)
                 result.AddError("OUT.onnx is missing: the file for the folded model (or --dry-run, which writes none).");
+            if (result.GetResult(unverified) is { Implicit: false } && result.GetResult(proof) is { Implicit: false })
+                result.AddError("--no-verify is --proof none; give one of them.");
             foreach (var option in new Option[] { judged, loss })
                 if (result.GetResult(label) is null && result.GetResult(option) is { Implicit: false })
                     result.AddError($"{option.Name} goes with --label.");
@@ -105,6 +108,7 @@ internal static class FoldCommand
             if (result.GetResult(precision) is null or { Implicit: true })
                 result.AddError("--label says what fewer bits cost; it goes with --precision.");
             if (result.Given(proof) == "none") result.AddError("--label and --proof none exclude each other.");
+            if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
         });
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
@@ -114,7 +118,7 @@ internal static class FoldCommand
             new FoldFileOptions
             {
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
-                Proof = arguments.GetValue(proof),
+                Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
                 Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
                 Tolerance = arguments.GetValue(tolerance),
                 Inputs = arguments.GetValue(inputs) is not { } path ? null

@@ -32,6 +32,12 @@ internal static class FoldExplanation
         }
 
         if (outcome.Into.Length > 0) Line("taken in by", outcome.Into);
+        if (outcome.RelativeError is { } error)
+            Line(
+                "error",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{outcome.AbsoluteError:G3} absolute, {error:G3} of a channel's scale (before: {outcome.RelativeErrorBefore:G3})"));
         foreach (var (side, text) in Sides(outcome.Reason)) Line(side, text);
         if (outcome.WouldFoldIf.Length > 0) Line("would fold if", outcome.WouldFoldIf);
     }

@@ -11,11 +11,13 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// <param name="opset">The operator set that the nodes are written for.</param>
 internal sealed class PartEvaluator(long opset)
 {
-    /// <summary>All values of a side.</summary>
+    /// <summary>Some values of a side.</summary>
     /// <param name="side">The nodes and their constants.</param>
     /// <param name="inputs">What goes in.</param>
+    /// <param name="outputs">Which values are asked for; those that are not made are not given.</param>
     /// <exception cref="NotSupportedException">A node cannot be computed here, which says why.</exception>
-    public Dictionary<string, PartTensor> Run(PartSide side, IReadOnlyDictionary<string, PartTensor> inputs)
+    public Dictionary<string, PartTensor> Run(
+        PartSide side, IReadOnlyDictionary<string, PartTensor> inputs, IReadOnlyCollection<string> outputs)
     {
         var values = new Dictionary<string, PartTensor>(inputs, StringComparer.Ordinal);
         var lastUse = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -28,11 +30,11 @@ internal sealed class PartEvaluator(long opset)
             var results = Compute(node, operands);
             for (var o = 0; o < results.Count && o < node.Output.Count; o++)
                 if (node.Output[o].Length > 0) values[node.Output[o]] = results[o];
-            // Constants are let go at once.
-            foreach (var input in node.Input.Where(input => lastUse[input] == i && side.Constant(input) is not null)) values.Remove(input);
+            // What nobody reads any more is let go at once.
+            foreach (var input in node.Input.Where(input => lastUse[input] == i && !outputs.Contains(input))) values.Remove(input);
         }
 
-        return values;
+        return outputs.Where(values.ContainsKey).ToDictionary(output => output, output => values[output], StringComparer.Ordinal);
     }
 
     private static PartTensor? Operand(string name, PartSide side, Dictionary<string, PartTensor> values)
@@ -111,7 +113,8 @@ internal sealed class PartEvaluator(long opset)
                 : PartRuntime.Run(node, inputs, types, opset);
         }
         catch (Exception exception) when (exception
-            is IndexOutOfRangeException or ArgumentException or OverflowException or InvalidModelException or ModelRunException)
+            is IndexOutOfRangeException or ArgumentException or OverflowException or AggregateException or InvalidModelException
+            or ModelRunException)
         {
             // Sizes that do not fit together: the ones that were chosen, mostly.
             throw new NotSupportedException($"{node.Describe()} cannot be computed: {exception.Message}", exception);

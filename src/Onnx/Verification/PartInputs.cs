@@ -53,12 +53,14 @@ internal sealed class PartInputs
     public IEnumerable<IReadOnlyDictionary<string, PartTensor>> Candidates()
     {
         (int Extent, bool Shrinks)[] choices = [(_extent, true), (_extent, false), (8, false), (32, false), (1, false)];
-        foreach (var (extent, shrinks) in choices)
+        // A sum has as many terms as the model declares: what it makes of a shift depends on that.
+        var isCounted = _part.Before.Nodes.Concat(_part.After.Nodes).Any(node => node.OpType is "ReduceSum" or "Einsum");
+        foreach (var (extent, shrinks) in choices.Where(choice => !isCounted || !choice.Shrinks))
         {
             var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
             var shapes = _part.Inputs.ToDictionary(name => name, name => Shape(name, extent, shrinks, symbols), StringComparer.Ordinal);
             // Declared sizes are anybody's claim.
-            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 26)) continue;
+            if (shapes.Values.Any(shape => shape.Aggregate((Int128)1, (product, size) => product * size) > 1 << 24)) continue;
             yield return shapes.ToDictionary(pair => pair.Key, pair => Draw(pair.Key, pair.Value), StringComparer.Ordinal);
         }
     }
@@ -213,7 +215,8 @@ internal sealed class PartInputs
             {
                 var result = new PartEvaluator(_graph.Opset).Run(
                     new PartSide(_graph, between),
-                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) });
+                    new Dictionary<string, PartTensor>(StringComparer.Ordinal) { [value] = PartTensor.Of(DataType.Double, x) },
+                    [current]);
                 return result[current].Exact is { } y && y.Count == channels ? y.Data : null;
             }
             catch (NotSupportedException)

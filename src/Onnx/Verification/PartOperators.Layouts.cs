@@ -49,12 +49,8 @@ internal static partial class PartOperators
             int[] perm = node.Node.Integers("perm") is { } given
                 ? [.. given.Select(x.Axis)]
                 : [.. Enumerable.Range(0, x.Rank).Reverse()];
-            return [Picked(x, [.. perm.Select(axis => x.Shape[axis])], at =>
-            {
-                var from = new int[at.Length];
-                for (var axis = 0; axis < at.Length; axis++) from[perm[axis]] = at[axis];
-                return from;
-            })];
+            var steps = Strides(x.Shape);
+            return [Strided(x, [.. perm.Select(axis => x.Shape[axis])], 0, [.. perm.Select(axis => steps[axis])])];
         });
         all.Add("Concat", Concat);
         all.Add("Split", Split);
@@ -116,13 +112,7 @@ internal static partial class PartOperators
     // A tensor whose element at a place is the one at another place of the given one.
     private static ExactTensor Picked(ExactTensor x, int[] shape, Func<int[], int[]> from)
     {
-        var steps = new int[x.Rank];
-        for (var (axis, step) = (x.Rank - 1, 1); axis >= 0; axis--)
-        {
-            steps[axis] = step;
-            step *= x.Shape[axis];
-        }
-
+        var steps = Strides(x.Shape);
         return Gathered(shape, x, at =>
         {
             var place = from(at);
@@ -132,10 +122,38 @@ internal static partial class PartOperators
         });
     }
 
+    // How far each axis goes in the elements.
+    private static int[] Strides(int[] shape)
+    {
+        var steps = new int[shape.Length];
+        for (var (axis, step) = (shape.Length - 1, 1); axis >= 0; step *= shape[axis--]) steps[axis] = step;
+        return steps;
+    }
+
+    // A tensor that takes its elements in other steps.
+    private static ExactTensor Strided(ExactTensor x, int[] shape, int start, int[] steps)
+    {
+        var result = ExactTensor.Room(shape.Aggregate(1L, (product, size) => product * size));
+        var (data, at, from) = (x.Data, new int[shape.Length], start);
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = data[from];
+            for (var axis = shape.Length - 1; axis >= 0; axis--)
+            {
+                from += steps[axis];
+                if (++at[axis] < shape[axis]) break;
+                from -= steps[axis] * shape[axis];
+                at[axis] = 0;
+            }
+        }
+
+        return new ExactTensor(shape, result);
+    }
+
     // The same by the index of the element; a negative one gives what else is said.
     private static ExactTensor Gathered(int[] shape, ExactTensor x, Func<int[], int> index, double otherwise = 0)
     {
-        var result = new double[checked((int)shape.Aggregate(1L, (product, size) => product * size))];
+        var result = ExactTensor.Room(shape.Aggregate(1L, (product, size) => product * size));
         var at = new int[shape.Length];
         for (var i = 0; i < result.Length; i++)
         {
@@ -156,7 +174,7 @@ internal static partial class PartOperators
         shape[axis] = parts.Sum(part => part.Shape[axis]);
         if (parts.Exists(part => part.Product(0, axis) != outer || part.Product(axis + 1, part.Rank) != inner))
             throw new ArgumentException("The parts do not fit together.");
-        var result = new double[outer * inner * shape[axis]];
+        var result = ExactTensor.Room((long)outer * inner * shape[axis]);
         var start = 0;
         foreach (var part in parts)
         {
@@ -192,12 +210,8 @@ internal static partial class PartOperators
     {
         int[] shape = [.. x.Shape];
         shape[axis] = size;
-        return Picked(x, shape, at =>
-        {
-            int[] from = [.. at];
-            from[axis] += start;
-            return from;
-        });
+        var steps = Strides(x.Shape);
+        return size == 0 ? new ExactTensor(shape, []) : Strided(x, shape, start * steps[axis], steps);
     }
 
     private static IReadOnlyList<ExactTensor> Slice(PartOperator node)
@@ -219,7 +233,10 @@ internal static partial class PartOperators
             shape[axis] = (int)Math.Max(0, (end - start + step - Math.Sign(step)) / step);
         }
 
-        return [Picked(x, shape, at => [.. at.Select((i, axis) => first[axis] + (i * stride[axis]))])];
+        var strides = Strides(x.Shape);
+        if (shape.Contains(0)) return [new ExactTensor(shape, [])];
+        int[] sliced = [.. strides.Zip(stride, (step, times) => step * times)];
+        return [Strided(x, shape, first.Zip(strides, (at, step) => at * step).Sum(), sliced)];
     }
 
     private static IReadOnlyList<ExactTensor> Gather(PartOperator node)
@@ -228,7 +245,7 @@ internal static partial class PartOperators
         var axis = x.Axis(node.Node.Integer("axis", 0));
         int[] shape = [.. x.Shape[..axis], .. indices.Shape, .. x.Shape[(axis + 1)..]];
         var (outer, inner) = (x.Product(0, axis), x.Product(axis + 1, x.Rank));
-        var result = new double[outer * indices.Count * inner];
+        var result = ExactTensor.Room((long)outer * indices.Count * inner);
         for (var o = 0; o < outer; o++)
         {
             for (var i = 0; i < indices.Count; i++)

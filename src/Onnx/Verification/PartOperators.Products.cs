@@ -32,7 +32,7 @@ internal static partial class PartOperators
         ExactTensor product;
         if (b.Rank == 2)
         {
-            var result = new double[a.Count / Math.Max(depth, 1) * columns];
+            var result = ExactTensor.Room((long)a.Count / Math.Max(depth, 1) * columns);
             AddProduct(a.Data, b, 0, a.Count / Math.Max(depth, 1), depth, columns, result);
             product = new ExactTensor([.. a.Shape[..^1], columns], result);
         }
@@ -40,7 +40,7 @@ internal static partial class PartOperators
         {
             var (x, y) = (Expanded(a, [.. batch, rows, depth]), Expanded(b, [.. batch, depth, columns]));
             var count = batch.Aggregate(1, (all, size) => all * size);
-            var result = new double[count * rows * columns];
+            var result = ExactTensor.Room((long)count * rows * columns);
             for (var i = 0; i < count; i++)
                 AddProduct(x.Data.AsMemory(i * rows * depth), y, i * depth * columns, rows, depth, columns,
                     result.AsMemory(i * rows * columns));
@@ -61,7 +61,7 @@ internal static partial class PartOperators
         Divide(stretches, (long)rows * depth * columns, stretch =>
         {
             var from = stretch * RowElements;
-            var row = new double[Math.Min(RowElements, columns - from)];
+            var row = ExactTensor.Room(Math.Min(RowElements, columns - from));
             for (var k = 0; k < depth; k++)
             {
                 b.Read(start + (k * columns) + from, row);
@@ -77,7 +77,7 @@ internal static partial class PartOperators
     private static void Dot(ExactTensor w, int start, int rows, int depth, double[] columns, int count, Action<int, double[]> take) =>
         Divide(rows, (long)rows * depth * count, m =>
         {
-            var (rented, sums) = (ArrayPool<double>.Shared.Rent(depth), new double[count]);
+            var (rented, sums) = (ArrayPool<double>.Shared.Rent(depth), ExactTensor.Room(count));
             var row = rented.AsSpan(0, depth);
             w.Read(start + (m * depth), row);
             for (var p = 0; p < count; p++) sums[p] = RealKernels.Dot(row, columns.AsSpan(p * depth, depth));
@@ -104,7 +104,7 @@ internal static partial class PartOperators
         var (rows, depth) = (a.Shape[0], a.Shape[1]);
         var columns = isTransposed ? b.Shape[0] : b.Shape[1];
         if (b.Shape[isTransposed ? 1 : 0] != depth) throw new ArgumentException("The matrices do not fit together.");
-        var result = new double[rows * columns];
+        var result = ExactTensor.Room((long)rows * columns);
         if (isTransposed)
         {
             Dot(b, 0, columns, depth, a.Data, rows, (n, sums) =>
@@ -140,7 +140,7 @@ internal static partial class PartOperators
     }
 
     private static ExactTensor Transposed(ExactTensor matrix) =>
-        Picked(matrix, [matrix.Shape[1], matrix.Shape[0]], at => [at[1], at[0]]);
+        Strided(matrix, [matrix.Shape[1], matrix.Shape[0]], 0, [1, matrix.Shape[1]]);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static ExactTensor Conv(PartOperator node)
@@ -152,14 +152,14 @@ internal static partial class PartOperators
         if (perGroup * group != x.Shape[1]) throw new ArgumentException($"{x.Shape[1]} channels do not fit the weight.");
         var (depth, size) = (perGroup * taps, x.Product(2, x.Rank));
         var places = x.Shape[0] * window.Locations;
-        var result = new double[x.Shape[0] * w.Shape[0] * window.Locations];
+        var result = ExactTensor.Room((long)x.Shape[0] * w.Shape[0] * window.Locations);
         var atOnce = Math.Clamp(ColumnElements / Math.Max(depth, 1), 8, Math.Max(places, 8));
         for (var first = 0; first < places; first += atOnce)
         {
             var count = Math.Min(atOnce, places - first);
             for (var g = 0; g < group; g++)
             {
-                var columns = new double[count * depth];
+                var columns = ExactTensor.Room((long)count * depth);
                 for (var p = 0; p < count; p++)
                 {
                     var (row, location) = ((first + p) / window.Locations, (first + p) % window.Locations);
@@ -219,7 +219,7 @@ internal static partial class PartOperators
 
         var (size, outSize, taps) = (x.Product(2, x.Rank), output.Aggregate(1, (all, length) => all * length), w.Product(2, w.Rank));
         var channels = perGroup * group;
-        var result = new ExactTensor([x.Shape[0], channels, .. output], new double[x.Shape[0] * channels * outSize]);
+        var result = new ExactTensor([x.Shape[0], channels, .. output], ExactTensor.Room((long)x.Shape[0] * channels * outSize));
         var places = new int[size * taps];
         for (var i = 0; i < size; i++)
             for (var tap = 0; tap < taps; tap++) places[(i * taps) + tap] = Place(i, tap);
@@ -263,11 +263,26 @@ internal static partial class PartOperators
         }
     }
 
-    // Over all letters: slow, and right for every equation without an ellipsis.
+    // The axes of an ellipsis get letters of their own, which run together from the last one on.
+    private static string WithoutEllipsis(string equation, PartOperator node)
+    {
+        var sides = equation.Split("->");
+        var terms = sides[0].Split(',');
+        var free = string.Concat(Enumerable.Range('A', 26).Select(letter => (char)letter).Where(letter => !equation.Contains(letter)));
+        var hidden = terms
+            .Select((term, i) => term.Contains("...", StringComparison.Ordinal) ? node[i].Shape.Length - (term.Length - 3) : 0).ToArray();
+        string Written(string term, int count) => term.Replace("...", free[^count..], StringComparison.Ordinal);
+        var left = string.Join(',', terms.Select((term, i) => Written(term, hidden[i])));
+        var once = sides[0].Where(char.IsLetter).GroupBy(letter => letter).Where(group => group.Count() == 1)
+            .Select(group => group.Key).Order();
+        return $"{left}->{Written(sides.Length > 1 ? sides[1] : "..." + string.Concat(once), hidden.Max())}";
+    }
+
+    // Over all letters: slow, and right for every equation.
     private static ExactTensor Einsum(PartOperator node)
     {
         var equation = node.Node.Text("equation", string.Empty).Replace(" ", string.Empty, StringComparison.Ordinal);
-        if (equation.Contains('.', StringComparison.Ordinal)) throw new NotSupportedException($"{node.Node.Describe()} has an ellipsis.");
+        if (equation.Contains("...", StringComparison.Ordinal)) equation = WithoutEllipsis(equation, node);
         var sides = equation.Split("->");
         var terms = sides[0].Split(',');
         var sizes = new SortedDictionary<char, int>();
@@ -279,7 +294,7 @@ internal static partial class PartOperators
         char[] letters = [.. output, .. sizes.Keys.Where(letter => !output.Contains(letter, StringComparison.Ordinal))];
         var steps = terms.Select((term, i) => letters.Select(letter => Step(term, node[i], letter)).ToArray()).ToArray();
         int[] shape = [.. output.Select(letter => sizes[letter])];
-        var result = new double[shape.Aggregate(1, (product, size) => product * size)];
+        var result = ExactTensor.Room(shape.Aggregate(1L, (product, size) => product * size));
         var inner = letters[output.Length..].Aggregate(1, (product, letter) => product * sizes[letter]);
         var at = new int[letters.Length];
         for (var i = 0L; i < (long)result.Length * inner; i++)

@@ -37,12 +37,8 @@ internal static partial class PartOperators
         int[] order = [.. Enumerable.Range(0, x.Rank).OrderBy(axis => reduced.Contains(axis))];
         var count = reduced.Aggregate(1, (product, axis) => product * x.Shape[axis]);
         // The reduced axes last, so that what comes together lies together.
-        var moved = Picked(x, [.. order.Select(axis => x.Shape[axis])], at =>
-        {
-            var from = new int[at.Length];
-            for (var axis = 0; axis < at.Length; axis++) from[order[axis]] = at[axis];
-            return from;
-        });
+        var steps = Strides(x.Shape);
+        var moved = Strided(x, [.. order.Select(axis => x.Shape[axis])], 0, [.. order.Select(axis => steps[axis])]);
         var axesLeft = Enumerable.Range(0, x.Rank);
         int[] shape = keepsAxes
             ? [.. axesLeft.Select(axis => reduced.Contains(axis) ? 1 : x.Shape[axis])]
@@ -57,7 +53,7 @@ internal static partial class PartOperators
         var window = Window.Of(node.Node, x, [.. kernel.Select(size => (int)size)]);
         var countsPadding = node.Node.Integer("count_include_pad", 0) != 0;
         var (planes, size) = (x.Shape[0] * x.Shape[1], x.Product(2, x.Rank));
-        var result = new double[planes * window.Locations];
+        var result = ExactTensor.Room((long)planes * window.Locations);
         for (var location = 0; location < window.Locations; location++)
         {
             var taps = window.Taps(location);

@@ -78,13 +78,13 @@ internal static partial class PartOperators
         var (a, b) = (left.Data, right.Data);
         if (left.Shape.AsSpan().SequenceEqual(right.Shape))
         {
-            var same = new double[a.Length];
+            var same = ExactTensor.Room(a.Length);
             for (var i = 0; i < same.Length; i++) same[i] = map(a[i], b[i]);
             return new ExactTensor(left.Shape, same);
         }
 
         var shape = Broadcast(left.Shape, right.Shape);
-        var result = new ExactTensor(shape, new double[shape.Aggregate(1, (product, size) => product * size)]);
+        var result = new ExactTensor(shape, ExactTensor.Room(shape.Aggregate(1L, (product, size) => product * size)));
         var (leftSteps, rightSteps) = (Steps(left.Shape, shape.Length), Steps(right.Shape, shape.Length));
         var counter = new int[shape.Length];
         var (p, q) = (0, 0);
@@ -174,7 +174,7 @@ internal static partial class PartOperators
         double epsilon = node.Node.Real("epsilon", 1e-5f);
         // As it is written: x − μ, times the scale, plus β.
         var scales = Rounded([.. Enumerable.Range(0, channels).Select(c => At(0, c) / Math.Sqrt(At(3, c) + epsilon))]);
-        var result = new double[x.Count];
+        var result = ExactTensor.Room(x.Count);
         for (var i = 0; i < result.Length; i++) result[i] = x.Data[i] - At(2, i / inner % channels);
         result = Rounded(result);
         for (var i = 0; i < result.Length; i++) result[i] *= scales[i / inner % channels];

@@ -47,7 +47,7 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
         var evaluator = new PartEvaluator(part.Before.Graph.Opset);
         var inputs = new PartInputs(part);
         string? failure = null;
-        foreach (var candidate in inputs.Candidates())
+        foreach (var (number, candidate) in inputs.Candidates().Index())
         {
             try
             {
@@ -58,7 +58,8 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
             }
             catch (NotSupportedException exception)
             {
-                failure ??= exception.Message;
+                // The second has the sizes that the model declares, which are likeliest to be right.
+                if (number < 2) failure = exception.Message;
             }
         }
 
@@ -73,9 +74,8 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
     private static PartProof Compare(
         ChangedPart part, PartEvaluator evaluator, IReadOnlyDictionary<string, PartTensor> inputs, double? tolerance)
     {
-        var before = evaluator.Run(part.Before, inputs).Where(pair => part.Outputs.Contains(pair.Key))
-            .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
-        var after = evaluator.Run(part.After, inputs);
+        var before = evaluator.Run(part.Before, inputs, part.Outputs);
+        var after = evaluator.Run(part.After, inputs, part.Outputs);
         var worst = new PartProof(part.Outputs.Count > 0 ? part.Outputs[0] : string.Empty, 0, 0, 0, true, null);
         foreach (var output in part.Outputs.Where(output => before.ContainsKey(output) || after.ContainsKey(output)))
         {

@@ -37,9 +37,17 @@ internal class ExactTensor(int[] shape, double[]? data)
     /// <summary>An axis that may be counted from the end.</summary>
     public int Axis(long axis) => checked((int)(axis < 0 ? axis + Rank : axis));
 
+    /// <summary>Room for elements.</summary>
+    /// <exception cref="NotSupportedException">There are more than a part should need: declared sizes are anybody's claim.</exception>
+    public static double[] Room(long count)
+    {
+        const long most = 1 << 25;
+        return count <= most ? new double[count] : throw new NotSupportedException($"{count:N0} numbers are too many to compute here.");
+    }
+
     private double[] ReadAll()
     {
-        var all = new double[Count];
+        var all = Room(Count);
         Read(0, all);
         return all;
     }

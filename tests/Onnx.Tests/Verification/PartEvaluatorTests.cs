@@ -85,7 +85,7 @@ public class PartEvaluatorTests
         graph.Output("y", graph.Node("Sub", [sum, x]), DataType.Float16, 1);
         var model = graph.Build();
         var x1024 = PartTensor.Of(DataType.Float16, new ExactTensor([1], [1024]));
-        var y = new PartEvaluator(17).Run(Side(model), new Dictionary<string, PartTensor> { ["x"] = x1024 })["y"];
+        var y = new PartEvaluator(17).Run(Side(model), new Dictionary<string, PartTensor> { ["x"] = x1024 }, ["y"])["y"];
         // From 1024 on halves are whole numbers.
         Assert.Equal((0.25, 0.0), (y.Exact.Data[0], y.Rounded.Data[0]));
     }
@@ -95,7 +95,8 @@ public class PartEvaluatorTests
     {
         var graph = new GraphProto { Node = { new NodeProto { OpType = "Magic", Domain = "my", Output = { "y" } } } };
         var side = Side(new ModelProto { Graph = graph });
-        var exception = Assert.Throws<NotSupportedException>(() => new PartEvaluator(17).Run(side, new Dictionary<string, PartTensor>()));
+        var exception = Assert.Throws<NotSupportedException>(
+            () => new PartEvaluator(17).Run(side, new Dictionary<string, PartTensor>(), ["y"]));
         Assert.Contains("Magic 'y' is an operator of another domain", exception.Message, StringComparison.Ordinal);
     }
 
@@ -128,7 +129,7 @@ public class PartEvaluatorTests
         using var session = OnnxSession.Load(model, new ExecutionOptions { Optimization = GraphOptimization.None });
         foreach (var (inputs, outputs) in InputGenerator.Run(session))
         {
-            var result = new PartEvaluator(OperatorSets.DefaultOf(model)).Run(Side(model), Feeds(inputs))["y"].Exact;
+            var result = new PartEvaluator(OperatorSets.DefaultOf(model)).Run(Side(model), Feeds(inputs), ["y"])["y"].Exact;
             Assert.Equal(outputs["y"].Shape, result.Shape.Select(size => (long)size));
             Assert.All(result.Data.Zip((float[])outputs["y"].Data), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
         }
@@ -140,7 +141,8 @@ public class PartEvaluatorTests
         string[] names =
             [.. model.Graph.Input.Select(input => input.Name).Except(model.Graph.Initializer.Select(tensor => tensor.Name))];
         var inputs = names.Length == 0 ? new Dictionary<string, PartTensor>() : Feeds(InputFiles.Read(folder, names)[0]);
-        var results = new PartEvaluator(OperatorSets.DefaultOf(model)).Run(Side(model), inputs);
+        var results = new PartEvaluator(OperatorSets.DefaultOf(model)).Run(
+            Side(model), inputs, [.. model.Graph.Output.Select(output => output.Name)]);
         var worst = 0.0;
         for (var o = 0; o < model.Graph.Output.Count; o++)
         {
