@@ -44,14 +44,8 @@ internal sealed class ProvenFold
         double? tolerance = null,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null)
     {
-        if (model.Functions.Count > 0)
-        {
-            // Parts are cut out of what stands in the graph, so calls are replaced before anything is noted.
-            model = model.Clone();
-            FunctionInlining.Run(model, "BatchNormalization");
-        }
-
-        var fold = new ProvenFold(model, options, tolerance, data);
+        // What stands in functions is judged where it is called.
+        var fold = new ProvenFold(FunctionInlining.Of(model, "BatchNormalization").Model, options, tolerance, data);
         fold.FoldUntilProven();
         return fold;
     }
@@ -81,7 +75,11 @@ internal sealed class ProvenFold
                 Decline(part.Changed, $"folding it would lose digits: {proof}", proof, all: part.Changed.Count(IsDeclined) >= SingleTries);
         }
 
-        Fold = Fold with { BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i))] };
+        Fold = Fold with
+        {
+            BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, _trace.BatchNorms))],
+            Chains = [.. Fold.Chains.Select((outcome, i) => WithErrors(outcome, i, _trace.Chains))],
+        };
     }
 
     private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>
@@ -122,10 +120,10 @@ internal sealed class ProvenFold
         return worst;
     }
 
-    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index)
+    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index, IReadOnlyList<NodeProto> nodes)
     {
-        if (index >= _trace.BatchNorms.Count) return outcome;
-        var node = _trace.BatchNorms[index];
+        if (index >= nodes.Count) return outcome;
+        var node = nodes[index];
         var proof = _causes.GetValueOrDefault(node)
             ?? (outcome.Status == FoldStatus.Declined ? null
                 : _parts.FirstOrDefault(part => part.Part.Changed.Any(changed => ReferenceEquals(changed, node))).Proof);

@@ -23,9 +23,7 @@ internal static class FoldExplanation
         var outcome = all.Find(outcome => outcome.Name == name) ?? all.Find(outcome => outcome.Name.Split(", ").Contains(name))
             ?? throw new ArgumentException($"'{path}' has no batch normalization named '{name}'; {Names(all)}", nameof(name));
         Console.WriteLine($"{outcome.Operators} '{outcome.Name}': {FoldReport.Status(outcome.Status)}");
-        var model = ModelFile.Read(path);
-        FunctionInlining.Run(model, "BatchNormalization");
-        var editor = new ModelEditor(model);
+        var editor = new ModelEditor(FunctionInlining.Of(ModelFile.Read(path), "BatchNormalization").Model);
         foreach (var graph in editor.Graphs)
         {
             if (graph.Nodes.FirstOrDefault(node => outcome.Name.Split(", ").Contains(node.Label())) is not { } node) continue;
@@ -34,6 +32,12 @@ internal static class FoldExplanation
         }
 
         if (outcome.Into.Length > 0) Line("taken in by", outcome.Into);
+        if (outcome.RelativeError is { } error)
+            Line(
+                "error",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{outcome.AbsoluteError:G3} absolute, {error:G3} of a channel's scale (before: {outcome.RelativeErrorBefore:G3})"));
         foreach (var (side, text) in Sides(outcome.Reason)) Line(side, text);
         if (outcome.WouldFoldIf.Length > 0) Line("would fold if", outcome.WouldFoldIf);
     }

@@ -45,7 +45,7 @@ internal static class FoldReport
 
     private static IEnumerable<string> Proof(FoldFileResult result)
     {
-        var judged = result.Fold.BatchNorms
+        var judged = result.Fold.BatchNorms.Concat(result.Fold.Chains)
             .Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
         if (judged.MaxBy(outcome => outcome.RelativeError) is { } worst)
         {
@@ -79,6 +79,16 @@ internal static class FoldReport
                 chain["operators"] = outcome.Operators;
                 return chain;
             })]),
+            ["errors"] = new JsonArray([
+                .. from outcome in fold.BatchNorms.Concat(fold.Chains)
+                   where outcome.RelativeError is not null
+                   select new JsonObject
+                   {
+                       ["name"] = outcome.Name,
+                       ["absolute"] = Finite(outcome.AbsoluteError),
+                       ["relative"] = Finite(outcome.RelativeError),
+                       ["relativeBefore"] = Finite(outcome.RelativeErrorBefore),
+                   }]),
             ["nodesBefore"] = fold.NodesBefore,
             ["nodesAfter"] = fold.NodesAfter,
             ["parametersBefore"] = fold.ParametersBefore,
@@ -101,11 +111,14 @@ internal static class FoldReport
     {
         if (outcomes.Count == 0) return;
         var table = new Table().AddColumns(kind, "status", "into", "reason").Border(TableBorder.Rounded);
-        var isHelpful = outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0);
+        var (isJudged, isHelpful) =
+            (outcomes.Any(outcome => outcome.RelativeError is not null), outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0));
+        if (isJudged) table.AddColumn("error");
         if (isHelpful) table.AddColumn("would fold if");
         foreach (var outcome in outcomes)
         {
             string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
+            if (isJudged) cells = [.. cells, outcome.RelativeError?.ToString("G2", CultureInfo.InvariantCulture) ?? string.Empty];
             if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
             table.AddRow([.. cells.Select(Markup.Escape)]);
         }

@@ -6,10 +6,14 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <summary>
 /// What folds tell each other: which batch normalizations went together with another one, and which took constant arithmetic in.
 /// </summary>
-internal sealed class FoldLog
+/// <param name="trace">Says which nodes are to stay; null when all may be folded.</param>
+internal sealed class FoldLog(FoldTrace? trace)
 {
     private readonly Dictionary<NodeProto, (FoldStatus Status, string Into)> _twins = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<NodeProto, List<string>> _taken = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Why a node is to stay as it is; null where it may be folded.</summary>
+    public string? WhyKept(NodeProto node) => trace?.WhyDeclined(node);
 
     /// <summary>Notes nodes that are gone with another one.</summary>
     public void Gone(IEnumerable<NodeProto> twins, FoldStatus status, string into)
@@ -44,15 +48,13 @@ internal sealed class BatchNormFold
     private readonly NodeProto _node;
     private readonly FoldLog _log;
     private readonly string _name;
-    private readonly bool _isKept;
     private BatchNormOutcome _outcome;
 
-    /// <param name="node">The batch normalization.</param>
-    /// <param name="graph">The graph that it stands in.</param>
-    /// <param name="log">What became of others.</param>
-    /// <param name="whyKept">Why it is to stay as it is; null where it may be folded.</param>
-    public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log, string? whyKept = null)
+    private readonly bool _isKept;
+
+    public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log)
     {
+        var whyKept = log.WhyKept(node);
         (_node, _graph, _log, _name, _isKept) = (node, graph, log, node.Label(), whyKept is not null);
         _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
     }
@@ -62,8 +64,17 @@ internal sealed class BatchNormFold
 
     /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
     public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
-        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {string.Join(", ", taken)}" }
+        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {Names(taken)}" }
         : _outcome;
+
+    // Of thousands the first will do.
+    private static string Names(IReadOnlyList<string> labels)
+    {
+        const int most = 8;
+        return labels.Count <= most
+            ? string.Join(", ", labels)
+            : $"{string.Join(", ", labels.Take(most))} and {labels.Count - most:N0} more";
+    }
 
     /// <summary>A loss of precision that the fold brings, or null.</summary>
     public string? Warning { get; private set; }
@@ -156,7 +167,11 @@ internal sealed class BatchNormFold
     }
 
     // The scale has the type of the data, except beside halves from operator set 15 on.
-    private FoldPlan NewPlan() => new(_graph) { Type = _graph.Constant(_node.Input[1]).Tensor!.Type };
+    private FoldPlan NewPlan() => new(_graph)
+    {
+        Type = _graph.Constant(_node.Input[1]).Tensor!.Type,
+        IsKept = node => _log.WhyKept(node) is not null,
+    };
 
     // The vector as a constant that broadcasts along axis 1, which takes a known rank: [C, 1, …, 1].
     private RealTensor? Vector(ChannelMap map, Func<ChannelMap, double[]> select)

@@ -117,15 +117,17 @@ internal sealed class ChainFold
 {
     private readonly OnnxGraph _graph;
     private readonly List<(NodeProto Node, int Data, ChannelMap Map)> _links;
-    private readonly string? _whyKept;
 
-    private ChainFold(OnnxGraph graph, List<(NodeProto Node, int Data, ChannelMap Map)> links, string? whyKept) =>
-        (_graph, _links, _whyKept) = (graph, links, whyKept);
+    private readonly FoldLog _log;
+
+    private ChainFold(OnnxGraph graph, FoldLog log, List<(NodeProto Node, int Data, ChannelMap Map)> links) =>
+        (_graph, _log, _links) = (graph, log, links);
+
+    /// <summary>The last of its nodes.</summary>
+    public NodeProto Last => _links[^1].Node;
 
     /// <summary>The chains of a graph, each as long as it can be.</summary>
-    /// <param name="graph">The graph.</param>
-    /// <param name="whyKept">Why a node is to stay as it is; null where it may go.</param>
-    public static List<ChainFold> FindAll(OnnxGraph graph, Func<NodeProto, string?> whyKept)
+    public static List<ChainFold> FindAll(OnnxGraph graph, FoldLog log)
     {
         var (chains, seen) = (new List<ChainFold>(), new HashSet<NodeProto>(ReferenceEqualityComparer.Instance));
         var plan = new FoldPlan(graph);
@@ -143,8 +145,7 @@ internal sealed class ChainFold
                 links.Add(next with { Map = together });
             }
 
-            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg"))
-                chains.Add(new ChainFold(graph, links, links.Select(link => whyKept(link.Node)).FirstOrDefault(reason => reason is not null)));
+            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, log, links));
         }
 
         return chains;
@@ -162,6 +163,8 @@ internal sealed class ChainFold
         if (!_links.TrueForAll(link => _graph.Contains(link.Node))) return null;
         var name = string.Join(", ", _links.Select(link => link.Node.Label()));
         var operators = string.Join(", ", _links.Select(link => link.Node.OpType));
+        if (_links.Select(link => _log.WhyKept(link.Node)).FirstOrDefault(why => why is not null) is { } whyKept)
+            return new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, whyKept) { Operators = operators };
         var verdict = Fold(_links, out var into);
         // What only adds may stand in the way at the beginning, and takes the rest in itself.
         var start = _links.FindIndex(link => link.Node.OpType is not ("Add" or "Sub"));
@@ -179,8 +182,9 @@ internal sealed class ChainFold
         }
 
         if (verdict.IsYes) return new BatchNormOutcome(name, FoldStatus.Folded, into, string.Empty) { Operators = operators };
-        var map = _links[^1].Map;
-        return map.IsUniform || !map.HasShift
+        // A scale and a shift behind something else (the end of a layer normalization, say) are no batch normalization.
+        var (map, before) = (_links[^1].Map, _graph.Producer(_links[0].Node.Input[_links[0].Data]));
+        return map.IsUniform || !map.HasShift || before is not { OpType: "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Einsum" }
             ? null
             : new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, verdict.Reason!)
             {
@@ -191,8 +195,6 @@ internal sealed class ChainFold
 
     private Verdict Fold(List<(NodeProto Node, int Data, ChannelMap Map)> links, out string into)
     {
-        into = string.Empty;
-        if (_whyKept is not null) return Verdict.No(_whyKept);
         var plan = new FoldPlan(_graph);
         plan.Leave(links.Select(link => link.Node));
         var verdict = plan.Behind(links[0].Node, links[0].Data, links[^1].Map);

@@ -38,6 +38,9 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>The element type of what the map is done to, for new constants that stand beside none.</summary>
     public DataType Type { get; init; } = DataType.Float;
 
+    /// <summary>Whether a batch normalization is to stay as it is, and cannot go with another one; null = none is.</summary>
+    public Func<NodeProto, bool>? IsKept { get; init; }
+
     /// <summary>The nodes whose constants change.</summary>
     public IReadOnlyList<NodeProto> Absorbers => _absorbers;
 
@@ -145,8 +148,10 @@ internal sealed class FoldPlan(OnnxGraph graph)
     {
         var node = use.Node;
         if (use.IsCapture || use.Input != 0 || depth > 3) return false;
+        _changed.Add(node.Input[0]);
         if (node.Is("BatchNormalization"))
         {
+            if (IsKept?.Invoke(node) == true) return false;
             if (_twins.Contains(node, ReferenceEqualityComparer.Instance)) return true;
             // Of two outputs of the graph that are one value only one could keep its name.
             if (graph.IsOutput(node.Output[0]) && graph.Readers(node.Input[0]).Count > 1) return false;
@@ -258,7 +263,12 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (axis is { } start) yield return new AttributeProto { Name = "axis", Type = AttributeProto.Types.AttributeType.Int, I = start };
     }
 
-    private static string Stem(string name) => name.EndsWith("_folded", StringComparison.Ordinal) ? name : $"{name}_folded";
+    // What was folded before, "w_folded_2", does not get longer by each fold.
+    private static string Stem(string name)
+    {
+        var plain = name.TrimEnd("0123456789".ToCharArray()).TrimEnd('_');
+        return plain.EndsWith("_folded", StringComparison.Ordinal) ? plain : $"{name}_folded";
+    }
 
     private Verdict MapConstant(NodeProto reader, int input, RealTensor constant, ChannelMap map)
     {

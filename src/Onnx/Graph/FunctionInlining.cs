@@ -15,6 +15,7 @@ internal sealed class FunctionInlining
     private readonly ModelProto _model;
     private readonly Dictionary<FunctionKey, FunctionProto> _functions = [];
     private readonly Dictionary<FunctionKey, string> _kept = [];
+    private List<FunctionKey> _order = [];
 
     private FunctionInlining(ModelProto model)
     {
@@ -23,24 +24,32 @@ internal sealed class FunctionInlining
     }
 
     /// <summary>
-    /// Inlines all functions that are called, when one of them holds a given operator; a model without such a function stays as it is.
+    /// A model with all functions inlined that are called, when one of them holds a given operator; otherwise the given one.
     /// </summary>
-    /// <param name="model">The model, which is changed in place.</param>
+    /// <param name="model">The model; it is left as it is.</param>
     /// <param name="opType">The operator, of the default domain.</param>
-    /// <returns>Why the functions that still hold the operator could not be inlined: a clause for each, in the model's order.</returns>
-    public static IReadOnlyList<(FunctionProto Function, string Reason)> Run(ModelProto model, string opType)
+    /// <returns>
+    /// The model, and why the functions that still hold the operator could not be inlined: a clause for each, in the model's order.
+    /// </returns>
+    public static (ModelProto Model, IReadOnlyList<(FunctionProto Function, string Reason)> Kept) Of(ModelProto model, string opType)
     {
         ArgumentNullException.ThrowIfNull(model);
-        if (!model.Functions.Any(function => Holds(function.Node, opType))) return [];
+        if (!model.Functions.Any(function => Holds(function.Node, opType))) return (model, []);
         var inlining = new FunctionInlining(model);
-        inlining.Inline(opType);
-        return
-        [
-            .. from function in model.Functions
-               where Holds(function.Node, opType)
-               let uncalled = $"the function '{function.Name}' is called nowhere"
-               select (function, inlining._kept.GetValueOrDefault(FunctionKey.Of(function), uncalled)),
-        ];
+        if (inlining.Prepare(opType))
+        {
+            model = model.Clone();
+            var (copy, kept) = (new FunctionInlining(model), inlining._kept);
+            foreach (var (key, reason) in kept) copy._kept.Add(key, reason);
+            copy.Inline(inlining._order);
+        }
+
+        var reasons =
+            from function in model.Functions
+            where Holds(function.Node, opType)
+            let uncalled = $"the function '{function.Name}' is called nowhere"
+            select (function, inlining._kept.GetValueOrDefault(FunctionKey.Of(function), uncalled));
+        return (model, [.. reasons]);
     }
 
     private static bool Holds(IEnumerable<NodeProto> nodes, string opType) => All(nodes).Any(node => node.Is(opType));
@@ -49,17 +58,18 @@ internal sealed class FunctionInlining
     private static IEnumerable<NodeProto> All(IEnumerable<NodeProto> nodes) =>
         nodes.SelectMany(node => All(node.Subgraphs().SelectMany(graph => graph.Node)).Prepend(node));
 
-    private void Inline(string opType)
+    // Finds out what can be inlined, and whether that is anything.
+    private bool Prepare(string opType)
     {
-        var order = CallsFirst(Called(_model.Graph.Node));
-        if (!order.Exists(key => Holds(_functions[key].Node, opType))) return;
-        foreach (var key in order) Admit(key);
-        if (Bound(order) is { } problem)
-        {
-            foreach (var key in order) _kept[key] = problem;
-            return;
-        }
+        _order = CallsFirst(Called(_model.Graph.Node));
+        if (!_order.Exists(key => Holds(_functions[key].Node, opType))) return false;
+        foreach (var key in _order) Admit(key);
+        if (Bound(_order) is { } problem) foreach (var key in _order) _kept[key] = problem;
+        return _order.Exists(key => !_kept.ContainsKey(key));
+    }
 
+    private void Inline(List<FunctionKey> order)
+    {
         // Bodies first, so that one step from each call is enough.
         foreach (var key in order.Where(key => !_kept.ContainsKey(key)))
         {

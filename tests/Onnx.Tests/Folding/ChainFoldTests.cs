@@ -161,12 +161,25 @@ public class ChainFoldTests
     public void Fold_ScaleAndShiftThatNothingTakesIn_SaysWhyTheyStay()
     {
         var test = new FoldCase();
-        var h = test.Graph.Node("Mul", [test.Graph.Node("Sigmoid", [test.Input("N", 6)]), test.Weight("k", 6)]);
-        var result = test.Fold(test.Graph.Node("Add", [h, test.Weight("c", 6)]));
+        var layer = test.Graph.Named("layer", "MatMul", [test.Input(5, 3), test.Weight("w", 3, 6)]);
+        var h = test.Graph.Node("Add", [test.Graph.Node("Mul", [layer, test.Weight("k", 6)]), test.Weight("c", 6)]);
+        var result = test.Fold(test.Graph.Node("Sub", [h, test.Graph.Node("Sigmoid", [layer])]));
         var outcome = Assert.Single(result.Chains);
-        Assert.Equal(FoldStatus.Declined, outcome.Status);
-        Assert.Contains("Sigmoid", outcome.Reason);
-        Assert.Contains("layer with weights", outcome.WouldFoldIf);
+        Assert.Equal((FoldStatus.Declined, "Mul, Add"), (outcome.Status, outcome.Operators));
+        Assert.Contains("'layer' is also read by Sigmoid", outcome.Reason);
+        Assert.Equal("nothing else read 'layer'", outcome.WouldFoldIf);
+    }
+
+    [Fact]
+    public void Fold_ScaleAndShiftOfALayerNormalization_IsNoBatchNorm()
+    {
+        var test = new FoldCase();
+        var x = test.Input(5, 6);
+        var mean = test.Graph.Node("ReduceMean", [x], ("axes", new long[] { 1 }), ("keepdims", 1));
+        var h = test.Graph.Node("Mul", [test.Graph.Node("Sub", [x, mean]), test.Weight("k", 6)]);
+        var result = test.Fold(test.Graph.Node("Add", [h, test.Weight("c", 6)]));
+        Assert.Empty(result.Chains);
+        Assert.Equal(result.NodesBefore, result.NodesAfter);
     }
 
     [Fact]
