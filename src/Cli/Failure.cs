@@ -66,5 +66,5 @@ internal static class Failure
     private static bool IsExpected(Exception exception) => exception
         is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException
         or TrainingDivergedException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException
-        or JsonException or NotSupportedException or ArgumentException;
+        or JsonException or NotSupportedException or ArgumentException or InsufficientMemoryException;
 }

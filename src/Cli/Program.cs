@@ -9,6 +9,7 @@ var root = new RootCommand("Train batch-normalised networks, fold them into plai
     TrainCommand.Create(),
     ScoreCommand.Create(),
     FoldCommand.Create(),
+    FoldCommand.CreateComparison(),
     InspectCommand.Create(),
     DevicesCommand.Create(),
     ReproduceCommand.Create(),

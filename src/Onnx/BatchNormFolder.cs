@@ -63,28 +63,35 @@ public static class BatchNormFolder
     }
 
     /// <summary>The same for our own assemblies.</summary>
-    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null)
+    /// <param name="model">The model.</param>
+    /// <param name="options">Matters of choice.</param>
+    /// <param name="trace">Says what is to stay, and takes down what was changed; null where nobody asks.</param>
+    internal static FoldResult Fold(ModelProto model, FoldOptions? options = null, FoldTrace? trace = null)
     {
         GraphChecker.Check(model);
         var folded = model.Clone();
         options ??= new FoldOptions();
+        var functions = FunctionInlining.Run(folded, "BatchNormalization").SelectMany(InFunction);
+        trace?.Begin(model, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         editor.InferShapes();
-        var batchNorms = FindAll(editor);
-        FoldToFixedPoint(editor, batchNorms, options);
+        var (log, chains) = (new FoldLog(), new List<BatchNormOutcome>());
+        var batchNorms = FindAll(editor, log, trace);
+        FoldToFixedPoint(editor, batchNorms, options, log, chains, trace);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
         {
             batchNorm.MoveScaleOn();
             if (options.Expand) batchNorm.Expand();
         }
 
-        editor.Finish();
-        var functions = folded.Functions.SelectMany(InFunction);
+        editor.Finish(isLazy: trace is not null);
+        trace?.End(editor, batchNorms);
         var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
             BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
+            Chains = chains,
             Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
             NodesBefore = before.Nodes,
             NodesAfter = after.Nodes,
@@ -95,36 +102,55 @@ public static class BatchNormFolder
         };
     }
 
-    private static IEnumerable<BatchNormOutcome> InFunction(FunctionProto function) =>
-        from node in function.Node
+    private static IEnumerable<BatchNormOutcome> InFunction((FunctionProto Function, string Reason) kept) =>
+        from node in kept.Function.Node
         where node.Is("BatchNormalization")
-        let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
-        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
+        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, kept.Reason)
+        {
+            WouldFoldIf = $"the body of '{kept.Function.Name}' stood in the place of its calls",
+        };
 
-    private static List<BatchNormFold> FindAll(ModelEditor editor) =>
+    private static List<BatchNormFold> FindAll(ModelEditor editor, FoldLog log, FoldTrace? trace) =>
     [
         .. from graph in editor.Graphs
            from node in graph.Nodes
            where node.Is("BatchNormalization")
-           select new BatchNormFold(node, graph),
+           select new BatchNormFold(node, graph, log, trace?.WhyDeclined(node)),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
-    private static void FoldToFixedPoint(ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options)
+    private static void FoldToFixedPoint(
+        ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options, FoldLog log, List<BatchNormOutcome> chains,
+        FoldTrace? trace)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions))
+            .Where(pair => ArithmeticFold.IsArithmetic(pair.node) && trace?.WhyDeclined(pair.node) is null)
+            .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
             .ToList();
+        // What stands behind is looked at first where it is moved down, so that a chain of any length goes in one pass.
+        var backwards = arithmetic.AsEnumerable().Reverse().ToList();
         bool changed;
         do
         {
             // First what stands behind a batch normalization becomes part of it, so that the whole chain moves up in one go.
             changed = false;
-            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph)) > 0) changed = true;
+            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph, log)) > 0) changed = true;
             foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone)) changed |= batchNorm.TryFold();
             // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
-            if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
+            if (!changed) changed = backwards.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph, log)) > 0;
+            // What is nobody's part is a normalization of its own, as exporters write it; without it another one may move on.
+            if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, chains, trace);
         }
         while (changed);
+    }
+
+    private static bool FoldChains(ModelEditor editor, List<BatchNormOutcome> outcomes, FoldTrace? trace)
+    {
+        outcomes.RemoveAll(outcome => outcome.Status == FoldStatus.Declined);
+        var before = outcomes.Count;
+        var chains = editor.Graphs.ToList().SelectMany(graph => ChainFold.FindAll(graph, node => trace?.WhyDeclined(node))).ToList();
+        foreach (var chain in chains)
+            if (chain.TryFold() is { } outcome) outcomes.Add(outcome);
+        return outcomes.Skip(before).Any(outcome => outcome.Status != FoldStatus.Declined);
     }
 }

@@ -2,18 +2,43 @@ using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Onnx;
 
+/// <summary>How a fold is proved.</summary>
+public enum FoldProof
+{
+    /// <summary>
+    /// By parts, and then both models as wholes in ONNX Runtime, the folded one also as it is served, with graph optimizations on. What
+    /// serving changes is reported; it is no fault of the fold. A model that ONNX Runtime cannot run is proved by parts alone.
+    /// </summary>
+    Served,
+
+    /// <summary>
+    /// Each part of the graph that changed by itself, computed in float64 and in the model's own types. A fold that loses digits is
+    /// declined, the others stay. The model is not run as a whole, so it may be of any size, and of any operators elsewhere.
+    /// </summary>
+    Parts,
+
+    /// <summary>Not at all.</summary>
+    None,
+}
+
 /// <summary>How <see cref="FoldFileResult"/> folds and compares.</summary>
 public sealed record FoldFileOptions
 {
     /// <summary>How to fold.</summary>
     public FoldOptions Fold { get; init; } = new();
 
-    /// <summary>Whether the models are compared. Default: true.</summary>
-    public bool Compare { get; init; } = true;
+    /// <summary>How the folded model is proved to be the same function. Default: <see cref="FoldProof.Served"/>.</summary>
+    public FoldProof Proof { get; init; }
 
     /// <summary>
-    /// The largest difference in relation to the scale of an output; see <see cref="OutputDifference.LargestRelative"/>. Default: null,
-    /// which means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16.
+    /// Where models are compared as wholes: a model that ONNX Runtime crashes on takes the process with it. Default: null, in this process.
+    /// </summary>
+    public ComparisonProcess? Process { get; init; }
+
+    /// <summary>
+    /// The error that a fold may bring, in relation to the largest value in a channel, where rounding did not bring as much before.
+    /// Default: null, which means 1e-4, and 1e-2 for float16, 5e-2 for bfloat16, 1e-12 for float64. If it is given, both models as wholes
+    /// are held to it too; see <see cref="OutputDifference.LargestRelative"/>.
     /// </summary>
     public double? Tolerance { get; init; }
 

@@ -2,34 +2,54 @@ using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx;
 
-/// <summary>What <see cref="BatchNormFolder.FoldFile"/> did: a file is written only when both models give the same answers.</summary>
+/// <summary>What <see cref="BatchNormFolder.FoldFile"/> did: what is written is proved to give the same answers.</summary>
 public sealed record FoldFileResult
 {
     internal FoldFileResult()
     {
     }
 
-    /// <summary>What was folded.</summary>
+    /// <summary>What was folded, each with its error.</summary>
     public required FoldResult Fold { get; init; }
 
-    /// <summary>How far both models differ; null when they were not compared.</summary>
-    public required ComparisonResult? Comparison { get; init; }
+    /// <summary>
+    /// How far both models differ as wholes, with ONNX Runtime's graph optimizations off; null when they were not compared. Where the fold
+    /// is proved by parts, this is rounding, however large: a network may be steep.
+    /// </summary>
+    public ComparisonResult? Comparison { get; init; }
 
-    /// <summary>The largest relative difference that was allowed.</summary>
+    /// <summary>
+    /// How far the folded model, as it is served, differs from the given one with optimizations off; null when it was not run.
+    /// </summary>
+    public ComparisonResult? Served { get; init; }
+
+    /// <summary>
+    /// What makes serving differ by more than rounding, as a clause ("ONNX Runtime's Pad_Fusion"); null where nothing does.
+    /// </summary>
+    public string? ServedCulprit { get; init; }
+
+    /// <summary>Why the models were not compared as wholes, as a clause; null where they were, or were not to be.</summary>
+    public string? WhyNotCompared { get; init; }
+
+    /// <summary>What a difference is measured by; see <see cref="FoldFileOptions.Tolerance"/>.</summary>
     public required double Tolerance { get; init; }
 
     /// <summary>The folded model with fewer bits; null for float32, and when folding has already changed too much.</summary>
     public PrecisionCheck? Reduction { get; init; }
 
-    /// <summary>Whether folding stayed within its tolerance, or was not compared.</summary>
-    public bool IsFoldWithin => Comparison is null || Comparison.LargestRelative <= Tolerance;
+    /// <summary>Whether the models as wholes stay within a tolerance that was given, or none was.</summary>
+    public bool IsFoldWithin => !IsHeldToTolerance || Comparison is null || Comparison.LargestRelative <= Tolerance;
 
-    /// <summary>Whether a model was written: nothing was compared, or all stays within the tolerances.</summary>
+    /// <summary>Whether a model was written.</summary>
     public bool IsWritten => IsFoldWithin && Reduction?.IsWithin != false;
+
+    // By parts, a fold is judged already.
+    private bool IsHeldToTolerance { get; init; }
 
     /// <summary>See <see cref="BatchNormFolder.FoldFile"/>.</summary>
     internal static FoldFileResult Run(string inputPath, string outputPath, FoldFileOptions options)
@@ -37,55 +57,90 @@ public sealed record FoldFileResult
         var folder = Path.GetDirectoryName(Path.GetFullPath(outputPath))!;
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
-        var fold = ReadAndFold(inputPath, options.Fold);
-        var tolerance = options.Tolerance ?? DefaultTolerance(fold.Model.Proto);
-        var needsInputs = options.Compare || options.Precision != ModelPrecision.Float32;
-        var rows = needsInputs ? options.Inputs?.For(fold.Model) : null;
-        var inputs = rows?.Inputs;
-        var comparison = options.Compare ? Compare(inputPath, outputPath, fold.Model.Proto, inputs, options.Device) : null;
-        var result = new FoldFileResult { Fold = fold, Comparison = comparison, Tolerance = tolerance };
+        var model = ModelFile.Read(inputPath);
+        var needsInputs = options.Proof != FoldProof.None || options.Precision != ModelPrecision.Float32;
+        var rows = needsInputs ? options.Inputs?.For(new OnnxModel(model)) : null;
+        var result = new FoldFileResult
+        {
+            Fold = null!,
+            Tolerance = options.Tolerance ?? DefaultTolerance(model),
+            IsHeldToTolerance = options.Tolerance is not null,
+        };
+        result = options.Proof switch
+        {
+            FoldProof.None => result with { Fold = BatchNormFolder.Fold(model, options.Fold) },
+            FoldProof.Parts => result with { Fold = ByParts(ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs)) },
+            FoldProof.Served => result.AsServed(
+                ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs), inputPath, outputPath, rows?.Inputs, options),
+            _ => throw new ArgumentOutOfRangeException(nameof(options), options.Proof, "Unknown proof."),
+        };
         if (!result.IsFoldWithin) return result;
-        if (comparison is not null)
+        if (result.Comparison is { } comparison)
         {
-            var (absolute, relative) = (comparison.LargestAbsolute, comparison.LargestRelative);
-            ModelFile.SetMetadata(
-                fold.Model.Proto, ModelMetadata.LargestAbsoluteDifference, absolute.ToString("R", CultureInfo.InvariantCulture));
-            ModelFile.SetMetadata(
-                fold.Model.Proto, ModelMetadata.LargestRelativeDifference, relative.ToString("R", CultureInfo.InvariantCulture));
+            result.Note(ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute);
+            result.Note(ModelMetadata.LargestRelativeDifference, comparison.LargestRelative);
         }
 
-        if (options.Precision != ModelPrecision.Float32)
-        {
-            var check = new PrecisionCheckOptions
-            {
-                Tolerance = options.PrecisionTolerance,
-                Compare = options.Compare,
-                Device = options.Device,
-                Loss = options.PrecisionLoss,
-            };
-            var labels = rows?.Labels is { } known ? known with { Output = options.LabeledOutput ?? known.Output } : null;
-            result = result with { Reduction = PrecisionCheck.Run(fold.Model.Proto, options.Precision, inputs, check, labels) };
-        }
-
-        if (result.IsWritten) (result.Reduction?.Result.Model ?? fold.Model).Save(outputPath);
+        if (options.Precision != ModelPrecision.Float32) result = result with { Reduction = Reduce(result.Fold, rows, options) };
+        if (result.IsWritten) (result.Reduction?.Result.Model ?? result.Fold.Model).Save(outputPath);
         return result;
     }
 
-    // The original is let go before ONNX Runtime loads its own copies from the files.
-    private static FoldResult ReadAndFold(string path, FoldOptions options) => BatchNormFolder.Fold(ModelFile.Read(path), options);
+    private static FoldResult ByParts(ProvenFold proven)
+    {
+        if (proven.Unknown.Count > 0) proven.DeclineUnknown(string.Empty);
+        return proven.Fold;
+    }
 
-    private static ComparisonResult Compare(
+    // What cannot be computed by itself is judged by the models as wholes, or left alone where these cannot be compared either.
+    private FoldFileResult AsServed(
+        ProvenFold proven,
+        string inputPath,
+        string outputPath,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
+        FoldFileOptions options)
+    {
+        while (true)
+        {
+            var whole = Compare(inputPath, outputPath, proven.Fold.Model.Proto, inputs, options);
+            if (proven.Unknown.Count > 0 && !(whole.Plain?.LargestRelative <= Math.Max(Tolerance, 8 * whole.Noise)))
+            {
+                proven.DeclineUnknown(
+                    whole.Plain is { } plain
+                        ? string.Create(
+                            CultureInfo.InvariantCulture,
+                            $", and the models as wholes differ by {plain.LargestRelative:G3} of an output's scale")
+                        : $", and the models cannot be compared as wholes: {whole.WhyNot}");
+                continue;
+            }
+
+            return this with
+            {
+                Fold = proven.Fold,
+                Comparison = whole.Plain,
+                Served = whole.Served,
+                ServedCulprit = whole.Culprit,
+                WhyNotCompared = whole.WhyNot,
+            };
+        }
+    }
+
+    private ServedComparison Compare(
         string inputPath,
         string outputPath,
         ModelProto folded,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
-        Device device)
+        FoldFileOptions options)
     {
         var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
         try
         {
             ModelFile.Write(folded, candidate);
-            return ModelComparison.Compare(inputPath, candidate, inputs, device);
+            var (was, now) = (new ComparedFile(inputPath, $"'{inputPath}'"), new ComparedFile(candidate, "the folded model"));
+            // A device of the caller's own cannot be named to another process.
+            return options.Process is { } process && options.Device.Kind != DeviceKind.Custom
+                ? process.Compare(was, now, inputs, options.Device, Tolerance)
+                : ServedComparison.Of(was, now, inputs, options.Device, Tolerance);
         }
         finally
         {
@@ -94,9 +149,24 @@ public sealed record FoldFileResult
         }
     }
 
+    private static PrecisionCheck Reduce(FoldResult fold, ModelRows? rows, FoldFileOptions options)
+    {
+        var check = new PrecisionCheckOptions
+        {
+            Tolerance = options.PrecisionTolerance,
+            Compare = options.Proof != FoldProof.None,
+            Device = options.Device,
+            Loss = options.PrecisionLoss,
+        };
+        var labels = rows?.Labels is { } known ? known with { Output = options.LabeledOutput ?? known.Output } : null;
+        return PrecisionCheck.Run(fold.Model.Proto, options.Precision, rows?.Inputs, check, labels);
+    }
+
+    private void Note(string key, double value) =>
+        ModelFile.SetMetadata(Fold.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
+
     // Half precision keeps eleven bits (bfloat16: eight), and a sum over a layer loses some of them.
-    private static double DefaultTolerance(ModelProto model) =>
-        model.Graph.Initializer.Any(tensor => (DataType)tensor.DataType == DataType.Bfloat16) ? 5e-2
-        : model.Graph.Initializer.Any(tensor => (DataType)tensor.DataType == DataType.Float16) ? 1e-2
-        : 1e-4;
+    private static double DefaultTolerance(ModelProto model) => PartProof.DefaultTolerance(
+        model.Graph.Initializer.Select(tensor => (DataType)tensor.DataType)
+            .Where(type => type is DataType.Bfloat16 or DataType.Float16).Order().LastOrDefault(DataType.Float));
 }

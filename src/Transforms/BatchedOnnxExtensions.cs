@@ -1,5 +1,6 @@
 using System.Reflection;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using MlNetBatchNorm;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
@@ -259,7 +260,11 @@ public static class BatchedOnnxExtensions
         var pipeline = catalog.ToBatched(model);
         try
         {
-            return PipelineExporter.Export(pipeline, data, options ?? new FoldedPipelineOptions());
+            var exported = PipelineExporter.Export(pipeline, data, options ?? new FoldedPipelineOptions());
+            using var log = MlNetInternals.EnvironmentOf(catalog)?.Register("ConvertToFoldedOnnx").Start("Export");
+            foreach (var value in exported.DiffersFor)
+                log?.Warning(MessageSensitivity.UserData, $"The exported pipeline differs from ML.NET for {value}");
+            return exported;
         }
         finally
         {

@@ -125,7 +125,7 @@ public sealed class FoldLabelTests : IDisposable
     [InlineData("--label is an array or a column of --inputs", "--label", "bought")]
     [InlineData("--label-output goes with --label", "--label-output", "p")]
     [InlineData("--precision-loss goes with --label", "--precision-loss", "0.1")]
-    [InlineData("--label and --no-verify exclude each other", "--label", "bought", "--inputs", "rows.npz", "--no-verify")]
+    [InlineData("--label and --proof none exclude each other", "--label", "bought", "--inputs", "rows.npz", "--proof", "none")]
     public void Fold_OptionsThatDoNotGoTogether_AreWrongUsage(string expected, params string[] arguments)
     {
         var result = Run(arguments);

@@ -83,6 +83,26 @@ public sealed class ResumeTests : IDisposable
         Assert.True(File.Exists(_folder.File("out/training.checkpoint")));
     }
 
+    [UnixTheory]
+    [InlineData("TERM")]
+    public void Train_ResumedOnFewerProcessors_IsRefusedOrGivesTheSameModel(string signal)
+    {
+        string[] wide = [.. Arguments[..4], "--epochs", "12", "--patience", "0", "--hidden", "400,300", "--out", "out", "--resume"];
+        StopAfterEpoch(2, signal, wide, processors: 2);
+
+        var refused = Tool.Run(_folder.Path, 1, wide);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("threads: 2 then, 1 now", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--threads", refused.Error, StringComparison.Ordinal);
+
+        var resumed = Tool.Run(_folder.Path, 1, [.. wide, "--threads", "2"]);
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        var whole = Tool.Run(_folder.Path, 2, [.. wide[..^2], "whole"]);
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Equal(File.ReadAllBytes(_folder.File("whole/model.onnx")), File.ReadAllBytes(_folder.File("out/model.onnx")));
+        Assert.Contains("\"threads\": 2", File.ReadAllText(_folder.File("out/metrics.json")), StringComparison.Ordinal);
+    }
+
     // Small mini-batches, so that an epoch takes its time.
     private static string[] Arguments =>
         ["train", "data.csv", "--label", "churn", "--batch", "4", "--epochs", "30", "--patience", "0", "--hidden", "64,32", "--out", "out"];
@@ -94,9 +114,9 @@ public sealed class ResumeTests : IDisposable
     }
 
     // When the line of an epoch is there, the checkpoint of that epoch is, too.
-    private ToolResult StopAfterEpoch(int epoch, string signal, string[] arguments)
+    private ToolResult StopAfterEpoch(int epoch, string signal, string[] arguments, int? processors = null)
     {
-        using var process = Tool.Start(_folder.Path, arguments);
+        using var process = Tool.Start(_folder.Path, processors, arguments);
         var error = new System.Text.StringBuilder();
         while (process.StandardError.ReadLine() is { } line)
         {

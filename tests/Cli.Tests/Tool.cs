@@ -6,7 +6,10 @@ namespace MlNetBatchNorm.Cli.Tests;
 internal static class Tool
 {
     /// <summary>Starts the tool.</summary>
-    public static Process Start(string workingFolder, params string[] arguments)
+    public static Process Start(string workingFolder, params string[] arguments) => Start(workingFolder, null, arguments);
+
+    /// <summary>Starts the tool as on a machine with so many processors; null = as many as there are.</summary>
+    public static Process Start(string workingFolder, int? processors, string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -14,15 +17,19 @@ internal static class Tool
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        if (processors is { } count) start.Environment["DOTNET_PROCESSOR_COUNT"] = $"{count}";
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll"));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 
     /// <summary>Runs the tool and waits for it.</summary>
-    public static ToolResult Run(string workingFolder, params string[] arguments)
+    public static ToolResult Run(string workingFolder, params string[] arguments) => Run(workingFolder, null, arguments);
+
+    /// <summary>Runs the tool as on a machine with so many processors, and waits for it.</summary>
+    public static ToolResult Run(string workingFolder, int? processors, string[] arguments)
     {
-        using var process = Start(workingFolder, arguments);
+        using var process = Start(workingFolder, processors, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(TimeSpan.FromMinutes(4)))

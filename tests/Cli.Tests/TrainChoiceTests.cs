@@ -39,6 +39,21 @@ public sealed class TrainChoiceTests : IDisposable
     }
 
     [Fact]
+    public void Train_BatchNormThatCannotBeFolded_SaysWhichAndWhy()
+    {
+        // What goes around the inner layers is added as it is, so the batch normalization behind the branch has nothing in front of it.
+        var result = Run(
+            "data.csv", "--label", "churn", "--epochs", "1",
+            "--network", "dense 8; residual; batchnorm; relu; dense 8; batchnorm; relu; dense 8; end; batchnorm; relu; dense 1");
+        Assert.True(result.ExitCode == 0, result.Error);
+        var kept = ModelFile.Read(_folder.File("out/model.onnx")).Graph.Node.Where(node => node.OpType == "BatchNormalization").ToList();
+        Assert.NotEmpty(kept);
+        var lines = result.Output.Split('\n').Where(line => line.StartsWith("not folded", StringComparison.Ordinal)).ToList();
+        Assert.Equal(kept.Select(node => node.Name).Order(), lines.Select(line => line[20..].Split(':')[0].Trim()).Order());
+        Assert.All(lines, line => Assert.True(line.Split(':', 2)[1].Length > 20, line));
+    }
+
+    [Fact]
     public void Train_EveryChoiceForATable_ReachesTheModel()
     {
         var result = Run(

@@ -14,7 +14,17 @@ internal static class FoldCommand
     public static Command Create()
     {
         var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
-        var output = new Argument<string>("OUT.onnx") { Description = "the folded model; may be the same file" };
+        var output = new Argument<string?>("OUT.onnx")
+        {
+            Description = "the folded model; may be the same file; left out with --dry-run or --explain",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var dry = new Option<bool>("--dry-run") { Description = "fold, prove and report, but write no model" };
+        var explain = new Option<string?>("--explain")
+        {
+            Description = "say of one batch normalization what it is, what was done, and what would have to be true for a fold",
+            HelpName = "NAME",
+        };
         var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
         var inputs = new Option<string?>("--inputs")
         {
@@ -55,14 +65,38 @@ internal static class FoldCommand
         loss.RequireRange(0, 1);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
-        var unverified = new Option<bool>("--no-verify") { Description = "do not compare the models" };
+        var proof = new Option<FoldProof>("--proof")
+        {
+            Description =
+                "how folding is proved: served (each part that changed, then both models as wholes, also as they are served; the default), "
+                + "parts (the parts alone: any operators, any size) or none",
+            HelpName = "PROOF",
+            CustomParser = result => CommonOptions.Parse(result, ParseProof, FoldProof.Served),
+        };
+        var seconds = new Option<double?>("--proof-seconds")
+        {
+            Description = "the longest that the models as wholes may take to compare (default: 600)",
+            HelpName = "SECONDS",
+        };
+        seconds.RequireRange(0.001, 1e6);
+        var memory = new Option<double?>("--proof-memory")
+        {
+            Description = "the most memory that comparing the models as wholes may take, in MiB (default: nine tenths of what there is)",
+            HelpName = "MIB",
+        };
+        memory.RequireRange(1, 1e9);
         var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force, unverified, device,
+            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force,
+            proof, seconds, memory, device,
         };
         command.Validators.Add(result =>
         {
+            var (hasOutput, isDry) = (result.GetResult(output) is { Tokens.Count: > 0 }, result.GetResult(dry) is { Implicit: false });
+            if (isDry && hasOutput) result.AddError("--dry-run writes no model; leave OUT.onnx out.");
+            if (!isDry && !hasOutput && result.GetResult(explain) is null)
+                result.AddError("OUT.onnx is missing: the file for the folded model (or --dry-run, which writes none).");
             foreach (var option in new Option[] { judged, loss })
                 if (result.GetResult(label) is null && result.GetResult(option) is { Implicit: false })
                     result.AddError($"{option.Name} goes with --label.");
@@ -70,16 +104,18 @@ internal static class FoldCommand
             if (result.GetResult(inputs) is null) result.AddError("--label is an array or a column of --inputs; give both.");
             if (result.GetResult(precision) is null or { Implicit: true })
                 result.AddError("--label says what fewer bits cost; it goes with --precision.");
-            if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
+            if (result.Given(proof) == "none") result.AddError("--label and --proof none exclude each other.");
         });
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
-            arguments.GetRequiredValue(output),
+            arguments.GetValue(output),
             arguments.GetValue(report),
+            arguments.GetValue(explain),
             new FoldFileOptions
             {
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
-                Compare = !arguments.GetValue(unverified),
+                Proof = arguments.GetValue(proof),
+                Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
                 Tolerance = arguments.GetValue(tolerance),
                 Inputs = arguments.GetValue(inputs) is not { } path ? null
                     : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
@@ -93,21 +129,70 @@ internal static class FoldCommand
         return command;
     }
 
-    private static void Run(string inputPath, string outputPath, string? reportPath, FoldFileOptions options)
+    /// <summary>The process that <c>fold</c> compares models in, which is this tool again; see <see cref="ComparisonProcess"/>.</summary>
+    public static Command CreateComparison()
     {
-        var result = BatchNormFolder.FoldFile(inputPath, outputPath, options);
+        var request = new Argument<string>("REQUEST.json");
+        var command = new Command("compare-models", "Answers a request of 'fold'.") { request };
+        command.Hidden = true;
+        command.SetAction(arguments => Console.WriteLine(ComparisonProcess.Answer(arguments.GetRequiredValue(request))));
+        return command;
+    }
+
+    private static FoldProof ParseProof(string text) => text switch
+    {
+        "served" => FoldProof.Served,
+        "parts" => FoldProof.Parts,
+        "none" => FoldProof.None,
+        _ => throw new FormatException($"'{text}' is no proof; write one of served, parts, none."),
+    };
+
+    // The tool is a program of its own, or one that 'dotnet' runs.
+    private static ComparisonProcess Itself(double? seconds, double? memory)
+    {
+        var path = Environment.ProcessPath!;
+        var isHost = Path.GetFileNameWithoutExtension(path) == "dotnet";
+        var process = new ComparisonProcess
+        {
+            FileName = path,
+            Arguments = isHost ? [Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll")] : [],
+        };
+        if (seconds is { } limit) process = process with { TimeLimit = TimeSpan.FromSeconds(limit) };
+        return memory is { } most ? process with { MemoryLimit = (long)(most * (1 << 20)) } : process;
+    }
+
+    // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
+    private static void Run(string inputPath, string? outputPath, string? reportPath, string? explained, FoldFileOptions options)
+    {
+        var folder = outputPath is null ? Directory.CreateTempSubdirectory("mlnetbn-") : null;
+        try
+        {
+            Run(inputPath, outputPath, outputPath ?? Path.Combine(folder!.FullName, "folded.onnx"), reportPath, explained, options);
+        }
+        finally
+        {
+            folder?.Delete(recursive: true);
+        }
+    }
+
+    private static void Run(
+        string inputPath, string? outputPath, string written, string? reportPath, string? explained, FoldFileOptions options)
+    {
+        var result = BatchNormFolder.FoldFile(inputPath, written, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
             throw new ModelVerificationException(
                 $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {FoldReport.Served(result.Served!, culprit)}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];
-        FoldReport.Print(result, speed);
+        if (explained is null) FoldReport.Print(result, speed);
+        else FoldExplanation.Print(inputPath, result, explained);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
-        Console.Error.WriteLine($"written to {outputPath}");
+        Console.Error.WriteLine(outputPath is null ? "nothing was written" : $"written to {outputPath}");
     }
 
     private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>

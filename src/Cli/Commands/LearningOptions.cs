@@ -99,6 +99,13 @@ internal sealed class LearningOptions
         HelpName = "N",
         DefaultValueFactory = _ => Defaults.Seed ?? 0,
     };
+
+    private readonly Option<int?> _threads = new("--threads")
+    {
+        Description = "threads that share a step, on which the last digits depend [default: 1 for small networks, else one for each core]",
+        HelpName = "N",
+    };
+
     private readonly Option<Device> _device = CommonOptions.Device();
 
     public LearningOptions()
@@ -111,6 +118,7 @@ internal sealed class LearningOptions
         _rate.RequireRange(1e-9f, 1e3f);
         _decay.RequireRange(0, 10);
         _clip.RequireRange(1e-9f, 1e9f);
+        _threads.RequireRange(1, 1024);
         _optimizer.Validators.Add(result =>
         {
             // Here for its name; the numbers come to it later.
@@ -128,7 +136,7 @@ internal sealed class LearningOptions
     public IReadOnlyList<Option> All =>
     [
         _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _statistics,
-        _raw, _seed, _device,
+        _raw, _seed, _threads, _device,
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
@@ -165,6 +173,7 @@ internal sealed class LearningOptions
             BatchNorm = options.Network.BatchNorm with { Statistics = arguments.GetValue(_statistics) ?? Defaults.BatchNorm.Statistics },
             StandardizeFeatures = !arguments.GetValue(_raw),
             Seed = arguments.GetValue(_seed),
+            Threads = arguments.GetValue(_threads),
             Device = arguments.GetValue(_device)!,
         },
     };

@@ -23,22 +23,47 @@ internal static class FoldReport
     /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
     public static void Print(FoldFileResult result, IReadOnlyList<PrecisionSpeed> speed)
     {
-        var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
-        foreach (var outcome in result.Fold.BatchNorms)
-            table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) Output.Print(table);
         var fold = result.Fold;
-        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
+        PrintTable("batch normalization", fold.BatchNorms, outcome => outcome.Name);
+        PrintTable("constant arithmetic", fold.Chains, outcome => $"{outcome.Name} ({outcome.Operators})");
+        var chains = fold.Chains.Count == 0
+            ? string.Empty
+            : $"; written as constant arithmetic: {fold.Chains.Count(chain => chain.Status != FoldStatus.Declined)} of {fold.Chains.Count}";
+        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}{chains}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
-        Console.WriteLine(result.Comparison is { } comparison
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
-                + $"{comparison.LargestRelative:G3} of the output's scale (allowed: {result.Tolerance:G3})")
-            : "not compared (--no-verify)");
+        foreach (var line in Proof(result)) Console.WriteLine(line);
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
+    }
+
+    /// <summary>That serving makes a difference, as a sentence.</summary>
+    public static string Served(ComparisonResult served, string culprit) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model"
+        + $" says; folding has no part in that: it is {culprit}.");
+
+    private static IEnumerable<string> Proof(FoldFileResult result)
+    {
+        var judged = result.Fold.BatchNorms
+            .Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
+        if (judged.MaxBy(outcome => outcome.RelativeError) is { } worst)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"by parts:   {judged.Count} proved, the largest error is {judged.Max(outcome => outcome.AbsoluteError):G3} absolute, "
+                + $"{worst.RelativeError:G3} of a channel's scale (before: {worst.RelativeErrorBefore:G3})");
+        }
+
+        if (result.Comparison is { } comparison)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"as a whole: largest difference in {comparison.Runs} runs: {comparison.LargestAbsolute:G3} absolute, "
+                + $"{comparison.LargestRelative:G3} of the output's scale; as served {result.Served?.LargestRelative:G3}");
+        }
+
+        if (result.WhyNotCompared is { } reason) yield return $"as a whole: not compared: {reason}";
     }
 
     /// <summary>Writes the JSON file; differences that were not measured are null.</summary>
@@ -47,12 +72,12 @@ internal static class FoldReport
         var fold = result.Fold;
         var document = new JsonObject
         {
-            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(outcome => new JsonObject
+            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(ToJson)]),
+            ["chains"] = new JsonArray([.. fold.Chains.Select(outcome =>
             {
-                ["name"] = outcome.Name,
-                ["status"] = Status(outcome.Status),
-                ["into"] = outcome.Into,
-                ["reason"] = outcome.Reason,
+                var chain = ToJson(outcome);
+                chain["operators"] = outcome.Operators;
+                return chain;
             })]),
             ["nodesBefore"] = fold.NodesBefore,
             ["nodesAfter"] = fold.NodesAfter,
@@ -60,8 +85,11 @@ internal static class FoldReport
             ["parametersAfter"] = fold.ParametersAfter,
             ["bytesBefore"] = fold.BytesBefore,
             ["bytesAfter"] = fold.BytesAfter,
-            ["maxAbsoluteDifference"] = result.Comparison?.LargestAbsolute,
-            ["maxRelativeDifference"] = result.Comparison?.LargestRelative,
+            ["maxAbsoluteDifference"] = Finite(result.Comparison?.LargestAbsolute),
+            ["maxRelativeDifference"] = Finite(result.Comparison?.LargestRelative),
+            ["maxRelativeDifferenceServed"] = Finite(result.Served?.LargestRelative),
+            ["servedCulprit"] = result.ServedCulprit,
+            ["whyNotCompared"] = result.WhyNotCompared,
             ["precision"] = PrecisionNames.NameOf(result.Reduction?.Result.Precision ?? ModelPrecision.Float32),
             ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction, speed) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
@@ -69,7 +97,37 @@ internal static class FoldReport
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
     }
 
-    private static string Status(FoldStatus status) => status switch
+    private static void PrintTable(string kind, IReadOnlyList<BatchNormOutcome> outcomes, Func<BatchNormOutcome, string> name)
+    {
+        if (outcomes.Count == 0) return;
+        var table = new Table().AddColumns(kind, "status", "into", "reason").Border(TableBorder.Rounded);
+        var isHelpful = outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0);
+        if (isHelpful) table.AddColumn("would fold if");
+        foreach (var outcome in outcomes)
+        {
+            string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
+            if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+
+        Output.Print(table);
+    }
+
+    private static JsonObject ToJson(BatchNormOutcome outcome)
+    {
+        var result = new JsonObject
+        {
+            ["name"] = outcome.Name,
+            ["status"] = Status(outcome.Status),
+            ["into"] = outcome.Into,
+            ["reason"] = outcome.Reason,
+        };
+        if (outcome.WouldFoldIf.Length > 0) result["wouldFoldIf"] = outcome.WouldFoldIf;
+        return result;
+    }
+
+    /// <summary>A status as users read it.</summary>
+    public static string Status(FoldStatus status) => status switch
     {
         FoldStatus.Folded => "folded",
         FoldStatus.Composed => "composed",
@@ -77,6 +135,9 @@ internal static class FoldReport
         FoldStatus.Declined => "declined",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Unknown status."),
     };
+
+    // JSON knows no infinity.
+    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

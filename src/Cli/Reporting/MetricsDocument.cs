@@ -28,6 +28,7 @@ internal sealed class MetricsDocument
         _root = task;
         _root["parameters"] = network.Network.ParameterCount;
         _root["device"] = network.Device.ToString();
+        _root["threads"] = network.Threads;
         _root["bestEpoch"] = network.Best.Epoch;
         _root["epochs"] = new JsonArray([.. network.History.Select(Epoch)]);
         _root["test"] = Figures(test);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Timing;
+using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Results;
 
@@ -29,6 +30,8 @@ internal static class ResultLines
         Line("best epoch", $"{best.Epoch} of {network.History.Count}, on {network.Device}");
         foreach (var (metric, value) in testMetrics) Line($"test {metric.Name}", metric.Format(value));
         Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
+        foreach (var kept in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))
+            Line("not folded", $"{kept.Name}: {kept.Reason}");
         Line("folded - unfolded", string.Create(
             CultureInfo.InvariantCulture,
             $"at most {verification.LargestAbsolute:0.0e+0}, {verification.LargestRelative:0.0e+0} of the output's scale"));
@@ -53,6 +56,7 @@ internal static class ResultLines
             CultureInfo.InvariantCulture,
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in "
                 + $"{pipeline.RowsCompared:N0} rows"));
+        foreach (var value in pipeline.DiffersFor) Line("differs for", value);
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, MetricValues float32Metrics, IReadOnlyList<PrecisionSpeed> speed)

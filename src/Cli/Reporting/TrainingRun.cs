@@ -78,6 +78,7 @@ internal static class TrainingRun
         Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         foreach (var report in schema.Reports)
         {
+            if (report.Lost is { } lost) Console.Error.WriteLine($"note: column {report.Name}: {lost}");
             if (report.Kind == ColumnKind.Dropped) Console.Error.WriteLine($"note: column {report.Name} is left out: {report.Detail}");
             else if (report.MissingRows > 0)
                 Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");

@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <summary>The text of one cell, read as a number where it is one.</summary>
 /// <param name="Kind">What the text can be read as.</param>
 /// <param name="Number">The number; NaN where there is none.</param>
-internal readonly record struct CellValue(CellKind Kind, float Number)
+internal readonly record struct CellValue(CellKind Kind, double Number)
 {
     // What spreadsheets, R, pandas and SQL write for "no value". "None" and "-" are left out: tables use both as categories.
     private static readonly HashSet<string> MissingMarkers = new(StringComparer.OrdinalIgnoreCase)
@@ -22,23 +22,22 @@ internal readonly record struct CellValue(CellKind Kind, float Number)
     public static CellValue Read(string text)
     {
         if (MissingMarkers.Contains(text))
-            return new(CellKind.Missing, float.NaN);
+            return new(CellKind.Missing, double.NaN);
         if (Infinities.Contains(text))
-            return new(CellKind.Infinite, float.NaN);
-        if (!float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
-            return new(CellKind.Text, float.NaN);
-        if (float.IsNaN(number))
-            return new(CellKind.Missing, float.NaN);
-        return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
+            return new(CellKind.Infinite, double.NaN);
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+            return new(CellKind.Text, double.NaN);
+        if (double.IsNaN(number))
+            return new(CellKind.Missing, double.NaN);
+        return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);
     }
 
     /// <summary>Reads a trimmed text that has a value as a number in a format.</summary>
     public static CellValue Read(string text, NumberFormat format)
     {
-        if (!format.TryRead(text, out var read))
-            return new(CellKind.Text, float.NaN);
-        var number = (float)read;
-        return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
+        if (!format.TryRead(text, out var number))
+            return new(CellKind.Text, double.NaN);
+        return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);
     }
 }
 
@@ -51,7 +50,7 @@ internal enum CellKind
     /// <summary>A finite number.</summary>
     Number,
 
-    /// <summary>Infinity, or a number too large for a float.</summary>
+    /// <summary>Infinity, or a number too large for float64.</summary>
     Infinite,
 
     /// <summary>Anything else.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -36,6 +37,32 @@ internal sealed class ColumnInference
         CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options) =>
         new ColumnInference(table, column, numbers, options).Infer();
 
+    /// <summary>Says of a column whose numbers have more digits than float64 which of them have become one; null where none have.</summary>
+    /// <param name="column">The column.</param>
+    /// <param name="numbers">The number that each of its texts is read as.</param>
+    /// <param name="codes">Which of the texts to look at.</param>
+    public static string? FindLostDigits(TableColumn column, double[] numbers, int[] codes)
+    {
+        // Fewer characters cannot have more digits than float64 always keeps.
+        const int AlwaysKept = 15;
+        var (exact, merged, example) = (new Dictionary<double, decimal>(), 0, (First: string.Empty, Second: string.Empty));
+        var texts = column.Texts;
+        var longest = 0;
+        foreach (var code in codes) longest = Math.Max(longest, texts[code].Length);
+        if (longest <= AlwaysKept) return null;
+        foreach (var code in codes)
+        {
+            if (!column.TryReadExact(code, out var number)) continue;
+            if (exact.TryAdd(numbers[code], number) || exact[numbers[code]] == number) continue;
+            if (merged++ == 0) example = (exact[numbers[code]].ToString(CultureInfo.InvariantCulture), texts[code]);
+        }
+
+        // A few of many are the last digits of some computation.
+        if (merged * 100 <= exact.Count) return null;
+        return $"{example.First} and {example.Second} are one number in float64, which keeps 15 to 17 digits ({merged} "
+            + "in all are taken for another). Take off what all rows have in common, or take the column as categories.";
+    }
+
     private (FeatureColumn? Feature, ColumnReport Report) Infer()
     {
         if (_options.Ignore.Contains(_column.Name))
@@ -65,31 +92,37 @@ internal sealed class ColumnInference
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
     {
         // Throws where a number is infinite.
-        var values = _column.ReadNumbers(_table, float.NaN);
-        var (least, most, sum) = (float.PositiveInfinity, float.NegativeInfinity, 0d);
-        foreach (var code in _column.Codes)
-        {
-            var value = values[code];
-            if (float.IsNaN(value))
-                continue;
-            least = Math.Min(least, value);
-            most = Math.Max(most, value);
-            sum += value;
-        }
-
+        var numbers = _column.ReadNumbers(_table, double.NaN);
+        int[] known = [.. Enumerable.Range(0, numbers.Length).Where(code => _rowsOf[code] > 0 && !double.IsNaN(numbers[code]))];
+        double[] values = [.. known.Select(code => numbers[code])];
+        var (least, most) = (values.Min(), values.Max());
         if (least == most && !_options.KeepConstants)
-        {
-            var reason = string.Create(CultureInfo.InvariantCulture, $"the same number ({least}) in every row that has one");
-            return Without(ColumnKind.Dropped, reason);
-        }
+            return Without(ColumnKind.Dropped, Constant(least, FindLostDigits(_column, numbers, known)));
 
-        var mean = (float)(sum / (_column.Count - _missingRows));
+        // Means of numbers that are close to each other: what float32 has room for depends on the column.
+        var map = Float32Map.For(values, [.. known.Select(code => _rowsOf[code])]);
+        var sum = 0.0;
+        foreach (var code in _column.Codes)
+            if (!double.IsNaN(numbers[code])) sum += map.IsPlain ? (float)numbers[code] : numbers[code] - map.Offset;
+        var mean = sum / (_column.Count - _missingRows);
+        mean = map.IsPlain ? (float)mean : mean + map.Offset;
         var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
-        var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}");
+        var detail = map.Offset == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}")
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{least} to {most}, mean {mean}, counted from {map.Offset} on: float32 would lose what tells them apart{imputed}");
+        var feature = new NumericFeature(
+            _column.Name, mean, map.Offset == 0 ? null : map.Offset, map.Scale == 1 ? null : map.Scale, _numbers.Format);
+        var lost = FindLostDigits(_column, numbers, known);
         return (
-            new NumericFeature(_column.Name, mean, numbers: _numbers.Format),
-            new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Reading = _numbers.Reading });
+            feature,
+            new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Lost = lost, Reading = _numbers.Reading });
     }
+
+    // Never "the same" of what the table writes as different numbers.
+    private static string Constant(double number, string? lost) => lost
+        ?? string.Create(CultureInfo.InvariantCulture, $"the same number ({number}) in every row that has one");
 
     private (FeatureColumn? Feature, ColumnReport Report) AsCategories(bool limited)
     {

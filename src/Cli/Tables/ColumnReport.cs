@@ -10,6 +10,8 @@ namespace MlNetBatchNorm.Cli.Tables;
 internal sealed record ColumnReport(
     string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories)
 {
+    /// <summary>What was lost in reading the column; null = nothing.</summary>
+    public string? Lost { get; init; }
     /// <summary>How its numbers are read, with an example; null where that goes without saying.</summary>
     public string? Reading { get; init; }
 

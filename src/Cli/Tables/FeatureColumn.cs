@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -67,6 +68,20 @@ internal abstract class FeatureColumn
         }
     }
 
+    /// <summary>
+    /// The transforms that take offsets off in float64 before numbers become float32, in place, for the columns that have any; null where
+    /// none has. They are fitted apart from the others: of the two rows of each column that say what they know, no mean may be taken.
+    /// </summary>
+    public static ITransformer? ToFloat32(MLContext ml, IReadOnlyList<FeatureColumn> columns)
+    {
+        NumericFeature[] mapped = [.. columns.OfType<NumericFeature>().Where(column => !column.Map.IsPlain)];
+        if (mapped.Length == 0) return null;
+        InputOutputColumnPair[] pairs = [.. mapped.Select(column => new InputOutputColumnPair(column.Name))];
+        return ml.Transforms.NormalizeMinMax(pairs, fixZero: false)
+            .Append<ITransformer>(ml.Transforms.Conversion.ConvertType(pairs, DataKind.Single))
+            .Fit(TableDataView.OfNumbers([.. mapped.Select(column => (column.Name, column.Bounds))]));
+    }
+
     /// <summary>A row of the one-column data view that OneHotEncoding takes its keys from.</summary>
     private sealed class CategoryKey
     {
@@ -74,27 +89,47 @@ internal abstract class FeatureColumn
     }
 }
 
-/// <summary>A column of numbers: one feature, the number itself.</summary>
+/// <summary>A column of numbers: one feature, the number itself, or what is left of it when an offset is taken off.</summary>
 internal sealed class NumericFeature : FeatureColumn
 {
     /// <summary>Describes a column of numbers.</summary>
     /// <param name="name">The column of the table.</param>
-    /// <param name="imputedValue">The feature where the table has no value.</param>
+    /// <param name="imputedValue">The number where the table has no value.</param>
+    /// <param name="offset">What is taken off before the number becomes float32; null = nothing.</param>
+    /// <param name="scale">What it is multiplied with then, a power of two; null = 1.</param>
     /// <param name="numbers">How the numbers are written; null = as programs write them.</param>
     [JsonConstructor]
-    public NumericFeature(string name, float imputedValue, NumberFormat? numbers = null)
+    public NumericFeature(string name, double imputedValue, double? offset = null, double? scale = null, NumberFormat? numbers = null)
         : base(name)
     {
         Numbers = NumberFormat.Plain.Equals(numbers) ? null : numbers;
-        if (!float.IsFinite(imputedValue))
+        Map = new Float32Map(offset ?? 0, scale ?? 1);
+        if (!double.IsFinite(Map.Offset) || !double.IsNormal(Map.Scale) || Map.Scale < 0)
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"The offset and the scale of column '{name}' must be finite numbers, and the scale above 0.");
+        if (!float.IsFinite(Map.Apply(imputedValue)))
             throw new ArgumentOutOfRangeException(
                 nameof(imputedValue), imputedValue, $"The imputed value of column '{name}' must be a finite number.");
         ImputedValue = imputedValue;
     }
 
-    /// <summary>The feature where the table has no value: the mean of the training table.</summary>
+    /// <summary>The number where the table has no value: the mean of the training table.</summary>
     [JsonPropertyName("imputed")]
-    public float ImputedValue { get; }
+    public double ImputedValue { get; }
+
+    /// <summary>What is taken off the number in float64 before it becomes float32; null = nothing.</summary>
+    public double? Offset => Map.Offset == 0 ? null : Map.Offset;
+
+    /// <summary>What it is multiplied with then, before it becomes float32; null = 1.</summary>
+    public double? Scale => Map.Scale == 1 ? null : Map.Scale;
+
+    /// <summary>How the number becomes a feature.</summary>
+    [JsonIgnore]
+    public Float32Map Map { get; }
+
+    /// <summary>The numbers that become 0 and 1.</summary>
+    [JsonIgnore]
+    public double[] Bounds => [Map.Offset, Map.Offset + (1 / Map.Scale)];
 
     /// <summary>How the numbers are written; null = as programs write them (<see cref="NumberFormat.Plain"/>).</summary>
     public NumberFormat? Numbers { get; }
@@ -111,7 +146,7 @@ internal sealed class NumericFeature : FeatureColumn
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override PrimitiveDataViewType RawType => NumberDataViewType.Single;
+    public override PrimitiveDataViewType RawType => Map.IsPlain ? NumberDataViewType.Single : NumberDataViewType.Double;
 
     /// <summary>The imputed value: the mean of this one row is exactly that.</summary>
     [JsonIgnore]
@@ -121,17 +156,35 @@ internal sealed class NumericFeature : FeatureColumn
     public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
     {
         var column = table.Column(Name).ReadAs(Format);
-        var values = column.ReadNumbers(table, ImputedValue);
+        var values = Array.ConvertAll(column.ReadNumbers(table, ImputedValue), Map.Apply);
+        RequireFinite(table, column, values);
         var slots = new int[values.Length];
         Array.Fill(slots, offset);
         return new(column.Codes, slots, values);
     }
 
-    /// <summary>Single, NaN where missing.</summary>
+    /// <summary>Single, or Double where an offset is taken off; NaN where missing.</summary>
     public override ViewColumn View(CsvTable table)
     {
         var column = table.Column(Name).ReadAs(Format);
-        return new ViewColumn<float>(Name, RawType, column.ReadNumbers(table, float.NaN), column.Codes);
+        var numbers = column.ReadNumbers(table, double.NaN);
+        var values = Array.ConvertAll(numbers, Map.Apply);
+        RequireFinite(table, column, values);
+        return Map.IsPlain
+            ? new ViewColumn<float>(Name, RawType, values, column.Codes)
+            : new ViewColumn<double>(Name, RawType, numbers, column.Codes);
+    }
+
+    // Only of numbers far beyond those that the map was made for.
+    private void RequireFinite(CsvTable table, TableColumn column, float[] values)
+    {
+        for (var code = 0; code < values.Length; code++)
+            if (float.IsInfinity(values[code]) && column.FirstRowWith(code) is >= 0 and var row)
+                throw table.CellError(
+                    row,
+                    Name,
+                    $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field "
+                    + "empty.");
     }
 }
 

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Data;
+
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
@@ -52,6 +54,43 @@ internal sealed class FeatureEncoder
             var slot = column.Slots[code];
             if (slot >= 0) features[slot] = column.Values[code];
         }
+    }
+
+    /// <summary>How many features of a row are not 0 at most.</summary>
+    public int ColumnCount => _columns.Length;
+
+    /// <summary>Writes the features of a row that are not always 0.</summary>
+    /// <param name="row">The row, from 0.</param>
+    /// <param name="slots">Where to put which they are, ascending; room for <see cref="ColumnCount"/>.</param>
+    /// <param name="values">Where to put what they are.</param>
+    /// <returns>How many there are.</returns>
+    public int Encode(int row, Span<int> slots, Span<float> values)
+    {
+        var count = 0;
+        foreach (ref readonly var column in _columns.AsSpan())
+        {
+            var code = column.Codes[row];
+            if (column.Slots[code] < 0) continue;
+            (slots[count], values[count]) = (column.Slots[code], column.Values[code]);
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>The features of all rows, as they are kept for training and scoring.</summary>
+    /// <exception cref="InsufficientMemoryException">They need more memory than there is.</exception>
+    public FeatureRows ToRows()
+    {
+        var rows = new FeatureRows.Builder(FeatureCount, RowCount);
+        var (slots, values) = (new int[ColumnCount], new float[ColumnCount]);
+        for (var row = 0; row < RowCount; row++)
+        {
+            var count = Encode(row, slots, values);
+            rows.Add(values.AsSpan(0, count), slots.AsSpan(0, count), isDense: false);
+        }
+
+        return rows.Build();
     }
 
     /// <summary>The features of all rows, row by row: <c>[RowCount, FeatureCount]</c>.</summary>

@@ -16,8 +16,8 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps that say how numbers are written are 2: a program that does not know it would read others. Without that 1, which every program
-    // reads.
+    // Maps with offsets, or that say how numbers are written, are 2: a program that does not know them would make other features. Without
+    // them 1, which every program reads.
     private const int FormatVersion = 2;
 
     /// <summary>Describes a feature vector.</summary>
@@ -69,16 +69,20 @@ internal sealed class FeatureMap
         ArgumentException.ThrowIfNullOrEmpty(featuresColumn);
         var chain = new EstimatorChain<ITransformer>();
         foreach (var transform in FeatureColumn.ToTransforms(ml, Columns)) chain = chain.Append<ITransformer>(transform);
-        var row = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
-        return chain
+        var table = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
+        var row = new TableDataView(table, this);
+        var offsets = FeatureColumn.ToFloat32(ml, Columns);
+        var features = chain
             .Append<ITransformer>(ml.Transforms.Concatenate(featuresColumn, [.. Columns.Select(column => column.Name)]))
-            .Fit(new TableDataView(row, this));
+            .Fit(offsets?.Transform(row) ?? row);
+        return offsets is null ? features : new TransformerChain<ITransformer>(offsets, features);
     }
 
     /// <summary>The map as JSON, on one line.</summary>
     public string ToJson()
     {
-        var isPlain = LabelNumbers is null && !Columns.Any(column => column is NumericFeature { Numbers: not null });
+        var isPlain = LabelNumbers is null
+            && !Columns.Any(column => column is NumericFeature { Map.IsPlain: false } or NumericFeature { Numbers: not null });
         return JsonSerializer.Serialize(
             new FeatureMapDocument(isPlain ? 1 : FormatVersion, Columns, LabelNumbers), FeatureMapJson.Format.FeatureMapDocument);
     }

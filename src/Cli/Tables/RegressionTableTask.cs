@@ -23,11 +23,11 @@ internal sealed class RegressionTableTask : TableTask
     {
         if (numbers.Problem is { } problem)
             throw LabelClasses.Error(table, column, $"{problem}; write them alike, or choose another label.");
-        var values = column.ReadAs(numbers.Format).ReadNumbers(table, float.NaN, NumberAdvice);
+        var values = column.ReadAs(numbers.Format).ReadNumbers(table, double.NaN, NumberAdvice);
         var labels = Array.ConvertAll(column.Codes, code => values[code]);
         var (least, most) = (labels.Min(), labels.Max());
         if (least == most) throw LabelClasses.Error(table, column, $"is {column[0]} in every row; there is nothing to learn.");
-        var mean = labels.Average(number => (double)number);
+        var mean = labels.Average();
         var detail = string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}");
         return (
             new(column.Name, Kind, [], numbers.Format),
@@ -36,7 +36,8 @@ internal sealed class RegressionTableTask : TableTask
 
     /// <inheritdoc/>
     public override float[] Encode(CsvTable table, LabelMap label) =>
-        table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, float.NaN, NumberAdvice);
+        Array.ConvertAll(
+            table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, double.NaN, NumberAdvice), number => (float)number);
 
     /// <inheritdoc/>
     public override ViewColumn View(CsvTable table, LabelMap label) => new ViewColumn<float>(

@@ -10,15 +10,18 @@ internal static class RowWeights
     public static float[] ReadTexts(CsvTable table, string name, NumberFormat numbers)
     {
         var column = table.Column(name).ReadAs(numbers);
-        var weights = column.ReadNumbers(table, float.NaN, Advice);
+        var weights = Array.ConvertAll(column.ReadNumbers(table, double.NaN, Advice), weight => (float)weight);
         for (var code = 0; code < weights.Length; code++)
         {
-            if (weights[code] >= 0 || column.FirstRowWith(code) is not (>= 0 and var row)) continue;
+            if (weights[code] is >= 0 and < float.PositiveInfinity || column.FirstRowWith(code) is not (>= 0 and var row)) continue;
             throw table.CellError(
-                row, name, $"{(column.IsMissing(row) ? "the weight is missing" : $"{NameList.Quote(column[row])} is below 0")}; {Advice}.");
+                row, name, $"{(column.IsMissing(row) ? "the weight is missing" : Problem(column[row], weights[code]))}; {Advice}.");
         }
 
         return weights;
+
+        static string Problem(string text, float weight) =>
+            $"{NameList.Quote(text)} is {(weight > 0 ? "more than float32 can hold" : "below 0")}";
     }
 
     /// <summary>The weight of every row; null where there is no such column: all rows count the same.</summary>

@@ -74,14 +74,17 @@ internal sealed class TableColumn
         return new(Name, _texts, values, _codes) { Format = format };
     }
 
+    /// <summary>One of <see cref="Texts"/> as a number with all its digits; false where it is none.</summary>
+    internal bool TryReadExact(int code, out decimal number) => Format.TryReadExact(_texts[code], out number);
+
     /// <summary>The number that each of <see cref="Texts"/> is.</summary>
     /// <param name="table">The table of the column, for the message.</param>
     /// <param name="missing">The number for a missing value.</param>
     /// <param name="advice">What to do about a text that is not a number.</param>
     /// <exception cref="TableException">Some row has a text or an infinity.</exception>
-    internal float[] ReadNumbers(CsvTable table, float missing, string advice = "fix it or leave the field empty")
+    internal double[] ReadNumbers(CsvTable table, double missing, string advice = "fix it or leave the field empty")
     {
-        var numbers = new float[_values.Length];
+        var numbers = new double[_values.Length];
         for (var code = 0; code < numbers.Length; code++)
         {
             if (_values[code].Kind is CellKind.Text or CellKind.Infinite && FirstRowWith(code) is >= 0 and var row)

@@ -11,21 +11,22 @@ internal sealed class TableDataView : IDataView
     private readonly int _rowCount;
 
     /// <summary>
-    /// The raw columns that features are made from: numbers are Single, NaN where missing; categories are Text,
-    /// <see cref="CategoricalFeature.MissingText"/> where missing. <see cref="FeatureMap.ToPipeline"/> makes the feature vector of them.
+    /// The raw columns that features are made from: numbers are Single (Double where <see cref="NumericFeature.Map"/> takes an offset
+    /// off them), NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing.
+    /// <see cref="FeatureMap.ToPipeline"/> makes the feature vector of them.
     /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="features">The columns.</param>
     /// <exception cref="TableException">The table lacks a column, or a column of numbers has a text or an infinity.</exception>
     public TableDataView(CsvTable table, FeatureMap features)
-        : this(table, RawColumns(table, features))
+        : this(table.RowCount, RawColumns(table, features))
     {
     }
 
-    private TableDataView(CsvTable table, IEnumerable<ViewColumn> columns)
+    private TableDataView(int rowCount, IEnumerable<ViewColumn> columns)
     {
         _columns = [.. columns];
-        _rowCount = table.RowCount;
+        _rowCount = rowCount;
         var builder = new DataViewSchema.Builder();
         foreach (var column in _columns) builder.AddColumn(column.Name, column.Type, column.Annotations);
         Schema = builder.ToSchema();
@@ -56,7 +57,16 @@ internal sealed class TableDataView : IDataView
             columns.Add(new ViewColumn<float>(
                 weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight, schema.WeightNumbers), table.Column(weight).Codes));
         columns.Add(new FeatureVector(featuresColumn, schema.Features, schema.Features.Bind(table)));
-        return new TableDataView(table, columns);
+        return new TableDataView(table.RowCount, columns);
+    }
+
+    /// <summary>Columns of Double with as many numbers each.</summary>
+    public static TableDataView OfNumbers(IReadOnlyList<(string Name, double[] Numbers)> columns)
+    {
+        int[] rows = [.. Enumerable.Range(0, columns[0].Numbers.Length)];
+        return new TableDataView(
+            rows.Length,
+            columns.Select(column => new ViewColumn<double>(column.Name, NumberDataViewType.Double, column.Numbers, rows)));
     }
 
     /// <inheritdoc/>
@@ -105,12 +115,23 @@ internal sealed class TableDataView : IDataView
     {
         public override DataViewSchema.Annotations Annotations { get; } = ClassLabels.NamesOfSlots(map.FeatureNames);
 
-        public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+        // Written out, a row of many categories would be nearly all zeros.
+        private bool IsSparse => 4 * encoder.ColumnCount <= encoder.FeatureCount;
+
+        public override Delegate GetterFor(TableCursor cursor) => IsSparse ? Sparse(cursor) : Dense(cursor);
+
+        private ValueGetter<VBuffer<float>> Dense(TableCursor cursor) => (ref VBuffer<float> value) =>
         {
             var editor = VBufferEditor.Create(ref value, encoder.FeatureCount);
             encoder.Encode(cursor.Row, editor.Values);
             value = editor.Commit();
-        });
+        };
+
+        private ValueGetter<VBuffer<float>> Sparse(TableCursor cursor) => (ref VBuffer<float> value) =>
+        {
+            var editor = VBufferEditor.Create(ref value, encoder.FeatureCount, encoder.ColumnCount);
+            value = editor.CommitTruncated(encoder.Encode(cursor.Row, editor.Indices, editor.Values));
+        };
     }
 }
 

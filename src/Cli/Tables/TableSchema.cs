@@ -137,7 +137,7 @@ internal sealed class TableSchema
         return new TrainingData(
             new SampleShape(Features.FeatureCount),
             outputs,
-            Features.EncodeAll(table),
+            Features.Bind(table).ToRows(),
             targets,
             RowWeights.Read(table, WeightColumn, WeightNumbers));
     }

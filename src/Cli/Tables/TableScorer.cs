@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
 namespace MlNetBatchNorm.Cli.Tables;
@@ -62,8 +63,7 @@ internal static class TableScorer
         if (!task.CanHave(classes.Count)) throw Changed($"predicts '{task.Name}', but its metadata names {classes.Count} classes");
         if (scorer.ResultLength != task.ValuesOfRow(classes.Count))
             throw Changed($"gives {scorer.ResultLength} values for a row, but its metadata names {classes.Count} classes");
-        var values = new float[encoder.RowCount * scorer.ResultLength];
-        scorer.ScoreBatch(encoder.EncodeAll(), encoder.RowCount, values);
+        var values = ModelEvaluation.Score(scorer, encoder.ToRows());
         return new TablePrediction(task, classes, encoder.RowCount, values, encoder.UnknownValues, scorer.DeviceReport);
 
         InvalidModelException Changed(FormattableString what) =>

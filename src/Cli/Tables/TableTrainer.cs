@@ -127,7 +127,7 @@ internal static class TableTrainer
         foreach (var vector in made.GetColumn<VBuffer<float>>(column).Take(ComparedRows))
         {
             vector.CopyTo(features);
-            var expected = tested.FeatureArray.AsSpan(row * width, width);
+            var expected = tested.Row(row);
             var place = expected.CommonPrefixLength(features);
             if (place < width)
                 throw new ModelVerificationException(
@@ -146,6 +146,7 @@ internal static class TableTrainer
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema) => options.Network with
     {
         LabelColumnName = schema.Label.Column,
+        MayHideLabel = true,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
         Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,

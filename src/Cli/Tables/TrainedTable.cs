@@ -81,8 +81,9 @@ internal sealed class TrainedTable : IDisposable
     }
 
     /// <summary>
-    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, NaN where missing;
-    /// categories as text, <c>(missing)</c> where missing) to the prediction.
+    /// Writes <c>pipeline.onnx</c>: the whole pipeline as one ONNX file, from the table's columns (numbers as float32, or float64 where
+    /// <see cref="NumericFeature.Map"/> takes an offset off them, NaN where missing; categories as text, <c>(missing)</c> where missing)
+    /// to the prediction.
     /// </summary>
     /// <param name="folder">The folder; made if it is not there.</param>
     /// <param name="rows">Rows to compare with ML.NET's predictions.</param>

@@ -106,12 +106,18 @@ internal static class ElementTypes
         new(type, numpy, fields) { Largest = largest, Widen = Widen<T>, Round = Round<T> };
 
     private static void Widen<T>(ReadOnlySpan<byte> raw, Span<double> into)
-        where T : unmanaged, INumberBase<T> =>
-        TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, T>(raw), into);
+        where T : unmanaged, INumberBase<T>
+    {
+        if (typeof(T) == typeof(float)) RealKernels.Widen(MemoryMarshal.Cast<byte, float>(raw), into);
+        else TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, T>(raw), into);
+    }
 
     private static void Round<T>(ReadOnlySpan<double> values, Span<byte> raw)
-        where T : unmanaged, INumberBase<T> =>
-        TensorPrimitives.ConvertTruncating(values, MemoryMarshal.Cast<byte, T>(raw));
+        where T : unmanaged, INumberBase<T>
+    {
+        if (typeof(T) == typeof(float)) RealKernels.Narrow(values, MemoryMarshal.Cast<byte, float>(raw));
+        else TensorPrimitives.ConvertTruncating(values, MemoryMarshal.Cast<byte, T>(raw));
+    }
 
     private static void Map<TFrom, TTo>(ReadOnlySpan<TFrom> from, Span<TTo> to, Func<TFrom, TTo> convert)
     {
@@ -163,6 +169,9 @@ internal class ElementType(DataType type, int? bits)
 
     /// <summary>Elements of a constant from <paramref name="start"/> on, as float64.</summary>
     public virtual void Read(TensorProto tensor, int start, Span<double> into) => throw Unknown();
+
+    /// <summary>The elements in some bytes, as float64.</summary>
+    public virtual void Read(ReadOnlySpan<byte> bytes, Span<double> into) => throw Unknown();
 
     /// <summary>Rounds each value once to the type, and writes its bytes.</summary>
     public virtual void Write(ReadOnlySpan<double> values, Span<byte> bytes) => throw Unknown();
@@ -228,6 +237,8 @@ internal sealed unsafe class ElementType<T>(DataType type, string? numpy, Func<T
             ? tensor.RawData.Span.Slice(start * sizeof(T), into.Length * sizeof(T))
             : MemoryMarshal.AsBytes<T>(fields(tensor).Skip(start).Take(into.Length).ToArray()),
         into);
+
+    public override void Read(ReadOnlySpan<byte> bytes, Span<double> into) => Widen(bytes[..(into.Length * sizeof(T))], into);
 
     public override void Write(ReadOnlySpan<double> values, Span<byte> bytes) => Round(values, bytes[..(values.Length * sizeof(T))]);
 

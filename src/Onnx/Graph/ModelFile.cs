@@ -30,7 +30,7 @@ internal static class ModelFile
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
         ModelProto model;
-        using (IMemoryOwner<byte> file = new FileBuffer(path)) model = Parse(((FileBuffer)file).Bytes, $"'{path}'");
+        using (var file = new FileBuffer(path)) model = Parse(file.Bytes, $"'{path}'");
         ExternalData.Load(model, Path.GetDirectoryName(Path.GetFullPath(path))!);
         return model;
     }
@@ -58,15 +58,15 @@ internal static class ModelFile
     {
         if (Size(model) <= largestSingleFile)
         {
-            AtomicFile.Write(path, stream => model.WriteTo(stream));
+            AtomicFile.Write(path, stream => LazyBytes.OneAfterAnother(() => model.WriteTo(stream)));
             return;
         }
 
         var (rest, data) = ExternalData.Split(model, $"{Path.GetFileName(path)}.data");
-        AtomicFile.Write($"{path}.data", stream =>
+        AtomicFile.Write($"{path}.data", stream => LazyBytes.OneAfterAnother(() =>
         {
-            foreach (var bytes in data) bytes.WriteTo(stream);
-        });
+            foreach (var bytes in data) stream.Write(bytes.Span);
+        }));
         AtomicFile.Write(path, stream => rest.WriteTo(stream));
     }
 

@@ -35,6 +35,9 @@ internal static class ModelMetadata
     /// <summary>The rule by which the running statistics were averaged.</summary>
     public const string Statistics = "mlnetbn.statistics";
 
+    /// <summary>The threads that shared the operators of a training step, on which the last digits of the weights depend.</summary>
+    public const string Threads = "mlnetbn.threads";
+
     /// <summary>
     /// The largest absolute difference between the folded and the unfolded model over the rows that they were compared on.
     /// </summary>

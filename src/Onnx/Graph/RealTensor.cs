@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -18,12 +17,13 @@ internal sealed class RealTensor
     private readonly Action<int, Span<double>> _read;
     private readonly Scaling[] _scalings;
 
-    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings)
+    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings, long stored)
     {
         Type = type;
         Shape = shape;
         _read = read;
         _scalings = scalings;
+        Stored = stored;
         Count = checked((int)shape.Aggregate(1L, (product, size) => product * size));
     }
 
@@ -35,29 +35,80 @@ internal sealed class RealTensor
 
     public int Rank => Shape.Count;
 
+    /// <summary>
+    /// The bytes in the file that the elements come from: those of the constants behind a computed one; 0 for a value that is repeated.
+    /// </summary>
+    public long Stored { get; }
+
+    /// <summary>The bytes that the elements take when they are written out.</summary>
+    public long WrittenBytes => (long)Count * ElementTypes.Of(Type).Bits!.Value / 8;
+
+    /// <summary>How many computations wait for each other until the elements can be read.</summary>
+    public int Waiting { get; private init; }
+
+    /// <summary>The one value of all elements of a tensor made by <see cref="Filled"/>; null for any other.</summary>
+    public double? Repeated { get; private init; }
+
     /// <summary>The elements of a stored constant; null when they are not real numbers or too many to fold.</summary>
     public static RealTensor? From(TensorProto tensor)
     {
         if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
             return null;
         var type = ElementTypes.Of((DataType)tensor.DataType);
-        return new(type.Type, [.. tensor.Dims], (start, into) => type.Read(tensor, start, into), []);
+        return new(type.Type, [.. tensor.Dims], (start, into) => type.Read(tensor, start, into), [], StoredBytes(tensor, type));
     }
 
     /// <summary>
     /// A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.
     /// </summary>
     public static RealTensor? Filled(DataType type, IReadOnlyList<long> shape, double value) =>
-        Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), []) : null;
+        Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), [], 0) { Repeated = value } : null;
 
     public static RealTensor Of(DataType type, double[] values, params long[] shape) =>
-        new(type, shape, (start, into) => values.AsSpan(start, into.Length).CopyTo(into), []);
+        new(type, shape, (start, into) => values.AsSpan(start, into.Length).CopyTo(into), [], 8L * values.Length);
+
+    /// <summary>
+    /// What a node computes from constants: elements that are worked out when somebody first asks for them, rounded to the type as they are
+    /// when the model runs, and kept.
+    /// </summary>
+    /// <param name="type">The type.</param>
+    /// <param name="shape">The shape; see <see cref="Fits"/>.</param>
+    /// <param name="stored">See <see cref="Stored"/>.</param>
+    /// <param name="waiting">The most that the operands' <see cref="Waiting"/> is.</param>
+    /// <param name="compute">Gives the elements in float64.</param>
+    public static RealTensor Computed(DataType type, long[] shape, long stored, int waiting, Func<double[]> compute)
+    {
+        // Each waits on the stack for the one before.
+        const int mostWaiting = 64;
+
+        var row = ElementTypes.Of(type);
+        var size = row.Bits!.Value / 8;
+        var packed = new Lazy<TensorProto>(() =>
+        {
+            var values = compute();
+            var bytes = GC.AllocateUninitializedArray<byte>(checked(values.Length * size));
+            row.Write(values, bytes);
+            return new TensorProto { DataType = (int)type, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        });
+        var isDue = waiting >= mostWaiting;
+        if (isDue) _ = packed.Value;
+        return new(
+            type, shape, (start, into) =>
+            {
+                if (into.Length > 0) row.Read(packed.Value, start, into);
+            },
+            [], stored)
+        {
+            Waiting = isDue ? 0 : waiting + 1,
+        };
+    }
 
     /// <summary>The same elements as another type (a Cast of a constant): rounded to it when it is written.</summary>
-    public RealTensor As(DataType type) => new(type, [.. Shape], _read, _scalings);
+    public RealTensor As(DataType type) => new(type, [.. Shape], _read, _scalings, Stored) { Repeated = Repeated, Waiting = Waiting };
 
     /// <summary>The same elements in another shape of as many.</summary>
-    public RealTensor Reshaped(params long[] shape) => new(Type, shape, _read, _scalings);
+    public RealTensor Reshaped(params long[] shape) =>
+        new(Type, shape, _read, _scalings, Stored) { Repeated = Repeated, Waiting = Waiting };
 
     /// <summary>
     /// The tensor, seen as [outer, middle, channels, inner], with every element multiplied by factors[o, c]: one weight axis (outer = 1),
@@ -68,7 +119,12 @@ internal sealed class RealTensor
         if (outer * middle * channels * inner != Count || factors.Length != outer * channels)
             throw new InvalidOperationException(
                 $"[{outer}, {middle}, {channels}, {inner}] with {factors.Length} factors is no view of [{string.Join(", ", Shape)}].");
-        return new(Type, [.. Shape], _read, [.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
+        // A second scaling of the same axis joins the first, so that a chain of them costs no more than one.
+        if (_scalings is [.. var earlier, { } last] && (last.Middle, last.Channels, last.Inner) == (middle, channels, inner))
+            return With([.. earlier, last with { Factors = [.. last.Factors.Zip(factors, static (a, b) => a * b)] }]);
+        return With([.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
+
+        RealTensor With(Scaling[] scalings) => new(Type, [.. Shape], _read, scalings, Stored);
     }
 
     /// <summary>Scales along one axis.</summary>
@@ -112,7 +168,7 @@ internal sealed class RealTensor
     public double Largest()
     {
         var largest = 0.0;
-        Visit((_, chunk) => largest = Math.Max(largest, double.Abs(TensorPrimitives.MaxMagnitude<double>(chunk))));
+        Visit((_, chunk) => largest = Math.Max(largest, RealKernels.LargestMagnitude(chunk)));
         return largest;
     }
 
@@ -154,21 +210,44 @@ internal sealed class RealTensor
     }
 
     /// <summary>The constant as it is written, each element rounded once to the tensor's type.</summary>
-    public TensorProto ToProto(string name)
+    /// <param name="name">Its name.</param>
+    /// <param name="isLazy">Whether a large one is computed each time it is read; see <see cref="LazyBytes"/>.</param>
+    public TensorProto ToProto(string name, bool isLazy = false)
+    {
+        if (isLazy && WrittenBytes >= LazyBytes.Worthwhile) return Proto(name, new LazyBytes(this).Whole);
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)WrittenBytes));
+        Write(bytes);
+        return Proto(name, bytes);
+    }
+
+    /// <summary>Writes each element, rounded once to the tensor's type.</summary>
+    public void Write(Span<byte> bytes)
     {
         var type = ElementTypes.Of(Type);
         var size = type.Bits!.Value / 8;
-        var bytes = GC.AllocateUninitializedArray<byte>(checked(Count * size));
-        Visit((start, chunk) => type.Write(chunk, bytes.AsSpan(start * size)));
-        return new TensorProto { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        var buffer = new double[Math.Min(Count, ChunkElements)];
+        for (var start = 0; start < Count; start += buffer.Length)
+        {
+            var chunk = buffer.AsSpan(0, Math.Min(buffer.Length, Count - start));
+            Read(start, chunk);
+            type.Write(chunk, bytes[(start * size)..]);
+        }
     }
 
-    private static bool Fits(IReadOnlyList<long> shape)
+    private TensorProto Proto(string name, ReadOnlyMemory<byte> bytes) =>
+        new() { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+
+    /// <summary>Whether a shape is one that can be folded: no negative size, and few enough elements.</summary>
+    public static bool Fits(IReadOnlyList<long> shape)
     {
         // Offsets in bytes are 32-bit in .NET arrays, and no element is larger than eight bytes.
         var count = shape.Aggregate((Int128)1, (product, size) => product * size);
         return count <= int.MaxValue / 8 && shape.All(size => size >= 0);
     }
+
+    // Typed fields instead of raw bytes take about as many.
+    private static long StoredBytes(TensorProto tensor, ElementType type) =>
+        tensor.Dims.Aggregate((long)type.Bits!.Value / 8, (product, size) => product * size);
 
     /// <summary>Sees some neighbouring elements; <paramref name="start"/> is the index of the first.</summary>
     internal delegate void ChunkVisitor(int start, ReadOnlySpan<double> chunk);
@@ -189,14 +268,14 @@ internal sealed class RealTensor
                     // Neighbours are neighbouring channels.
                     var run = Math.Min(Channels - channel, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors.AsSpan(factor, run), part);
+                    RealKernels.Multiply(part, Factors.AsSpan(factor, run));
                     done += run;
                 }
                 else
                 {
                     var run = Math.Min(Inner - inner, chunk.Length - done);
                     var part = chunk.Slice(done, run);
-                    TensorPrimitives.Multiply(part, Factors[factor], part);
+                    RealKernels.Multiply(part, Factors[factor]);
                     done += run;
                 }
             }

@@ -12,8 +12,14 @@ namespace MlNetBatchNorm.Trainer.Data;
 /// How many standard deviations from its mean a value may be; what is farther is brought to that bound. Infinity (the default) = no bound.
 /// </param>
 internal sealed record Standardization(
-    IReadOnlyList<float> Mean, IReadOnlyList<float> StandardDeviation, float Clip = float.PositiveInfinity)
+    IReadOnlyList<double> Mean, IReadOnlyList<double> StandardDeviation, float Clip = float.PositiveInfinity)
 {
+    // Channels beyond are brought nearer to 1 first: in float32 their sums, or what they are divided by, would be 0 or infinite.
+    private const double Least = 1e-30, Most = 1e30;
+
+    // A power of two changes no digit.
+    private const float Step = 1L << 62;
+
     /// <summary>Measures mean and standard deviation in float64, in two passes.</summary>
     /// <param name="rows">The training rows.</param>
     /// <param name="clip">How many standard deviations from its mean a value may be; above 0, infinity (the default) = no bound.</param>
@@ -27,22 +33,32 @@ internal sealed record Standardization(
         var channels = (int)rows.Shape.Channels;
         var positions = (int)rows.Shape.Positions;
         var count = (double)rows.Count * positions;
-        var mean = new double[channels];
-        var square = new double[channels];
-        ForEach(rows.FeatureArray, positions, channels, (channel, value) => mean[channel] += value);
+        var (mean, square) = (new double[channels], new double[channels]);
+        var (kept, first, isConstant) = (new long[channels], new float[channels], new bool[channels]);
+        Array.Fill(isConstant, true);
+        rows.FeatureRows.ForEach((_, slot, value) =>
+        {
+            var channel = slot / positions;
+            mean[channel] += value;
+            if (kept[channel]++ == 0) first[channel] = value;
+            isConstant[channel] &= value == first[channel];
+        });
         for (var channel = 0; channel < channels; channel++) mean[channel] /= count;
-        ForEach(
-            rows.FeatureArray,
-            positions,
-            channels,
-            (channel, value) => square[channel] += (value - mean[channel]) * (value - mean[channel]));
-        return new Standardization(
-            Array.ConvertAll(mean, value => (float)value),
-            [.. square.Select((sum, channel) => Deviation(Math.Sqrt(sum / count), mean[channel]))],
-            clip);
+        rows.FeatureRows.ForEach((_, slot, value) =>
+        {
+            var channel = slot / positions;
+            square[channel] += (value - mean[channel]) * (value - mean[channel]);
+        });
+        var deviations = new double[channels];
+        for (var channel = 0; channel < channels; channel++)
+        {
+            // Values that are not kept are zeros.
+            var zeros = count - kept[channel];
+            isConstant[channel] &= kept[channel] == 0 || zeros == 0 || first[channel] == 0;
+            deviations[channel] = isConstant[channel] ? 0 : Math.Sqrt((square[channel] + (zeros * mean[channel] * mean[channel])) / count);
+        }
 
-        // What rounding leaves of a constant is not a deviation.
-        static float Deviation(double deviation, double mean) => deviation <= 1e-7 * Math.Abs(mean) ? 0 : (float)deviation;
+        return new Standardization(mean, deviations, clip);
     }
 
     /// <summary>The rows with every channel standardized; targets and weights stay.</summary>
@@ -54,17 +70,15 @@ internal sealed record Standardization(
         if (channels != Mean.Count)
             throw new ArgumentException(
                 $"The rows have {channels} channels, but the standardization was made for {Mean.Count}.", nameof(rows));
-        var mean = Mean.ToArray();
-        var scale = StandardDeviation.Select(deviation => deviation > 0 ? 1 / deviation : 0).ToArray();
-        var (lowest, highest) = (Bound(mean, -Clip), Bound(mean, Clip));
-        var features = new float[rows.FeatureArray.Length];
-        for (var i = 0; i < features.Length; i++)
+        var (unit, mean, deviation) = InFloat32();
+        var scale = Array.ConvertAll(deviation, value => value > 0 ? 1 / value : 0);
+        var (lowest, highest) = (Bound(mean, deviation, -Clip), Bound(mean, deviation, Clip));
+        var features = rows.FeatureRows.Map((slot, value) =>
         {
-            var channel = i / positions % channels;
-            features[i] = (Math.Clamp(rows.FeatureArray[i], lowest[channel], highest[channel]) - mean[channel]) * scale[channel];
-        }
-
-        return new TrainingData(rows.Shape, rows.Outputs, features, rows.TargetArray, rows.WeightArray);
+            var channel = slot / positions;
+            return (Math.Clamp(value * unit[channel], lowest[channel], highest[channel]) - mean[channel]) * scale[channel];
+        });
+        return rows.With(features);
     }
 
     /// <summary>
@@ -74,6 +88,7 @@ internal sealed record Standardization(
     /// <remarks>
     /// (x−μ)/σ written as a·x + b loses as many digits as μ/σ has: of a year, 2008 ± 1.3, three. Where a channel lies that far from 0, the
     /// mean is taken away by a node of its own, which is exact for neighbouring numbers and stays where it is; the rest folds as ever.
+    /// Where σ² is beyond float32, 1/σ is gamma and the variance 1.
     /// </remarks>
     /// <param name="nodes">The graph.</param>
     /// <param name="x">The rows, <c>[N, C, …]</c>.</param>
@@ -83,9 +98,11 @@ internal sealed record Standardization(
         using var scope = nodes.Scope("standardize");
         long channels = Mean.Count;
         long[] shape = [channels, .. Enumerable.Repeat(1L, positionAxes)];
-        var variance = StandardDeviation.Select(deviation => deviation > 0 ? (float)((double)deviation * deviation) : 1).ToArray();
-        var gamma = StandardDeviation.Select(deviation => deviation > 0 ? 1f : 0f).ToArray();
-        var mean = Mean.ToArray();
+        var (unit, mean, deviation) = InFloat32();
+        var variance = Array.ConvertAll(deviation, value => HasSquare(value) ? (float)((double)value * value) : 1);
+        var gamma = Array.ConvertAll(deviation, value => value == 0 ? 0 : HasSquare(value) ? 1 : 1 / value);
+        if (Array.Exists(unit, one => one != 1))
+            x = nodes.Named("brought", "Mul", [x, nodes.Initializer(TensorData.Create("unit", unit, shape))]);
         if (LiesFarFromZero)
         {
             x = nodes.Named("centered", "Sub", [x, nodes.Initializer(TensorData.Create("mean", mean, shape))]);
@@ -95,8 +112,9 @@ internal sealed record Standardization(
         if (float.IsFinite(Clip))
         {
             // In front of the node, in the input's unit: behind it, they would keep it from folding into the first layer.
-            x = nodes.Named("atLeast", "Max", [x, nodes.Initializer(TensorData.Create("lowest", Bound(mean, -Clip), shape))]);
-            x = nodes.Named("atMost", "Min", [x, nodes.Initializer(TensorData.Create("highest", Bound(mean, Clip), shape))]);
+            var (lowest, highest) = (Bound(mean, deviation, -Clip), Bound(mean, deviation, Clip));
+            x = nodes.Named("atLeast", "Max", [x, nodes.Initializer(TensorData.Create("lowest", lowest, shape))]);
+            x = nodes.Named("atMost", "Min", [x, nodes.Initializer(TensorData.Create("highest", highest, shape))]);
         }
 
         return nodes.Named("y", "BatchNormalization", [
@@ -112,16 +130,30 @@ internal sealed record Standardization(
     private bool LiesFarFromZero =>
         Mean.Zip(StandardDeviation, (mean, deviation) => deviation > 0 && Math.Abs(mean) > 16 * deviation).Any(far => far);
 
-    // The bounds of a constant channel do not matter, but 0 times infinity would be NaN.
-    private float[] Bound(float[] mean, float deviations) =>
-    [
-        .. mean.Zip(
-            StandardDeviation,
-            (center, deviation) => deviation > 0 ? (float)(center + ((double)deviations * deviation)) : center),
-    ];
+    private static bool HasSquare(float deviation) => deviation is > 1e-15f and < 1e15f;
 
-    private static void ForEach(float[] values, int positions, int channels, Action<int, double> visit)
+    // What each channel is multiplied with, and its mean and standard deviation then.
+    private (float[] Unit, float[] Mean, float[] Deviation) InFloat32()
     {
-        for (var i = 0; i < values.Length; i++) visit(i / positions % channels, values[i]);
+        var (unit, mean, deviation) = (new float[Mean.Count], new float[Mean.Count], new float[Mean.Count]);
+        for (var channel = 0; channel < unit.Length; channel++)
+        {
+            // Values may be far from the mean, so that their sum with it must not overflow either.
+            unit[channel] = StandardDeviation[channel] switch
+            {
+                0 => 1,
+                < Least => Step,
+                _ when Math.Abs(Mean[channel]) + StandardDeviation[channel] > Most => 1 / Step,
+                _ => 1,
+            };
+            mean[channel] = (float)(Mean[channel] * unit[channel]);
+            deviation[channel] = (float)(StandardDeviation[channel] * unit[channel]);
+        }
+
+        return (unit, mean, deviation);
     }
+
+    // The bounds of a constant channel do not matter, but 0 times infinity would be NaN.
+    private static float[] Bound(float[] mean, float[] deviation, float deviations) =>
+        [.. mean.Zip(deviation, (center, one) => one > 0 ? (float)(center + ((double)deviations * one)) : center)];
 }

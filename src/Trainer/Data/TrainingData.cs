@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Trainer.Data;
+
 namespace MlNetBatchNorm;
 
 /// <summary>
@@ -15,25 +17,22 @@ public sealed class TrainingData
     /// No rows, arrays of the wrong length, a number that is not finite, or weights that are negative or all 0.
     /// </exception>
     public TrainingData(SampleShape shape, int outputs, float[] features, float[] targets, float[]? weights = null)
+        : this(shape, outputs, Whole(shape, outputs, features, targets), targets, weights)
     {
-        ArgumentNullException.ThrowIfNull(features);
-        ArgumentNullException.ThrowIfNull(targets);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
-        if (targets.Length == 0) throw new ArgumentException("There are no rows to learn from.", nameof(targets));
-        if (targets.Length % outputs != 0)
-            throw new ArgumentException($"{targets.Length} targets do not make whole rows of {outputs}.", nameof(targets));
-        Count = targets.Length / outputs;
-        if (features.Length != Count * shape.Count)
-            throw new ArgumentException(
-                $"{Count} rows of shape {shape} need {Count * shape.Count} features, but {features.Length} were given.", nameof(features));
+    }
+
+    /// <summary>The same of rows that may be more than an array can hold.</summary>
+    internal TrainingData(SampleShape shape, int outputs, FeatureRows features, float[] targets, float[]? weights = null)
+    {
+        Count = features.Count;
         if (weights is not null && weights.Length != Count)
             throw new ArgumentException($"{Count} rows need {Count} weights, but {weights.Length} were given.", nameof(weights));
-        RequireFinite(features, (int)shape.Count, "feature", nameof(features));
-        RequireFinite(targets, outputs, "target", nameof(targets));
+        features.ForEach((row, slot, value) => RequireFinite(row, value, slot, "feature", nameof(features)));
+        for (var i = 0; i < targets.Length; i++) RequireFinite(i / outputs, targets[i], i % outputs, "target", nameof(targets));
         if (weights is not null) RequireWeights(weights);
         Shape = shape;
         Outputs = outputs;
-        (FeatureArray, TargetArray, WeightArray) = (features, targets, weights);
+        (FeatureRows, TargetArray, WeightArray) = (features, targets, weights);
     }
 
     /// <summary>The shape of one row.</summary>
@@ -45,7 +44,11 @@ public sealed class TrainingData
     /// <summary>The number of rows.</summary>
     public int Count { get; }
 
-    /// <summary>The rows, <c>[N, …shape]</c>, row-major.</summary>
+    /// <summary>
+    /// The rows, <c>[N, …shape]</c>, row-major: the array that they were made of, or one that is made anew at each call. <see cref="Row"/>
+    /// takes less memory.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">They are more than an array can hold.</exception>
     public ReadOnlyMemory<float> Features => FeatureArray;
 
     /// <summary>The targets, <c>[N, outputs]</c>, row-major.</summary>
@@ -55,7 +58,10 @@ public sealed class TrainingData
     public ReadOnlyMemory<float>? Weights => WeightArray is { } weights ? new ReadOnlyMemory<float>(weights) : null;
 
     /// <summary>What <see cref="Features"/> shows.</summary>
-    internal float[] FeatureArray { get; }
+    internal float[] FeatureArray => FeatureRows.ToArray();
+
+    /// <summary>The rows as they lie in memory.</summary>
+    internal FeatureRows FeatureRows { get; }
 
     /// <summary>What <see cref="Targets"/> shows.</summary>
     internal float[] TargetArray { get; }
@@ -65,41 +71,54 @@ public sealed class TrainingData
 
     /// <summary>The features of one row.</summary>
     /// <param name="index">The row, from 0.</param>
-    public ReadOnlySpan<float> Row(int index) => FeatureArray.AsSpan(index * (int)Shape.Count, (int)Shape.Count);
+    public ReadOnlySpan<float> Row(int index) => FeatureRows.Read(index, FeatureRows.IsSparse ? new float[FeatureRows.Width] : []);
 
     /// <summary>The targets of one row.</summary>
     /// <param name="index">The row, from 0.</param>
     public ReadOnlySpan<float> Target(int index) => TargetArray.AsSpan(index * Outputs, Outputs);
 
-    /// <summary>The first rows, copied; all of them, where there are no more.</summary>
+    /// <summary>The first rows; all of them, where there are no more.</summary>
     /// <param name="count">How many; from 1.</param>
     public TrainingData First(int count) => Select([.. Enumerable.Range(0, Math.Min(Count, count))]);
 
-    /// <summary>Some of the rows, copied.</summary>
+    /// <summary>Some of the rows. Their features are not copied.</summary>
     /// <param name="rows">Their numbers, from 0, in the order wanted; at least one.</param>
     public TrainingData Select(ReadOnlySpan<int> rows)
     {
-        var width = (int)Shape.Count;
-        var features = new float[rows.Length * width];
         var targets = new float[rows.Length * Outputs];
         var weights = WeightArray is null ? null : new float[rows.Length];
         for (var i = 0; i < rows.Length; i++)
         {
-            Row(rows[i]).CopyTo(features.AsSpan(i * width));
             Target(rows[i]).CopyTo(targets.AsSpan(i * Outputs));
             if (weights is not null) weights[i] = WeightArray![rows[i]];
         }
 
-        return new TrainingData(Shape, Outputs, features, targets, weights);
+        return new TrainingData(Shape, Outputs, FeatureRows.Select(rows), targets, weights);
     }
 
-    private static void RequireFinite(float[] values, int width, string what, string parameter)
+    /// <summary>The same rows with other features.</summary>
+    internal TrainingData With(FeatureRows features) => new(Shape, Outputs, features, TargetArray, WeightArray);
+
+    private static FeatureRows Whole(SampleShape shape, int outputs, float[] features, float[] targets)
     {
-        for (var i = 0; i < values.Length; i++)
-            if (!float.IsFinite(values[i]))
-                throw new ArgumentException(
-                    $"Row {i / width} has {values[i]} as {what} {i % width}; every {what} must be a finite number. Replace missing values "
-                    + "first.", parameter);
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(targets);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        if (targets.Length == 0) throw new ArgumentException("There are no rows to learn from.", nameof(targets));
+        if (targets.Length % outputs != 0)
+            throw new ArgumentException($"{targets.Length} targets do not make whole rows of {outputs}.", nameof(targets));
+        var count = targets.Length / outputs;
+        return features.Length == count * shape.Count
+            ? FeatureRows.Of(features, (int)shape.Count)
+            : throw new ArgumentException(
+                $"{count} rows of shape {shape} need {count * shape.Count} features, but {features.Length} were given.", nameof(features));
+    }
+
+    private static void RequireFinite(int row, float value, int place, string what, string parameter)
+    {
+        if (!float.IsFinite(value))
+            throw new ArgumentException(
+                $"Row {row} has {value} as {what} {place}; every {what} must be a finite number. Replace missing values first.", parameter);
     }
 
     private static void RequireWeights(float[] weights)

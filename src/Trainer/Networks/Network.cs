@@ -169,7 +169,7 @@ public sealed partial class Network
             from parameter in site.Layer.Parameters(site)
             where parameter.Role == ParameterRole.Weight
             select site.Output.Positions * parameter.Count;
-        return 3 * products.Sum() * batchSize < 4_000_000 ? 1 : 0;
+        return 3 * products.Sum() * batchSize < 4_000_000 ? 1 : Environment.ProcessorCount;
     }
 }
 

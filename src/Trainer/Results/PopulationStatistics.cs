@@ -66,6 +66,7 @@ internal sealed class PopulationStatistics : IDisposable
     public IReadOnlyDictionary<string, float[]> Measure(Func<string, float[]> parameters)
     {
         var width = (int)_rows.Shape.Count;
+        var features = new float[_batchSize * width];
         var sums = _statistics.ToDictionary(name => name, name => new double[_shapes[name][0]], StringComparer.Ordinal);
         var inputs = _parameters.ToDictionary(
             name => name, name => HostTensor.Of(parameters(name), [.. _shapes[name]]), StringComparer.Ordinal);
@@ -73,8 +74,9 @@ internal sealed class PopulationStatistics : IDisposable
         for (var first = 0; _rows.Count - first >= Math.Max(1, MinimumRows); first += _batchSize)
         {
             var count = Math.Min(_batchSize, _rows.Count - first);
+            _rows.FeatureRows.CopyTo(first, count, features);
             inputs[FeaturesInput] = HostTensor.Of(
-                _rows.FeatureArray.AsSpan(first * width, count * width).ToArray(), [count, .. _rows.Shape.Sizes]);
+                count == _batchSize ? features : features[..(count * width)], [count, .. _rows.Shape.Sizes]);
             foreach (var (name, compute) in _scalars) inputs[name] = HostTensor.Of([compute(new StepContext(1, count, 0))]);
             if (_needsOnes)
             {

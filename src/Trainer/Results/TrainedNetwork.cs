@@ -67,6 +67,9 @@ public sealed class TrainedNetwork
     /// <summary>The device it was trained on.</summary>
     public Device Device { get; }
 
+    /// <summary>The threads that shared the operators of a step; see <see cref="TrainingOptions.Threads"/>.</summary>
+    public int Threads { get; internal init; } = 1;
+
     /// <summary>What is probably not as meant; empty when nothing was found.</summary>
     public IReadOnlyList<TrainingWarning> Warnings { get; internal init; } = [];
 
@@ -98,12 +101,13 @@ public sealed class TrainedNetwork
             throw new ArgumentException(
                 $"The network takes rows of shape {Network.InputShape}, but the rows have shape {rows.Shape}.", nameof(rows));
         if (!Network.HasStatistics) return this;
-        var settings = new ExecutionOptions { Device = Device, Threads = Network.ThreadsFor(batchSize) };
+        var settings = new ExecutionOptions { Device = Device, Threads = Threads };
         using var population = new PopulationStatistics(Network, Standardization?.Apply(rows) ?? rows, batchSize, new Random(0), settings);
         var parameters = new Dictionary<string, float[]>(ParameterArrays, StringComparer.Ordinal);
         foreach (var (name, values) in population.Measure(name => ParameterArrays[name])) parameters[name] = values;
         return new TrainedNetwork(Network, Loss, parameters, Standardization, RunningStatistics.Population, History, Device)
         {
+            Threads = Threads,
             Warnings = [.. Warnings.Where(warning => warning.Kind != TrainingWarningKind.StatisticsFarFromPopulation)],
         };
     }

@@ -38,4 +38,7 @@ public enum TrainingWarningKind
 
     /// <summary>Rows were left out because they cannot be learned from.</summary>
     RowsLeftOut,
+
+    /// <summary>A checkpoint goes on with another number of threads, and so to other last digits.</summary>
+    OtherThreads,
 }

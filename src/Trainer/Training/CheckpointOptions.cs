@@ -21,6 +21,11 @@ public sealed record CheckpointOptions
     /// <summary>
     /// Whether to go on from the file, if it is there. On the CPU the network is then, bit for bit, the one that an uninterrupted training
     /// gives. Default: true. Otherwise training begins anew, and replaces the file.
+    /// <para>
+    /// The bits depend on the number of threads, so a checkpoint of another number than there would be now is refused; with
+    /// <see cref="TrainingOptions.Threads"/> one either takes the number that it was made with, or goes on with another all the same, which
+    /// <see cref="TrainingWarningKind.OtherThreads"/> then says.
+    /// </para>
     /// </summary>
     public bool Resume { get; init; } = true;
 

@@ -2,6 +2,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -12,7 +13,7 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// </summary>
 internal sealed class EvaluationStep : IDisposable
 {
-    private const int BatchSize = 1024;
+    private const int MostRows = 1024;
     private const string PredictionOutput = "prediction";
     private const string RowLossOutput = "rowLoss";
 
@@ -28,6 +29,7 @@ internal sealed class EvaluationStep : IDisposable
     private readonly TensorBuffer<float> _rowLosses;
     private readonly Dictionary<(ParameterStore Store, int Rows), BoundRun> _runs = [];
     private readonly float[] _allPredictions;
+    private readonly int _batchSize;
 
     /// <param name="network">The architecture.</param>
     /// <param name="loss">The loss.</param>
@@ -53,7 +55,7 @@ internal sealed class EvaluationStep : IDisposable
         nodes.Output(PredictionOutput, loss.Prediction(nodes, output), DataType.Float, TensorDimension.Rows, rows.Outputs);
         _session = OnnxSession.Load(nodes.Build(), settings with { Name = "the evaluation step" });
 
-        var batch = Math.Min(BatchSize, rows.Count);
+        var batch = _batchSize = Math.Min(FeatureRows.RowsAtOnce(MostRows, network.InputShape.Count), rows.Count);
         _features = _session.CreateBuffer<float>([batch, .. network.InputShape.Sizes]);
         _targets = _session.CreateBuffer<float>(batch, rows.Outputs);
         _predictions = _session.CreateBuffer<float>(batch, rows.Outputs);
@@ -63,12 +65,11 @@ internal sealed class EvaluationStep : IDisposable
 
     public EpochMetrics Run(ParameterStore parameters)
     {
-        var width = (int)_rows.Shape.Count;
         double loss = 0, weight = 0;
-        for (var first = 0; first < _rows.Count; first += BatchSize)
+        for (var first = 0; first < _rows.Count; first += _batchSize)
         {
-            var count = Math.Min(BatchSize, _rows.Count - first);
-            _rows.FeatureArray.AsSpan(first * width, count * width).CopyTo(_features.Span);
+            var count = Math.Min(_batchSize, _rows.Count - first);
+            _rows.FeatureRows.CopyTo(first, count, _features.Span);
             _standardized.TargetArray.AsSpan(first * _rows.Outputs, count * _rows.Outputs).CopyTo(_targets.Span);
             Bound(parameters, count).Run();
             _predictions.Span[..(count * _rows.Outputs)].CopyTo(_allPredictions.AsSpan(first * _rows.Outputs));

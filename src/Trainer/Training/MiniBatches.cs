@@ -11,6 +11,7 @@ internal sealed class MiniBatches
     private readonly int _minimumRows;
     private readonly Augmentation? _augmentation;
     private readonly Random _chance;
+    private readonly float[] _scratch;
     private int _next;
 
     /// <param name="rows">The rows, as they go into the first layer.</param>
@@ -25,6 +26,7 @@ internal sealed class MiniBatches
         _augmentation = augmentation;
         _chance = chance ?? random;
         _rows = rows;
+        _scratch = augmentation is null ? [] : new float[rows.Shape.Count];
         _order = [.. Enumerable.Range(0, rows.Count)];
         _batchSize = batchSize;
         _random = random;
@@ -52,7 +54,7 @@ internal sealed class MiniBatches
         var unused = new float[_rows.Shape.Count];
         while (Count() is > 0 and var count)
         {
-            for (var i = 0; i < count; i++) _augmentation.Apply(_rows.Row(_order[_next + i]), unused, _rows.Shape, _chance);
+            for (var i = 0; i < count; i++) _augmentation.Apply(Read(_order[_next + i]), unused, _rows.Shape, _chance);
             _next += count;
         }
     }
@@ -73,8 +75,8 @@ internal sealed class MiniBatches
         {
             var row = _order[_next + i];
             var target = features.Slice(i * width, width);
-            if (_augmentation is null) _rows.Row(row).CopyTo(target);
-            else _augmentation.Apply(_rows.Row(row), target, _rows.Shape, _chance);
+            if (_augmentation is null) _rows.FeatureRows.CopyTo(row, 1, target);
+            else _augmentation.Apply(Read(row), target, _rows.Shape, _chance);
             _rows.Target(row).CopyTo(targets[(i * _rows.Outputs)..]);
             if (_rows.WeightArray is not null) step.RowWeights[i] = _rows.WeightArray[row] * _weightScale;
         }
@@ -82,6 +84,8 @@ internal sealed class MiniBatches
         _next += count;
         return count;
     }
+
+    private ReadOnlySpan<float> Read(int row) => _rows.FeatureRows.Read(row, _scratch);
 
     // The rows of the next mini-batch.
     private int Count()

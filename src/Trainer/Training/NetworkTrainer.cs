@@ -71,7 +71,8 @@ public static class NetworkTrainer
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
-        var settings = new ExecutionOptions { Device = options.Device, Threads = network.ThreadsFor(batchSize) };
+        var threads = options.Threads ?? network.ThreadsFor(batchSize);
+        var settings = new ExecutionOptions { Device = options.Device, Threads = threads };
         using var step = new TrainingStep(
             network,
             loss,
@@ -83,15 +84,18 @@ public static class NetworkTrainer
             settings,
             options.MaximumGradientNorm,
             checkpoint?.Steps ?? 0);
-        var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(network, options, givenRows, givenValidation, step);
+        var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
+            network, options, givenRows, givenValidation, step, threads);
+        var warnings = new List<TrainingWarning>();
         if (checkpoint is not null)
         {
-            TrainingFingerprint.RequireSame(checkpoint.Fingerprint, fingerprint!, options.Checkpoint!.Path);
+            var others = TrainingFingerprint.RequireSame(
+                checkpoint.Fingerprint, fingerprint!, options.Checkpoint!.Path, options.Threads is not null);
+            if (others is not null) Warn([others]);
             step.Restore(checkpoint.State);
         }
 
         using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
-        var warnings = new List<TrainingWarning>();
         Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
@@ -124,8 +128,9 @@ public static class NetworkTrainer
             standardization,
             options.Statistics,
             loop.History,
-            step.ActualDevice)
+            step.Device)
         {
+            Threads = threads,
             Warnings = warnings,
             StatisticsDistances = distances,
         };

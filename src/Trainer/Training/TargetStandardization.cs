@@ -22,11 +22,14 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
 
         return new TargetStandardization(
             Array.ConvertAll(mean, value => (float)value),
-            [.. variance.Select((value, output) => Deviation(Math.Sqrt(value), mean[output]))]);
+            [.. variance.Select((value, output) => IsConstant(output) ? 1 : (float)Math.Sqrt(value))]);
 
-        // What rounding leaves of a constant is not a deviation.
-        static float Deviation(double deviation, double mean) =>
-            deviation <= 1e-7 * Math.Abs(mean) || deviation == 0 ? 1 : (float)deviation;
+        bool IsConstant(int output)
+        {
+            for (var i = output; i < rows.TargetArray.Length; i += rows.Outputs)
+                if (rows.TargetArray[i] != rows.TargetArray[output]) return false;
+            return true;
+        }
     }
 
     /// <summary>Checks that a network ends with the layer that the scale is folded into.</summary>
@@ -47,7 +50,7 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
         var targets = new float[rows.TargetArray.Length];
         for (var i = 0; i < targets.Length; i++)
             targets[i] = (rows.TargetArray[i] - Mean[i % rows.Outputs]) / StandardDeviation[i % rows.Outputs];
-        return new TrainingData(rows.Shape, rows.Outputs, rows.FeatureArray, targets, rows.WeightArray);
+        return new TrainingData(rows.Shape, rows.Outputs, rows.FeatureRows, targets, rows.WeightArray);
     }
 
     /// <summary>Brings predictions back to the target's unit, in place.</summary>

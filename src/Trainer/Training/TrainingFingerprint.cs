@@ -9,6 +9,8 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>What a training is made of, so that a checkpoint is never carried on with other rows or other options.</summary>
 internal static class TrainingFingerprint
 {
+    private const string Threads = "threads";
+
     // Rates that depend on the step (Adam's corrections, running statistics) are compared at these.
     private static readonly long[] Probes = [1, 2, 10, 1000];
 
@@ -18,10 +20,13 @@ internal static class TrainingFingerprint
     /// <param name="rows">The rows as they were given.</param>
     /// <param name="validation">The validation rows as they were given, or null.</param>
     /// <param name="step">The step, which has layers, loss and optimizer with all their numbers in it.</param>
+    /// <param name="threads">The threads that share its operators.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step) =>
+        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step, int threads) =>
         new Dictionary<string, string>
         {
+            // Elsewhere the device divides the work.
+            [Threads] = step.Device.Kind == DeviceKind.Cpu ? Text(threads) : "of another device",
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
             ["training rows"] = Describe(rows),
             ["validation rows"] = validation is null ? "none of their own" : Describe(validation),
@@ -42,11 +47,32 @@ internal static class TrainingFingerprint
         };
 
     /// <summary>Rejects a checkpoint of another training.</summary>
+    /// <param name="then">What the checkpoint was made of.</param>
+    /// <param name="now">What goes on from it.</param>
+    /// <param name="path">Where it is.</param>
+    /// <param name="threadsAreGiven">Whether the number of threads was asked for, so that another one than then is meant.</param>
+    /// <returns>What to warn of: another number of threads; null = nothing.</returns>
     /// <exception cref="InvalidDataException">Something differs; the message names what, with both values.</exception>
-    public static void RequireSame(IReadOnlyDictionary<string, string> then, IReadOnlyDictionary<string, string> now, string path)
+    public static TrainingWarning? RequireSame(
+        IReadOnlyDictionary<string, string> then, IReadOnlyDictionary<string, string> now, string path, bool threadsAreGiven)
     {
         var differences = now.Where(entry => then.GetValueOrDefault(entry.Key) != entry.Value).ToList();
-        if (differences.Count == 0) return;
+        if (differences.Count == 0) return null;
+        if (differences is [{ Key: Threads, Value: var threads }])
+        {
+            var before = then.GetValueOrDefault(Threads, "unknown");
+            var differs = $"The checkpoint '{path}' was made with another number of threads (threads: {before} then, {threads} now), and "
+                + "sums that are divided otherwise have other last digits";
+            return threadsAreGiven || !int.TryParse(threads, out _)
+                ? new TrainingWarning(
+                    TrainingWarningKind.OtherThreads,
+                    null,
+                    $"{differs}: the network will not be, bit for bit, the one of a training that nobody stopped.")
+                : throw new InvalidDataException(
+                    $"{differs}. Ask for {before} threads (Threads in the options, --threads) to end with the same bits, on fewer cores, "
+                    + $"too, or for {threads} to go on with others.");
+        }
+
         // A network or an optimizer of another kind has other numbers, too: that goes without saying.
         var shown = differences.Count == 1 ? differences : differences.Where(entry => !IsHash(entry.Value));
         throw new InvalidDataException(
@@ -63,7 +89,8 @@ internal static class TrainingFingerprint
     private static string Describe(TrainingData rows)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureArray.AsSpan()));
+        var scratch = new float[rows.Shape.Count];
+        for (var row = 0; row < rows.Count; row++) hash.AppendData(MemoryMarshal.AsBytes(rows.FeatureRows.Read(row, scratch)));
         hash.AppendData(MemoryMarshal.AsBytes(rows.TargetArray.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes((rows.WeightArray ?? []).AsSpan()));
         var weights = rows.WeightArray is null ? string.Empty : " with weights";

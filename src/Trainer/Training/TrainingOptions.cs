@@ -56,8 +56,18 @@ public sealed record TrainingOptions
     /// <summary>A change made to each row, by chance, every time it is dealt out for training. Default: null, none.</summary>
     public Augmentation? Augmentation { get; init; }
 
-    /// <summary>The seed of everything random: the same seed, data and options give the same network, bit for bit. Default: 0.</summary>
+    /// <summary>
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit, on the CPU with the same number
+    /// of <see cref="Threads"/>. Default: 0.
+    /// </summary>
     public int Seed { get; init; }
+
+    /// <summary>
+    /// Threads that share the operators of a step, from 1. Sums are divided among them, so another number gives other last digits, and in
+    /// the end another network. Null (the default) = 1 for small networks, otherwise one for each processor that the process may use;
+    /// <see cref="TrainedNetwork.Threads"/> says how many there were, and asks for the same network on another machine.
+    /// </summary>
+    public int? Threads { get; init; }
 
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
@@ -101,6 +111,7 @@ public sealed record TrainingOptions
         if (!(FeatureClip > 0))
             throw new ArgumentOutOfRangeException(
                 nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (Threads is { } threads) ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1, nameof(Threads));
         Checkpoint?.Validate();
         if (MaximumGradientNorm is { } norm) RequireMaximumGradientNorm(norm);
     }

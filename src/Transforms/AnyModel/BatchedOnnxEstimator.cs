@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx.Execution.Scoring;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.AnyModel;
@@ -34,10 +35,14 @@ public sealed class BatchedOnnxEstimator : IEstimator<BatchedOnnxTransformer>
     public BatchedOnnxTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        foreach (var column in _columns.Inputs) column.Require(input.Schema);
+        var varying = _columns.Inputs
+            .Select(column => column.Require(input.Schema))
+            .Where(column => column.Type is VectorDataViewType { Size: 0 })
+            .Select(column => column.Name)
+            .FirstOrDefault();
 
         // Each transformer owns its model, so that disposing of one does not touch another.
-        return new BatchedOnnxTransformer(Interlocked.Exchange(ref _first, null) ?? Load(), _read, _columns, _options);
+        return new BatchedOnnxTransformer(Interlocked.Exchange(ref _first, null) ?? Load(), _read, _columns, _options, varying);
     }
 
     /// <inheritdoc/>

@@ -20,9 +20,17 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
     private readonly Func<ModelProto> _read;
     private readonly OnnxColumns _columns;
     private readonly BatchedOnnxOptions? _options;
+    private readonly string? _varying;
 
-    internal BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, OnnxColumns columns, BatchedOnnxOptions options)
-        : this(model, read, columns, options.BatchSize) => _options = options;
+    /// <summary>Describes a model.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="read">Reads it once more, to save it.</param>
+    /// <param name="columns">What it reads and adds.</param>
+    /// <param name="options">How it is run.</param>
+    /// <param name="varying">A column that it reads whose size varies, which ML.NET's own transformer cannot; null = there is none.</param>
+    internal BatchedOnnxTransformer(
+        RowModel model, Func<ModelProto> read, OnnxColumns columns, BatchedOnnxOptions options, string? varying = null)
+        : this(model, read, columns, options.BatchSize) => (_options, _varying) = (options, varying);
 
     /// <summary>In the place of one of ML.NET's own, with its columns; saved as that one was.</summary>
     internal BatchedOnnxTransformer(RowModel model, Func<ModelProto> read, IEnumerable<DataViewSchema.Column> added, int batchSize)
@@ -47,10 +55,13 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
     public IReadOnlyList<string> OutputColumns => [.. _columns.Added.Select(column => column.Name)];
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => _model.ActualDevice;
+    public Device Device => _model.Device;
 
     private protected override void Save(ModelSaveContext context)
     {
+        if (_varying is not null)
+            throw new InvalidOperationException(
+                Columns.VaryingSize(_varying, _columns.Inputs.First(input => input.Name == _varying).Tensor.Count));
         var form = _options is null
             ? new SavedForm(_read()) { Outputs = [.. _model.Outputs.Select(output => output.Name)] }
             : SavedScoreOnnx.Create(_model, _read(), _columns, _options);

@@ -23,6 +23,9 @@ namespace MlNetBatchNorm.Transforms.AnyModel;
 /// <param name="Before">The number of transformers in front of the model.</param>
 /// <param name="After">The number of transformers behind it.</param>
 /// <param name="RowByRow">See <see cref="BatchedOnnxOptions.RowByRow"/>.</param>
+/// <param name="Shapes">
+/// What one row of each input and output has, where sizes were given; null = the model says so itself.
+/// </param>
 internal sealed record SavedScoreOnnx(
     Dictionary<string, string> Inputs,
     string[] Outputs,
@@ -31,7 +34,8 @@ internal sealed record SavedScoreOnnx(
     string[] Added,
     int Before,
     int After,
-    bool RowByRow)
+    bool RowByRow,
+    Dictionary<string, long[]>? Shapes = null)
 {
     private const int OldestOpset = 7;
 
@@ -48,7 +52,7 @@ internal sealed record SavedScoreOnnx(
         if (columns.Inputs.Select(input => input.Name).Intersect(columns.Added.Select(column => column.Name)).FirstOrDefault() is { } both)
             throw new InvalidOperationException(
                 $"The model reads and replaces the column '{both}', which ML.NET cannot save. Give the output another name.");
-        var (model, ml) = (RowModel.WithShapes(read, options.Shapes, options.RowByRow).Clone(), new MLContext());
+        var (model, ml) = (read.Clone(), new MLContext());
         var graph = model.Graph;
 
         // ML.NET gives a scalar to a model as [1, 1], whatever the model wants; a vector of one value gets the model's own shape.
@@ -103,17 +107,26 @@ internal sealed record SavedScoreOnnx(
             [.. added],
             single.Length,
             steps.Count,
-            options.RowByRow);
+            options.RowByRow,
+            options.Shapes is null
+                ? null
+                : rows.Inputs.Concat(rows.Outputs).ToDictionary(tensor => names[tensor.Name], tensor => tensor.Shape.ToArray()));
         ModelFile.SetMetadata(model, ModelMetadata.ScoreOnnx, JsonSerializer.Serialize(saved));
         ModelFile.SetMetadata(model, ModelMetadata.Format, FormattableString.Invariant($"{ModelMetadata.CurrentFormat}"));
         return new SavedForm(model)
         {
             Before = [.. single.Select(input => ml.Transforms.Concatenate(Vector(input), input.Name))],
             Outputs = results,
+            Shapes = options.Shapes is null
+                ? []
+                : rows.Inputs.ToDictionary(input => names[input.Name], input => OneRow(input.Shape, options.RowByRow)),
             After = steps,
         };
 
         static string Vector(InputColumn input) => $"{input.Name}/vector";
+
+        static int[] OneRow(IEnumerable<long> row, bool isWhole) =>
+            [.. row.Prepend(1).Skip(isWhole ? 1 : 0).Select(size => checked((int)size))];
     }
 
     /// <summary>The transformer that was saved.</summary>
@@ -125,8 +138,10 @@ internal sealed record SavedScoreOnnx(
         SavedGraph.Remove(saved.Graph, Added);
         if (saved.MetadataProps.FirstOrDefault(entry => entry.Key == ModelMetadata.ScoreOnnx) is { } entry)
             saved.MetadataProps.Remove(entry);
+        var shapes = Shapes?.ToDictionary(entry => entry.Key, entry => (IReadOnlyList<long>)entry.Value);
         var rebuilt = new BatchedOnnxOptions
         {
+            Shapes = shapes,
             Inputs = Inputs,
             Outputs = Outputs.Zip(Columns).ToDictionary(pair => pair.First, pair => pair.Second),
             RowByRow = RowByRow,
@@ -135,7 +150,7 @@ internal sealed record SavedScoreOnnx(
             BatchSize = options.BatchSize,
         };
         var model = RowModel.Load(
-            saved, new RowModelSettings { Outputs = Outputs, RowByRow = RowByRow, Run = options.ToRun(device) });
+            saved, new RowModelSettings { Outputs = Outputs, Shapes = shapes, RowByRow = RowByRow, Run = options.ToRun(device) });
         var types = Scalars.Select((isScalar, index) => (Columns[index], OnnxColumns.TypeOf(model.Outputs[index], isScalar)));
         return new BatchedOnnxTransformer(model, () => saved, OnnxColumns.Create(model, Inputs, types), rebuilt);
     }

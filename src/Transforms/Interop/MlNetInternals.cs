@@ -95,6 +95,16 @@ internal static class MlNetInternals
         return scopes;
     }
 
+    /// <summary>
+    /// The columns that one of ML.NET's transformers of single columns makes, in its own order, by which it numbers them; empty where it
+    /// does not show them.
+    /// </summary>
+    public static IReadOnlyList<string> ColumnsMadeBy(ITransformer transformer)
+    {
+        var pairs = transformer.GetType().GetField("ColumnPairs", BindingFlags.NonPublic | BindingFlags.Instance)?.GetValue(transformer);
+        return pairs is (string Output, string Input)[] columns ? [.. columns.Select(column => column.Output)] : [];
+    }
+
     private static T? Read<T>(object from, string interfaceName, string property)
         where T : class =>
         from.GetType().GetInterface(interfaceName)?.GetProperty(property)?.GetValue(from) as T;

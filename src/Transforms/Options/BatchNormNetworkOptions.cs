@@ -60,8 +60,8 @@ public sealed record BatchNormNetworkOptions
     public Normalization? Normalization { get; init; }
 
     /// <summary>
-    /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task: 0.5 for regression,
-    /// otherwise none.
+    /// The rate of a dropout in front of the last layer, from 0 (none) to below 1; null (the default) = by the task and the rows: 0.5 for
+    /// regression on at most 5,000 rows, which it keeps from being learned by heart; otherwise none.
     /// </summary>
     public float? Dropout { get; init; }
 
@@ -144,11 +144,18 @@ public sealed record BatchNormNetworkOptions
     public UnusableRows UnusableRows { get; init; } = UnusableRows.Fail;
 
     /// <summary>
-    /// The seed of everything random: the same seed, data and options give the same network, bit for bit. Null (the default) = a number
-    /// drawn from the context's own generator when the trainer is made, as ML.NET's trainers draw theirs: the same in every run of a
-    /// program with <c>new MLContext(seed)</c>, another one each time with <c>new MLContext()</c>.
+    /// The seed of everything random: the same seed, data and options give the same network, bit for bit, on the CPU with the same number
+    /// of <see cref="Threads"/>. Null (the default) = a number drawn from the context's own generator when the trainer is made, as ML.NET's
+    /// trainers draw theirs: the same in every run of a program with <c>new MLContext(seed)</c>, another one each time with <c>new
+    /// MLContext()</c>.
     /// </summary>
     public int? Seed { get; init; }
+
+    /// <summary>
+    /// Threads that share the operators of a training step, from 1; the last digits of the weights depend on it. Null (the default) = 1 for
+    /// small networks, otherwise one for each processor. See <see cref="TrainingOptions.Threads"/>.
+    /// </summary>
+    public int? Threads { get; init; }
 
     /// <summary>
     /// The device for training and scoring; null (the default) = the GPU that the context's <c>GpuDeviceId</c> names (with
@@ -187,6 +194,9 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
+    /// <summary>Whether the columns that are added may hide the label: where nobody evaluates by columns.</summary>
+    internal bool MayHideLabel { get; init; }
+
     /// <summary>What else the exported model is to say of itself; it goes before what the trainer says.</summary>
     internal IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
@@ -196,7 +206,6 @@ public sealed record BatchNormNetworkOptions
     {
         HiddenLayers = HiddenLayers is { } units ? [.. units] : open.HiddenLayers,
         Activation = Activation ?? open.Activation,
-        Dropout = Dropout ?? open.Dropout,
         Epochs = Epochs ?? open.Epochs,
         EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
         ValidationFraction = ValidationFraction ?? open.ValidationFraction,
@@ -217,7 +226,7 @@ public sealed record BatchNormNetworkOptions
         _ = new NetworkExportOptions { Opset = Opset };
 
         // The number of features is not known yet, but the layers have to fit whatever it is.
-        if (Network is null) _ = CreateNetwork(features: 1, outputs: 1);
+        if (Network is null) _ = CreateNetwork(features: 1, outputs: 1, dropout: 0);
     }
 
     /// <summary>Rejects options that a network of one's own leaves without effect. They must not have been filled in.</summary>
@@ -236,7 +245,10 @@ public sealed record BatchNormNetworkOptions
     }
 
     /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
-    internal Network CreateNetwork(int features, int outputs)
+    /// <param name="features">The features of a row.</param>
+    /// <param name="outputs">The values that are needed for a row.</param>
+    /// <param name="dropout">The rate where <see cref="Dropout"/> is left open.</param>
+    internal Network CreateNetwork(int features, int outputs, float dropout)
     {
         if (Network is null)
         {
@@ -247,7 +259,7 @@ public sealed record BatchNormNetworkOptions
                 Activation,
                 Normalization ?? MlNetBatchNorm.Normalization.Batch(BatchNorm),
                 BatchNorm.Placement,
-                Dropout!.Value,
+                Dropout ?? dropout,
                 WeightInitializer);
         }
 
@@ -273,6 +285,7 @@ public sealed record BatchNormNetworkOptions
         StatisticsTolerance = BatchNorm.StatisticsTolerance,
         MaximumGradientNorm = MaximumGradientNorm,
         Seed = seed,
+        Threads = Threads,
         Device = device,
         Checkpoint = Checkpoint,
         Progress = Progress,

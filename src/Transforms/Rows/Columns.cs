@@ -20,6 +20,31 @@ internal static class Columns
             + "first.");
     }
 
+    /// <summary>Checks that a vector column says its size, which whatever ML.NET runs of a saved model has to know.</summary>
+    /// <param name="data">The data, of which the first row is read where the column does not say it.</param>
+    /// <param name="column">The column.</param>
+    /// <exception cref="ArgumentException">Its size varies; the message says what to write.</exception>
+    public static void RequireKnownSize(IDataView data, DataViewSchema.Column column)
+    {
+        if (SizeOf(column) > 0) return;
+        using var cursor = data.GetRowCursor([column]);
+        VBuffer<float> first = default;
+        if (cursor.MoveNext()) cursor.GetGetter<VBuffer<float>>(column)(ref first);
+        throw new ArgumentException(VaryingSize(column.Name, first.Length));
+    }
+
+    /// <summary>That the size of a vector column varies, and what to write.</summary>
+    /// <param name="name">The column.</param>
+    /// <param name="size">The size of the first row; 0 = not known.</param>
+    public static string VaryingSize(string name, int size)
+    {
+        var number = size > 0 ? $"{size}" : "N";
+        return $"The column '{name}' is a vector whose size varies, as ML.NET makes one of a float[] without [VectorType], and ML.NET "
+            + $"cannot run what would be saved of the model on it. Say the size: [VectorType({number})] in front of the member, or in a "
+            + $"SchemaDefinition ColumnType = new VectorDataViewType(NumberDataViewType.Single, {number})"
+            + (size > 0 ? $" (the first row has {size} values)." : ".");
+    }
+
     /// <summary>Checks that the features of a column can be rows of a shape.</summary>
     /// <exception cref="ArgumentException">
     /// There are more or fewer, or the column's own dimensions say that they lie in another order.

@@ -20,6 +20,9 @@ internal sealed record SavedForm(ModelProto Model)
     /// <summary>The outputs that become columns. Default: all.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [.. Model.Graph.Output.Select(output => output.Name)];
 
+    /// <summary>The shapes of inputs that the model leaves free, for one row. Default: none.</summary>
+    public IReadOnlyDictionary<string, int[]> Shapes { get; init; } = new Dictionary<string, int[]>();
+
     /// <summary>What makes the final columns from them.</summary>
     public IReadOnlyList<IEstimator<ITransformer>> After { get; init; } = [];
 
@@ -40,7 +43,9 @@ internal sealed record SavedForm(ModelProto Model)
             string[] read = [.. Model.Graph.Input.Select(input => input.Name).Where(name => !constants.Contains(name))];
             var chain = new EstimatorChain<ITransformer>();
             foreach (var step in Before) chain = chain.Append<ITransformer>(step);
-            chain = chain.Append<ITransformer>(new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path));
+            chain = chain.Append<ITransformer>(Shapes.Count == 0
+                ? new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path)
+                : new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path, Shapes.ToDictionary(), null, false));
             foreach (var step in After) chain = chain.Append<ITransformer>(step);
             using var fitted = chain.Fit(new EmptyView(schema.ToSchema()));
             ITransformer whole = Before.Count + After.Count == 0 ? fitted.LastTransformer : fitted;

@@ -34,6 +34,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         _options = task.Complete(options);
         _options.Validate();
         RequireLossOfTask(_options.Loss);
+        RequireNames();
         _environment = environment;
         _host = environment?.Register("BatchNormNetwork");
         _seed = options.Seed ?? _host?.Rand.Next() ?? 0;
@@ -55,6 +56,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     /// A feature, label or weight cannot be used, rows have different lengths, or all labels are the same; row and column are named. Or the
     /// checkpoint of the options is damaged or of another training.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">The rows need more memory than there is.</exception>
     /// <exception cref="ModelVerificationException">In the precision of the options the network is worse than they allow.</exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have that precision.</exception>
     /// <exception cref="OperationCanceledException">The options' token, or the context, was cancelled.</exception>
@@ -85,7 +87,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             Precision = _options.Precision,
             AllowedMetricLoss = _options.AllowedMetricLoss,
         };
-        var architecture = _options.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
+        var architecture = _options.CreateNetwork((int)rows.Shape.Count, rows.Outputs, _task.DropoutFor(rows.Count));
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
         log.Started(architecture, rows, device);
         var network = NetworkTrainer.Train(
@@ -113,6 +115,23 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         RequireColumn(inputSchema, _options.FeatureColumnName, "feature");
         if (_options.ExampleWeightColumnName is { } weight) RequireColumn(inputSchema, weight, "weight");
         return _task.AppendColumns(inputSchema, label.Name);
+    }
+
+    // What would go wrong without a word, or only once the network is trained.
+    private void RequireNames()
+    {
+        var (label, features) = (_options.LabelColumnName, _options.FeatureColumnName);
+        if (label == features)
+            throw new ArgumentException($"The label and the features cannot both be the column '{label}'.");
+        if (!_options.MayHideLabel && _task.ColumnNames.Contains(label))
+            throw new ArgumentException(
+                $"The label column '{label}' has the name of a column that the trainer adds, which would hide it: an evaluator would "
+                + $"compare the predictions with themselves. Put CopyColumns(\"Target\", \"{label}\") in front, and train on the label "
+                + "'Target'.");
+        if (_task.SavedNames.Contains(features))
+            throw new ArgumentException(
+                $"The feature column '{features}' has the name of a column that a saved network adds, so that it could not be saved. Put "
+                + $"CopyColumns(\"Features\", \"{features}\") in front, and train on the copy.");
     }
 
     private void RequireLossOfTask(Loss? loss)
@@ -157,6 +176,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             _options.ExampleWeightColumnName,
             _options.Network?.InputShape,
             _options.UnusableRows);
+        Columns.RequireKnownSize(data, data.Schema[_options.FeatureColumnName]);
         var label = reader.Label;
         RequireLabelType(label.Name, label.Type.RawType, label.Type is KeyDataViewType, label.Type.ToString()!);
         return reader;

@@ -168,11 +168,6 @@ public abstract class BatchNormTransformer : BatchedTransformer, ISingleFeatureP
     private protected override void Save(ModelSaveContext context)
     {
         var form = _task.ToSaved(Proto, _parts.Classes);
-        if (form.Outputs.Contains(FeatureColumnName))
-            throw new InvalidOperationException(
-                $"A network whose feature column is called '{FeatureColumnName}' cannot be saved: the saved model adds a column of that "
-                + "name. Put CopyColumns in front and train on the copy.");
-
         // ML.NET takes the names of columns from the model.
         SavedGraph.Rename(form.Model.Graph, TrainedNetwork.FeaturesInput, FeatureColumnName);
         ModelFile.SetMetadata(form.Model, ModelMetadata.Format, ModelMetadata.CurrentFormat.ToString(CultureInfo.InvariantCulture));

@@ -76,7 +76,6 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             HiddenLayers = [64, 32],
             Activation = Activation.Sigmoid,
-            Dropout = 0,
             Epochs = 30,
             EarlyStoppingPatience = 8,
             ValidationFraction = 0.1,
@@ -107,6 +106,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
                     $"The label column '{label}' is {(positives == 0 ? "false" : "true")} in all {rows.Count} rows; "
                     + "both classes are needed to learn from.");
         }
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> ColumnNames { get; } = [Score, Probability, PredictedLabel];
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> SavedNames { get; } = [SavedOutput.ColumnName];
 
         /// <inheritdoc/>
         public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes) =>

@@ -85,7 +85,6 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             HiddenLayers = [256, 128],
             Activation = Activation.Relu,
-            Dropout = 0,
             Epochs = 30,
             EarlyStoppingPatience = 0,
             ValidationFraction = 0.1,
@@ -117,6 +116,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
                 $"The label column '{label}' has the key {first + 1} in all {rows.Count} rows; two or more classes are needed to learn "
                 + "from.");
         }
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> ColumnNames { get; } = [Score, PredictedLabel];
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> SavedNames { get; } = [Score, SavedOutput.ColumnName];
 
         /// <inheritdoc/>
         public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes)

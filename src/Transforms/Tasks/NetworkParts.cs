@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.Rows;
 
@@ -38,5 +39,5 @@ internal sealed record NetworkTraining(TrainedNetwork Network, NetworkExport Exp
     /// <summary>Exports a network, compared on the first of some rows.</summary>
     public static NetworkTraining Create(
         TrainedNetwork network, TrainingData rows, NetworkExportOptions options, Func<IDataView, TrainingData> readRows) =>
-        new(network, NetworkExporter.Export(network, rows.First(VerificationRows), options), readRows);
+        new(network, NetworkExporter.Export(network, rows.First(FeatureRows.RowsAtOnce(VerificationRows, rows.Shape.Count)), options), readRows);
 }

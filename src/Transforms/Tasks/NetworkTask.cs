@@ -37,6 +37,9 @@ internal abstract class NetworkTask
     /// </summary>
     public abstract BatchNormNetworkOptions Defaults { get; }
 
+    /// <summary>The rate of a dropout in front of the last layer, for so many rows, where the user has left it open.</summary>
+    public virtual float DropoutFor(int rows) => 0;
+
     /// <summary>The type of the label: what one value is in memory, whether it is a key, and how an error says it.</summary>
     public abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
 
@@ -68,6 +71,12 @@ internal abstract class NetworkTask
 
     /// <summary>The columns that are added.</summary>
     public abstract IReadOnlyList<ScoreColumn> Columns(ClassLabels classes);
+
+    /// <summary>The names of the columns that are added.</summary>
+    public abstract IReadOnlyList<string> ColumnNames { get; }
+
+    /// <summary>The names of the columns that ML.NET makes of a saved network, which therefore cannot be those of its features.</summary>
+    public abstract IReadOnlyList<string> SavedNames { get; }
 
     /// <summary>A schema's shape with the columns that are added.</summary>
     public abstract SchemaShape AppendColumns(SchemaShape input, string label);

@@ -48,6 +48,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
     /// <summary>A number: a label of Single, and a score in its unit.</summary>
     internal sealed class RegressionTask : NetworkTask
     {
+        // The most rows that a dropout helps to learn from; of more, a network of this size learns little by heart, and it only costs.
+        private const int FewRows = 5000;
         private const string Score = nameof(RegressionPrediction.Score);
 
         /// <inheritdoc/>
@@ -64,13 +66,15 @@ namespace MlNetBatchNorm.Transforms.Tasks
         {
             HiddenLayers = [128, 64],
             Activation = Activation.Relu,
-            Dropout = 0.5f,
             Epochs = 60,
             EarlyStoppingPatience = 0,
             ValidationFraction = 0,
             Optimizer = Optimizer.AdamW(3e-3f),
             Schedule = LearningRateSchedule.Cosine(),
         };
+
+        /// <inheritdoc/>
+        public override float DropoutFor(int rows) => rows <= FewRows ? 0.5f : 0;
 
         /// <inheritdoc/>
         public override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>
@@ -93,6 +97,12 @@ namespace MlNetBatchNorm.Transforms.Tasks
                 throw new InvalidDataException(
                     $"The label column '{label}' is {rows.TargetArray[0]} in all {rows.Count} rows; there is nothing to learn.");
         }
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> ColumnNames { get; } = [Score];
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<string> SavedNames { get; } = [SavedOutput.ColumnName];
 
         /// <inheritdoc/>
         public override IReadOnlyList<ScoreColumn> Columns(ClassLabels classes) =>

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Transforms.Rows;
 
 namespace MlNetBatchNorm.Transforms.Training;
@@ -50,11 +51,12 @@ internal sealed class TrainingRowReader
     /// <summary>What the last <see cref="Read"/> left out.</summary>
     public LeftOutRows LeftOut { get; private set; }
 
-    /// <summary>Reads all rows.</summary>
+    /// <summary>Reads all rows. Vectors that only hold what is not zero stay so.</summary>
     /// <typeparam name="TLabel">The raw type of the label column.</typeparam>
     /// <param name="outputs">The targets of a row.</param>
     /// <param name="setTarget">Makes them from the label.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="InsufficientMemoryException">The rows need more memory than there is.</exception>
     public TrainingData Read<TLabel>(int outputs, SetTarget<TLabel> setTarget, CancellationToken cancellationToken)
     {
         DataViewSchema.Column[] needed = _weight is { } column ? [Label, _features, column] : [Label, _features];
@@ -63,16 +65,15 @@ internal sealed class TrainingRowReader
         var getFeatures = cursor.GetGetter<VBuffer<float>>(_features);
         var getWeight = _weight is { } weightColumn ? cursor.GetGetter<float>(weightColumn) : null;
 
-        var capacity = (int)Math.Min(_data.GetRowCount() ?? 1024, 1 << 20);
+        var known = _data.GetRowCount();
         var width = Columns.SizeOf(_features);
-        var features = new List<float>(capacity * Math.Max(width, 1));
-        var targets = new List<float>(capacity * outputs);
-        var weights = getWeight is null ? null : new List<float>(capacity);
+        FeatureRows.Builder? features = null;
+        var targets = new List<float>();
+        var weights = getWeight is null ? null : new List<float>();
         VBuffer<float> vector = default;
         TLabel label = default!;
         float weight = 1;
         var target = new float[outputs];
-        float[] row = [];
         LeftOut = default;
         while (cursor.MoveNext())
         {
@@ -83,27 +84,29 @@ internal sealed class TrainingRowReader
                 throw new InvalidDataException(
                     $"Row {cursor.Position} has {vector.Length} values in the column '{_features.Name}', but {width} were expected; "
                     + "every row needs the same number of features.");
-            if (row.Length != width) row = new float[width];
-            vector.CopyTo(row);
             getLabel(ref label);
             getWeight?.Invoke(ref weight);
             Array.Clear(target);
-            if ((ProblemWith(row) ?? ProblemWith(setTarget(label, target)) ?? ProblemWith(weight)) is { } problem)
+            if ((ProblemWith(vector) ?? ProblemWith(weight) ?? ProblemWith(setTarget(label, target))) is { } problem)
             {
                 LeaveOut($"Row {cursor.Position} has {problem}");
                 continue;
             }
 
-            features.AddRange(row);
+            features ??= new FeatureRows.Builder(width, known);
+            features.Add(vector.GetValues(), vector.GetIndices(), vector.IsDense);
+            if (targets.Count > Array.MaxLength - outputs)
+                throw new InsufficientMemoryException(
+                    $"{targets.Count / outputs:N0} rows with {outputs:N0} classes each are more than one array can hold; join rare classes.");
             targets.AddRange(target);
             weights?.Add(weight);
         }
 
         var used = targets.Count / outputs;
-        if (used == 0) throw new InvalidDataException(NothingLeft());
+        if (features is null) throw new InvalidDataException(NothingLeft());
         LeftOut = LeftOut with { Total = LeftOut.Count + used };
         return new TrainingData(
-            _shape ?? new SampleShape(width), outputs, [.. features], [.. targets], weights is null ? null : [.. weights]);
+            _shape ?? new SampleShape(width), outputs, features.Build(), [.. targets], weights is null ? null : [.. weights]);
     }
 
     private void LeaveOut(string reason)
@@ -122,13 +125,16 @@ internal sealed class TrainingRowReader
         ? null
         : $"{weight} in the weight column '{_weight!.Value.Name}'; a weight is a finite number from 0.";
 
-    private string? ProblemWith(float[] row)
+    private string? ProblemWith(in VBuffer<float> row)
     {
-        for (var slot = 0; slot < row.Length; slot++)
+        var values = row.GetValues();
+        var slots = row.GetIndices();
+        for (var i = 0; i < values.Length; i++)
         {
-            if (float.IsFinite(row[slot])) continue;
+            if (float.IsFinite(values[i])) continue;
+            var slot = row.IsDense ? i : slots[i];
             var name = Columns.SlotName(_features, slot);
-            return $"{row[slot]} in the column '{_features.Name}', slot {slot}{(name is null ? string.Empty : $" ('{name}')")}; "
+            return $"{values[i]} in the column '{_features.Name}', slot {slot}{(name is null ? string.Empty : $" ('{name}')")}; "
                 + "features must be finite numbers. Put ReplaceMissingValues in front of the trainer.";
         }
 

@@ -45,6 +45,14 @@ public sealed record FoldedPipeline
     /// <summary>How many predicted labels differ because the scores that decide lie closer together than the tolerance.</summary>
     public required long UndecidedLabels { get; init; }
 
+    /// <summary>
+    /// Values for which the file gives something else than ML.NET, whether the rows compared have them or not: a missing number, an empty
+    /// text or one with a space in front or behind, tried in each raw column; each with the column and what is given instead. Some of
+    /// ML.NET's conversions leave out what its transforms make of such values. Empty as a rule; where it is not, let no such value reach
+    /// the file.
+    /// </summary>
+    public required IReadOnlyList<string> DiffersFor { get; init; }
+
     /// <summary>What was done to need fewer bits, and what that costs; null for float32.</summary>
     public PrecisionCheck? Reduction { get; init; }
 

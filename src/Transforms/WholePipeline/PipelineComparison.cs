@@ -11,7 +11,9 @@ namespace MlNetBatchNorm.Transforms.WholePipeline;
 /// <param name="InBatches">Whether the model was run on many rows at once.</param>
 /// <param name="UndecidedLabels">How many labels differ where their scores hardly do.</param>
 /// <param name="Differences">One for each output.</param>
-internal sealed record PipelineComparison(long Rows, bool InBatches, long UndecidedLabels, IReadOnlyList<OutputDifference> Differences)
+/// <param name="DiffersFor">The unusual values for which the model gives something else.</param>
+internal sealed record PipelineComparison(
+    long Rows, bool InBatches, long UndecidedLabels, IReadOnlyList<OutputDifference> Differences, IReadOnlyList<string> DiffersFor)
 {
     private const int BatchSize = 256;
 
@@ -73,7 +75,7 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
             throw new InvalidDataException(
                 "There are no rows to compare the exported pipeline on; give some rows as they go into the pipeline.");
         var undecided = differences.RequireWithin(options.Tolerance);
-        return new PipelineComparison(rows, inBatches, undecided, differences.Results);
+        return new PipelineComparison(rows, inBatches, undecided, differences.Results, [.. TryUnusualValues()]);
 
         void Compare(long first, int atLeast)
         {
@@ -86,10 +88,75 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
                 differences.Add(first, Array.ConvertAll(expected, FirstRow), Outputs(Array.ConvertAll(feeds, FirstRow)));
         }
 
+        // A value that the model answers otherwise than ML.NET is a matter of its row. Rows beside it have to stay what they are.
+        IEnumerable<string> TryUnusualValues()
+        {
+            var first = UnusualValue.FirstRows(data);
+            foreach (var value in UnusualValue.Of(read))
+            {
+                options.CancellationToken.ThrowIfCancellationRequested();
+                string? failure = null;
+                for (var at = 0; at < Math.Min(rows, UnusualValue.Rows) && failure is null; at++)
+                    failure = Try(value, value.In(first, at), at);
+                if (failure is not null) yield return $"{value}: {failure}";
+            }
+        }
+
+        string? Try(UnusualValue value, IDataView changed, int at)
+        {
+            var (feeds, expected) = (Read(changed, read.Select(column => changed.Schema[column.Name])), Predicted(changed));
+
+            // Some values ML.NET's own transforms refuse.
+            if (expected is null) return null;
+            string? failure = null;
+            try
+            {
+                var together = inBatches ? Outputs(feeds) : null;
+                for (var row = 0; row < expected[0].Shape[0]; row++)
+                {
+                    var difference = differences.ForOthers(given);
+                    difference.Add(row, RowOf(expected, row), together is null ? Outputs(RowOf(feeds, row)) : RowOf(together, row));
+                    try
+                    {
+                        difference.RequireWithin(options.Tolerance);
+                    }
+                    catch (ModelVerificationException exception) when (row == at)
+                    {
+                        failure = exception.Message.Replace(" Nothing was written.", string.Empty, StringComparison.Ordinal);
+                    }
+                    catch (ModelVerificationException exception)
+                    {
+                        throw new ModelVerificationException($"With {value} in another row of the batch: {exception.Message}");
+                    }
+                }
+            }
+            catch (ModelRunException exception)
+            {
+                return exception.Message;
+            }
+
+            return failure;
+        }
+
+        HostTensor[] RowOf(HostTensor[] tensors, int row) => Array.ConvertAll(tensors, tensor => Row(tensor, row));
+
+        HostTensor[]? Predicted(IDataView rows)
+        {
+            try
+            {
+                var predicted = pipeline.Transform(rows);
+                return Read(predicted, given.Select(column => predicted.Schema[column.Name]));
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException)
+            {
+                return null;
+            }
+        }
+
         HostTensor[] Outputs(HostTensor[] feeds)
         {
             var results = session.Run(read.Zip(feeds).ToDictionary(pair => pair.First.Name, pair => pair.Second, StringComparer.Ordinal));
-            return [.. given.Select(column => results[column.Name])];
+            return [.. session.Outputs.Select(output => results[output.Name])];
         }
     }
 
@@ -111,10 +178,22 @@ internal sealed record PipelineComparison(long Rows, bool InBatches, long Undeci
         return count;
     }
 
-    private static HostTensor FirstRow(HostTensor tensor)
+    private static HostTensor FirstRow(HostTensor tensor) => Row(tensor, 0);
+
+    private static HostTensor Row(HostTensor tensor, int index)
     {
         var row = Array.CreateInstance(tensor.Data.GetType().GetElementType()!, tensor.Data.Length / (int)tensor.Shape[0]);
-        Array.Copy(tensor.Data, row, row.Length);
+        Array.Copy(tensor.Data, index * row.Length, row, 0, row.Length);
         return new HostTensor(tensor.Type, [1, .. tensor.Shape[1..]], row);
+    }
+
+    private static HostTensor[] Read(IDataView rows, IEnumerable<DataViewSchema.Column> columns)
+    {
+        DataViewSchema.Column[] all = [.. columns];
+        using var cursor = rows.GetRowCursor(all);
+        var tensors = Array.ConvertAll(all, column => ColumnTensor.Open(cursor, column));
+        while (cursor.MoveNext())
+            foreach (var tensor in tensors) tensor.Add();
+        return Array.ConvertAll(tensors, tensor => tensor.Take(1));
     }
 }

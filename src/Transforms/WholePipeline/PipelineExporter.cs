@@ -53,6 +53,7 @@ internal static class PipelineExporter
             RowsCompared = comparison.Rows,
             UndecidedLabels = comparison.UndecidedLabels,
             Differences = comparison.Differences,
+            DiffersFor = comparison.DiffersFor,
             Reduction = reduction,
         };
     }

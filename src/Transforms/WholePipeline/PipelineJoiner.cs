@@ -16,6 +16,9 @@ internal sealed record JoinedPipeline(ModelProto Model, int BatchNormsFolded, IR
 /// <summary>Joins the steps of a pipeline into one graph. A column is the value that the last step before gave it.</summary>
 internal sealed class PipelineJoiner
 {
+    /// <summary>What the name of an output ends with where a column of the same name is read.</summary>
+    public const string OutputEnding = ".output";
+
     private readonly DataViewSchema _data;
     private readonly GraphBuilder _nodes;
     private readonly Dictionary<string, Value> _columns = new(StringComparer.Ordinal);
@@ -81,6 +84,11 @@ internal sealed class PipelineJoiner
                     _columns[column.Name] = KeyTable.Of(keys)!.Emit(_nodes, Column(keys));
                 }
 
+                break;
+            case NormalizingTransformer when step.Needed.All(column => Float64Normalizer.Of(step, column) is not null):
+                // Not by the converter, which makes float32 of the numbers before their offset is off.
+                foreach (var column in step.Needed)
+                    _columns[column.Name] = Float64Normalizer.Of(step, column)!.Emit(_nodes, Column(SourceOf(step, column)));
                 break;
             default:
                 AddStock(step, name);
@@ -156,11 +164,10 @@ internal sealed class PipelineJoiner
             type = keys.Type;
         }
 
-        if (_inputs.Contains(column.Name))
-            throw new NotSupportedException(
-                $"The column '{column.Name}' is both read from the data and given as an output; an ONNX file needs two names. Copy the "
-                + "raw column to another name first, or choose other outputs.");
-        _nodes.Output(column.Name, value, type, ColumnTensor.ShapeOf(column.Type));
+        // A file needs two names for what is read and what is given; the second is then the one that ML.NET's converter always takes, and
+        // its ApplyOnnxModel makes the column of the first one of it.
+        var name = _inputs.Contains(column.Name) ? $"{column.Name}{OutputEnding}" : column.Name;
+        _nodes.Output(name, value, type, ColumnTensor.ShapeOf(column.Type));
     }
 
     // A column that no step has made comes from the data.

@@ -71,9 +71,8 @@ internal static class PipelineReduction
     private static string Judged(ModelProto model, FoldedPipelineOptions options)
     {
         const string Score = nameof(BinaryPrediction.Score);
-        return model.Graph.Output.Any(output => output.Name == Score)
-            ? Score
-            : throw new ArgumentException(
+        return model.Graph.Output.Select(output => output.Name).FirstOrDefault(name => name is Score or Score + PipelineJoiner.OutputEnding)
+            ?? throw new ArgumentException(
                 $"A file that does not give '{Score}' cannot be judged by the label '{options.LabelColumnName}'; leave the label out, or "
                 + "give that column as well.");
     }

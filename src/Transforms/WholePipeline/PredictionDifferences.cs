@@ -25,6 +25,15 @@ internal sealed class PredictionDifferences
         _score = Array.IndexOf(_names, nameof(BinaryPrediction.Score));
     }
 
+    /// <summary>For other rows, judged by the magnitudes of these.</summary>
+    /// <param name="columns">The same columns.</param>
+    public PredictionDifferences ForOthers(IReadOnlyList<DataViewSchema.Column> columns)
+    {
+        var others = new PredictionDifferences(columns);
+        _scales.CopyTo(others._scales, 0);
+        return others;
+    }
+
     /// <summary>How far each column differs.</summary>
     public IReadOnlyList<OutputDifference> Results => [.. _names.Select((name, i) =>
         new OutputDifference(name, _largest[i], _scales[i] > 0 ? _largest[i] / _scales[i] : _largest[i]))];

@@ -47,6 +47,11 @@ internal static class StockConverter
 
         if (stopped is not null) throw step.Unsupported($"cannot be converted by ML.NET's converter ({Sentence(stopped)}).");
         var model = ModelFile.Parse(stream.ToArray());
+
+        // The converter writes ONNX Runtime's own MurmurHash3, but does not say so.
+        var imported = model.OpsetImport.Select(import => import.Domain).ToHashSet(StringComparer.Ordinal);
+        foreach (var domain in model.Graph.Node.Where(node => !node.IsStandard()).Select(node => node.Domain).Distinct().Except(imported))
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = 1 });
         var outputs = NameOutputs(step, model);
         ModelEditor.Prune(model, [.. outputs.Values]);
         DeclareShapes(step, model);

@@ -99,13 +99,33 @@ public sealed class FeatureMapTests
     [Fact]
     public void ToJson_Always_IsCompactAndReadable()
     {
-        var map = new FeatureMap([new NumericFeature("größe", 40.1f), new CategoricalFeature("c<1", ["é", "b"], "(missing)")]);
+        var map = new FeatureMap([new NumericFeature("größe", 40.1), new CategoricalFeature("c<1", ["é", "b"], "(missing)")]);
 
         Assert.Equal(
             """{"version":1,"columns":[{"kind":"numeric","name":"größe","imputed":40.1},""" +
             """{"kind":"categorical","name":"c<1","categories":["é","b"],"missing":"(missing)"}]}""",
             map.ToJson());
         Assert.DoesNotContain("missing", new FeatureMap([new CategoricalFeature("d", ["x"])]).ToJson(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ToJson_Offsets_AreOfAFormatThatEarlierProgramsRefuse()
+    {
+        var json = new FeatureMap([new NumericFeature("order", 1234567850.5, offset: 1234567850), new NumericFeature("b", 1)]).ToJson();
+
+        Assert.Equal(
+            """{"version":2,"columns":[{"kind":"numeric","name":"order","imputed":1234567850.5,"offset":1234567850},"""
+            + """{"kind":"numeric","name":"b","imputed":1}]}""",
+            json);
+        Assert.Equal([-33, 1, 0.5f, 1], FeatureMap.FromJson(json).EncodeAll(CsvTable.Parse("order,b\n1234567817,1\n,\n")));
+    }
+
+    [Fact]
+    public void Bind_NumberFarBeyondThoseOfTheTraining_NamesLineAndColumn()
+    {
+        var e = Assert.Throws<TableException>(() => Map.Bind(CsvTable.Parse("age,size,color\n1,L,red\n1e39,L,red\n", "new.csv")));
+
+        Assert.Contains("new.csv, line 3, column 'age': '1e39' is more than", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

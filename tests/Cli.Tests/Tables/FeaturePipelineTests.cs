@@ -40,6 +40,19 @@ public sealed class FeaturePipelineTests
     }
 
     [Fact]
+    public void ToPipeline_NumbersOfManyDigitsAndSizes_EqualsTheMap()
+    {
+        var train = CsvTable.Parse(
+            "y,order,plain,time,huge,tiny\n1,1234567817,1,1700000000123,1e300,1e-300\n0,1234567808,,1700000000124,,2e-300\n"
+            + "1,,3,1700000000999,3.5e300,\n0,1234567899,7,,2e299,-1e-300\n");
+        var schema = TableSchema.Infer(train, "y", LearningTask.Binary);
+        var score = CsvTable.Parse("time,order,plain,huge,tiny\n,1234567800.25,,9e299,0\n1700000000500,-5,2,NA,1e-299\n0,,,0,\n");
+
+        AssertSameFeatures(schema, train);
+        AssertSameFeatures(schema, score);
+    }
+
+    [Fact]
     public void ToPipeline_SavedAndLoaded_StillEqualsTheMap()
     {
         var ml = new MLContext(seed: 1);

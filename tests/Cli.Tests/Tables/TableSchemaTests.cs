@@ -73,6 +73,33 @@ public sealed class TableSchemaTests
     }
 
     [Theory]
+    [InlineData("1234567801", "1234567802", "1234567899")]
+    [InlineData("123456789012", "123456789013", "123456789014")]
+    [InlineData("1700000000001", "1700000000002", "1700000000003")]
+    [InlineData("1e300", "2e300", "3e300")]
+    [InlineData("1e-300", "2e-300", "3e-300")]
+    [InlineData("5e-324", "1e-323", "2e-323")]
+    public void Infer_NumbersThatFloat32TakesForOne_StayDifferentFeatures(string first, string second, string third)
+    {
+        var schema = Infer($"y,c\n1,{first}\n0,{second}\n1,{third}\n");
+
+        var features = schema.Features.EncodeAll(CsvTable.Parse($"c\n{first}\n{second}\n{third}\n"));
+        Assert.All(features, value => Assert.True(float.IsFinite(value)));
+        Assert.True(features[0] < features[1] && features[1] < features[2], string.Join(", ", features));
+    }
+
+    [Fact]
+    public void Infer_MoreDigitsThanFloat64Keeps_SaysWhichNumbersAreTakenForOne()
+    {
+        var report = Report(Infer("y,c,x\n1,1234567890123456789,1\n0,1234567890123456790,2\n"), "c");
+
+        Assert.Equal(ColumnKind.Dropped, report.Kind);
+        Assert.StartsWith(
+            "1234567890123456789 and 1234567890123456790 are one number in float64", report.Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("the same number", report.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("y,c,x\n1,a,1\n0,a,2\n", "the same text ('a') in every row")]
     [InlineData("y,c,x\n1,7,1\n0,7,2\n", "the same number (7) in every row that has one")]
     [InlineData("y,c,x\n1,7,1\n0,,2\n", "the same number (7) in every row that has one")]
@@ -131,7 +158,7 @@ public sealed class TableSchemaTests
     [Theory]
     [InlineData("y,x\n1,1\n0,inf\n", "line 3, column 'x': 'inf' is not a finite number")]
     [InlineData("y,x\n1,1\n0,-Infinity\n", "line 3, column 'x': '-Infinity' is not a finite number")]
-    [InlineData("y,x\n1,1\n0,1e39\n", "line 3, column 'x': '1e39' is not a finite number")]
+    [InlineData("y,x\n1,1\n0,1e309\n", "line 3, column 'x': '1e309' is not a finite number")]
     [InlineData("y,x\n1,\n0,\n", "no column is left to predict 'y' from (x: no row has a value)")]
     [InlineData("y\n1\n0\n", "no column is left to predict 'y' from; the table has no other")]
     public void Infer_BadFeatures_SaysWhatAndWhere(string csv, string expected) => Fails(() => Infer(csv), expected);

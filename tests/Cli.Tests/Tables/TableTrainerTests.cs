@@ -1,11 +1,41 @@
+using System.Globalization;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Tests.Referees;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 
 public sealed class TableTrainerTests
 {
+    /// <summary>The same numbers from 0, from 1,234,567,800 and in units of 1e300 are the same column to a network.</summary>
+    [Theory]
+    [InlineData("{0}", "123456789{0:00}")]
+    [InlineData("{0}", "17000000000{0:00}")]
+    [InlineData("{0}e3", "{0}e303")]
+    [InlineData("{0}e-3", "{0}e-303")]
+    public void Train_NumbersOfManyDigitsOrAnySize_LearnsAsFromTheDifferences(string plain, string given)
+    {
+        var (expected, actual) = (Train(plain), Train(given));
+
+        Assert.True(expected > 0.98, $"{expected}");
+        Assert.Equal(expected, actual, 0.01);
+    }
+
+    private static double Train(string format)
+    {
+        var random = new Random(1);
+        var rows = Enumerable.Range(0, 400).Select(_ => random.Next(100)).Select(number => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{string.Format(CultureInfo.InvariantCulture, format, number)},{random.NextDouble():0.000},{(number > 50 ? 1 : 0)}"));
+        var (training, test) = TableSplit.Every(CsvTable.Parse($"order,noise,y\n{string.Join('\n', rows)}\n"), 0.2);
+        var network = new BatchNormNetworkOptions { HiddenLayers = [8], Epochs = 15, Seed = 0, Device = Device.Cpu };
+        using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = "y", Network = network });
+        using var folder = new TemporaryFolder();
+        Assert.InRange(trained.SavePipeline(folder.Path, test).Pipeline.LargestRelative, 0, 1e-5);
+        return trained.TestMetrics[Metric.AreaUnderRocCurve]!.Value;
+    }
+
     [Theory]
     [InlineData("churn.csv", "churn", LearningTask.Binary)]
     [InlineData("ames.csv", "Sale_Price", LearningTask.Regression)]

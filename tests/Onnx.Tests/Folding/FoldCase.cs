@@ -59,7 +59,21 @@ internal sealed class FoldCase(int opset = 17, int seed = 1, DataType type = Dat
         Assert.Equal(model.Graph.Output, result.Model.Proto.Graph.Output);
         var comparison = ModelComparison.Compare(new OnnxModel(model), result.Model);
         Assert.True(comparison.LargestRelative <= tolerance, $"the outputs differ by {comparison.LargestRelative:G3} of their scale");
+        CheckParts(model, options, result);
         return result;
+    }
+
+    /// <summary>Requires that each part that changed is the same function by itself, in float64.</summary>
+    public static void CheckParts(ModelProto model, FoldOptions? options, FoldResult result)
+    {
+        var proven = ProvenFold.Run(model, options ?? new FoldOptions());
+        Assert.Empty(proven.Unknown);
+        Assert.Equal(
+            result.BatchNorms.Select(outcome => (outcome.Name, outcome.Status, outcome.Into, outcome.Reason)),
+            proven.Fold.BatchNorms.Select(outcome => (outcome.Name, outcome.Status, outcome.Into, outcome.Reason)));
+        Assert.All(
+            proven.Fold.BatchNorms.Where(outcome => outcome.Status != FoldStatus.Declined),
+            outcome => Assert.NotNull(outcome.RelativeError));
     }
 
     public static int Count(ModelProto model, string opType) => model.Graph.Node.Count(node => node.OpType == opType);

@@ -18,6 +18,7 @@ public class RandomGraphFoldTests
             GraphChecker.Check(result.Model.Proto);
             seen += result.BatchNorms.Count;
             folded += result.Removed;
+            FoldCase.CheckParts(model, null, result);
             var difference = ModelComparison.Compare(new OnnxModel(model), result.Model).LargestRelative;
             return (difference <= 1e-5).Label($"the outputs differ by {difference:G3} of their scale: [{string.Join(", ", list)}]");
         });

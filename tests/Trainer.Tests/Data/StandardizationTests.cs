@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
@@ -117,6 +118,82 @@ public class StandardizationTests
         expected.ScoreBatch(standardized.FeatureArray, 300, a);
         actual.ScoreBatch(far, 300, b);
         for (var i = 0; i < a.Length; i++) Assert.Equal(a[i], b[i], 1e-4f);
+    }
+
+    /// <summary>Numbers that only differ by a factor are the same to a network that standardizes them.</summary>
+    [Theory]
+    [InlineData(1e-44, float.PositiveInfinity)]
+    [InlineData(1e-38, float.PositiveInfinity)]
+    [InlineData(1e-30, float.PositiveInfinity)]
+    [InlineData(1e-24, 5)]
+    [InlineData(1e-17, float.PositiveInfinity)]
+    [InlineData(1e17, float.PositiveInfinity)]
+    [InlineData(1e20, 5)]
+    [InlineData(1e30, float.PositiveInfinity)]
+    [InlineData(1e37, 5)]
+    [InlineData(1e37, float.PositiveInfinity)]
+    public void Export_FeatureOfAnySize_ScoresAsItWasTrained(double size, float clip)
+    {
+        var random = new Random(4);
+        var unit = new float[600];
+        for (var i = 0; i < unit.Length; i++) unit[i] = random.Next(-16, 16);
+        var targets = Enumerable.Range(0, 300).Select(row => unit[2 * row] > unit[(2 * row) + 1] ? 1f : 0f).ToArray();
+        var features = unit.Select((value, i) => i % 2 == 0 ? (float)(size * value) : value).ToArray();
+        var rows = new TrainingData(new SampleShape(2), 1, features, targets);
+        var options = new TrainingOptions { Epochs = 40, ValidationFraction = 0, FeatureClip = clip };
+        var trained = NetworkTrainer.Train(Network.FeedForward(2, [16, 8], 1), Loss.SigmoidCrossEntropy, rows, options);
+
+        var folded = NetworkExporter.Export(trained, rows).Folded;
+
+        Assert.DoesNotContain(folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
+        var evaluation = ModelEvaluation.Of(folded.Proto, Loss.SigmoidCrossEntropy, rows);
+        Assert.All(evaluation.Predictions, value => Assert.InRange(value, 0, 1));
+        Assert.InRange(evaluation.Metrics[Metric.AreaUnderRocCurve]!.Value, 0.95, 1);
+        var onStandardized = new TrainedNetwork(
+            trained.Network, trained.Loss, trained.ParameterArrays, null, trained.Statistics, trained.History, trained.Device).ToOnnx();
+        var expected = ModelEvaluation.Of(onStandardized, Loss.SigmoidCrossEntropy, trained.Standardization!.Apply(rows)).Predictions;
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], evaluation.Predictions[i], 1e-4f);
+    }
+
+    [Fact]
+    public void Fit_NeighboursInFloat32_AreNotAConstant()
+    {
+        // 64 apart, which is what float32 keeps at 1e9.
+        var standardization = Standardization.Fit(Rows([1e9f, 1e9f + 64, 1e9f, 1e9f + 64]));
+
+        Assert.Equal(32, standardization.StandardDeviation[0], 1e-9);
+        var applied = standardization.Apply(Rows([1e9f, 1e9f + 64])).FeatureArray;
+        Assert.Equal(2, applied[1] - applied[0]);
+    }
+
+    [Fact]
+    public void Fit_SparseRows_GivesWhatTheSameRowsWrittenOutGive()
+    {
+        var random = new Random(3);
+        var values = new float[100 * 20];
+        for (var row = 0; row < 100; row++)
+        {
+            values[(row * 20) + 19] = 7;
+            values[(row * 20) + random.Next(18)] = random.NextSingle();
+        }
+
+        var builder = new FeatureRows.Builder(20, blockValues: 400);
+        for (var row = 0; row < 100; row++) builder.Add(values.AsSpan(row * 20, 20), [], isDense: true);
+        var sparse = new TrainingData(new SampleShape(20), 1, builder.Build(), new float[100]);
+        var dense = new TrainingData(new SampleShape(20), 1, values, new float[100]);
+
+        var (fitted, expected) = (Standardization.Fit(sparse), Standardization.Fit(dense));
+
+        Assert.True(sparse.FeatureRows.IsSparse);
+        for (var slot = 0; slot < 20; slot++)
+        {
+            Assert.Equal(expected.Mean[slot], fitted.Mean[slot]);
+            Assert.Equal(expected.StandardDeviation[slot], fitted.StandardDeviation[slot], 1e-12);
+        }
+
+        var (applied, written) = (fitted.Apply(sparse).FeatureArray, expected.Apply(dense).FeatureArray);
+        for (var i = 0; i < written.Length; i++) Assert.Equal(written[i], applied[i], 1e-6f);
+        Assert.All(Enumerable.Range(0, 100), row => Assert.Equal(0, applied[(row * 20) + 19]));
     }
 
     private static TrainingData Rows(float[] values) => new(new SampleShape(1), 1, values, new float[values.Length]);

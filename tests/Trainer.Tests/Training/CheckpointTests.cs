@@ -172,6 +172,36 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void Resume_OtherNumberOfThreads_IsRefusedUnlessItIsAskedFor()
+    {
+        // More than half a million weights: enough for all cores, of which there are not as many.
+        var (network, rows) = (Network.Input(3).Dense(700).BatchNorm().Relu().Dense(700).Relu().Dense(1), Rings(90));
+        var options = Quick with { Epochs = 2 };
+        var (there, here) = (Environment.ProcessorCount + 1, Environment.ProcessorCount);
+        var whole = Run(options with { Threads = there });
+        Stop(network, rows, Kept(options with { Threads = there }), 1, Loss.SigmoidCrossEntropy);
+
+        var message = Assert.Throws<InvalidDataException>(() => Run(Kept(options))).Message;
+        Assert.Contains($"threads: {there} then, {here} now", message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Ask for {there} threads (Threads in the options, --threads) to end with the same bits", message, StringComparison.Ordinal);
+
+        var kept = File.ReadAllBytes(FilePath);
+        var same = Run(Kept(options with { Threads = there }));
+        RequireEqual(whole, same);
+        Assert.DoesNotContain(same.Warnings, warning => warning.Kind == TrainingWarningKind.OtherThreads);
+
+        File.WriteAllBytes(FilePath, kept);
+        var other = Run(Kept(options with { Threads = here }));
+        var warning = Assert.Single(other.Warnings, warning => warning.Kind == TrainingWarningKind.OtherThreads);
+        Assert.Contains($"threads: {there} then, {here} now", warning.Message, StringComparison.Ordinal);
+        Assert.Equal((there, here), (same.Threads, other.Threads));
+        Assert.Equal($"{here}", other.Export(rows).Deployed.Metadata["mlnetbn.threads"]);
+
+        TrainedNetwork Run(TrainingOptions options) => NetworkTrainer.Train(network, Loss.SigmoidCrossEntropy, rows, options);
+    }
+
+    [Fact]
     public void Resume_FileThatIsCutChangedOrSomethingElse_SaysSoAndKeepsIt()
     {
         Stop(Kept(Quick), 2);

@@ -47,6 +47,15 @@ public sealed class BatchNormRegressionTrainerTests
         Assert.Equal(scores[123], engine.Predict(rows[123]).Score, 1e-5f * Math.Abs(scores[123]));
     }
 
+    [Theory]
+    [InlineData(5000, true)]
+    [InlineData(5001, false)]
+    public void Fit_DropoutLeftOpen_IsThereForFewRows(int rows, bool expected)
+    {
+        using var model = Fit(Quick with { Dropout = null, Epochs = 1, HiddenLayers = [4] }, rows);
+        Assert.Equal(expected, model.Model.Network.ToString().Contains("dropout 0.5", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void GetOutputSchema_BeforeAndAfterFit_Agree()
     {
@@ -140,8 +149,8 @@ public sealed class BatchNormRegressionTrainerTests
         Assert.Contains("ConvertType", exception.Message, StringComparison.Ordinal);
     }
 
-    private BatchNormRegressionTransformer Fit(BatchNormNetworkOptions options) =>
-        _ml.Regression.Trainers.BatchNormNetwork(options).Fit(Data(600));
+    private BatchNormRegressionTransformer Fit(BatchNormNetworkOptions options, int rows = 600) =>
+        _ml.Regression.Trainers.BatchNormNetwork(options).Fit(Data(rows));
 
     private IDataView Data(int count, int seed = 1) => _ml.Data.LoadFromEnumerable(Waves.Create(count, seed));
 }

@@ -174,6 +174,58 @@ public sealed class ApplyOnnxModelBatchedTests
         }
     }
 
+    [Theory]
+    [InlineData(false, 2)]
+    [InlineData(false, 1)]
+    [InlineData(true, 2)]
+    [InlineData(true, 1)]
+    public void FreeDimensions_BranchThatIsWrongForTheSizes_IsNotLookedAt(bool rowByRow, int first)
+    {
+        var rows = Enumerable.Range(0, 5).Select(i => Enumerable.Range(0, 8).Select(k => (float)(k * (i + 1))).ToArray()).ToArray();
+        var data = _ml.Data.LoadFromEnumerable(rows.Select(row => new Eight { x = row }));
+        IReadOnlyList<long> sizes = [first, 8 / first];
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SqueezeWhereOne()), new BatchedOnnxOptions
+        {
+            RowByRow = rowByRow,
+            Shapes = new Dictionary<string, IReadOnlyList<long>> { ["x"] = rowByRow ? [1, .. sizes] : sizes },
+        }).Fit(data);
+        foreach (var scored in new[]
+        {
+            model.Transform(data),
+            Reloaded(model, data, batched: false).Transform(data),
+            Reloaded(model, data, batched: true).Transform(data),
+        })
+        {
+            Assert.Equal(rows, scored.GetColumn<float[]>("flat"));
+            Assert.Equal(rows.Select(row => row.Average()), scored.GetColumn<float>("mean"));
+        }
+    }
+
+    [Fact]
+    public void FreeDimensions_ModelThatRunsForOneNumberOnly_SaysItsOutputsSizes()
+    {
+        var rows = Enumerable.Range(0, 3).Select(i => Enumerable.Range(0, 8).Select(k => (float)(k * (i + 1))).ToArray()).ToArray();
+        var data = _ml.Data.LoadFromEnumerable(rows.Select(row => new Sound { x = row, rate = 16_000 }));
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.OfOneRate()), new BatchedOnnxOptions
+        {
+            RowByRow = true,
+            Shapes = new Dictionary<string, IReadOnlyList<long>> { ["x"] = [1, 8] },
+        }).Fit(data);
+        foreach (var scored in new[] { model.Transform(data), Reloaded(model, data, batched: true).Transform(data) })
+            Assert.Equal(rows.Select(row => row.Select(value => 2 * value)), scored.GetColumn<float[]>("y"));
+    }
+
+    [Theory]
+    [InlineData(new long[] { 2, 2, 2 }, "is [2, 2, 2], but one row of the input is [3, H, W]")]
+    [InlineData(new long[] { 3, 4 }, "has 2 dimensions, but one row of the input has 3")]
+    [InlineData(new long[] { 3, 0, 4 }, "is [3, 0, 4], but one row of the input is [3, H, W]")]
+    public void Shapes_ThatDoNotFitTheInput_AreNamed(long[] sizes, string expected) => Assert.Contains(
+        $"The shape given for 'image' {expected}",
+        Assert.Throws<InvalidModelException>(() => _ml.Transforms.ApplyOnnxModelBatched(
+            new MemoryStream(OnnxModels.FreeImage()),
+            new BatchedOnnxOptions { Shapes = new Dictionary<string, IReadOnlyList<long>> { ["image"] = sizes } })).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void RowByRow_ModelWithoutDimensionForRows_TakesEachRowWhole()
     {
@@ -236,6 +288,17 @@ public sealed class ApplyOnnxModelBatchedTests
         Assert.Contains("Row 21 has 2 values in the column 'x'", exception.Message, StringComparison.Ordinal);
     }
 
+    // ML.NET's own transformer does not take them, so that what is saved could not be used.
+    [Fact]
+    public void VaryingVectors_Saved_SaysWhatToWrite()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30).Select(i => new Varying { x = [i, 1, 2] }));
+        using var model = _ml.Transforms.ApplyOnnxModelBatched(new MemoryStream(OnnxModels.SumAndTwice(3))).Fit(data);
+        Assert.Equal(Enumerable.Range(0, 30).Select(i => i + 3f), model.Transform(data).GetColumn<float>("sum"));
+        var exception = Assert.Throws<InvalidOperationException>(() => _ml.Model.Save(model, data.Schema, new MemoryStream()));
+        Assert.Contains("[VectorType(3)] in front of the member", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void GetOutputSchema_InAPipeline_AgreesWithWhatIsFitted()
     {
@@ -263,7 +326,7 @@ public sealed class ApplyOnnxModelBatchedTests
             var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
             using var model = _ml.Transforms.ApplyOnnxModelBatched(path).Fit(data);
             Assert.Equal(6f, Reloaded(model, data, batched: true).Transform(data).GetColumn<float>("sum").Single());
-            Assert.Equal(Device.Cpu, model.ActualDevice);
+            Assert.Equal(Device.Cpu, model.Device);
         }
         finally
         {
@@ -291,6 +354,20 @@ public sealed class ApplyOnnxModelBatchedTests
     {
         [VectorType(3)]
         public float[] x { get; set; } = [];
+    }
+
+    private sealed class Eight
+    {
+        [VectorType(8)]
+        public float[] x { get; set; } = [];
+    }
+
+    private sealed class Sound
+    {
+        [VectorType(8)]
+        public float[] x { get; set; } = [];
+
+        public long rate { get; set; }
     }
 
     private sealed class Varying

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Transforms.Tests.Scoring;
@@ -46,6 +47,51 @@ internal static class OnnxModels
             2);
         graph.Output("not", graph.Node("Not", [flag]), DataType.Bool, TensorDimension.Rows);
         return graph.Build().ToByteArray();
+    }
+
+    /// <summary>
+    /// Of <c>x</c> [N, A, B] the values of a row, <c>flat</c> [N, A·B], and their mean. What it flattens is squeezed first where A is 1, by
+    /// a branch that is no valid graph for any other size.
+    /// </summary>
+    /// <param name="rows">The first dimension; null = it is free.</param>
+    public static byte[] SqueezeWhereOne(TensorDimension? rows = null)
+    {
+        var graph = new GraphBuilder("squeeze where one");
+        var x = graph.Input("x", DataType.Float, rows ?? "N", "A", "B");
+        var size = graph.Node("Gather", [graph.Node("Shape", [x]), graph.Integers(1)]);
+        var squeezed = graph.Node(
+            "If",
+            [graph.Node("Squeeze", [graph.Node("Equal", [size, graph.Integers(1)])])],
+            ("then_branch", Branch("then", new NodeProto { OpType = "Squeeze", Input = { "x", graph.Integers(1).Name } })),
+            ("else_branch", Branch("else", new NodeProto { OpType = "Identity", Input = { "x" } })));
+        var flat = graph.Node("Flatten", [squeezed], ("axis", 1L));
+        graph.Output("flat", flat, DataType.Float, TensorDimension.Unknown, TensorDimension.Unknown);
+        graph.Output("mean", graph.Node("ReduceMean", [flat], ("axes", new long[] { 1 }), ("keepdims", 0L)), DataType.Float, "N");
+        return graph.Build().ToByteArray();
+    }
+
+    /// <summary>
+    /// Passes <c>x</c> [1, L] on where <c>rate</c> [1] is 16,000, and fails for any other, unless L is 7: <c>y</c> [1, L].
+    /// </summary>
+    public static byte[] OfOneRate()
+    {
+        var graph = new GraphBuilder("of one rate");
+        var x = graph.Input("x", DataType.Float, "R", "L");
+        var rate = graph.Input("rate", DataType.Int64, 1);
+        var chosen = graph.Node(
+            "If",
+            [graph.Node("Equal", [rate, graph.Integers(16_000)])],
+            ("then_branch", Branch("then", new NodeProto { OpType = "Identity", Input = { "x" } })),
+            ("else_branch", Branch("else", new NodeProto { OpType = "Reshape", Input = { "x", graph.Integers(1, 7).Name } })));
+        graph.Output("y", graph.Node("Add", [chosen, chosen]), DataType.Float, TensorDimension.Unknown, TensorDimension.Unknown);
+        return graph.Build().ToByteArray();
+    }
+
+    private static GraphProto Branch(string name, NodeProto node)
+    {
+        node.Output.Add(name);
+        var type = new TypeProto { TensorType = new() { ElemType = (int)DataType.Float } };
+        return new GraphProto { Name = name, Node = { node }, Output = { new ValueInfoProto { Name = name, Type = type } } };
     }
 
     /// <summary>The largest of all values of an image [N, 3, H, W], and the image itself.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Transforms.Training;
 
 namespace MlNetBatchNorm.Transforms.Tests;
 
@@ -34,6 +35,32 @@ public sealed class SparseFeatureTests
         for (var i = 0; i < rows.Length; i++) Assert.Equal(scores[i], engine.Predict(rows[i]).Score, 1e-5f);
     }
 
+    /// <summary>More values than an int can count, as hashed categories soon are; ML.NET's own trainers take them.</summary>
+    [Fact]
+    public void Read_RowsTimesSlotsBeyondAnInt_KeepsWhatIsNotZero()
+    {
+        var view = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 3000).Select(i => new WideRow
+        {
+            Features = new VBuffer<float>(WideRow.Size, 2, [i, 2], [i, WideRow.Size - 1]),
+            Label = i,
+        }).ToArray());
+        var reader = new TrainingRowReader(view, "Label", "Features", null, null, UnusableRows.Fail);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var rows = reader.Read<float>(1, SetTarget, CancellationToken.None);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+        Assert.Equal(3000, rows.Count);
+        var last = rows.Row(2999);
+        Assert.Equal((2999f, 2f, 0f), (last[2999], last[^1], last[0]));
+
+        static string? SetTarget(float label, Span<float> target)
+        {
+            target[0] = label;
+            return null;
+        }
+    }
+
     private static void RequireSame(IEstimator<BatchNormTransformer> trainer, IDataView sparse, IDataView dense)
     {
         using var model = trainer.Fit(sparse);
@@ -64,6 +91,16 @@ public sealed class SparseFeatureTests
                 Number = (i % 3) + values[1],
             };
         })];
+    }
+
+    private sealed class WideRow
+    {
+        public const int Size = 1 << 20;
+
+        [VectorType(Size)]
+        public VBuffer<float> Features { get; set; }
+
+        public float Label { get; set; }
     }
 
     private sealed class Row

@@ -215,14 +215,15 @@ public class PipelineExportTests
     }
 
     [Fact]
-    public void Export_RawColumnAsOutput_NamesTheClash()
+    public void Export_RawColumnAsOutput_GivesItUnderASecondName()
     {
         var data = Ml.Data.LoadFromEnumerable(Moons.Create(300));
         using var model = Ml.BinaryClassification.Trainers.BatchNormNetwork(Small).Fit(data);
 
-        Assert.Contains(
-            "'Features' is both read",
-            Fails<NotSupportedException>(model, data, new FoldedPipelineOptions { Outputs = ["Score", "Features"] }));
+        using var file = new ExportedFile(model, data, new FoldedPipelineOptions { Outputs = ["Score", "Features"] });
+
+        Assert.Equal(["Score", "Features.output"], file.Result.Outputs.Select(output => output.Name));
+        Assert.Equal([0.25f, 4f], (float[])file.Run(("Features", HostTensor.Of([0.25f, 4f], 1, 2)))["Features.output"].Data);
     }
 
     [Fact]

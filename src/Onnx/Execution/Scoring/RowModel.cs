@@ -41,7 +41,7 @@ internal sealed class RowModel : IDisposable
     public int? FixedRows => Layout.FixedRows;
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => Session.ActualDevice;
+    public Device Device => Session.Device;
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => Session.Metadata;
@@ -52,23 +52,18 @@ internal sealed class RowModel : IDisposable
     /// It is not a model, or not one that can be run on rows; the message says why and what to do.
     /// </exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
-    public static RowModel Load(string path, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
-        ? Load(ModelFile.Read(path), settings)
-        : Open(ReloadableModel.Of(path, sessions: 1, free: settings?.Run.Threads is null), settings ?? new());
+    public static RowModel Load(string path, RowModelSettings? settings = null) =>
+        Open(ReloadableModel.Of(path, sessions: 1, free: settings?.Run.Threads is null), () => ModelFile.Read(path), settings ?? new());
 
     /// <summary>Loads a model from memory.</summary>
     /// <inheritdoc cref="Load(string, RowModelSettings?)"/>
-    public static RowModel Load(byte[] model, RowModelSettings? settings = null) => settings?.Shapes is { Count: > 0 }
-        ? Load(ModelFile.Parse(model), settings)
-        : Open(ReloadableModel.Of(model), settings ?? new());
+    public static RowModel Load(byte[] model, RowModelSettings? settings = null) =>
+        Open(ReloadableModel.Of(model), () => ModelFile.Parse(model), settings ?? new());
 
     /// <summary>Loads a model that was just built or read.</summary>
     /// <inheritdoc cref="Load(string, RowModelSettings?)"/>
-    public static RowModel Load(ModelProto model, RowModelSettings? settings = null)
-    {
-        settings ??= new();
-        return Open(ReloadableModel.Of(WithShapes(model, settings.Shapes, settings.RowByRow)), settings);
-    }
+    public static RowModel Load(ModelProto model, RowModelSettings? settings = null) =>
+        Open(ReloadableModel.Of(model), () => model, settings ?? new());
 
     /// <summary>Opens a model's sessions and reads how rows lie in it.</summary>
     /// <param name="model">The model.</param>
@@ -97,43 +92,18 @@ internal sealed class RowModel : IDisposable
         }
     }
 
-    /// <summary>
-    /// A model with fixed sizes in its inputs, from where they reach the outputs by ONNX Runtime's own shape inference. The model itself
-    /// where no shapes are given, otherwise a copy.
-    /// </summary>
-    /// <param name="model">The model.</param>
-    /// <param name="shapes">The shape of one row, by the name of the input; null = none.</param>
-    /// <param name="rowByRow">Whether the tensors have no dimension that counts rows.</param>
-    /// <exception cref="InvalidModelException">A shape has another number of dimensions than the input.</exception>
-    public static ModelProto WithShapes(ModelProto model, IReadOnlyDictionary<string, IReadOnlyList<long>>? shapes, bool rowByRow = false)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        if (shapes is not { Count: > 0 }) return model;
-        var shaped = model.Clone();
-        var first = rowByRow ? 0 : 1;
-        foreach (var input in shaped.Graph.Input)
-        {
-            if (!shapes.TryGetValue(input.Name, out var sizes) || input.Type?.TensorType?.Shape is not { } shape) continue;
-            if (shape.Dim.Count != sizes.Count + first)
-                throw new InvalidModelException(
-                    $"The shape given for '{input.Name}' has {sizes.Count} dimensions, but one row of the input has " +
-                    $"{shape.Dim.Count - first}.");
-            for (var axis = 0; axis < sizes.Count; axis++) shape.Dim[axis + first] = ((TensorDimension)sizes[axis]).ToProto();
-        }
-
-        return shaped;
-    }
-
     /// <summary>Makes buffers for up to <paramref name="capacity"/> rows, which the cores share as it is best.</summary>
     public RowBlock CreateBlock(int capacity) => new(Session, Sessions, Layout, capacity);
 
     /// <inheritdoc/>
     public void Dispose() => Sessions.Dispose();
 
-    private static RowModel Open(ReloadableModel model, RowModelSettings settings)
+    private static RowModel Open(ReloadableModel model, Func<ModelProto> read, RowModelSettings settings)
     {
         var threads = settings.Run.Threads ?? (model.MayBeTwice ? 1 : ExecutionOptions.AllCores);
-        return Open(model, settings, threads, sessions: 1, new RowPace(), RowLayout.Of);
+        return Open(
+            model, settings, threads, sessions: 1, new RowPace(),
+            (session, given) => RowLayout.Of(session, given.Shapes is { Count: > 0 } ? GivenSizes.Complete(session, given, read) : given));
     }
 }
 

@@ -1,0 +1,71 @@
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Folding;
+
+/// <summary>
+/// What a fold did to a model, for whoever wants to judge it: which node of the folded model was which of the given one, and which values
+/// mean something else now. It also says which nodes must not take part.
+/// </summary>
+internal sealed class FoldTrace
+{
+    private readonly Dictionary<NodeProto, NodeProto> _origins = new(ReferenceEqualityComparer.Instance);
+    private readonly List<GraphProto> _copies = [];
+
+    /// <summary>Nodes of the given model that start no fold, each with the reason.</summary>
+    public Dictionary<NodeProto, string> Declined { get; } = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>The batch normalizations of the given model, in the order of <see cref="FoldResult.BatchNorms"/>.</summary>
+    public IReadOnlyList<NodeProto> BatchNorms { get; private set; } = [];
+
+    /// <summary>The graphs of the model, outer before inner.</summary>
+    public IReadOnlyList<TracedGraph> Graphs { get; private set; } = [];
+
+    /// <summary>The graphs of the given model, with all that is known of their values.</summary>
+    public ModelEditor Before { get; private set; } = null!;
+
+    /// <summary>The node of the given model that a node of the folded one was; null where it is new.</summary>
+    public NodeProto? Origin(NodeProto node) => _origins.GetValueOrDefault(node);
+
+    /// <summary>Why a node of the copy that is folded starts no fold; null where it may.</summary>
+    public string? WhyDeclined(NodeProto node) => Origin(node) is { } origin ? Declined.GetValueOrDefault(origin) : null;
+
+    /// <summary>Notes which node is which, before the first change.</summary>
+    public void Begin(ModelProto before, ModelProto copy)
+    {
+        _origins.Clear();
+        _copies.Clear();
+        Pair(before.Graph, copy.Graph);
+        Before = new ModelEditor(before);
+    }
+
+    /// <summary>Notes what has changed, after the last change.</summary>
+    /// <param name="copy">The copy that was folded.</param>
+    /// <param name="batchNorms">Its batch normalizations, those that are gone included.</param>
+    public void End(ModelEditor copy, IEnumerable<BatchNormFold> batchNorms)
+    {
+        BatchNorms = [.. batchNorms.Select(batchNorm => Origin(batchNorm.Node)!)];
+        Graphs =
+        [
+            .. from pair in Before.Graphs.Zip(_copies)
+               let after = copy.Graphs.FirstOrDefault(graph => ReferenceEquals(graph.Proto, pair.Second))
+               where after is not null
+               select new TracedGraph(pair.First, after),
+        ];
+    }
+
+    private void Pair(GraphProto before, GraphProto copy)
+    {
+        _copies.Add(copy);
+        for (var i = 0; i < before.Node.Count; i++)
+        {
+            _origins.Add(copy.Node[i], before.Node[i]);
+            foreach (var (inner, innerCopy) in before.Node[i].Subgraphs().Zip(copy.Node[i].Subgraphs())) Pair(inner, innerCopy);
+        }
+    }
+}
+
+/// <summary>One graph before and after a fold.</summary>
+/// <param name="Before">The graph as it was given.</param>
+/// <param name="After">The graph as it was folded; its <see cref="OnnxGraph.Changed"/> says which values are others now.</param>
+internal sealed record TracedGraph(OnnxGraph Before, OnnxGraph After);

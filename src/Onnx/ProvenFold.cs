@@ -1,0 +1,136 @@
+using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Verification;
+
+namespace MlNetBatchNorm.Onnx;
+
+/// <summary>
+/// Folds a model and judges every part that changed by itself. What loses digits is declined, and the model is folded again without it,
+/// until all that is left holds.
+/// </summary>
+internal sealed class ProvenFold
+{
+    // A part that fails again and again is left alone as a whole.
+    private const int SingleTries = 3;
+
+    private readonly ModelProto _model;
+    private readonly FoldOptions _options;
+    private readonly double? _tolerance;
+    private readonly IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? _data;
+    private readonly FoldTrace _trace = new();
+    private readonly Dictionary<NodeProto, PartProof> _causes = new(ReferenceEqualityComparer.Instance);
+    private List<(ChangedPart Part, PartProof Proof)> _parts = [];
+
+    private ProvenFold(
+        ModelProto model, FoldOptions options, double? tolerance, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data) =>
+        (_model, _options, _tolerance, _data) = (model, options, tolerance, data);
+
+    /// <summary>What was folded, with the errors.</summary>
+    public FoldResult Fold { get; private set; } = null!;
+
+    /// <summary>Why parts cannot be computed by themselves; empty where all were judged.</summary>
+    public IReadOnlyList<string> Unknown => [.. _parts.Select(part => part.Proof.WhyNot).OfType<string>()];
+
+    /// <summary>Folds and judges.</summary>
+    /// <param name="model">The model; it is left as it is.</param>
+    /// <param name="options">How to fold.</param>
+    /// <param name="tolerance">See <see cref="PartProof.Of"/>.</param>
+    /// <param name="data">Sets of the model's inputs to judge on as well; null = none.</param>
+    public static ProvenFold Run(
+        ModelProto model,
+        FoldOptions options,
+        double? tolerance = null,
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null)
+    {
+        if (model.Functions.Count > 0)
+        {
+            // Parts are cut out of what stands in the graph, so calls are replaced before anything is noted.
+            model = model.Clone();
+            FunctionInlining.Run(model, "BatchNormalization");
+        }
+
+        var fold = new ProvenFold(model, options, tolerance, data);
+        fold.FoldUntilProven();
+        return fold;
+    }
+
+    /// <summary>Leaves alone what could not be judged.</summary>
+    /// <param name="why">What else could not be done, as a clause; empty = nothing.</param>
+    public void DeclineUnknown(string why)
+    {
+        foreach (var (part, proof) in _parts.Where(part => part.Proof.WhyNot is not null))
+            Decline(part.Changed, $"its part of the graph cannot be computed by itself: {proof.WhyNot}{why}", proof, all: true);
+        FoldUntilProven();
+    }
+
+    private void FoldUntilProven()
+    {
+        while (true)
+        {
+            // The nodes that a part changes say what became of it: the same ones have been judged.
+            var known = _parts.Where(part => part.Part.Changed.Count > 0)
+                .GroupBy(part => part.Part.Changed[0], ReferenceEqualityComparer.Instance)
+                .ToDictionary(group => group.Key!, group => group.ToList(), ReferenceEqualityComparer.Instance);
+            Fold = BatchNormFolder.Fold(_model, _options, _trace);
+            _parts = [.. ChangedPart.Of(_trace).Select(part => (part, Known(part, known) ?? PartProof.Of(part, _tolerance, _data)))];
+            var failed = _parts.Where(part => !part.Proof.IsWithin && part.Proof.WhyNot is null).ToList();
+            if (failed.Count == 0) break;
+            foreach (var (part, proof) in failed)
+                Decline(part.Changed, $"folding it would lose digits: {proof}", proof, all: part.Changed.Count(IsDeclined) >= SingleTries);
+        }
+
+        Fold = Fold with { BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i))] };
+    }
+
+    private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>
+        part.Changed.Count > 0 && known.TryGetValue(part.Changed[0], out var candidates)
+            ? candidates.Where(other => other.Part.Changed.SequenceEqual(part.Changed, ReferenceEqualityComparer.Instance))
+                .Select(other => other.Proof).FirstOrDefault()
+            : null;
+
+    private bool IsDeclined(NodeProto node) => _trace.Declined.ContainsKey(node);
+
+    // The batch normalizations of a part one by one, the most suspicious first; then whatever else may have started a change.
+    private void Decline(IReadOnlyList<NodeProto> changed, string reason, PartProof proof, bool all)
+    {
+        var open = changed.Where(node => !IsDeclined(node)).ToList();
+        var batchNorms = open.Where(node => node.Is("BatchNormalization")).OrderByDescending(Suspicion).ToList();
+        var declined = batchNorms.Count == 0 ? open : all ? batchNorms : batchNorms[..1];
+        if (declined.Count == 0)
+            throw new ModelVerificationException(
+                $"Folding changed {string.Join(", ", changed.Select(node => node.Describe()))}, which it was to leave alone: {reason}.");
+        foreach (var node in declined)
+        {
+            _trace.Declined.Add(node, reason);
+            _causes.Add(node, proof);
+        }
+    }
+
+    // How far the mean lies from zero in deviations, and the scale from one.
+    private double Suspicion(NodeProto node)
+    {
+        if (!BatchNormReader.Read(node, new FoldPlan(_trace.Before.Main), out var map).IsYes) return double.MaxValue;
+        var worst = 0.0;
+        for (var c = 0; c < map.Count; c++)
+        {
+            var scale = Math.Abs(map.ScaleAt(c));
+            worst = Math.Max(worst, Math.Max(Math.Abs(map.ShiftAt(c)), Math.Max(scale, scale > 0 ? 1 / scale : 0)));
+        }
+
+        return worst;
+    }
+
+    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index)
+    {
+        if (index >= _trace.BatchNorms.Count) return outcome;
+        var node = _trace.BatchNorms[index];
+        var proof = _causes.GetValueOrDefault(node)
+            ?? (outcome.Status == FoldStatus.Declined ? null
+                : _parts.FirstOrDefault(part => part.Part.Changed.Any(changed => ReferenceEquals(changed, node))).Proof);
+        return proof is null or { WhyNot: not null }
+            ? outcome
+            : outcome with { AbsoluteError = proof.Absolute, RelativeError = proof.Relative, RelativeErrorBefore = proof.Before };
+    }
+}

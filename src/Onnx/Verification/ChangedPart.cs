@@ -1,0 +1,221 @@
+using System.Runtime.CompilerServices;
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
+namespace MlNetBatchNorm.Onnx.Verification;
+
+/// <summary>
+/// A part of a graph that a fold changed, cut out between values that are the same before and after: whatever stands elsewhere (custom
+/// operators, random ones, ones in training mode) has no say in whether both sides of the part are the same function.
+/// </summary>
+/// <remarks>
+/// That the cut is right needs no trust in who folded: every node outside of the parts is what it was, and whatever leaves a part is an
+/// output of it.
+/// </remarks>
+/// <param name="Before">The nodes as they were, in order, and what makes their constants and sizes.</param>
+/// <param name="After">The same as they are now.</param>
+/// <param name="Changed">Those of <paramref name="Before"/> that are gone or not what they were.</param>
+/// <param name="Inputs">Values that go in.</param>
+/// <param name="Outputs">Values that come out.</param>
+internal sealed record ChangedPart(
+    PartSide Before, PartSide After, IReadOnlyList<NodeProto> Changed, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs)
+{
+    /// <summary>The parts of a model, each as small as it can be.</summary>
+    public static IEnumerable<ChangedPart> Of(FoldTrace trace) => trace.Graphs.SelectMany(graph => new PartFinder(trace, graph).Find());
+}
+
+/// <summary>One side of a part.</summary>
+/// <param name="Graph">The graph that it is cut out of, which gives its constants.</param>
+/// <param name="Nodes">Its nodes, in order.</param>
+internal sealed record PartSide(OnnxGraph Graph, IReadOnlyList<NodeProto> Nodes)
+{
+    /// <summary>A constant that the side reads; null where a value is none.</summary>
+    public TensorProto? Constant(string value) => Graph.Home(value)?.Initializer(value);
+}
+
+/// <summary>Finds the parts of one graph.</summary>
+internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
+{
+    private static readonly IEqualityComparer<NodeProto> ByReference =
+        EqualityComparer<NodeProto>.Create(ReferenceEquals, RuntimeHelpers.GetHashCode);
+
+    private readonly HashSet<NodeProto> _touched = new(ByReference);
+    private readonly Dictionary<NodeProto, NodeProto> _parents = new(ByReference);
+
+    public IReadOnlyList<ChangedPart> Find()
+    {
+        Touch();
+        if (_touched.Count == 0) return [];
+        Join();
+        var (before, after) = (Grouped(graph.Before), Grouped(graph.After));
+        var (sources, sourcesAfter) = (new ConstantSources(graph.Before), new ConstantSources(graph.After));
+        return
+        [
+            .. before.Keys.Union(after.Keys, ByReference)
+                .Select(root => Cut(before.GetValueOrDefault(root, []), after.GetValueOrDefault(root, []), sources, sourcesAfter)),
+        ];
+    }
+
+    private static bool IsSame(NodeProto before, NodeProto after) =>
+        before.OpType == after.OpType && before.Input.Equals(after.Input) && before.Output.Equals(after.Output)
+        && before.Attribute.Count == after.Attribute.Count
+        // Subgraphs are graphs of their own, with parts of their own.
+        && before.Attribute.Zip(after.Attribute).All(pair => pair.First.G is not null || pair.First.Graphs.Count > 0
+            ? pair.First.Name == pair.Second.Name
+            : pair.First.Equals(pair.Second));
+
+    // What is gone, new, or not what it was; and who makes or reads a value that is not what it was.
+    private void Touch()
+    {
+        var kept = new HashSet<NodeProto>(ByReference);
+        foreach (var node in graph.After.Nodes)
+        {
+            if (trace.Origin(node) is { } origin)
+            {
+                kept.Add(origin);
+                if (IsSame(origin, node) && !Values(node).Any(IsInside)) continue;
+                _touched.Add(origin);
+                Union(origin, node);
+            }
+
+            _touched.Add(node);
+        }
+
+        _touched.UnionWith(graph.Before.Nodes.Where(node => !kept.Contains(node)));
+    }
+
+    // A value that is not the same on both sides, or only there on one, holds together who makes it and who reads it.
+    private void Join()
+    {
+        var first = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
+        foreach (var node in graph.Before.Nodes.Concat(graph.After.Nodes).Where(_touched.Contains))
+        {
+            foreach (var value in Values(node).Where(IsInside))
+                if (!first.TryAdd(value, node)) Union(node, first[value]);
+        }
+    }
+
+    private static IEnumerable<string> Values(NodeProto node) => node.Input.Concat(node.Output).Where(value => value.Length > 0);
+
+    private bool IsInside(string value) =>
+        graph.After.Changed.Contains(value) || graph.Before.Producer(value) is null != graph.After.Producer(value) is null;
+
+    private Dictionary<NodeProto, List<NodeProto>> Grouped(OnnxGraph side) =>
+        side.Nodes.Where(_touched.Contains).GroupBy(Root, ByReference)
+            .ToDictionary(group => group.Key, group => group.ToList(), ByReference);
+
+    private ChangedPart Cut(List<NodeProto> before, List<NodeProto> after, ConstantSources sources, ConstantSources sourcesAfter)
+    {
+        var made = before.SelectMany(node => node.Output).ToHashSet(StringComparer.Ordinal);
+        var outputs = after.SelectMany(node => node.Output)
+            .Where(value => value.Length > 0 && made.Contains(value)
+                && (graph.After.IsOutput(value) || (!graph.After.Changed.Contains(value) && graph.After.IsUsed(value))));
+        var inputs = new HashSet<string>(StringComparer.Ordinal);
+        return new ChangedPart(sources.Add(before, inputs), sourcesAfter.Add(after, inputs), before, [.. inputs], [.. outputs]);
+    }
+
+    private NodeProto Root(NodeProto node)
+    {
+        while (_parents.TryGetValue(node, out var parent))
+        {
+            if (_parents.TryGetValue(parent, out var further)) _parents[node] = further;
+            node = parent;
+        }
+
+        return node;
+    }
+
+    private void Union(NodeProto one, NodeProto other)
+    {
+        var (first, second) = (Root(one), Root(other));
+        if (!ReferenceEquals(first, second)) _parents[second] = first;
+    }
+}
+
+/// <summary>What makes the constants and sizes that a part reads: it goes into the part, so that a Reshape gets its true shape.</summary>
+internal sealed class ConstantSources(OnnxGraph graph)
+{
+    // Each run of these gives something else.
+    private static readonly HashSet<string> Random = new(StringComparer.Ordinal)
+    {
+        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout",
+    };
+
+    private readonly Dictionary<string, bool> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<NodeProto, (int Graph, int Node)> _order = Number(graph);
+
+    /// <summary>Some nodes and what makes their constants, in order.</summary>
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="inputs">Gets whatever else they read.</param>
+    public PartSide Add(List<NodeProto> nodes, HashSet<string> inputs)
+    {
+        var all = new HashSet<NodeProto>(nodes, ReferenceEqualityComparer.Instance);
+        var open = new Stack<string>(nodes.SelectMany(node => node.Input));
+        var seen = new HashSet<string>(StringComparer.Ordinal) { string.Empty };
+        while (open.TryPop(out var value))
+        {
+            if (!seen.Add(value) || IsStored(value)) continue;
+            if (Producer(value) is { } producer)
+            {
+                if (all.Contains(producer)) continue;
+                if (IsConstant(value) && _order.ContainsKey(producer))
+                {
+                    all.Add(producer);
+                    foreach (var input in producer.Input) open.Push(input);
+                    continue;
+                }
+            }
+
+            inputs.Add(value);
+        }
+
+        return new PartSide(graph, [.. all.OrderBy(node => _order[node])]);
+    }
+
+    private static Dictionary<NodeProto, (int Graph, int Node)> Number(OnnxGraph graph)
+    {
+        var order = new Dictionary<NodeProto, (int, int)>(ReferenceEqualityComparer.Instance);
+        for (var (outer, depth) = (graph, 0); outer is not null; (outer, depth) = (outer.Outer, depth - 1))
+        {
+            var number = 0;
+            foreach (var node in outer.Nodes) order.Add(node, (depth, number++));
+        }
+
+        return order;
+    }
+
+    private NodeProto? Producer(string value) => graph.Home(value)?.Producer(value);
+
+    private bool IsStored(string value) => graph.Home(value)?.Initializer(value) is not null;
+
+    // Whether a value is made of constants and sizes alone. Without recursion: a chain may be longer than the stack is deep.
+    private bool IsConstant(string value)
+    {
+        var open = new Stack<string>([value]);
+        while (open.TryPeek(out var next))
+        {
+            if (_known.ContainsKey(next) || IsStored(next) || Producer(next) is not { } node)
+            {
+                _known.TryAdd(next, IsStored(next));
+                open.Pop();
+                continue;
+            }
+
+            string[] inputs = node.Is("Shape") || node.Is("Size") ? [] : [.. node.Input.Where(input => input.Length > 0)];
+            var unknown = inputs.Where(input => !_known.ContainsKey(input)).ToList();
+            if (unknown.Count == 0)
+            {
+                _known[next] = node.IsStandard() && !node.Subgraphs().Any() && !Random.Contains(node.OpType)
+                    && Array.TrueForAll(inputs, input => _known[input]);
+                open.Pop();
+            }
+            else
+            {
+                foreach (var input in unknown) open.Push(input);
+            }
+        }
+
+        return _known[value];
+    }
+}

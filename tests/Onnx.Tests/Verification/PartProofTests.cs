@@ -1,0 +1,95 @@
+using MlNetBatchNorm.Onnx.Folding;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Tests.Folding;
+using MlNetBatchNorm.Onnx.Verification;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.Tests.Verification;
+
+public class PartProofTests
+{
+    [Theory]
+    [InlineData("w_folded", 1.001)]
+    [InlineData("w_folded", -1)]
+    [InlineData("Conv_shift", 1.01)]
+    public void Of_WeightIsNotWhatItShouldBe_IsNotWithin(string constant, double factor)
+    {
+        var (part, after) = FoldedConv();
+        Assert.True(PartProof.Of(part).IsWithin);
+        var tensor = after.Graph.Initializer.Single(tensor => tensor.Name == constant);
+        var values = TensorData.ToDoubles(tensor);
+        values[^1] *= factor;
+        tensor.RawData = TensorData.FromDoubles("x", DataType.Float, values, values.Length).RawData;
+        var proof = PartProof.Of(part);
+        Assert.False(proof.IsWithin);
+        Assert.Null(proof.WhyNot);
+        Assert.InRange(proof.Relative, 1e-4, 3);
+        Assert.InRange(proof.Before, 1e-9, 1e-6);
+    }
+
+    [Fact]
+    public void Of_NodeOutsideOfEveryPartChanged_BelongsToAPart()
+    {
+        var test = new FoldCase();
+        var h = test.BatchNorm(test.Graph.Node("Conv", [test.Input(1, 3, 6, 6), test.Weight("w", 4, 3, 3, 3)]), 4);
+        test.Graph.Output("y", test.Graph.Node("LeakyRelu", [h], ("alpha", 0.1f)), DataType.Float, 1, 4, 4, 4);
+        var trace = new FoldTrace();
+        var result = BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        Assert.Single(ChangedPart.Of(trace));
+        result.Model.Proto.Graph.Node.Single(node => node.OpType == "LeakyRelu").Attribute[0].F = 0.2f;
+        var parts = ChangedPart.Of(trace).ToList();
+        Assert.Equal(2, parts.Count);
+        Assert.Single(parts, part => PartProof.Of(part).IsWithin);
+    }
+
+    [Fact]
+    public void Of_SeveralFolds_AreJudgedOneByOne()
+    {
+        var test = new FoldCase();
+        var h = test.Input("N", 3, 16, 16);
+        for (var i = 0; i < 5; i++)
+            h = test.Graph.Node("Sigmoid", [test.BatchNorm(test.Graph.Node("Conv", [h, test.Weight($"w{i}", 3, 3, 3, 3)]), 3, $"bn{i}")]);
+        test.Graph.Output("y", h, DataType.Float, "N", 3, 6, 6);
+        var trace = new FoldTrace();
+        BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        var parts = ChangedPart.Of(trace).ToList();
+        Assert.Equal(5, parts.Count);
+        Assert.All(parts, part => Assert.Equal(["Conv", "BatchNormalization"], part.Changed.Select(node => node.OpType)));
+        Assert.All(parts, part => Assert.Equal((1, 1), (part.Inputs.Count, part.Outputs.Count)));
+    }
+
+    [Fact]
+    public void Of_TakesItsShapeFromAValueOutside_KnowsIt()
+    {
+        // The shape of a Reshape comes from the tensor that it reshapes, as PyTorch writes view(x.size(0), -1).
+        var test = new FoldCase();
+        var x = test.Input("N", 3, 4, 4);
+        var h = test.BatchNorm(x, 3);
+        var rows = test.Graph.Node("Gather", [test.Graph.Node("Shape", [x]), test.Graph.Integers(0)], ("axis", 0));
+        var shape = test.Graph.Node("Concat", [rows, test.Graph.Integers(48)], ("axis", 0));
+        h = test.Graph.Node("Gemm", [test.Graph.Node("Reshape", [h, shape]), test.Weight("w", 48, 5)]);
+        var result = test.Fold(h, null, 1e-5, "N", 5);
+        Assert.Equal(FoldStatus.Folded, result.BatchNorms[0].Status);
+    }
+
+    [Fact]
+    public void Round_EachType_IsWhatTheTypeHolds()
+    {
+        double[] values = [1.0 / 3, 70000, 1e-8];
+        Assert.Equal([(double)(float)(1.0 / 3), 70000, (double)1e-8f], PartTensor.Round(DataType.Float, values));
+        Assert.Equal([(double)(Half)(1.0 / 3), double.PositiveInfinity, 0], PartTensor.Round(DataType.Float16, values));
+        Assert.Equal([0, 70000, 0], PartTensor.Round(DataType.Int64, values));
+        Assert.Same(values, PartTensor.Round(DataType.Double, values));
+    }
+
+    private static (ChangedPart Part, ModelProto After) FoldedConv()
+    {
+        var test = new FoldCase();
+        var conv = test.Graph.Node("Conv", [test.Input(1, 3, 6, 6), test.Weight("w", 4, 3, 3, 3)]);
+        test.Graph.Output("y", test.BatchNorm(conv, 4), DataType.Float, 1, 4, 4, 4);
+        var trace = new FoldTrace();
+        var result = BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        return (Assert.Single(ChangedPart.Of(trace)), result.Model.Proto);
+    }
+}
