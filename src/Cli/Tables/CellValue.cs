@@ -35,10 +35,9 @@ internal readonly record struct CellValue(CellKind Kind, double Number)
     /// <summary>Reads a trimmed text that has a value as a number in a format.</summary>
     public static CellValue Read(string text, NumberFormat format)
     {
-        if (!format.TryRead(text, out var read))
-            return new(CellKind.Text, float.NaN);
-        var number = (float)read;
-        return float.IsInfinity(number) ? new(CellKind.Infinite, float.NaN) : new(CellKind.Number, number);
+        if (!format.TryRead(text, out var number))
+            return new(CellKind.Text, double.NaN);
+        return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);
     }
 }
 

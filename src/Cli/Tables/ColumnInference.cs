@@ -52,7 +52,7 @@ internal sealed class ColumnInference
         if (longest <= AlwaysKept) return null;
         foreach (var code in codes)
         {
-            if (!decimal.TryParse(Plain(texts[code]), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)) continue;
+            if (!column.TryReadExact(code, out var number)) continue;
             if (exact.TryAdd(numbers[code], number) || exact[numbers[code]] == number) continue;
             if (merged++ == 0) example = (exact[numbers[code]].ToString(CultureInfo.InvariantCulture), texts[code]);
         }
@@ -61,12 +61,6 @@ internal sealed class ColumnInference
         if (merged * 100 <= exact.Count) return null;
         return $"{example.First} and {example.Second} are one number in float64, which keeps 15 to 17 digits ({merged} "
             + "in all are taken for another). Take off what all rows have in common, or take the column as categories.";
-
-        // The digits as programs write them; numbers that are one number differ in nothing else.
-        string Plain(string text) => column.Format.Equals(NumberFormat.Plain)
-            ? text
-            : string.Concat(text.Where(mark => char.IsAsciiDigit(mark) || mark == column.Format.DecimalMark))
-                .Replace(column.Format.DecimalMark ?? '.', '.');
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) Infer()

@@ -59,6 +59,19 @@ internal sealed record NumberFormat
         return DecimalMark is { } mark ? written.TryRead(mark, GroupMark, out number) : TryReadUnambiguous(written, out number);
     }
 
+    /// <summary>Reads a text to all its digits, as far as a decimal has room for them.</summary>
+    public bool TryReadExact(string text, out decimal number)
+    {
+        number = 0;
+        if (!WrittenNumber.TryTakeApart(text, out var written)) return false;
+        Span<char> plain = new char[written.Core.Length];
+        if (!written.TryNormalize(DecimalMark ?? '.', GroupMark, plain, out var length)
+            && (DecimalMark is not null || !written.TryNormalize(',', GroupMark, plain, out length))) return false;
+        if (!decimal.TryParse(plain[..length], NumberStyles.Float, CultureInfo.InvariantCulture, out number)) return false;
+        number = written.IsNegative ? -number : number;
+        return true;
+    }
+
     /// <summary>A number in this format, to all its digits.</summary>
     public string Write(double number)
     {
@@ -109,14 +122,15 @@ internal readonly ref struct WrittenNumber
         "R", "RM", "zł", "Kč", "Ft",
     };
 
-    private readonly bool _isNegative;
-
     private WrittenNumber(bool isNegative, string? unit, ReadOnlySpan<char> core)
     {
-        _isNegative = isNegative;
+        IsNegative = isNegative;
         Unit = unit;
         Core = core;
     }
+
+    /// <summary>Whether there is a minus, or parentheses around all of it.</summary>
+    public bool IsNegative { get; }
 
     /// <summary>What stands in front of the digits and behind them; null = nothing.</summary>
     public string? Unit { get; }
@@ -174,12 +188,26 @@ internal readonly ref struct WrittenNumber
     {
         value = double.NaN;
         Span<char> plain = Core.Length < 100 ? stackalloc char[Core.Length] : new char[Core.Length];
-        var (length, group, groups, hasDecimals, isIndian) = (0, 0, 0, false, false);
+        if (!TryNormalize(decimalMark, groupMark, plain, out var length)) return false;
+        value = double.Parse(plain[..length], NumberStyles.Float, CultureInfo.InvariantCulture) * (IsNegative ? -1 : 1);
+        return true;
+    }
+
+    /// <summary>Writes the number without its sign as programs write it, if it can be written with these marks.</summary>
+    /// <param name="decimalMark">A point or a comma.</param>
+    /// <param name="groupMark">What stands between thousands, everywhere or nowhere in the number; null = nothing.</param>
+    /// <param name="plain">Where to; as long as <see cref="Core"/>.</param>
+    /// <param name="length">How much of it was written.</param>
+    public bool TryNormalize(char decimalMark, char? groupMark, Span<char> plain, out int length)
+    {
+        length = 0;
+        var (group, groups, hasDecimals, isIndian, first) = (0, 0, false, false, '\0');
         foreach (var character in Core)
         {
             if (char.IsDigit(character))
             {
                 plain[length++] = (char)('0' + CharUnicodeInfo.GetDecimalDigitValue(character));
+                first = plain[0];
                 group++;
                 continue;
             }
@@ -199,7 +227,7 @@ internal readonly ref struct WrittenNumber
                 hasDecimals = true;
                 plain[length++] = '.';
             }
-            else if (mark != groupMark || hasDecimals || !StartsGroup(plain[0]))
+            else if (mark != groupMark || hasDecimals || !StartsGroup())
             {
                 return false;
             }
@@ -210,14 +238,12 @@ internal readonly ref struct WrittenNumber
             }
         }
 
-        if (groups > 0 && !hasDecimals && group != 3) return false;
-        value = double.Parse(plain[..length], NumberStyles.Float, CultureInfo.InvariantCulture) * (_isNegative ? -1 : 1);
-        return true;
+        return groups == 0 || hasDecimals || group == 3;
 
         // The first group has one to three digits and no zero in front, the others three; in India the middle ones two.
-        bool StartsGroup(char first)
+        bool StartsGroup()
         {
-            if (groups == 0) return group is > 0 and <= 3 && (first != '0');
+            if (groups == 0) return group is > 0 and <= 3 && first != '0';
             isIndian |= group == 2 && groupMark == ',' && groups == 1;
             return group == (isIndian ? 2 : 3);
         }

@@ -74,6 +74,9 @@ internal sealed class TableColumn
         return new(Name, _texts, values, _codes) { Format = format };
     }
 
+    /// <summary>One of <see cref="Texts"/> as a number with all its digits; false where it is none.</summary>
+    internal bool TryReadExact(int code, out decimal number) => Format.TryReadExact(_texts[code], out number);
+
     /// <summary>The number that each of <see cref="Texts"/> is.</summary>
     /// <param name="table">The table of the column, for the message.</param>
     /// <param name="missing">The number for a missing value.</param>

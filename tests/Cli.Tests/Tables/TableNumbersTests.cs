@@ -1,3 +1,4 @@
+using System.Globalization;
 using FsCheck;
 using FsCheck.Fluent;
 using MlNetBatchNorm.Cli.Tables;
@@ -176,6 +177,30 @@ public sealed class TableNumbersTests
     [InlineData('.', null, "$", "€5")]
     public void TryRead_WrittenOtherwise_IsRefusedInsteadOfMisread(char? decimalMark, char? groupMark, string? unit, string text) =>
         Assert.False(new NumberFormat(decimalMark, groupMark, unit).TryRead(text, out _));
+
+    [Theory]
+    [InlineData('.', null, "1234567890123456789.25", "1234567890123456789.25")]
+    [InlineData(',', '.', "-1.234.567.890.123.456.789,25 €", "-1234567890123456789.25")]
+    [InlineData(null, ' ', "1 234 567 890 123 456 789", "1234567890123456789")]
+    public void TryReadExact_ManyDigits_KeepsAllOfThem(char? decimalMark, char? groupMark, string text, string expected)
+    {
+        Assert.True(new NumberFormat(decimalMark, groupMark, "€").TryReadExact(text, out var number));
+
+        Assert.Equal(decimal.Parse(expected, CultureInfo.InvariantCulture), number);
+    }
+
+    [Fact]
+    public void Encode_ManyDigitsInLocalDress_TellsThemApart()
+    {
+        var numbers = Enumerable.Range(0, 100).Select(row => (712_345_600_000 + row, row % 2)).ToList();
+        var plain = CsvTable.Parse("x;y\n" + string.Concat(numbers.Select(row => $"{row.Item1}.5;{row.Item2}\n")));
+        var german = CsvTable.Parse("x;y\n" + string.Concat(numbers.Select(row => $"{row.Item1:#\\.###\\.###\\.###},5;{row.Item2}\n")));
+
+        var expected = TableSchema.Infer(plain, "y", LearningTask.Binary).Features.EncodeAll(plain);
+
+        Assert.Equal(100, expected.Distinct().Count());
+        Assert.Equal(expected, TableSchema.Infer(german, "y", LearningTask.Binary).Features.EncodeAll(german));
+    }
 
     [Fact]
     public void TryRead_WhatWriteWrote_ComesBack()
