@@ -123,7 +123,7 @@ internal static class TableTrainer
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema) => options.Network with
     {
         LabelColumnName = schema.Label.Column,
-        MayHideLabel = true,
+        IsEvaluatedElsewhere = true,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
         Network = options.Architecture is { } text ? Network.Parse(text, InputShape(options, schema)) : options.Network.Network,

@@ -76,7 +76,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var reader = OpenRows(input);
         var rows = Read(reader, "training", log);
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
-        if (_task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
+        if (!_options.IsEvaluatedElsewhere && _task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
         validation ??= _options.ValidationSet;
         var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
         var classes = _task.Classes(reader.Label);
@@ -127,7 +127,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var (label, features) = (_options.LabelColumnName, _options.FeatureColumnName);
         if (label == features)
             throw new ArgumentException($"The label and the features cannot both be the column '{label}'.");
-        if (!_options.MayHideLabel && _task.ColumnNames.Contains(label))
+        if (!_options.IsEvaluatedElsewhere && _task.ColumnNames.Contains(label))
             throw new ArgumentException(
                 $"The label column '{label}' has the name of a column that the trainer adds, which would hide it: an evaluator would "
                 + $"compare the predictions with themselves. Put CopyColumns(\"Target\", \"{label}\") in front, and train on the label "
