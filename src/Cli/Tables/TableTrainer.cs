@@ -148,7 +148,7 @@ internal static class TableTrainer
     private static BatchNormNetworkOptions CreateOptions(TableTrainingOptions options, TableSchema schema) => options.Network with
     {
         LabelColumnName = schema.Label.Column,
-        MayHideLabel = true,
+        IsEvaluatedElsewhere = true,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
         Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,

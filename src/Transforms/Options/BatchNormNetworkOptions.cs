@@ -194,8 +194,8 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
-    /// <summary>Whether the columns that are added may hide the label: where nobody evaluates by columns.</summary>
-    internal bool MayHideLabel { get; init; }
+    /// <summary>Whether nobody evaluates by ML.NET's means: then the columns that are added may hide the label.</summary>
+    internal bool IsEvaluatedElsewhere { get; init; }
 
     /// <summary>What else the exported model is to say of itself; it goes before what the trainer says.</summary>
     internal IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();

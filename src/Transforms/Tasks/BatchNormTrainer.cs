@@ -78,7 +78,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var rows = Read(reader, "training", log);
         foreach (var lost in reader.LostDigits(rows)) log.Warning(new TrainingWarning(TrainingWarningKind.DigitsLost, null, lost));
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
-        if (_task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
+        if (!_options.IsEvaluatedElsewhere && _task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
         validation ??= _options.ValidationSet;
         var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
         var classes = _task.Classes(reader.Label);
@@ -129,7 +129,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var (label, features) = (_options.LabelColumnName, _options.FeatureColumnName);
         if (label == features)
             throw new ArgumentException($"The label and the features cannot both be the column '{label}'.");
-        if (!_options.MayHideLabel && _task.ColumnNames.Contains(label))
+        if (!_options.IsEvaluatedElsewhere && _task.ColumnNames.Contains(label))
             throw new ArgumentException(
                 $"The label column '{label}' has the name of a column that the trainer adds, which would hide it: an evaluator would "
                 + $"compare the predictions with themselves. Put CopyColumns(\"Target\", \"{label}\") in front, and train on the label "
