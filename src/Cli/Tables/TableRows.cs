@@ -64,7 +64,12 @@ internal static class TableRows
     {
         var column = table.Column(label);
         if (TableDescription.Find(model, table.FilePath) is { } known)
-            return Of(HostTensor.Of(new LabelMap(label, known.Task.Kind, known.Classes).Encode(table), table.RowCount));
+        {
+            // Counted as the last output counts, which is judged unless another is named.
+            var map = new LabelMap(label, known.Task.Kind, known.Classes) { Offset = known.LabelOffset };
+            return Of(HostTensor.Of(map.Encode(table), table.RowCount));
+        }
+
         var texts = Enumerable.Range(0, table.RowCount).Select(row => column[row]).ToArray();
         double?[] numbers = Array.ConvertAll(texts, ToNumber);
         return Of(Array.Exists(numbers, number => number is null)
