@@ -114,10 +114,29 @@ internal sealed class ColumnInference
                 $"{least} to {most}, mean {mean}, counted from {map.Offset} on: float32 would lose what tells them apart{imputed}");
         var feature = new NumericFeature(
             _column.Name, mean, map.Offset == 0 ? null : map.Offset, map.Scale == 1 ? null : map.Scale, _numbers.Format);
-        var lost = FindLostDigits(_column, numbers, known);
+        var lost = FindLostDigits(_column, numbers, known) ?? FindFarNumber(values, [.. known.Select(code => _rowsOf[code])]);
         return (
             feature,
             new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Lost = lost, Reading = _numbers.Reading });
+    }
+
+    /// <summary>
+    /// Says of a column in which most numbers are so close to each other, beside how far a few are away, that a network will not tell them
+    /// apart: 0 for "none" among order numbers, 9999-12-31 among times. Null where there is no such number.
+    /// </summary>
+    private static string? FindFarNumber(double[] numbers, int[] rows)
+    {
+        // Standardized, half of the numbers would lie within this of each other.
+        const double Least = 1e-4;
+        var (median, spread) = Float32Map.Middle(numbers, rows);
+        double count = rows.Sum(), square = 0;
+        for (var i = 0; i < numbers.Length; i++) square += rows[i] / count * Math.Pow((numbers[i] - median) / spread, 2);
+        if (spread == 0 || Math.Sqrt(square) * Least < 1) return null;
+        var far = numbers.MaxBy(number => Math.Abs(number - median));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{far} is so far from the others, of which half are within {spread:G6} of {median}, that the network will hardly tell those "
+                + $"apart; where it stands for \"no value\", leave the field empty.");
     }
 
     // Never "the same" of what the table writes as different numbers.

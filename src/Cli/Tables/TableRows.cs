@@ -71,7 +71,8 @@ internal static class TableRows
         var column = table.Column(label);
         if (TableDescription.Find(model, table.FilePath) is { } known)
         {
-            var map = new LabelMap(label, known.Task.Kind, known.Classes, known.Features.LabelNumbers);
+            // Counted as the last output counts, which is judged unless another is named.
+            var map = new LabelMap(label, known.Task.Kind, known.Classes, known.Features.LabelNumbers) { Offset = known.LabelOffset };
             return Of(HostTensor.Of(map.Encode(table), table.RowCount));
         }
 

@@ -46,14 +46,24 @@ internal readonly record struct Float32Map(double Offset, double Scale)
         return plain.IsPlain && isExact ? Plain : plain.WithOffsetFor([.. numbers], rows ?? [.. Enumerable.Repeat(1, numbers.Length)]);
     }
 
-    private Float32Map WithOffsetFor(double[] numbers, int[] rows)
+    /// <summary>
+    /// The median of some numbers, and how far half of the others are from it at most: unlike a standard deviation, a few numbers far away
+    /// do not change it. 0 where all are the same.
+    /// </summary>
+    public static (double Median, double Spread) Middle(double[] numbers, int[] rows)
     {
         var median = Median(numbers, rows);
+        int[] others = [.. Enumerable.Range(0, numbers.Length).Where(i => numbers[i] != median && rows[i] > 0)];
+        return (median, others.Length == 0
+            ? 0
+            : Median([.. others.Select(i => Math.Abs(numbers[i] - median))], [.. others.Select(i => rows[i])]));
+    }
+
+    private Float32Map WithOffsetFor(double[] numbers, int[] rows)
+    {
+        var (median, spread) = Middle(numbers, rows);
         var distances = Array.ConvertAll(numbers, number => Math.Abs(number - median));
-        if (distances.Any(double.IsInfinity)) return this;
-        int[] others = [.. Enumerable.Range(0, numbers.Length).Where(i => distances[i] > 0)];
-        if (others.Length == 0) return this;
-        var spread = Median([.. others.Select(i => distances[i])], [.. others.Select(i => rows[i])]);
+        if (spread == 0 || distances.Any(double.IsInfinity)) return this;
         var lost = 0.0;
         for (var i = 0; i < numbers.Length; i++)
             if (distances[i] <= 2 * spread) lost = Math.Max(lost, Math.Abs(numbers[i] - (Apply(numbers[i]) / Scale)));

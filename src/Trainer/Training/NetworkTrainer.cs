@@ -188,8 +188,9 @@ public static class NetworkTrainer
         throw new InsufficientMemoryException(string.Create(
             CultureInfo.InvariantCulture,
             $"A network of {network.ParameterCount:N0} parameters takes {parameters / 1e9:0.0} GB to train (with gradients and what the "
-                + $"optimizer keeps), and a mini-batch of {batchSize:N0} rows of {network.InputShape.Count:N0} features {batch / 1e9:0.0} GB; "
-                + $"there are {available / 1e9:0.0} GB. Take fewer features, fewer units in the first layer, or fewer rows in a mini-batch."));
+                + $"optimizer keeps), and a mini-batch of {batchSize:N0} rows of {network.InputShape.Count:N0} features takes "
+                + $"{batch / 1e9:0.0} GB, but there are {available / 1e9:0.0} GB. Take fewer features, fewer units in the first layer, or "
+                + $"a smaller mini-batch."));
     }
 
     private static void RequireFit(Network network, TrainingData rows)

@@ -189,10 +189,15 @@ namespace MlNetBatchNorm.Transforms.Tasks
 
         // What rows have in common is taken off before they become float32.
         private static TrainingData ReadExact<T>(TrainingRowReader reader, Func<T, double> toDouble, CancellationToken cancellationToken)
+            where T : struct
         {
-            var labels = new List<double>();
+            var (labels, first, differs) = (new List<double>(), default(T), false);
             var rows = reader.Read<T>(1, Add, cancellationToken);
             double[] numbers = [.. labels];
+            if (differs && Array.TrueForAll(numbers, number => number == numbers[0]))
+                throw new InvalidDataException(
+                    $"The label column '{reader.Label.Name}' differs only in digits beyond the 15 to 17 that float64 keeps ({numbers[0]:R}); "
+                    + "take off what its numbers have in common.");
             var offset = Float32Map.For(numbers).Offset;
             var largest = numbers.Max(number => Math.Abs(number - offset));
             RequireSize(largest, reader.Label.Name);
@@ -202,6 +207,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
             {
                 var number = toDouble(label);
                 if (!double.IsFinite(number)) return $"{number}, which is not a finite number,";
+                if (labels.Count == 0) first = label;
+                differs |= !label.Equals(first);
                 labels.Add(number);
                 return null;
             }

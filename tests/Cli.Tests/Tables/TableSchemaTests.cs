@@ -89,6 +89,22 @@ public sealed class TableSchemaTests
     }
 
     [Fact]
+    public void Infer_ZeroForNoValueAmongOrderNumbers_IsNamed()
+    {
+        var rows = string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{1_234_567_000 + i}\n"));
+
+        Assert.StartsWith("0 is so far from the others", Report(Infer($"y,c\n1,0\n{rows}"), "c").Lost, StringComparison.Ordinal);
+        Assert.Null(Report(Infer($"y,c\n1,\n{rows}"), "c").Lost);
+        foreach (var (table, label, task) in new[]
+        {
+            (SampleData.Churn, "churn", LearningTask.Binary),
+            (SampleData.Ames, "Sale_Price", LearningTask.Regression),
+            (SampleData.Letters, "lettr", LearningTask.Multiclass),
+        })
+            Assert.All(TableSchema.Infer(table, label, task).Reports, report => Assert.Null(report.Lost));
+    }
+
+    [Fact]
     public void Infer_MoreDigitsThanFloat64Keeps_SaysWhichNumbersAreTakenForOne()
     {
         var report = Report(Infer("y,c,x\n1,1234567890123456789,1\n0,1234567890123456790,2\n"), "c");

@@ -107,6 +107,18 @@ public sealed class LostDigitsTests
         Assert.StartsWith("The label column 'Order' has numbers of up to", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Fit_LabelsThatDifferBeyondFloat64_AreNotCalledTheSame()
+    {
+        var rows = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 50).Select(i => new Row { Time = 1_234_567_890_123_456_789 + (i % 2), Small = i }).ToArray());
+        var front = _ml.Transforms.Concatenate("Features", nameof(Row.Small)).Append(
+            _ml.Regression.Trainers.BatchNormNetwork(Options("Time")));
+
+        var exception = Assert.Throws<InvalidDataException>(() => front.Fit(rows));
+        Assert.Contains("'Time' differs only in digits beyond", exception.Message, StringComparison.Ordinal);
+    }
+
     private static float Score(OnnxScorer scorer, float first, float second)
     {
         var result = new float[1];
