@@ -14,7 +14,7 @@ internal sealed class PartInputs
     private const int LargestExtent = 64;
 
     // Above this many weights a few rows will do: each row meets every weight.
-    private const long ManyWeights = 1 << 20;
+    private const long ManyWeights = 1 << 22;
 
     private readonly ChangedPart _part;
     private readonly OnnxGraph _graph;
@@ -27,7 +27,8 @@ internal sealed class PartInputs
         (_part, _graph) = (part, part.Before.Graph);
         var weights = Readers(null).Select(use => Weight(use.Node)).OfType<int[]>().ToList();
         var isSpatial = weights.Exists(shape => shape.Length > 2);
-        _rows = isSpatial ? 2 : weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) > ManyWeights ? 4 : 8;
+        var isLarge = weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) >= ManyWeights;
+        _rows = isSpatial || isLarge ? 2 : 8;
         // So that two locations are left at the end.
         var extent = 2;
         foreach (var node in part.Before.Nodes.Reverse())
@@ -253,8 +254,10 @@ internal sealed class PartInputs
             RealKernels.AddMultiple(bias.Data, -1, residual);
         // x does not differ between the taps of a kernel, so what it meets is their sum.
         var (norms, perTap, image) = (new double[outputs], new double[inputs * taps], new double[outputs]);
+        // Of a large weight some rows tell as much: they reach for the means of their outputs, or come from their inputs.
         var row = new double[weight.Count / Math.Max(weight.Shape[0], 1)];
-        for (var i = 0; i < weight.Shape[0]; i++)
+        var rows = (int)Math.Min(weight.Shape[0], Math.Max(1, ManyWeights / 4 / Math.Max(row.Length, 1)));
+        for (var i = 0; i < rows; i++)
         {
             weight.Read(i * row.Length, row);
             if (rowsAreOutputs)
@@ -271,7 +274,7 @@ internal sealed class PartInputs
 
         double[] direction = [.. perTap.Chunk(taps).Select(each => each.Sum())];
         for (var j = 0; j < perTap.Length; j++) perTap[j] = direction[j / taps];
-        for (var i = 0; i < weight.Shape[0]; i++)
+        for (var i = 0; i < rows; i++)
         {
             weight.Read(i * row.Length, row);
             if (rowsAreOutputs) image[i] = RealKernels.Dot(row, perTap);
@@ -281,6 +284,7 @@ internal sealed class PartInputs
         var length = RealKernels.Dot(image, image);
         var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
         RealKernels.Multiply(direction, step);
+        if (!rowsAreOutputs) RealKernels.Multiply(norms, (double)weight.Shape[0] / rows);
         double[] ratios =
             [.. norms.Zip(target.Spread, (norm, spread) => norm > 0 ? spread / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;
@@ -289,16 +293,21 @@ internal sealed class PartInputs
 
     private DataType TypeOf(string value)
     {
-        if (Declared(_graph, value) is { } type) return type;
-        // A reader says it: a layer and its weights have one type.
-        foreach (var (node, input) in Readers(value))
-        {
-            var sibling = Enumerable.Range(0, node.Input.Count).Where(other => other != input).Select(other => node.Input[other])
-                .Select(other => _part.Before.Constant(other) ?? _part.After.Constant(other)).FirstOrDefault(tensor => tensor is not null);
-            if (sibling is not null && TensorData.IsReal(sibling.DataType)) return (DataType)sibling.DataType;
-        }
+        // A layer and its weights have one type; the parameters of a batch normalization may have another.
+        var readers = Readers(value).ToList();
+        return Sibling(readers.Where(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul"))
+            ?? Declared(_graph, value) ?? Sibling(readers) ?? DataType.Float;
+    }
 
-        return DataType.Float;
+    private DataType? Sibling(IEnumerable<(NodeProto Node, int Input)> readers)
+    {
+        var constants = from use in readers
+                        from input in Enumerable.Range(0, use.Node.Input.Count)
+                        where input != use.Input
+                        let constant = _part.Before.Constant(use.Node.Input[input]) ?? _part.After.Constant(use.Node.Input[input])
+                        where constant is not null && TensorData.IsReal(constant.DataType)
+                        select (DataType)constant.DataType;
+        return constants.Cast<DataType?>().FirstOrDefault();
     }
 
     // As the model says it, or as what makes the value tells.
