@@ -14,7 +14,7 @@ internal sealed class PartInputs
     private const int LargestExtent = 64;
 
     // Above this many weights a few rows will do: each row meets every weight.
-    private const long ManyWeights = 1 << 20;
+    private const long ManyWeights = 1 << 22;
 
     private readonly ChangedPart _part;
     private readonly OnnxGraph _graph;
@@ -27,7 +27,8 @@ internal sealed class PartInputs
         (_part, _graph) = (part, part.Before.Graph);
         var weights = Readers(null).Select(use => Weight(use.Node)).OfType<int[]>().ToList();
         var isSpatial = weights.Exists(shape => shape.Length > 2);
-        _rows = isSpatial ? 2 : weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) > ManyWeights ? 4 : 8;
+        var isLarge = weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) >= ManyWeights;
+        _rows = isSpatial || isLarge ? 2 : 8;
         // So that two locations are left at the end.
         var extent = 2;
         foreach (var node in part.Before.Nodes.Reverse())
@@ -250,8 +251,10 @@ internal sealed class PartInputs
             RealKernels.AddMultiple(bias.Data, -1, residual);
         // x does not differ between the taps of a kernel, so what it meets is their sum.
         var (norms, perTap, image) = (new double[outputs], new double[inputs * taps], new double[outputs]);
+        // Of a large weight some rows tell as much: they reach for the means of their outputs, or come from their inputs.
         var row = new double[weight.Count / Math.Max(weight.Shape[0], 1)];
-        for (var i = 0; i < weight.Shape[0]; i++)
+        var rows = (int)Math.Min(weight.Shape[0], Math.Max(1, ManyWeights / 4 / Math.Max(row.Length, 1)));
+        for (var i = 0; i < rows; i++)
         {
             weight.Read(i * row.Length, row);
             if (rowsAreOutputs)
@@ -268,7 +271,7 @@ internal sealed class PartInputs
 
         double[] direction = [.. perTap.Chunk(taps).Select(each => each.Sum())];
         for (var j = 0; j < perTap.Length; j++) perTap[j] = direction[j / taps];
-        for (var i = 0; i < weight.Shape[0]; i++)
+        for (var i = 0; i < rows; i++)
         {
             weight.Read(i * row.Length, row);
             if (rowsAreOutputs) image[i] = RealKernels.Dot(row, perTap);
@@ -278,6 +281,7 @@ internal sealed class PartInputs
         var length = RealKernels.Dot(image, image);
         var step = length > 0 ? RealKernels.Dot(image, residual) / length : 0;
         RealKernels.Multiply(direction, step);
+        if (!rowsAreOutputs) RealKernels.Multiply(norms, (double)weight.Shape[0] / rows);
         double[] ratios =
             [.. norms.Zip(target.Spread, (norm, spread) => norm > 0 ? spread / Math.Sqrt(norm) : 0).Where(ratio => ratio > 0).Order()];
         var spread = ratios.Length > 0 ? ratios[ratios.Length / 2] : 1;
