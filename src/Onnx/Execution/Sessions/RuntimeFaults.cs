@@ -42,6 +42,12 @@ internal sealed record RuntimeFault(
             "weights are multiplied in float16, where they overflow",
             null,
             paths => paths.UsesHalf ? paths.Of("Mul").Where(node => paths.Scales(node) && paths.Leads(node, "Conv", true)) : []),
+        new(
+            ["SimplifiedLayerNormFusion", "LayerNormFusionL1", "LayerNormFusionL2"],
+            "a normalization of each row, then Mul by a constant that has more elements than the row",
+            "the scale goes into a node that asks for one as wide as the row: each run fails",
+            null,
+            paths => paths.Of("ReduceMean").Any() ? paths.Of("Mul").Where(paths.Widens) : []),
     ];
 
     /// <summary>Whether a version of ONNX Runtime has the fault.</summary>
@@ -134,6 +140,18 @@ internal sealed class ModelPaths
 
     /// <summary>Whether an operand of a node is constant.</summary>
     public bool Scales(NodeProto node) => node.Input.Any(operand => IsConstant(_homes[node], operand));
+
+    /// <summary>Whether a constant makes the last axis of what a node divided longer.</summary>
+    public bool Widens(NodeProto mul)
+    {
+        var graph = _homes[mul];
+        var data = mul.Input.FirstOrDefault(operand => !IsConstant(graph, operand));
+        var scale = mul.Input.FirstOrDefault(operand => IsConstant(graph, operand));
+        if (data is null || scale is null || !Sources(graph, data).Any(source => source.Node is { } node && (node.Is("Div") || node.Is("Mul"))))
+            return false;
+        return graph.Shape(data) is { Rank: > 0 } shape && graph.Shape(scale) is { Rank: > 0 } own
+            && shape[shape.Rank - 1].Size == 1 && own[own.Rank - 1].Size is not 1;
+    }
 
     /// <summary>Whether a Pad adds zeros to values, perhaps negative, that a node reads.</summary>
     public bool PadsWithZeros(NodeProto node)

@@ -94,6 +94,28 @@ public sealed class RuntimeFaultTests
         Assert.InRange(Difference(Run(model, Plain, [5, 2]), Run(model, new(), [5, 2])), 0, 2e-3);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Load_ANormalizationWithAScaleThatWidens_Runs(bool centers)
+    {
+        var model = Make(
+            (nodes, x) =>
+            {
+                if (centers) x = nodes.Node("Sub", [x, nodes.ReduceMean(x, true, 1)]);
+                var mean = nodes.ReduceMean(nodes.Node("Pow", [x, nodes.Constant(2)]), true, 1);
+                var root = nodes.Node("Sqrt", [nodes.Node("Add", [mean, nodes.Constant(1e-5f)])]);
+                var scaled = nodes.Node(
+                    "Mul", [nodes.Node("Div", [x, root]), nodes.Initializer(TensorData.Create("scale", [2f, 3f], 2))]);
+                return centers
+                    ? nodes.Node("Add", [scaled, nodes.Initializer(TensorData.Create("bias", [1f, 1f], 2))])
+                    : scaled;
+            },
+            1, 1);
+        Assert.Throws<ModelRunException>(() => Run(model, LeftAlone, [1, 1]));
+        Assert.Equal(Run(model, Plain, [1, 1]), Run(model, new(), [1, 1]));
+    }
+
     [Fact]
     public void Load_TheFaultInAFunction_IsSwitchedOff()
     {
