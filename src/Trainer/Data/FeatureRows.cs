@@ -53,8 +53,7 @@ internal sealed class FeatureRows
     /// <param name="scratch">Room for a row.</param>
     public ReadOnlySpan<float> Read(int row, Span<float> scratch)
     {
-        if (_order is not null) row = _order[row];
-        var (block, local) = (_blocks[row / _rowsPerBlock], row % _rowsPerBlock);
+        var (block, local) = Place(row);
         if (block.Starts is null) return block.Values.AsSpan(local * Width, Width);
         var target = scratch[..Width];
         if (_background is null) target.Clear();
@@ -169,10 +168,16 @@ internal sealed class FeatureRows
     /// <summary>The rows of a block.</summary>
     private static int RowsPerBlock(int width) => Math.Max(1, ValuesAtOnce / width);
 
-    private (Block Block, int Start, int End, bool IsSparse) Find(int row)
+    // A division for each row would be felt where there is but one block.
+    private (Block Block, int Local) Place(int row)
     {
         if (_order is not null) row = _order[row];
-        var (block, local) = (_blocks[row / _rowsPerBlock], row % _rowsPerBlock);
+        return _blocks.Length == 1 ? (_blocks[0], row) : (_blocks[row / _rowsPerBlock], row % _rowsPerBlock);
+    }
+
+    private (Block Block, int Start, int End, bool IsSparse) Find(int row)
+    {
+        var (block, local) = Place(row);
         return block.Starts is { } starts
             ? (block, starts[local], starts[local + 1], true)
             : (block, local * Width, (local + 1) * Width, false);

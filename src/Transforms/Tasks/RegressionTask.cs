@@ -196,8 +196,8 @@ namespace MlNetBatchNorm.Transforms.Tasks
             double[] numbers = [.. labels];
             if (differs && Array.TrueForAll(numbers, number => number == numbers[0]))
                 throw new InvalidDataException(
-                    $"The label column '{reader.Label.Name}' differs only in digits beyond the 15 to 17 that float64 keeps ({numbers[0]:R}); "
-                    + "take off what its numbers have in common.");
+                    $"The label column '{reader.Label.Name}' differs only in digits beyond the 15 to 17 that float64 keeps "
+                    + $"({numbers[0]:R}); take off what its numbers have in common.");
             var offset = Float32Map.For(numbers).Offset;
             var largest = numbers.Max(number => Math.Abs(number - offset));
             RequireSize(largest, reader.Label.Name);

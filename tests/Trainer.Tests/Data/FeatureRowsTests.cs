@@ -52,6 +52,22 @@ public class FeatureRowsTests
             mapped.Map((_, value) => 2 * value).Select([1, 2, 3]).ToArray());
     }
 
+    [Theory]
+    [InlineData(0.05)]
+    [InlineData(0.9)]
+    public void CopyTo_AMiniBatch_AllocatesNothing(double share)
+    {
+        var (rows, expected) = Rows(50, share, givenSparse: true);
+        var batch = new float[20 * Width];
+        rows.CopyTo(7, 20, batch);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        rows.CopyTo(7, 20, batch);
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(expected[(7 * Width)..(27 * Width)], batch);
+    }
+
     [Fact]
     public void Build_LessThanAQuarterOfABlock_IsKeptWhole()
     {
