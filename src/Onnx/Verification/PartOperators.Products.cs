@@ -271,7 +271,8 @@ internal static partial class PartOperators
         var equation = node.Node.Text("equation", string.Empty).Replace(" ", string.Empty, StringComparison.Ordinal);
         var sides = equation.Split("->");
         var terms = sides[0].Split(',');
-        var covered = terms.Select((term, i) => term.Contains(Ellipsis, StringComparison.Ordinal) ? node[i].Rank - term.Length + 3 : 0).ToArray();
+        var covered = terms.Select((term, i) => term.Contains(Ellipsis, StringComparison.Ordinal) ? node[i].Rank - (term.Length - 3) : 0)
+            .ToArray();
         // The axes under an ellipsis are aligned at their ends, and get letters that no equation has.
         for (var i = 0; i < terms.Length; i++) terms[i] = terms[i].Replace(Ellipsis, Unnamed(covered[i]), StringComparison.Ordinal);
         var sizes = new SortedDictionary<char, int>();

@@ -147,8 +147,8 @@ internal sealed class ModelPaths
         var graph = _homes[mul];
         var data = mul.Input.FirstOrDefault(operand => !IsConstant(graph, operand));
         var scale = mul.Input.FirstOrDefault(operand => IsConstant(graph, operand));
-        if (data is null || scale is null || !Sources(graph, data).Any(source => source.Node is { } node && (node.Is("Div") || node.Is("Mul"))))
-            return false;
+        if (data is null || scale is null) return false;
+        if (!Sources(graph, data).Any(source => source.Node is { } node && (node.Is("Div") || node.Is("Mul")))) return false;
         return graph.Shape(data) is { Rank: > 0 } shape && graph.Shape(scale) is { Rank: > 0 } own
             && shape[shape.Rank - 1].Size == 1 && own[own.Rank - 1].Size is not 1;
     }
