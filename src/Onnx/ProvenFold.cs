@@ -74,7 +74,10 @@ internal sealed class ProvenFold
                 Decline(part.Changed, $"folding it would lose digits: {proof}", proof, all: part.Changed.Count(IsDeclined) >= SingleTries);
         }
 
-        Fold = Fold with { BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i))] };
+        var proofs = new Dictionary<NodeProto, PartProof>(ReferenceEqualityComparer.Instance);
+        foreach (var (part, proof) in _parts)
+            foreach (var node in part.Changed) proofs[node] = proof;
+        Fold = Fold with { BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, proofs))] };
     }
 
     private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>
@@ -115,13 +118,12 @@ internal sealed class ProvenFold
         return worst;
     }
 
-    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index)
+    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index, Dictionary<NodeProto, PartProof> proofs)
     {
         if (index >= _trace.BatchNorms.Count) return outcome;
         var node = _trace.BatchNorms[index];
         var proof = _causes.GetValueOrDefault(node)
-            ?? (outcome.Status == FoldStatus.Declined ? null
-                : _parts.FirstOrDefault(part => part.Part.Changed.Any(changed => ReferenceEquals(changed, node))).Proof);
+            ?? (outcome.Status == FoldStatus.Declined ? null : proofs.GetValueOrDefault(node));
         return proof is null or { WhyNot: not null }
             ? outcome
             : outcome with { AbsoluteError = proof.Absolute, RelativeError = proof.Relative, RelativeErrorBefore = proof.Before };
