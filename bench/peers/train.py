@@ -19,7 +19,7 @@ NETWORKS = {
 }
 
 
-# The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistRecipe.cs).
+# The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistRun.cs).
 RESIDUAL = "1x28x28 residual relu"
 
 

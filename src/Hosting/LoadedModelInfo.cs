@@ -71,7 +71,7 @@ public sealed record LoadedModelInfo
             Path = path,
             Generation = generation,
             LoadedAt = loadedAt,
-            Device = scorer.ActualDevice,
+            Device = scorer.Device,
             RowLength = scorer.RowLength,
             ResultLength = scorer.ResultLength,
             Outputs = scorer.Outputs,
@@ -91,4 +91,46 @@ public sealed record LoadedModelInfo
         $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
 
     private static (string Name, string Row) Shape(TensorInfo output) => (output.Name, string.Join(',', output.Shape.Skip(1)));
+}
+
+/// <summary>
+/// A model and the count of those who use it: the holder, from the start, and each call while it runs. The last one to leave disposes of
+/// it.
+/// </summary>
+internal sealed class LoadedModel(OnnxScorer scorer, LoadedModelInfo model)
+{
+    private int _users = 1;
+
+    public OnnxScorer Scorer => scorer;
+
+    public LoadedModelInfo Model => model;
+
+    /// <summary>Counts the caller in, unless everybody has left already.</summary>
+    public bool TryEnter()
+    {
+        var users = Volatile.Read(ref _users);
+        while (users > 0)
+        {
+            var found = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (found == users) return true;
+            users = found;
+        }
+
+        return false;
+    }
+
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0) scorer.Dispose();
+    }
+}
+
+/// <summary>Why a changed file or changed options were not taken; the model from before goes on.</summary>
+public sealed record ReloadFailure
+{
+    /// <summary>When it was tried.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>What was wrong, in one line.</summary>
+    public required string Message { get; init; }
 }

@@ -44,3 +44,23 @@ internal sealed class ScorerMetrics : IDisposable
 
     public void Dispose() => _own?.Dispose();
 }
+
+/// <summary>
+/// The names of the meter and its instruments. Every measurement carries the tag <c>scorer</c>: the scorer's key, or <c>default</c>.
+/// </summary>
+public static class OnnxScorerMeter
+{
+    /// <summary>The meter.</summary>
+    public static string Name => "MlNetBatchNorm.Hosting";
+
+    /// <summary>
+    /// A histogram of the durations of calls in seconds; calls that failed carry <c>error.type</c>. Its count is the number of calls.
+    /// </summary>
+    public static string Duration => "mlnetbn.scorer.duration";
+
+    /// <summary>A counter of the rows scored.</summary>
+    public static string Rows => "mlnetbn.scorer.rows";
+
+    /// <summary>A counter of reloads, with the tag <c>outcome</c>: <c>taken</c> or <c>refused</c>.</summary>
+    public static string Reloads => "mlnetbn.scorer.reloads";
+}

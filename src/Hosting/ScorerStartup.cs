@@ -21,3 +21,6 @@ internal sealed class ScorerStartup(IServiceProvider services, IEnumerable<Score
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
+
+/// <summary>The name of a registered scorer: its key, and the name of its options; empty for the one without a key.</summary>
+internal sealed record ScorerName(string Value);

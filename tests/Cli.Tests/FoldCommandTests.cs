@@ -30,6 +30,20 @@ public sealed class FoldCommandTests : IDisposable
     }
 
     [Fact]
+    public void Inspect_AModelThatOnnxRuntimeGetsWrong_SaysWhere()
+    {
+        var nodes = new GraphBuilder("pooling");
+        var padded = nodes.Named("padded", "Pad", [nodes.Input("x", DataType.Float, 1, 1, 4, 4), nodes.Integers(0, 0, 1, 1, 0, 0, 1, 1)]);
+        nodes.Output("y", nodes.Named("pool", "MaxPool", [padded], ("kernel_shape", new long[] { 2, 2 })), DataType.Float, 1, 1, 5, 5);
+        ModelFile.Write(nodes.Build(), _folder.File("in.onnx"));
+        var result = Tool.Run(_folder.Path, "inspect", "in.onnx");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("ONNX Runtime is wrong", result.Output);
+        Assert.Contains("Pad_Fusion", result.Output);
+        Assert.DoesNotContain("ONNX Runtime is", Tool.Run(_folder.Path, "inspect", Write(Model())).Output);
+    }
+
+    [Fact]
     public void Fold_OntoItself_ReplacesTheFile()
     {
         var path = Write(Model());

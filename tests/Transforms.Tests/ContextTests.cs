@@ -45,7 +45,7 @@ public sealed class ContextTests
         var log = new List<string>();
         ml.Log += (_, message) => log.Add($"{message.Kind}: {message.RawMessage}");
         using var model = ml.BinaryClassification.Trainers.BatchNormNetwork(Quick).Fit(data);
-        Assert.Equal(Device.Cpu, model.Scorer.ActualDevice);
+        Assert.Equal(Device.Cpu, model.Scorer.Device);
         Assert.True(model.DeviceReport.IsSurprising);
         Assert.Single(
             log, line => line.StartsWith("Warning: ", StringComparison.Ordinal) && line.Contains("cuda:77", StringComparison.Ordinal));

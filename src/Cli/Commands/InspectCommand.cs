@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Devices;
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
@@ -46,6 +48,16 @@ internal static class InspectCommand
             "parameters",
             graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString(
                 "N0", CultureInfo.InvariantCulture));
+        foreach (var fault in RuntimeFault.In(model, NativeRuntime.Version))
+            Row("ONNX Runtime is wrong", $"{fault}; switched off when this program or library runs the model, on in all others");
+        if (CenteredBatchNorm.In(model) is [_, ..] far)
+        {
+            Row(
+                "ONNX Runtime is inexact",
+                $"at {string.Join(", ", far.Select(node => node.Describe()))}: the mean is far from zero, measured in standard deviations; "
+                + "run with the mean taken off first by this program or library, and folded it has the same accuracy elsewhere");
+        }
+
         foreach (var entry in model.MetadataProps)
             Row(
                 entry.Key,

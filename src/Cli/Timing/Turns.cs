@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using Google.Protobuf;
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Cli.Timing;
 
@@ -67,4 +70,64 @@ internal static class Turns
         for (var call = 0; call < calls; call++) contender.Run();
         return Stopwatch.GetElapsedTime(start);
     }
+}
+
+/// <summary>One way of scoring the same rows.</summary>
+internal abstract class Contender : IDisposable
+{
+    /// <summary>How long its idle threads go on looking for work after a run, and so take the time of whoever is next.</summary>
+    public virtual TimeSpan Spinning => TimeSpan.FromMilliseconds(3);
+
+    /// <summary>Random numbers for rows, always the same.</summary>
+    internal static float[] RandomRows(int numbers)
+    {
+        var random = new Random(1);
+        var rows = new float[numbers];
+        foreach (ref var value in rows.AsSpan()) value = (random.NextSingle() * 2) - 1;
+        return rows;
+    }
+
+    /// <summary>Scores all the rows once.</summary>
+    public abstract void Run();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>Our <see cref="OnnxScorer"/>, as it comes.</summary>
+internal sealed class ScorerContender : Contender
+{
+    private readonly OnnxScorer _scorer;
+    private readonly float[] _rows;
+    private readonly float[] _results;
+    private readonly int _count;
+
+    /// <param name="model">The model.</param>
+    /// <param name="count">Rows in a call.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="threads">The threads that share an operator; null = chosen by measurement.</param>
+    public ScorerContender(ModelProto model, int count, Device device, int? threads = null)
+    {
+        _scorer = OnnxScorer.Load(model.ToByteArray(), new OnnxScorerOptions { Device = device, Threads = threads });
+        _count = count;
+        _rows = RandomRows(count * _scorer.RowLength);
+        _results = new float[count * _scorer.ResultLength];
+    }
+
+    /// <summary>Where it runs, and how tensors get there.</summary>
+    public string Place => $"{_scorer.DeviceReport}: {_scorer.Memory}";
+
+    public override void Run()
+    {
+        if (_count == 1) _scorer.Score(_rows, _results);
+        else _scorer.ScoreBatch(_rows, _count, _results);
+    }
+
+    protected override void Dispose(bool disposing) => _scorer.Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 
 namespace MlNetBatchNorm.Onnx.Metrics;
@@ -155,4 +156,74 @@ internal readonly ref struct PredictedRows
     public ReadOnlySpan<float> Prediction(int row) => Predictions.Slice(row * Width, Width);
 
     public ReadOnlySpan<float> Target(int row) => Targets.Slice(row * Width, Width);
+}
+
+/// <summary>How much worse a changed model is than it was, by the same metrics on the same rows.</summary>
+/// <param name="Before">The figures of the model as it was.</param>
+/// <param name="After">Those of the changed one.</param>
+internal sealed record MetricComparison(MetricValues Before, MetricValues After)
+{
+    /// <summary>The loss that is allowed when none is said: a hundredth.</summary>
+    public const double DefaultAllowedLoss = 0.01;
+
+    /// <summary>How much worse each figure is; see <see cref="Metric.Loss"/>.</summary>
+    public MetricValues Losses =>
+        new(Before.Select(figure => (figure.Metric, figure.Metric.Loss(figure.Value, After[figure.Metric]!.Value))));
+
+    /// <summary>
+    /// What has become too bad, as a clause with the figure and both of its values; null when nothing has. Only the metrics by which models
+    /// are judged count (<see cref="Metric.IsJudged"/>); one that was not defined before (an AUC with one class) says nothing.
+    /// </summary>
+    /// <param name="allowed">The largest loss, as <see cref="Metric.Loss"/> gives it.</param>
+    public string? WhyTooLarge(double allowed)
+    {
+        foreach (var (metric, loss) in Losses)
+        {
+            var (before, after) = (Before[metric]!.Value, After[metric]!.Value);
+            if (!metric.IsJudged || double.IsNaN(before) || loss <= allowed) continue;
+            var unit = metric.HigherIsBetter ? string.Empty : " of itself";
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{metric.Key} goes from {before:G6} to {after:G6}: a loss of {loss:G3}{unit}, more than the {allowed:G3} allowed");
+        }
+
+        return null;
+    }
+}
+
+/// <summary>How good predictions are by several metrics, in the order in which they are shown.</summary>
+internal sealed class MetricValues(IEnumerable<(Metric Metric, double Value)> values) : IEnumerable<(Metric Metric, double Value)>
+{
+    private readonly (Metric Metric, double Value)[] _values = [.. values];
+
+    /// <summary>The value of a metric; null where the predictions were not measured by it.</summary>
+    public double? this[Metric metric] =>
+        _values.FirstOrDefault(value => value.Metric == metric) is { Metric: not null } found ? found.Value : null;
+
+    /// <summary>Measures predictions.</summary>
+    public static MetricValues Measure(IReadOnlyList<Metric> metrics, PredictedRows rows)
+    {
+        var values = new (Metric, double)[metrics.Count];
+        for (var i = 0; i < values.Length; i++) values[i] = (metrics[i], metrics[i].Compute(rows));
+        return new MetricValues(values);
+    }
+
+    /// <summary>Values by their metrics' keys, as <see cref="ToKeys"/> gave them.</summary>
+    /// <exception cref="FormatException">There are no metrics with these keys that go together.</exception>
+    public static MetricValues FromKeys(IReadOnlyDictionary<string, double> values)
+    {
+        IReadOnlyList<Metric>[] sets = [Metric.OfTwoClasses, Metric.OfClasses, Metric.OfNumbers];
+        var metrics = sets.FirstOrDefault(set => set.Count == values.Count && set.All(metric => values.ContainsKey(metric.Key)))
+            ?? throw new FormatException($"There are no metrics that go together as {string.Join(", ", values.Keys)}.");
+        return new MetricValues(metrics.Select(metric => (metric, values[metric.Key])));
+    }
+
+    /// <summary>The values by their metrics' keys, for files.</summary>
+    public Dictionary<string, double> ToKeys() =>
+        _values.ToDictionary(value => value.Metric.Key, value => value.Value, StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public IEnumerator<(Metric Metric, double Value)> GetEnumerator() => _values.AsEnumerable().GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

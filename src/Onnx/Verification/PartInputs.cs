@@ -290,16 +290,21 @@ internal sealed class PartInputs
 
     private DataType TypeOf(string value)
     {
-        if (Declared(_graph, value) is { } type) return type;
-        // A reader says it: a layer and its weights have one type.
-        foreach (var (node, input) in Readers(value))
-        {
-            var sibling = Enumerable.Range(0, node.Input.Count).Where(other => other != input).Select(other => node.Input[other])
-                .Select(other => _part.Before.Constant(other) ?? _part.After.Constant(other)).FirstOrDefault(tensor => tensor is not null);
-            if (sibling is not null && TensorData.IsReal(sibling.DataType)) return (DataType)sibling.DataType;
-        }
+        // A layer and its weights have one type; the parameters of a batch normalization may have another.
+        var readers = Readers(value).ToList();
+        return Sibling(readers.Where(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul"))
+            ?? Declared(_graph, value) ?? Sibling(readers) ?? DataType.Float;
+    }
 
-        return DataType.Float;
+    private DataType? Sibling(IEnumerable<(NodeProto Node, int Input)> readers)
+    {
+        var constants = from use in readers
+                        from input in Enumerable.Range(0, use.Node.Input.Count)
+                        where input != use.Input
+                        let constant = _part.Before.Constant(use.Node.Input[input]) ?? _part.After.Constant(use.Node.Input[input])
+                        where constant is not null && TensorData.IsReal(constant.DataType)
+                        select (DataType)constant.DataType;
+        return constants.Cast<DataType?>().FirstOrDefault();
     }
 
     // As the model says it, or as what makes the value tells.

@@ -121,7 +121,7 @@ public static class NetworkTrainer
             standardization,
             options.Statistics,
             loop.History,
-            step.ActualDevice)
+            step.Device)
         {
             Warnings = warnings,
             StatisticsDistances = distances,

@@ -113,7 +113,7 @@ internal sealed class TrainingStep : IDisposable
     public long Steps { get; private set; }
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => _session.ActualDevice;
+    public Device Device => _session.Device;
 
     /// <summary>The model that is run.</summary>
     public ModelProto Model { get; }

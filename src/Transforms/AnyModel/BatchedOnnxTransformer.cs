@@ -47,7 +47,7 @@ public sealed class BatchedOnnxTransformer : BatchedTransformer
     public IReadOnlyList<string> OutputColumns => [.. _columns.Added.Select(column => column.Name)];
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => _model.ActualDevice;
+    public Device Device => _model.Device;
 
     private protected override void Save(ModelSaveContext context)
     {

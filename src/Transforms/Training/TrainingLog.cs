@@ -68,7 +68,7 @@ internal sealed class TrainingLog : IDisposable
         var (kept, difference) = (network.Best.Epoch, export.Verification.LargestRelative);
         Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count}; trained on {network.Device}, ")
             + FormattableString.Invariant(
-                $"scoring on {scorer.ActualDevice}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
+                $"scoring on {scorer.Device}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
         if (scorer.DeviceReport.IsSurprising) _channel?.Warning(MessageSensitivity.None, scorer.DeviceReport.ToString());
     }
 

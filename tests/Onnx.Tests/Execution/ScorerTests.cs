@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -45,6 +46,21 @@ public sealed class ScorerTests
             Assert.Equal(rows[3 * row] + (2 * rows[(3 * row) + 1]) + (3 * rows[(3 * row) + 2]), result[row]);
             for (var i = 0; i < 3; i++) Assert.Equal(2 * rows[(3 * row) + i], result[count + (3 * row) + i]);
         }
+    }
+
+    [Fact]
+    public void Score_IntoNewArrays_OutputsAreFoundByName()
+    {
+        using var stream = new MemoryStream(SumAndTwice().ToByteArray());
+        using var scorer = OnnxScorer.Load(stream);
+        Assert.Equal([321f, 2f, 20f, 200f], scorer.Score([1, 10, 100]));
+        var result = scorer.ScoreBatch([1, 10, 100, 2, 0, 0]);
+        Assert.Equal([321f, 2f], scorer.Output("sum", result));
+        Assert.Equal([2f, 20f, 200f, 4f, 0f, 0f], scorer.Output("twice", result));
+        Assert.Throws<ArgumentException>(() => scorer.ScoreBatch([1, 10, 100, 2]));
+        Assert.Throws<ArgumentException>(() => scorer.Output("twice", new float[5]).Length);
+        Assert.Contains(
+            "the outputs are sum, twice", Assert.Throws<ArgumentException>(() => scorer.Output("thrice", result).Length).Message);
     }
 
     [Fact]
@@ -105,9 +121,9 @@ public sealed class ScorerTests
         ModelFile.Write(SumAndTwice(), path);
         using var scorer = OnnxScorer.Load(path, new OnnxScorerOptions { Sessions = sessions });
         File.Delete(path);
-        using var first = scorer.Begin(1);
-        using var second = scorer.Begin(1);
-        using var third = scorer.Begin(1);
+        using var first = scorer.Rent(1);
+        using var second = scorer.Rent(1);
+        using var third = scorer.Rent(1);
         first.Input(0).Fill(1);
         second.Input(0).Fill(2);
         third.Input(0).Fill(3);
@@ -258,6 +274,6 @@ public sealed class ScorerTests
         scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.Score([1, 2, 3], new float[4]));
         Assert.Throws<ObjectDisposedException>(() => scorer.ScoreBatch([1, 2, 3], 1, new float[4]));
-        Assert.Throws<ObjectDisposedException>(() => scorer.Begin(1));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Rent(1));
     }
 }

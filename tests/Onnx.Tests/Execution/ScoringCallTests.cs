@@ -24,7 +24,7 @@ public sealed class ScoringCallTests
         using var scorer = OnnxScorer.Load(TwoInputs());
         foreach (var rows in (int[])[1, 3, 3, 3, 20])
         {
-            using var call = scorer.Begin(rows);
+            using var call = scorer.Rent(rows);
             Assert.Equal((rows * 2, rows), (call.Input("a").Length, call.Input("b").Length));
             for (var i = 0; i < rows * 2; i++) call.Input("a")[i] = i + 1;
             call.Input("b").Fill(rows);
@@ -58,7 +58,7 @@ public sealed class ScoringCallTests
 
         static void Call(OnnxScorer scorer)
         {
-            using var call = scorer.Begin(5);
+            using var call = scorer.Rent(5);
             call.Input("a").Fill(1);
             call.Input("b").Fill(2);
             call.Run();
@@ -72,7 +72,7 @@ public sealed class ScoringCallTests
         using var scorer = OnnxScorer.Load(TwoInputs());
         var exception = Assert.Throws<ArgumentException>(() =>
         {
-            using var call = scorer.Begin(1);
+            using var call = scorer.Rent(1);
             call.Input("c");
         });
         Assert.Contains("no input 'c'; the inputs are a, b", exception.Message, StringComparison.Ordinal);
@@ -82,12 +82,12 @@ public sealed class ScoringCallTests
     public void Dispose_ByTwoCopies_GivesTheBuffersBackOnce()
     {
         using var scorer = OnnxScorer.Load(TwoInputs());
-        var call = scorer.Begin(1);
+        var call = scorer.Rent(1);
         var copy = call;
         call.Dispose();
         copy.Dispose();
-        using var first = scorer.Begin(1);
-        using var second = scorer.Begin(1);
+        using var first = scorer.Rent(1);
+        using var second = scorer.Rent(1);
         first.Input("b")[0] = 1;
         second.Input("b")[0] = 2;
         Assert.Equal(1, first.Input("b")[0]);
@@ -110,6 +110,6 @@ public sealed class ScoringCallTests
     public void Begin_TooFewOrTooManyRows_Throws(int rows)
     {
         using var scorer = OnnxScorer.Load(TwoInputs(), new OnnxScorerOptions { BatchSize = 1024 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => scorer.Begin(rows));
+        Assert.Throws<ArgumentOutOfRangeException>(() => scorer.Rent(rows));
     }
 }

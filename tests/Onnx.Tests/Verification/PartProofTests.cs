@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -57,6 +58,36 @@ public class PartProofTests
         Assert.Equal(5, parts.Count);
         Assert.All(parts, part => Assert.Equal(["Conv", "BatchNormalization"], part.Changed.Select(node => node.OpType)));
         Assert.All(parts, part => Assert.Equal((1, 1), (part.Inputs.Count, part.Outputs.Count)));
+    }
+
+    [Fact]
+    public void From_RowsOfTheUser_AreTheFirstOfThemWhereThePartBeginsAtTheInputs()
+    {
+        var part = FoldedConv().Part;
+        var rows = Enumerable.Range(0, 100 * 108).Select(i => (float)i).ToArray();
+        var data = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of(rows, 100, 3, 6, 6) };
+        var inputs = new PartInputs(part).From(data)!["x"];
+        Assert.Equal([64, 3, 6, 6], inputs.Exact.Shape);
+        Assert.Equal(rows[..(64 * 108)], inputs.Exact.Data.Select(value => (float)value));
+        Assert.True(PartProof.Of(part, null, [data]).IsWithin);
+        Assert.Null(new PartInputs(part).From(new Dictionary<string, HostTensor> { ["other"] = HostTensor.Of(rows, 100, 3, 6, 6) }));
+    }
+
+    [Fact]
+    public void Of_RowsOfTheUserBringAnError_IsNotWithin()
+    {
+        // What is normal hardly meets a weight of a billionth; a feature of billions does.
+        var test = new FoldCase();
+        var w = test.Graph.Initializer(TensorData.Create("w", [1f, 1e-9f], 2, 1));
+        test.Graph.Output("y", test.BatchNorm(test.Graph.Node("Gemm", [test.Input("N", 2), w]), 1), DataType.Float, "N", 1);
+        var trace = new FoldTrace();
+        var result = BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        var part = Assert.Single(ChangedPart.Of(trace));
+        var tensor = result.Model.Proto.Graph.Initializer.Single(tensor => tensor.Name == "w_folded");
+        var values = TensorData.ToDoubles(tensor);
+        tensor.RawData = TensorData.FromDoubles("x", DataType.Float, [values[0], 2 * values[1]], 2).RawData;
+        Assert.True(PartProof.Of(part).IsWithin);
+        Assert.False(PartProof.Of(part, null, [new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 3e9f], 1, 2) }]).IsWithin);
     }
 
     [Fact]

@@ -263,7 +263,7 @@ public sealed class ApplyOnnxModelBatchedTests
             var data = _ml.Data.LoadFromEnumerable([new Floats { x = [1, 2, 3] }]);
             using var model = _ml.Transforms.ApplyOnnxModelBatched(path).Fit(data);
             Assert.Equal(6f, Reloaded(model, data, batched: true).Transform(data).GetColumn<float>("sum").Single());
-            Assert.Equal(Device.Cpu, model.ActualDevice);
+            Assert.Equal(Device.Cpu, model.Device);
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 
@@ -49,46 +50,31 @@ public sealed record Device
 
     /// <summary>An NVIDIA GPU, through CUDA.</summary>
     /// <param name="index">Which GPU, from 0.</param>
-    /// <param name="memoryLimit">The most memory, in bytes, for the arena of one session; null = all that there is.</param>
-    /// <param name="graph">
-    /// Records a run as a CUDA graph when its shapes come for the second time, and replays it from then on: one launch instead of one for
-    /// each operator. Runs on such a device wait for each other. A model with an operator that CUDA does not have cannot be loaded this
-    /// way.
-    /// </param>
-    /// <param name="tensorFloat32">
-    /// Lets matrix products drop 13 bits of each factor, for speed. Default: false (ONNX Runtime's own is true), so that results are the
-    /// CPU's.
-    /// </param>
-    /// <param name="library">
-    /// The provider library to register if ONNX Runtime has no CUDA inside; null = looked for beside the application.
-    /// </param>
-    /// <param name="options">More options by ONNX Runtime's names; they win over the others.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative index.</exception>
+    public static Device Cuda(int index = 0) => Cuda(new CudaOptions { Index = index });
+
+    /// <summary>An NVIDIA GPU, through CUDA.</summary>
+    /// <param name="options">Which one, and how.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative index, or a limit that is not positive.</exception>
-    public static Device Cuda(
-        int index = 0,
-        long? memoryLimit = null,
-        bool graph = false,
-        bool tensorFloat32 = false,
-        string? library = null,
-        IReadOnlyDictionary<string, string>? options = null) =>
-        new(DeviceKind.Cuda, index, CudaProvider.Options(index, memoryLimit, graph, tensorFloat32, options), library);
+    public static Device Cuda(CudaOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new(DeviceKind.Cuda, options.Index, CudaProvider.Settings(options), options.Library);
+    }
 
     /// <summary>An NVIDIA GPU, through TensorRT, which compiles a model for the GPU at hand. Loading takes seconds to minutes.</summary>
     /// <param name="index">Which GPU, from 0.</param>
-    /// <param name="half">Whether it may compute in float16.</param>
-    /// <param name="engineCache">A folder where compiled models are kept for the next time; null = none.</param>
-    /// <param name="memoryLimit">The most memory, in bytes, for compiling; null = TensorRT's own choice.</param>
-    /// <param name="library">The provider library to register if ONNX Runtime has no TensorRT inside.</param>
-    /// <param name="options">More options by ONNX Runtime's names; they win over the others.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative index.</exception>
+    public static Device TensorRt(int index = 0) => TensorRt(new TensorRtOptions { Index = index });
+
+    /// <summary>An NVIDIA GPU, through TensorRT.</summary>
+    /// <param name="options">Which one, and how.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative index, or a limit that is not positive.</exception>
-    public static Device TensorRt(
-        int index = 0,
-        bool half = false,
-        string? engineCache = null,
-        long? memoryLimit = null,
-        string? library = null,
-        IReadOnlyDictionary<string, string>? options = null) =>
-        new(DeviceKind.TensorRt, index, TensorRtProvider.Options(index, half, engineCache, memoryLimit, options), library);
+    public static Device TensorRt(TensorRtOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new(DeviceKind.TensorRt, options.Index, TensorRtProvider.Settings(options), options.Library);
+    }
 
     /// <summary>A GPU on Windows, through DirectX 12.</summary>
     /// <param name="index">Which adapter, from 0.</param>
@@ -136,6 +122,24 @@ public sealed record Device
             $"'{text}' is not a device; use auto, cpu, {string.Join(", ", ExecutionProvider.All.Select(provider => provider.Usage))}.");
     }
 
+    /// <summary>As <see cref="Parse"/>, without an exception.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="result">The device; null where the text is none.</param>
+    /// <returns>Whether the text is a device.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Device? result)
+    {
+        try
+        {
+            result = text is null ? null : Parse(text);
+        }
+        catch (FormatException)
+        {
+            result = null;
+        }
+
+        return result is not null;
+    }
+
     /// <summary>The same kind, number, library and options.</summary>
     public bool Equals(Device? other) =>
         other is not null && Kind == other.Kind && Index == other.Index && Library == other.Library && FallsBack == other.FallsBack &&
@@ -150,6 +154,59 @@ public sealed record Device
         DeviceKind.Auto or DeviceKind.Cpu or DeviceKind.Custom => Kind.ToString().ToLowerInvariant(),
         _ => ExecutionProvider.Of(Kind).Write(this),
     };
+}
+
+/// <summary>How models run on an NVIDIA GPU through CUDA.</summary>
+public sealed record CudaOptions
+{
+    /// <summary>Which GPU, from 0. Default: 0.</summary>
+    public int Index { get; init; }
+
+    /// <summary>The most memory, in bytes, for the arena of one session. Default: null, all that there is.</summary>
+    public long? MemoryLimit { get; init; }
+
+    /// <summary>
+    /// Records a run as a CUDA graph when its shapes come for the second time, and replays it from then on: one launch instead of one for
+    /// each operator. Runs on such a device wait for each other. A model with an operator that CUDA does not have cannot be loaded this
+    /// way. Default: false.
+    /// </summary>
+    public bool Graph { get; init; }
+
+    /// <summary>
+    /// Lets matrix products drop 13 bits of each factor, for speed. Default: false (ONNX Runtime's own is true), so that results are the
+    /// CPU's.
+    /// </summary>
+    public bool TensorFloat32 { get; init; }
+
+    /// <summary>
+    /// The provider library to register if ONNX Runtime has no CUDA inside. Default: null, looked for beside the application.
+    /// </summary>
+    public string? Library { get; init; }
+
+    /// <summary>More options by ONNX Runtime's names; they win over the others. Default: none.</summary>
+    public IReadOnlyDictionary<string, string>? More { get; init; }
+}
+
+/// <summary>How models run on an NVIDIA GPU through TensorRT.</summary>
+public sealed record TensorRtOptions
+{
+    /// <summary>Which GPU, from 0. Default: 0.</summary>
+    public int Index { get; init; }
+
+    /// <summary>Whether it may compute in float16. Default: false.</summary>
+    public bool Half { get; init; }
+
+    /// <summary>A folder where compiled models are kept for the next time. Default: null, nowhere.</summary>
+    public string? EngineCache { get; init; }
+
+    /// <summary>The most memory, in bytes, for compiling. Default: null, TensorRT's own choice.</summary>
+    public long? MemoryLimit { get; init; }
+
+    /// <summary>The provider library to register if ONNX Runtime has no TensorRT inside. Default: null, looked for.</summary>
+    public string? Library { get; init; }
+
+    /// <summary>More options by ONNX Runtime's names; they win over the others. Default: none.</summary>
+    public IReadOnlyDictionary<string, string>? More { get; init; }
 }
 
 /// <summary>The kinds of device that a model can run on.</summary>

@@ -70,3 +70,190 @@ internal abstract class ExecutionProvider
         return options;
     }
 }
+
+/// <summary>NVIDIA GPUs through CUDA and cuDNN. Options: ONNX Runtime's page "CUDA Execution Provider".</summary>
+internal sealed class CudaProvider : ExecutionProvider
+{
+    private const string Graph = "enable_cuda_graph";
+
+    public override DeviceKind Kind => DeviceKind.Cuda;
+
+    public override string Name => "cuda";
+
+    public override string ProviderName => "CUDAExecutionProvider";
+
+    public override string LibraryName => "onnxruntime_providers_cuda";
+
+    public override bool IsAutomatic => true;
+
+    public override string? NotHere => OperatingSystem.IsMacOS() ? "there is no CUDA for macOS" : null;
+
+    public override string Install =>
+        "An NVIDIA driver, the CUDA toolkit and cuDNN 9, and the package Microsoft.ML.OnnxRuntime.Gpu instead of " +
+        "Microsoft.ML.OnnxRuntime (or its onnxruntime_providers_cuda and onnxruntime_providers_shared libraries beside the application). " +
+        "See docs/gpu.md.";
+
+    public static Dictionary<string, string> Settings(CudaOptions given)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(CudaOptions.Index));
+        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(CudaOptions.MemoryLimit));
+        var options = new Dictionary<string, string>
+        {
+            ["device_id"] = Text(given.Index),
+            ["use_tf32"] = given.TensorFloat32 ? "1" : "0",
+        };
+        if (given.MemoryLimit is { } limit) options["gpu_mem_limit"] = Text(limit);
+        if (given.Graph) options[Graph] = "1";
+        return Merge(options, given.More);
+    }
+
+    public override Device? Parse(string? text) => Number(text) is { } index ? Device.Cuda(index) : null;
+
+    public override bool RecordsGraphs(Device device) =>
+        device.Options.TryGetValue(Graph, out var value) && (value == "1" || value.Equals("true", StringComparison.OrdinalIgnoreCase));
+
+    public override void AppendBuiltIn(SessionOptions options, Device device)
+    {
+        using var provider = new OrtCUDAProviderOptions();
+        provider.UpdateOptions(device.Options.ToDictionary());
+        options.AppendExecutionProvider_CUDA(provider);
+    }
+}
+
+/// <summary>NVIDIA GPUs through TensorRT. Options: ONNX Runtime's page "TensorRT Execution Provider".</summary>
+internal sealed class TensorRtProvider : ExecutionProvider
+{
+    public override DeviceKind Kind => DeviceKind.TensorRt;
+
+    public override string Name => "tensorrt";
+
+    public override string ProviderName => "TensorrtExecutionProvider";
+
+    public override string LibraryName => "onnxruntime_providers_tensorrt";
+
+    public override string? NotHere => OperatingSystem.IsMacOS() ? "there is no TensorRT for macOS" : null;
+
+    public override string Install => "What cuda needs, and TensorRT 10. See docs/gpu.md.";
+
+    public static Dictionary<string, string> Settings(TensorRtOptions given)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(TensorRtOptions.Index));
+        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(TensorRtOptions.MemoryLimit));
+        var options = new Dictionary<string, string> { ["device_id"] = Text(given.Index) };
+        if (given.Half) options["trt_fp16_enable"] = "1";
+        if (given.MemoryLimit is { } limit) options["trt_max_workspace_size"] = Text(limit);
+        if (given.EngineCache is not null)
+        {
+            options["trt_engine_cache_enable"] = "1";
+            options["trt_engine_cache_path"] = given.EngineCache;
+        }
+
+        return Merge(options, given.More);
+    }
+
+    public override Device? Parse(string? text) => Number(text) is { } index ? Device.TensorRt(index) : null;
+
+    public override void AppendBuiltIn(SessionOptions options, Device device)
+    {
+        using var provider = new OrtTensorRTProviderOptions();
+        provider.UpdateOptions(device.Options.ToDictionary());
+        options.AppendExecutionProvider_Tensorrt(provider);
+    }
+}
+
+/// <summary>GPUs on Windows through DirectX 12. Options: ONNX Runtime's page "DirectML Execution Provider".</summary>
+internal sealed class DirectMlProvider : ExecutionProvider
+{
+    public override DeviceKind Kind => DeviceKind.DirectMl;
+
+    public override string Name => "directml";
+
+    public override string ProviderName => "DmlExecutionProvider";
+
+    public override bool IsAutomatic => true;
+
+    public override string? NotHere => OperatingSystem.IsWindows() ? null : "DirectML is part of Windows";
+
+    public override string Install =>
+        "Windows 10 (1903) or later, and the package Microsoft.ML.OnnxRuntime.DirectML instead of Microsoft.ML.OnnxRuntime.";
+
+    public static Dictionary<string, string> Options(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        return new() { ["device_id"] = Text(index) };
+    }
+
+    public override Device? Parse(string? text) => Number(text) is { } index ? Device.DirectMl(index) : null;
+
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("DML", device.Options.ToDictionary());
+
+    // The provider refuses memory patterns.
+    public override void Configure(SessionOptions options) => options.EnableMemoryPattern = false;
+}
+
+/// <summary>Apple's GPU and neural engine. Options: ONNX Runtime's page "CoreML Execution Provider".</summary>
+internal sealed class CoreMlProvider : ExecutionProvider
+{
+    public override DeviceKind Kind => DeviceKind.CoreMl;
+
+    public override string Name => "coreml";
+
+    public override string Usage => Name;
+
+    public override string ProviderName => "CoreMLExecutionProvider";
+
+    public override string? NotHere =>
+        OperatingSystem.IsMacOS() || OperatingSystem.IsIOS() ? null : "CoreML is part of Apple's operating systems";
+
+    public override string Install => "macOS 12 or later, and the package Microsoft.ML.OnnxRuntime, whose library for macOS has it.";
+
+    public static Dictionary<string, string> Options(string computeUnits, IReadOnlyDictionary<string, string>? more)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(computeUnits);
+        return Merge(new() { ["ModelFormat"] = "MLProgram", ["MLComputeUnits"] = computeUnits }, more);
+    }
+
+    public override Device? Parse(string? text) => text is null ? Device.CoreMl() : null;
+
+    public override string Write(Device device) => Name;
+
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("CoreML", device.Options.ToDictionary());
+}
+
+/// <summary>Intel's hardware through OpenVINO. Options: ONNX Runtime's page "OpenVINO Execution Provider".</summary>
+internal sealed class OpenVinoProvider : ExecutionProvider
+{
+    private const string Hardware = "device_type";
+
+    public override DeviceKind Kind => DeviceKind.OpenVino;
+
+    public override string Name => "openvino";
+
+    public override string Usage => "openvino or openvino:GPU";
+
+    public override string ProviderName => "OpenVINOExecutionProvider";
+
+    public override string LibraryName => "onnxruntime_providers_openvino";
+
+    public override string Install => "OpenVINO, and the package Intel.ML.OnnxRuntime.OpenVino instead of Microsoft.ML.OnnxRuntime.";
+
+    public static Dictionary<string, string> Options(string hardware, IReadOnlyDictionary<string, string>? more)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(hardware);
+        return Merge(new() { [Hardware] = hardware }, more);
+    }
+
+    public override Device? Parse(string? text) => text switch
+    {
+        null => Device.OpenVino(),
+        "" => null,
+        _ => Device.OpenVino(text.ToUpperInvariant()),
+    };
+
+    public override string Write(Device device) => $"{Name}:{device.Options[Hardware]}";
+
+    public override void AppendBuiltIn(SessionOptions options, Device device) =>
+        options.AppendExecutionProvider("OpenVINO", device.Options.ToDictionary());
+}

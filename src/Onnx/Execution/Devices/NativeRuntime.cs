@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using Microsoft.ML.OnnxRuntime;
 
 namespace MlNetBatchNorm.Onnx.Execution.Devices;
@@ -11,6 +12,17 @@ internal static class NativeRuntime
 {
     private const string Library = "onnxruntime";
     private static volatile bool _answers;
+
+    /// <summary>The library's version; 0.0 where it is no version. To be asked for after <see cref="Require"/>.</summary>
+    public static Version Version
+    {
+        get
+        {
+            // "1.31.1", or "1.32.0-dev" and the like.
+            var text = OrtEnv.Instance().GetVersionString().Split('-', '+')[0];
+            return Version.TryParse(text, out var version) ? version : new();
+        }
+    }
 
     private static string Package => "dotnet add package Microsoft.ML.OnnxRuntime" + (
         OperatingSystem.IsWindows() ? ", or for NVIDIA GPUs Microsoft.ML.OnnxRuntime.Gpu.Windows"
@@ -76,4 +88,28 @@ internal static class NativeRuntime
         var functions = ((delegate* unmanaged<nint*>)export)();
         return Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)functions[1])());
     }
+}
+
+/// <summary>ONNX Runtime's error messages on one line, without source locations and stack traces of its own.</summary>
+internal static partial class RuntimeMessage
+{
+    public static string OneLine(OnnxRuntimeException exception) => OneLine(exception.Message);
+
+    public static string OneLine(string message)
+    {
+        var text = StackTrace().Split(message, 2)[0];
+        text = SourceLocation().Replace(text, " ");
+        return WhiteSpace().Replace(text, " ").Trim();
+    }
+
+    [GeneratedRegex(@"\s*Stacktrace:", RegexOptions.IgnoreCase)]
+    private static partial Regex StackTrace();
+
+    // ".../core/providers/cpu/x.cc:123 Type& onnxruntime::Function(args) [ONNXRuntimeError] : 1 : FAIL : " as it puts in front of its
+    // words.
+    [GeneratedRegex(@"\S*\.(cc|h|hpp|cpp):\d+ ([\w:<>&*]+ ){0,3}(\S+::)?[\w~<>]+\([^)]*\)( const)?( \[.*?\])?\s*(: \d+ : [A-Z_]+ : )?")]
+    private static partial Regex SourceLocation();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
 }

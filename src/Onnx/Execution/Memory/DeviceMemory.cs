@@ -152,3 +152,83 @@ internal sealed class DeviceMemory : IDisposable
         }
     }
 }
+
+/// <summary>
+/// Page-locked memory of the host, from which a device copies without a detour. It belongs to ONNX Runtime's environment, which lives as
+/// long as the process, so buffers in it may outlive the session.
+/// </summary>
+internal sealed class PinnedMemory(OrtAllocator allocator)
+{
+    public OrtMemoryInfo Info { get; } = allocator.Info;
+
+    /// <summary>The memory that a provider offers for a device; null where it offers none.</summary>
+    public static PinnedMemory? Of(OrtEpDevice device)
+    {
+        try
+        {
+            var info = device.GetMemoryInfo(OrtDeviceMemoryType.HOST_ACCESSIBLE);
+            return !info.IsInvalid && OrtEnv.Instance().GetSharedAllocator(info) is { } shared ? new PinnedMemory(shared) : null;
+        }
+        catch (OnnxRuntimeException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A block of so many bytes; null where there is no more of it.</summary>
+    public OrtMemoryAllocation? TryAllocate(long bytes)
+    {
+        if (bytes > uint.MaxValue) return null;
+        try
+        {
+            var block = allocator.Allocate((uint)bytes);
+            if (!block.IsInvalid) return block;
+            block.Dispose();
+        }
+        catch (OnnxRuntimeException)
+        {
+            // Page-locked memory is scarce; ordinary memory works as well.
+        }
+
+        return null;
+    }
+}
+
+/// <summary>How tensors get to a model on its device.</summary>
+/// <param name="Route">The way they take.</param>
+/// <param name="IsPinned">Whether the host's buffers lie in page-locked memory, which the device reads and writes by itself.</param>
+/// <param name="ReplaysGraphs">Whether a run of the same shape is recorded and replayed as one CUDA graph.</param>
+/// <param name="Obstacle">
+/// Why it is not <see cref="TensorRoute.Kept"/> on a device with a memory of its own; null = nothing is in the way.
+/// </param>
+internal sealed record MemoryReport(TensorRoute Route, bool IsPinned = false, bool ReplaysGraphs = false, string? Obstacle = null)
+{
+    /// <summary>One line.</summary>
+    public override string ToString()
+    {
+        var way = Route switch
+        {
+            TensorRoute.InPlace => "tensors are read and written in the host's memory",
+            TensorRoute.Kept when IsPinned => "tensors stay on the device, copied from and to page-locked memory of the host",
+            TensorRoute.Kept => "tensors stay on the device, copied from and to ordinary memory of the host",
+            _ => "tensors are made on the device at each run",
+        };
+        var graphs = ReplaysGraphs ? "; runs are replayed as CUDA graphs" : string.Empty;
+        return $"{way}{graphs}{(Obstacle is null ? string.Empty : $" ({Obstacle})")}";
+    }
+}
+
+/// <summary>How a bound run's tensors get to the model and back.</summary>
+internal enum TensorRoute
+{
+    /// <summary>The model reads and writes the host's memory.</summary>
+    InPlace,
+
+    /// <summary>
+    /// Each bound run keeps tensors of its own in the device's memory; a run copies the inputs there and the outputs back, and no more.
+    /// </summary>
+    Kept,
+
+    /// <summary>ONNX Runtime makes tensors in the device's memory anew at each run.</summary>
+    HandedOver,
+}

@@ -56,10 +56,16 @@ public sealed class OnnxScorer : IDisposable
     public int Threads => Rows.Sessions.Plan.Threads;
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => Rows.Session.ActualDevice;
+    public Device Device => Rows.Session.Device;
 
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport => Rows.Session.DeviceReport;
+
+    /// <summary>
+    /// What ONNX Runtime would have got wrong in this model, and does not do: for each the optimizations that are switched off, the nodes
+    /// and the reason. Empty for almost all models, and with <see cref="ExecutionOptions.AllowKnownWrongFusions"/>.
+    /// </summary>
+    public IReadOnlyList<string> AvoidedFusions => [.. Rows.Session.Avoided.Select(fault => fault.ToString())];
 
     /// <summary>How tensors get to the model on its device.</summary>
     internal MemoryReport Memory => Rows.Session.Memory;
@@ -84,6 +90,20 @@ public sealed class OnnxScorer : IDisposable
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static OnnxScorer Load(byte[] model, OnnxScorerOptions? options = null) => Load(ReloadableModel.Of(model), options ?? new());
+
+    /// <summary>Loads a model from a stream, which is read from where it stands to its end, and not closed.</summary>
+    /// <param name="model">The bytes of the file.</param>
+    /// <param name="options">How to run it; null = the shortest time for one row on the CPU.</param>
+    /// <exception cref="InvalidModelException">It is not a model, or not one that scores rows.</exception>
+    /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
+    public static OnnxScorer Load(Stream model, OnnxScorerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using var bytes = new MemoryStream();
+        model.CopyTo(bytes);
+        return Load(bytes.ToArray(), options);
+    }
 
     /// <summary>Loads a model that was just built.</summary>
     /// <param name="model">The model.</param>
@@ -123,6 +143,44 @@ public sealed class OnnxScorer : IDisposable
         _lanes.Return(lane);
     }
 
+    /// <summary>Scores one row into a new array; <see cref="Output"/> finds an output in it.</summary>
+    /// <param name="row"><see cref="RowLength"/> numbers.</param>
+    /// <returns><see cref="ResultLength"/> numbers: the outputs one behind the other.</returns>
+    /// <inheritdoc cref="Score(ReadOnlySpan{float}, Span{float})" path="/exception"/>
+    public float[] Score(ReadOnlySpan<float> row)
+    {
+        var result = new float[ResultLength];
+        Score(row, result);
+        return result;
+    }
+
+    /// <summary>Scores many rows into a new array; <see cref="Output"/> finds an output in it.</summary>
+    /// <param name="rows">The rows, as in the other overload; there are as many as <see cref="RowLength"/> goes into them.</param>
+    /// <returns>The results, as in the other overload.</returns>
+    /// <inheritdoc cref="ScoreBatch(ReadOnlySpan{float}, int, Span{float})" path="/exception"/>
+    public float[] ScoreBatch(ReadOnlySpan<float> rows)
+    {
+        var count = rows.Length / RowLength;
+        var result = new float[(long)count * ResultLength];
+        ScoreBatch(rows, count, result);
+        return result;
+    }
+
+    /// <summary>The part of a result that belongs to one output.</summary>
+    /// <param name="name">The output's name.</param>
+    /// <param name="result">What a call gave, for one row or for many.</param>
+    /// <returns>The output of the first row, then of the second, and so on.</returns>
+    /// <exception cref="ArgumentException">The scorer computes no such output, or the result is none of whole rows.</exception>
+    public ReadOnlySpan<float> Output(string name, ReadOnlySpan<float> result)
+    {
+        var index = RowLayout.IndexOf(Rows.Outputs, name, "output");
+        if (result.Length % ResultLength != 0)
+            throw new ArgumentException($"A row's result has {ResultLength} numbers, but {result.Length} were given.", nameof(result));
+        var (rows, start) = (result.Length / ResultLength, 0);
+        for (var i = 0; i < index; i++) start += Rows.Outputs[i].Count;
+        return result.Slice(start * rows, Rows.Outputs[index].Count * rows);
+    }
+
     /// <summary>
     /// Scores many rows. From the second time on that the same memory is given, the model reads and writes it in place: callers who keep
     /// their buffers save a copy.
@@ -157,11 +215,11 @@ public sealed class OnnxScorer : IDisposable
         _lanes.Return(lane);
     }
 
-    /// <summary>Scores rows in place, by the names of inputs and outputs: <c>using var call = scorer.Begin(rows)</c>.</summary>
+    /// <summary>Scores rows in place, by the names of inputs and outputs: <c>using var call = scorer.Rent(rows)</c>.</summary>
     /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">Another number of rows.</exception>
     /// <exception cref="ObjectDisposedException">The scorer was disposed.</exception>
-    public ScorerCall Begin(int rows)
+    public ScorerCall Rent(int rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, BatchSize);

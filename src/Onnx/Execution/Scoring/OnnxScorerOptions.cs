@@ -17,7 +17,7 @@ public sealed record OnnxScorerOptions : ExecutionOptions
     /// For the most rows in a second from at least as many callers as there are cores: each call stays on its caller's thread, and nobody
     /// spins.
     /// </summary>
-    public static OnnxScorerOptions Throughput { get; } = new() { Threads = 1, Spinning = false };
+    public static OnnxScorerOptions ForThroughput { get; } = new() { Threads = 1, Spinning = false };
 
     /// <summary>
     /// The most copies of the model in memory, each with runs of its own; made when calls overlap. Default: null, one for each core on the

@@ -41,7 +41,7 @@ internal sealed class RowModel : IDisposable
     public int? FixedRows => Layout.FixedRows;
 
     /// <summary>The device in use.</summary>
-    public Device ActualDevice => Session.ActualDevice;
+    public Device Device => Session.Device;
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata => Session.Metadata;

@@ -4,7 +4,7 @@ namespace MlNetBatchNorm.Onnx;
 
 /// <summary>
 /// One use of a model by the names of its inputs and outputs, in place: fill the inputs, <see cref="Run"/>, read the outputs, dispose.
-/// Nothing is copied and nothing is allocated. From <see cref="OnnxScorer.Begin"/>; for one thread.
+/// Nothing is copied and nothing is allocated. From <see cref="OnnxScorer.Rent"/>; for one thread.
 /// </summary>
 public readonly ref struct ScorerCall
 {

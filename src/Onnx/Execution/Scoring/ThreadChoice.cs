@@ -37,7 +37,7 @@ internal static class ThreadChoice
         try
         {
             // On another device it is not the CPU's threads that do the work.
-            if (Environment.ProcessorCount == 1 || one.ActualDevice.Kind != DeviceKind.Cpu) return one;
+            if (Environment.ProcessorCount == 1 || one.Device.Kind != DeviceKind.Cpu) return one;
             var time = Time(one);
             if (time >= LongRun)
             {
@@ -70,7 +70,7 @@ internal static class ThreadChoice
     // What disturbs a run only ever makes it slower, so the best counts; the first one wakes threads and fills caches.
     private static TimeSpan Time(OnnxScorer scorer)
     {
-        using var call = scorer.Begin(1);
+        using var call = scorer.Rent(1);
         for (var i = 0; i < scorer.Inputs.Count; i++) call.Input(i).Clear();
         var best = TimeSpan.MaxValue;
         var total = Stopwatch.StartNew();

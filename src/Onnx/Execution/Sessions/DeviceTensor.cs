@@ -95,7 +95,7 @@ public sealed class DeviceTensor : IDisposable
     /// <inheritdoc/>
     public override string ToString()
     {
-        var place = IsOnDevice ? $"on {_session.ActualDevice}" : "on the host";
+        var place = IsOnDevice ? $"on {_session.Device}" : "on the host";
         return $"{Name}: {Type}[{string.Join(", ", Shape)}] {place}";
     }
 

@@ -52,6 +52,13 @@ public record ExecutionOptions
     /// </summary>
     internal IReadOnlyList<string> DisabledOptimizers { get; init; } = [];
 
+    /// <summary>
+    /// Whether ONNX Runtime may also rewrite the graph in ways that are known to change the model's answers. Default: false; such rewrites
+    /// are switched off by name, and only in models that they concern (<c>docs/onnx-runtime.md</c> lists them, and
+    /// <c>mlnetbn inspect</c> names them for a model). Weights of 4 or 8 bits are then multiplied with rows as they are, not rounded.
+    /// </summary>
+    public bool AllowKnownWrongFusions { get; init; }
+
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     internal string? Name { get; init; }
 

@@ -38,7 +38,7 @@ internal sealed class OnnxSession : IDisposable
     }
 
     /// <summary>The device in use; never <see cref="Device.Auto"/>.</summary>
-    public Device ActualDevice => DeviceReport.Actual;
+    public Device Device => DeviceReport.Actual;
 
     /// <summary>Which device was asked for, which is in use, and what was tried on the way.</summary>
     public DeviceReport DeviceReport { get; }
@@ -54,6 +54,9 @@ internal sealed class OnnxSession : IDisposable
 
     /// <summary>The metadata of the model.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Faults of ONNX Runtime that the model would meet, and that are switched off.</summary>
+    public IReadOnlyList<AvoidedFault> Avoided { get; init; } = [];
 
     internal InferenceSession Native { get; }
 
@@ -74,7 +77,7 @@ internal sealed class OnnxSession : IDisposable
     public static OnnxSession Load(string path, ExecutionOptions? options = null)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
-        return SessionLoader.Load(native => new InferenceSession(path, native), options ?? new(), $"'{path}'");
+        return SessionLoader.Load(new StoredModel(path, null), options ?? new());
     }
 
     /// <summary>Loads a model from memory.</summary>
@@ -82,7 +85,7 @@ internal sealed class OnnxSession : IDisposable
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing or cannot be used.</exception>
     public static OnnxSession Load(byte[] model, ExecutionOptions? options = null) =>
-        SessionLoader.Load(native => new InferenceSession(model, native), options ?? new(), "the model");
+        SessionLoader.Load(new StoredModel(null, model), options ?? new());
 
     /// <summary>Loads a model that was just built.</summary>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>

@@ -10,22 +10,28 @@ internal static class SessionLoader
     // on.
     private const string SpinMicroseconds = "1000";
 
-    /// <param name="open">Opens the model with options.</param>
+    /// <param name="model">The model.</param>
     /// <param name="options">How it is to be run.</param>
-    /// <param name="what">What to call it where the options give it no name.</param>
-    public static OnnxSession Load(Func<SessionOptions, InferenceSession> open, ExecutionOptions options, string what)
+    public static OnnxSession Load(StoredModel model, ExecutionOptions options)
     {
         NativeRuntime.Require();
-        var name = options.Name ?? what;
+        var name = options.Name ?? (model.Path is null ? "the model" : $"'{model.Path}'");
+        IReadOnlyList<AvoidedFault> faults = [];
+        if (!options.AllowKnownWrongFusions && options.Optimization != GraphOptimization.None && model.Outline() is { } outline)
+        {
+            faults = RuntimeFault.In(outline, NativeRuntime.Version);
+            model = model.Centered(outline);
+        }
+
         var search = new DeviceSearch(options.Device);
         OnnxRuntimeException? failure = null;
         foreach (var device in search.Candidates())
         {
-            using var native = NewOptions(options);
+            using var native = NewOptions(options, faults);
             if (!search.TryAppend(native, device)) continue;
             try
             {
-                return new OnnxSession(open(native), name, search.Report(device));
+                return new OnnxSession(model.Open(native), name, search.Report(device)) { Avoided = faults };
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {
@@ -40,17 +46,18 @@ internal static class SessionLoader
             }
         }
 
-        if (failure is not null) RequireLoadsOnCpu(open, options, name);
+        if (failure is not null) RequireLoadsOnCpu(model, options, faults, name);
         throw search.Failure(failure);
     }
 
     // Tells a device that fails from a model that nothing can load.
-    private static void RequireLoadsOnCpu(Func<SessionOptions, InferenceSession> open, ExecutionOptions options, string name)
+    private static void RequireLoadsOnCpu(
+        StoredModel model, ExecutionOptions options, IReadOnlyList<AvoidedFault> faults, string name)
     {
-        using var native = NewOptions(options);
+        using var native = NewOptions(options, faults);
         try
         {
-            open(native).Dispose();
+            model.Open(native).Dispose();
         }
         catch (OnnxRuntimeException exception)
         {
@@ -61,7 +68,7 @@ internal static class SessionLoader
     private static InvalidModelException Invalid(string name, OnnxRuntimeException exception) =>
         new($"ONNX Runtime cannot load {name}: {RuntimeMessage.OneLine(exception)}", exception);
 
-    private static SessionOptions NewOptions(ExecutionOptions options)
+    private static SessionOptions NewOptions(ExecutionOptions options, IReadOnlyList<AvoidedFault> faults)
     {
         var threads = options.Threads ?? 1;
         ArgumentOutOfRangeException.ThrowIfNegative(threads, nameof(options));
@@ -89,10 +96,13 @@ internal static class SessionLoader
             native.EnableProfiling = true;
         }
 
-        if (options.DisabledOptimizers.Count > 0)
-            native.AddSessionConfigEntry("optimization.disable_specified_optimizers", string.Join(';', options.DisabledOptimizers));
         native.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         native.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
+        var off = options.DisabledOptimizers.Concat(faults.SelectMany(fault => fault.Fault.Optimizers)).Distinct(StringComparer.Ordinal);
+        if (string.Join(';', off) is { Length: > 0 } names)
+            native.AddSessionConfigEntry("optimization.disable_specified_optimizers", names);
+        // Left alone, rows are rounded to 8 bits wherever weights are stored in fewer bits than they have.
+        if (!options.AllowKnownWrongFusions) native.AddSessionConfigEntry("session.qdq_matmulnbits_accuracy_level", "0");
         return native;
     }
 }

@@ -52,7 +52,7 @@ internal sealed class ModelSessions(
     public static ModelSessions Open(ReloadableModel model, ExecutionOptions options, int threads, bool free, int? most, RowPace pace)
     {
         var first = Open(threads);
-        var onCpu = first.ActualDevice.Kind == DeviceKind.Cpu;
+        var onCpu = first.Device.Kind == DeviceKind.Cpu;
         var plan = RunPlan.For(threads, onCpu, free, model.MayBeTwice, pace);
         var lanes = most ?? (onCpu && threads == 1 ? model.SessionsThatPay : 1);
 

@@ -45,7 +45,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     public void Load_Auto_FallsBackWithoutAWordWhereThereIsNothing()
     {
         using var session = Load(Device.Auto);
-        Assert.Equal(Device.Cpu, session.ActualDevice);
+        Assert.Equal(Device.Cpu, session.Device);
         Assert.True(session.DeviceReport.FellBack);
         Assert.False(session.DeviceReport.IsSurprising);
         Assert.Contains(
@@ -58,7 +58,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     public void Load_CudaOrCpu_FallsBackAndSaysSo()
     {
         using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda().OrCpu() });
-        Assert.Equal(Device.Cpu, scorer.ActualDevice);
+        Assert.Equal(Device.Cpu, scorer.Device);
         Assert.True(scorer.DeviceReport.IsSurprising);
         var result = new float[2];
         scorer.Score([1, 2], result);
@@ -78,7 +78,8 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     public void Load_LibraryThatIsNotThere_SaysWhere()
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "no such folder");
-        var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(library: Path.Combine(folder, "cuda.so"))));
+        var missing = new CudaOptions { Library = Path.Combine(folder, "cuda.so") };
+        var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(missing)));
         Assert.Contains($"not in {folder}.", exception.Message, StringComparison.Ordinal);
         Assert.Single(exception.Attempts);
     }
@@ -90,10 +91,10 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         File.WriteAllText(path, "this is no library");
         try
         {
-            var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(library: path)));
+            var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(Device.Cuda(new CudaOptions { Library = path })));
             Assert.Contains($"the provider library {path}: ", exception.Message, StringComparison.Ordinal);
             Assert.Contains("Failed to load library", exception.Message, StringComparison.Ordinal);
-            using var fallen = Load(Device.Cuda(library: path).OrCpu());
+            using var fallen = Load(Device.Cuda(new CudaOptions { Library = path }).OrCpu());
             Assert.Contains(fallen.DeviceReport.Attempts, attempt => attempt.Found && attempt.Answer is not null);
         }
         finally
@@ -133,7 +134,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     {
         var device = Device.Custom(options => options.AppendExecutionProvider_CPU());
         using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = device });
-        Assert.Equal(DeviceKind.Custom, scorer.ActualDevice.Kind);
+        Assert.Equal(DeviceKind.Custom, scorer.Device.Kind);
         var result = new float[2];
         scorer.Score([1, 2], result);
         Assert.Equal([-1f, -2f], result);
@@ -149,7 +150,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
         Assert.Contains("(2) loading the model on custom: ", exception.Message, StringComparison.Ordinal);
         Assert.IsType<OnnxRuntimeException>(exception.InnerException);
         using var fallen = Load(failing.OrCpu());
-        Assert.Equal(Device.Cpu, fallen.ActualDevice);
+        Assert.Equal(Device.Cpu, fallen.Device);
         Assert.True(fallen.DeviceReport.IsSurprising);
     }
 
@@ -164,7 +165,7 @@ public sealed class DeviceSearchTests(ITestOutputHelper output)
     [CudaPackageFact]
     public void Load_RealCudaLibraryWithoutADriver_SaysWhatItMisses()
     {
-        var device = Device.Cuda(library: CudaPackage.Library);
+        var device = Device.Cuda(new CudaOptions { Library = CudaPackage.Library });
         var exception = Assert.Throws<DeviceNotAvailableException>(() => Load(device));
         output.WriteLine(exception.Message);
         var attempt = Assert.Single(exception.Attempts);

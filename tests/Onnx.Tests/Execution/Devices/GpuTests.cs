@@ -31,7 +31,7 @@ public sealed class GpuTests
     {
         using var cpu = OnnxScorer.Load(Network());
         using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda() });
-        Assert.Equal(DeviceKind.Cuda, gpu.ActualDevice.Kind);
+        Assert.Equal(DeviceKind.Cuda, gpu.Device.Kind);
         foreach (var count in (int[])[1, 7, 300, 300, 300, 5000]) RequireTheSame(cpu, gpu, count, count);
     }
 
@@ -64,7 +64,7 @@ public sealed class GpuTests
     public void Score_RecordedAsGraphs_GivesTheNumbersOfTheCpu()
     {
         using var cpu = OnnxScorer.Load(Network());
-        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: true) });
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(new CudaOptions { Graph = true }) });
         Assert.True(gpu.Memory.ReplaysGraphs, gpu.Memory.ToString());
         var seed = 0;
         foreach (var count in (int[])[1, 1, 1, 1, 256, 256, 256, 256, 7, 300, 300, 300, 1, 256, 5000, 5000, 1])
@@ -81,7 +81,7 @@ public sealed class GpuTests
     public void DeviceRun_TensorsOnTheGpu_GiveTheNumbersOfTheCpuAndAllocateNothing(bool graph)
     {
         using var cpu = OnnxScorer.Load(Network());
-        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: graph) });
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(new CudaOptions { Graph = graph }) });
         using var run = gpu.CreateDeviceRun(64);
         Assert.True(run.Input("x").IsOnDevice);
         var expected = new float[64 * 4];
@@ -106,7 +106,7 @@ public sealed class GpuTests
     public void DeviceRun_OtherGraphsReplayedMeanwhile_KeepsItsTensors()
     {
         using var cpu = OnnxScorer.Load(Network());
-        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(graph: true) });
+        using var gpu = OnnxScorer.Load(Network(), new OnnxScorerOptions { Device = Device.Cuda(new CudaOptions { Graph = true }) });
         for (var i = 0; i < 3; i++) RequireTheSame(cpu, gpu, 256, i);
         using var run = gpu.CreateDeviceRun(64);
         var rows = Rows(64, 1);
@@ -132,7 +132,7 @@ public sealed class GpuTests
         var text = nodes.Node("Cast", [places], ("to", (long)DataType.String));
         nodes.Output("y", text, DataType.String, 2, "M");
         var exception = Assert.Throws<DeviceNotAvailableException>(
-            () => OnnxSession.Load(nodes.Build(), new ExecutionOptions { Device = Device.Cuda(graph: true) }));
+            () => OnnxSession.Load(nodes.Build(), new ExecutionOptions { Device = Device.Cuda(new CudaOptions { Graph = true }) }));
         Assert.Contains("cannot use the graph capture feature", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
     }

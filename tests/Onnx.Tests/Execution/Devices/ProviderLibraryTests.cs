@@ -23,8 +23,8 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     {
         for (var time = 0; time < 2; time++)
         {
-            using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(library: _provider.Path) });
-            Assert.Equal(DeviceKind.Cuda, scorer.ActualDevice.Kind);
+            using var scorer = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = OnGpu(0) });
+            Assert.Equal(DeviceKind.Cuda, scorer.Device.Kind);
             Assert.False(scorer.DeviceReport.FellBack);
             Assert.Equal($"the provider library {_provider.Path}: done", Assert.Single(scorer.DeviceReport.Attempts).ToString());
             var result = new float[2];
@@ -37,7 +37,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     public void Load_DeviceNumberTooHigh_SaysHowManyThereAre()
     {
         var exception = Assert.Throws<DeviceNotAvailableException>(
-            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = Device.Cuda(8, library: _provider.Path) }));
+            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = OnGpu(8) }));
         Assert.Contains("it finds 2 device(s), with the number(s) 1, 0; 8 is not among them", exception.Message, StringComparison.Ordinal);
     }
 
@@ -47,7 +47,7 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     [InlineData(1)]
     public void Load_OneOfSeveralDevices_TakesTheOneWithThatNumber(int number)
     {
-        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = Device.Cuda(number, library: _provider.Path) });
+        using var session = OnnxSession.Load(Negation(), new ExecutionOptions { Device = OnGpu(number) });
         using var tensor = session.AllocateInput("x", 1, 2);
         Assert.True(tensor.IsOnDevice);
         Assert.Equal(number, tensor.Value.GetTensorMemoryInfo().Id);
@@ -57,13 +57,16 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
     [ProviderLibraryFact]
     public void Load_ProviderThatFails_IsStrictOrFallsBack()
     {
-        var failing = Device.Cuda(library: _provider.Path, options: new Dictionary<string, string> { ["fail"] = "1" });
+        var failing = Device.Cuda(
+            new CudaOptions { Library = _provider.Path, More = new Dictionary<string, string> { ["fail"] = "1" } });
         var exception = Assert.Throws<DeviceNotAvailableException>(
             () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing }));
         Assert.Contains("no capable device is detected", exception.Message, StringComparison.Ordinal);
         using var fallen = OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = failing.OrCpu() });
-        Assert.Equal(Device.Cpu, fallen.ActualDevice);
+        Assert.Equal(Device.Cpu, fallen.Device);
         Assert.True(fallen.DeviceReport.IsSurprising);
         Assert.Contains("no capable device is detected", fallen.DeviceReport.ToString(), StringComparison.Ordinal);
     }
+
+    private Device OnGpu(int index) => Device.Cuda(new CudaOptions { Index = index, Library = _provider.Path });
 }

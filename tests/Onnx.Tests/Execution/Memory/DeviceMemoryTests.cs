@@ -16,9 +16,9 @@ public sealed class DeviceMemoryTests : IClassFixture<TestProvider>
 
     public DeviceMemoryTests(TestProvider provider) => _provider = provider;
 
-    private Device Plain => Device.Cuda(library: _provider.Path);
+    private Device Plain => Device.Cuda(new CudaOptions { Library = _provider.Path });
 
-    private Device Recording => Device.Cuda(library: _provider.Path, graph: true);
+    private Device Recording => Device.Cuda(new CudaOptions { Library = _provider.Path, Graph = true });
 
     // minus = −x; back = −minus, where asked for
     private static ModelProto Negation(bool andBack = false)

@@ -18,8 +18,8 @@ public sealed class DeviceRouteTests(TestProvider kept, SessionsCopyProvider han
 
     private Device On(TensorRoute route) => route switch
     {
-        TensorRoute.Kept => Device.Cuda(library: kept.Path),
-        TensorRoute.HandedOver => Device.Cuda(library: handedOver.Path),
+        TensorRoute.Kept => Device.Cuda(new CudaOptions { Library = kept.Path }),
+        TensorRoute.HandedOver => Device.Cuda(new CudaOptions { Library = handedOver.Path }),
         _ => Device.Cpu,
     };
 

@@ -45,7 +45,7 @@ public sealed class ThreadChoiceTests
     [Fact]
     public void Load_Throughput_KeepsEachCallOnItsThread()
     {
-        using var scorer = OnnxScorer.Load(Product(2048), OnnxScorerOptions.Throughput);
+        using var scorer = OnnxScorer.Load(Product(2048), OnnxScorerOptions.ForThroughput);
         Assert.Equal(1, scorer.Threads);
     }
 }

@@ -38,7 +38,7 @@ switch (args[0])
     case "score":
         using (var scorer = OnnxScorer.Load("pipeline.onnx", new OnnxScorerOptions { Outputs = ["Probability"] }))
         {
-            using var call = scorer.Begin(rows: 1);
+            using var call = scorer.Rent(rows: 1);
             call.Input("X")[0] = asked.X;
             call.Input("Y")[0] = asked.Y;
             call.Run();

@@ -38,3 +38,49 @@ internal sealed record DropoutLayer(float Rate) : Layer
     /// <inheritdoc/>
     public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => x;
 }
+
+/// <summary>Applies an activation to every value.</summary>
+/// <param name="Function">The activation.</param>
+internal sealed record ActivationLayer(Activation Function) : Layer
+{
+    /// <inheritdoc/>
+    public override string Kind => Function.Kind;
+
+    /// <inheritdoc/>
+    public override bool IsRectifier => Function.IsRectifier;
+
+    /// <inheritdoc/>
+    public override SampleShape OutputShape(SampleShape input) => input;
+
+    /// <inheritdoc/>
+    public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var y = Function.Forward(graph.Nodes, x);
+        return new Differentiable(y, (dy, inputNeeded) => inputNeeded ? Function.Backward(graph.Nodes, x, y, dy) : Value.None);
+    }
+
+    /// <inheritdoc/>
+    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => Function.Forward(graph.Nodes, x);
+}
+
+/// <summary>Lays the values of a row one behind the other: <c>[C, H, W]</c> to <c>[C·H·W]</c>.</summary>
+internal sealed record FlattenLayer : Layer
+{
+    /// <inheritdoc/>
+    public override string Kind => "flatten";
+
+    /// <inheritdoc/>
+    public override SampleShape OutputShape(SampleShape input) => new(input.Count);
+
+    /// <inheritdoc/>
+    public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var nodes = graph.Nodes;
+        return new Differentiable(
+            nodes.Named("y", "Flatten", [x], ("axis", 1)),
+            (dy, _) => nodes.Named("dx", "Reshape", [dy, nodes.Integers([-1, .. site.Input.Sizes])]));
+    }
+
+    /// <inheritdoc/>
+    public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => graph.Nodes.Named("y", "Flatten", [x], ("axis", 1));
+}
