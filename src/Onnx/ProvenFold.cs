@@ -75,10 +75,13 @@ internal sealed class ProvenFold
                 Decline(part.Changed, $"folding it would lose digits: {proof}", proof, all: part.Changed.Count(IsDeclined) >= SingleTries);
         }
 
+        var proofs = new Dictionary<NodeProto, PartProof>(ReferenceEqualityComparer.Instance);
+        foreach (var (part, proof) in _parts)
+            foreach (var node in part.Changed) proofs[node] = proof;
         Fold = Fold with
         {
-            BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, _trace.BatchNorms))],
-            Chains = [.. Fold.Chains.Select((outcome, i) => WithErrors(outcome, i, _trace.Chains))],
+            BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, _trace.BatchNorms, proofs))],
+            Chains = [.. Fold.Chains.Select((outcome, i) => WithErrors(outcome, i, _trace.Chains, proofs))],
         };
     }
 
@@ -120,13 +123,13 @@ internal sealed class ProvenFold
         return worst;
     }
 
-    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index, IReadOnlyList<NodeProto> nodes)
+    private BatchNormOutcome WithErrors(
+        BatchNormOutcome outcome, int index, IReadOnlyList<NodeProto> nodes, Dictionary<NodeProto, PartProof> proofs)
     {
         if (index >= nodes.Count) return outcome;
         var node = nodes[index];
         var proof = _causes.GetValueOrDefault(node)
-            ?? (outcome.Status == FoldStatus.Declined ? null
-                : _parts.FirstOrDefault(part => part.Part.Changed.Any(changed => ReferenceEquals(changed, node))).Proof);
+            ?? (outcome.Status == FoldStatus.Declined ? null : proofs.GetValueOrDefault(node));
         return proof is null or { WhyNot: not null }
             ? outcome
             : outcome with { AbsoluteError = proof.Absolute, RelativeError = proof.Relative, RelativeErrorBefore = proof.Before };

@@ -48,16 +48,16 @@ public record ExecutionOptions
     public GraphOptimization Optimization { get; init; } = GraphOptimization.All;
 
     /// <summary>
+    /// Changes of graphs that ONNX Runtime is not to make, by the names that it has for them; one that it does not know is ignored.
+    /// </summary>
+    internal IReadOnlyList<string> DisabledOptimizers { get; init; } = [];
+
+    /// <summary>
     /// Whether ONNX Runtime may also rewrite the graph in ways that are known to change the model's answers. Default: false; such rewrites
     /// are switched off by name, and only in models that they concern (<c>docs/onnx-runtime.md</c> lists them, and
     /// <c>mlnetbn inspect</c> names them for a model). Weights of 4 or 8 bits are then multiplied with rows as they are, not rounded.
     /// </summary>
     public bool AllowKnownWrongFusions { get; init; }
-
-    /// <summary>
-    /// Changes of graphs that ONNX Runtime is not to make, by the names that it has for them; one that it does not know is ignored.
-    /// </summary>
-    internal IReadOnlyList<string> DisabledOptimizers { get; init; } = [];
 
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     internal string? Name { get; init; }

@@ -96,14 +96,11 @@ internal static class SessionLoader
             native.EnableProfiling = true;
         }
 
-        if (options.DisabledOptimizers.Count > 0)
-            native.AddSessionConfigEntry("optimization.disable_specified_optimizers", string.Join(';', options.DisabledOptimizers));
         native.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         native.AddSessionConfigEntry("session.intra_op.spin_duration_us", SpinMicroseconds);
-        if (faults.Count > 0)
-            native.AddSessionConfigEntry(
-                "optimization.disable_specified_optimizers",
-                string.Join(';', faults.SelectMany(fault => fault.Fault.Optimizers).Distinct(StringComparer.Ordinal)));
+        var off = options.DisabledOptimizers.Concat(faults.SelectMany(fault => fault.Fault.Optimizers)).Distinct(StringComparer.Ordinal);
+        if (string.Join(';', off) is { Length: > 0 } names)
+            native.AddSessionConfigEntry("optimization.disable_specified_optimizers", names);
         // Left alone, rows are rounded to 8 bits wherever weights are stored in fewer bits than they have.
         if (!options.AllowKnownWrongFusions) native.AddSessionConfigEntry("session.qdq_matmulnbits_accuracy_level", "0");
         return native;
