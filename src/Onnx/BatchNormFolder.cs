@@ -69,13 +69,16 @@ public static class BatchNormFolder
     internal static FoldResult Fold(ModelProto model, FoldOptions? options = null, FoldTrace? trace = null)
     {
         GraphChecker.Check(model);
-        var folded = model.Clone();
         options ??= new FoldOptions();
-        trace?.Begin(model, folded);
+        var functions = FunctionInlining.Of(model, "BatchNormalization");
+        var given = functions.Model;
+        var folded = given.Clone();
+        trace?.Begin(given, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         editor.InferShapes();
-        var batchNorms = FindAll(editor, trace);
-        FoldToFixedPoint(editor, batchNorms, options, trace);
+        var (log, chains) = (new FoldLog(trace), new List<(BatchNormOutcome Outcome, NodeProto Node)>());
+        var batchNorms = FindAll(editor, log);
+        FoldToFixedPoint(editor, batchNorms, options, log, chains);
         foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone))
         {
             batchNorm.MoveScaleOn();
@@ -83,13 +86,13 @@ public static class BatchNormFolder
         }
 
         editor.Finish(isLazy: trace is not null);
-        trace?.End(editor, batchNorms);
-        var functions = folded.Functions.SelectMany(InFunction);
+        trace?.End(editor, batchNorms, chains.Select(chain => chain.Node));
         var (before, after) = (OnnxModel.Size(model.Graph), OnnxModel.Size(folded.Graph));
         return new FoldResult
         {
             Model = new OnnxModel(folded),
-            BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions],
+            BatchNorms = [.. batchNorms.Select(batchNorm => batchNorm.Outcome), .. functions.Kept.SelectMany(InFunction)],
+            Chains = [.. chains.Select(chain => chain.Outcome)],
             Warnings = [.. batchNorms.Select(batchNorm => batchNorm.Warning).OfType<string>()],
             NodesBefore = before.Nodes,
             NodesAfter = after.Nodes,
@@ -100,38 +103,58 @@ public static class BatchNormFolder
         };
     }
 
-    private static IEnumerable<BatchNormOutcome> InFunction(FunctionProto function) =>
-        from node in function.Node
+    private static IEnumerable<BatchNormOutcome> InFunction((FunctionProto Function, string Reason) kept) =>
+        from node in kept.Function.Node
         where node.Is("BatchNormalization")
-        let reason = $"it stands in the function '{function.Name}', whose calls give it its parameters"
-        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, reason);
+        select new BatchNormOutcome(node.Label(), FoldStatus.Declined, string.Empty, kept.Reason)
+        {
+            WouldFoldIf = $"the body of '{kept.Function.Name}' stood in the place of its calls",
+        };
 
-    private static List<BatchNormFold> FindAll(ModelEditor editor, FoldTrace? trace) =>
+    private static List<BatchNormFold> FindAll(ModelEditor editor, FoldLog log) =>
     [
         .. from graph in editor.Graphs
            from node in graph.Nodes
            where node.Is("BatchNormalization")
-           select new BatchNormFold(node, graph, trace?.WhyDeclined(node)),
+           select new BatchNormFold(node, graph, log),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
     private static void FoldToFixedPoint(
-        ModelEditor editor, List<BatchNormFold> batchNorms, FoldOptions options, FoldTrace? trace)
+        ModelEditor editor,
+        List<BatchNormFold> batchNorms,
+        FoldOptions options,
+        FoldLog log,
+        List<(BatchNormOutcome Outcome, NodeProto Node)> chains)
     {
         var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is "Mul" or "Div" || (pair.node.OpType is "Add" or "Sub" && !options.KeepSubtractions))
-            .Where(pair => trace?.WhyDeclined(pair.node) is null)
+            .Where(pair => ArithmeticFold.IsArithmetic(pair.node))
+            .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
+            .Where(pair => log.WhyKept(pair.node) is null)
             .ToList();
+        // What stands behind is looked at first where it is moved down, so that a chain of any length goes in one pass.
+        var backwards = arithmetic.AsEnumerable().Reverse().ToList();
         bool changed;
         do
         {
             // First what stands behind a batch normalization becomes part of it, so that the whole chain moves up in one go.
             changed = false;
-            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph)) > 0) changed = true;
+            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph, log)) > 0) changed = true;
             foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone)) changed |= batchNorm.TryFold();
             // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
-            if (!changed) changed = arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph)) > 0;
+            if (!changed) changed = backwards.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph, log)) > 0;
+            // What is nobody's part is a normalization of its own, as exporters write it; without it another one may move on.
+            if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, log, chains);
         }
         while (changed);
+    }
+
+    private static bool FoldChains(ModelEditor editor, FoldLog log, List<(BatchNormOutcome Outcome, NodeProto Node)> outcomes)
+    {
+        outcomes.RemoveAll(chain => chain.Outcome.Status == FoldStatus.Declined);
+        var before = outcomes.Count;
+        foreach (var chain in editor.Graphs.ToList().SelectMany(graph => ChainFold.FindAll(graph, log)).ToList())
+            if (chain.TryFold() is { } outcome) outcomes.Add((outcome, chain.Last));
+        return outcomes.Skip(before).Any(chain => chain.Outcome.Status != FoldStatus.Declined);
     }
 }

@@ -44,7 +44,8 @@ internal sealed class ProvenFold
         double? tolerance = null,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null)
     {
-        var fold = new ProvenFold(model, options, tolerance, data);
+        // What stands in functions is judged where it is called.
+        var fold = new ProvenFold(FunctionInlining.Of(model, "BatchNormalization").Model, options, tolerance, data);
         fold.FoldUntilProven();
         return fold;
     }
@@ -77,7 +78,11 @@ internal sealed class ProvenFold
         var proofs = new Dictionary<NodeProto, PartProof>(ReferenceEqualityComparer.Instance);
         foreach (var (part, proof) in _parts)
             foreach (var node in part.Changed) proofs[node] = proof;
-        Fold = Fold with { BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, proofs))] };
+        Fold = Fold with
+        {
+            BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, _trace.BatchNorms, proofs))],
+            Chains = [.. Fold.Chains.Select((outcome, i) => WithErrors(outcome, i, _trace.Chains, proofs))],
+        };
     }
 
     private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>
@@ -118,10 +123,11 @@ internal sealed class ProvenFold
         return worst;
     }
 
-    private BatchNormOutcome WithErrors(BatchNormOutcome outcome, int index, Dictionary<NodeProto, PartProof> proofs)
+    private BatchNormOutcome WithErrors(
+        BatchNormOutcome outcome, int index, IReadOnlyList<NodeProto> nodes, Dictionary<NodeProto, PartProof> proofs)
     {
-        if (index >= _trace.BatchNorms.Count) return outcome;
-        var node = _trace.BatchNorms[index];
+        if (index >= nodes.Count) return outcome;
+        var node = nodes[index];
         var proof = _causes.GetValueOrDefault(node)
             ?? (outcome.Status == FoldStatus.Declined ? null : proofs.GetValueOrDefault(node));
         return proof is null or { WhyNot: not null }

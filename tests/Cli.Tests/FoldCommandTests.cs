@@ -223,6 +223,78 @@ public sealed class FoldCommandTests : IDisposable
         Assert.Contains("There is no folder", result.RequireOneLineOfError());
     }
 
+    [Fact]
+    public void Fold_DryRun_ReportsAndWritesNothing()
+    {
+        var result = Run(Write(Model()), "--dry-run");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("batch normalizations gone or simpler: 1 of 1", result.Output, StringComparison.Ordinal);
+        Assert.Contains("nothing was written", result.Error, StringComparison.Ordinal);
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Theory]
+    [InlineData("OUT.onnx is missing", "in.onnx")]
+    [InlineData("--dry-run writes no model", "in.onnx", "out.onnx", "--dry-run")]
+    public void Fold_FileToWriteAndDryRun_ExcludeEachOther(string expected, params string[] arguments)
+    {
+        Write(Model());
+        var result = Run(arguments);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_Explain_SaysWhatOneBatchNormIsAndWhatWouldHaveToBeTrue()
+    {
+        var graph = new GraphBuilder("test");
+        Value Vector(string name, float first, float second) => graph.Initializer(TensorData.Create(name, [first, second], 2));
+        var h = graph.Named("act", "Sigmoid", [graph.Input("x", DataType.Float, "N", 2)]);
+        Value[] parameters = [Vector("gamma", 2, -4), Vector("beta", 1, 0), Vector("mean", 0, 0), Vector("variance", 4, 1)];
+        h = graph.Node("Relu", [graph.Named("bn", "BatchNormalization", [h, .. parameters], ("epsilon", 0f))]);
+        graph.Output("y", h, DataType.Float, "N", 2);
+        var result = Run(Write(graph.Build()), "--explain", "bn");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(
+            [
+                "BatchNormalization 'bn': declined",
+                "  what it does:  y = s·x + t in 2 channels, s from -4 to 1, t from 0 to 1",
+                "  it reads:      'act' [N, 2], made by Sigmoid 'act'",
+                "  read by:       Relu 'Relu'",
+                "  not before it: Sigmoid 'act' can take in no scale or shift",
+                "  not behind it: Relu 'Relu' is not linear, so a shift cannot pass it",
+            ],
+            result.Output.Split(Environment.NewLine)[..6]);
+        Assert.Contains("would fold if:", result.Output, StringComparison.Ordinal);
+        Assert.Equal(["in.onnx"], _folder.Files());
+    }
+
+    [Fact]
+    public void Fold_ExplainOfANameThatThereIsNot_NamesThoseThatThereAre()
+    {
+        Write(Model());
+        var error = Run("in.onnx", "--explain", "q").RequireOneLineOfError();
+        Assert.Contains("no batch normalization named 'q'; it has 'bn'.", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Fold_NormalizationWrittenAsMulAndAdd_IsCountedAsWhatItIs()
+    {
+        var graph = new GraphBuilder("test");
+        Value Weight(string name, params long[] shape) => graph.Initializer(
+            TensorData.Create(name, Enumerable.Range(1, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(i => 1f / i).ToArray(), shape));
+        var h = graph.Node("MatMul", [graph.Input("x", DataType.Float, "N", 3), Weight("w", 3, 2)]);
+        h = graph.Named("shift", "Add", [graph.Named("scale", "Mul", [h, Weight("s", 2)]), Weight("t", 2)]);
+        graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", 2);
+        var result = Run(Write(graph.Build()), "out.onnx", "--report", "report.json");
+        Assert.Contains(
+            "batch normalizations gone or simpler: 0 of 0; written as constant arithmetic: 1 of 1", result.Output, StringComparison.Ordinal);
+        Assert.Equal(["MatMul", "Add", "Relu"], ModelFile.Read(_folder.File("out.onnx")).Graph.Node.Select(node => node.OpType));
+        using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
+        Assert.Equal("Mul, Add", report.RootElement.GetProperty("chains")[0].GetProperty("operators").GetString());
+    }
+
     private void ByPartsAlone(ModelProto model, string expected)
     {
         var result = Run(Write(model), "out.onnx", "--report", "report.json");

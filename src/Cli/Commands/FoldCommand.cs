@@ -14,7 +14,17 @@ internal static class FoldCommand
     public static Command Create()
     {
         var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
-        var output = new Argument<string>("OUT.onnx") { Description = "the folded model; may be the same file" };
+        var output = new Argument<string?>("OUT.onnx")
+        {
+            Description = "the folded model; may be the same file; left out with --dry-run or --explain",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var dry = new Option<bool>("--dry-run") { Description = "fold, prove and report, but write no model" };
+        var explain = new Option<string?>("--explain")
+        {
+            Description = "say of one batch normalization what it is, what was done, and what would have to be true for a fold",
+            HelpName = "NAME",
+        };
         var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
         var inputs = new Option<string?>("--inputs")
         {
@@ -79,11 +89,15 @@ internal static class FoldCommand
         var device = CommonOptions.Device(Device.Cpu);
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
-            input, output, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force, proof,
-            unverified, seconds, memory, device,
+            input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force,
+            proof, unverified, seconds, memory, device,
         };
         command.Validators.Add(result =>
         {
+            var (hasOutput, isDry) = (result.GetResult(output) is { Tokens.Count: > 0 }, result.GetResult(dry) is { Implicit: false });
+            if (isDry && hasOutput) result.AddError("--dry-run writes no model; leave OUT.onnx out.");
+            if (!isDry && !hasOutput && result.GetResult(explain) is null)
+                result.AddError("OUT.onnx is missing: the file for the folded model (or --dry-run, which writes none).");
             if (result.GetResult(unverified) is { Implicit: false } && result.GetResult(proof) is { Implicit: false })
                 result.AddError("--no-verify is --proof none; give one of them.");
             foreach (var option in new Option[] { judged, loss })
@@ -98,8 +112,9 @@ internal static class FoldCommand
         });
         command.SetAction(arguments => Run(
             arguments.GetRequiredValue(input),
-            arguments.GetRequiredValue(output),
+            arguments.GetValue(output),
             arguments.GetValue(report),
+            arguments.GetValue(explain),
             new FoldFileOptions
             {
                 Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
@@ -150,9 +165,24 @@ internal static class FoldCommand
         return memory is { } most ? process with { MemoryLimit = (long)(most * (1 << 20)) } : process;
     }
 
-    private static void Run(string inputPath, string outputPath, string? reportPath, FoldFileOptions options)
+    // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
+    private static void Run(string inputPath, string? outputPath, string? reportPath, string? explained, FoldFileOptions options)
     {
-        var result = BatchNormFolder.FoldFile(inputPath, outputPath, options);
+        var folder = outputPath is null ? Directory.CreateTempSubdirectory("mlnetbn-") : null;
+        try
+        {
+            Run(inputPath, outputPath, outputPath ?? Path.Combine(folder!.FullName, "folded.onnx"), reportPath, explained, options);
+        }
+        finally
+        {
+            folder?.Delete(recursive: true);
+        }
+    }
+
+    private static void Run(
+        string inputPath, string? outputPath, string written, string? reportPath, string? explained, FoldFileOptions options)
+    {
+        var result = BatchNormFolder.FoldFile(inputPath, written, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
             throw new ModelVerificationException(
@@ -163,9 +193,10 @@ internal static class FoldCommand
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];
-        FoldReport.Print(result, speed);
+        if (explained is null) FoldReport.Print(result, speed);
+        else FoldExplanation.Print(inputPath, result, explained);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
-        Console.Error.WriteLine($"written to {outputPath}");
+        Console.Error.WriteLine(outputPath is null ? "nothing was written" : $"written to {outputPath}");
     }
 
     private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>

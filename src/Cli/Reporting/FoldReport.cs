@@ -23,12 +23,13 @@ internal static class FoldReport
     /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
     public static void Print(FoldFileResult result, IReadOnlyList<PrecisionSpeed> speed)
     {
-        var table = new Table().AddColumns("batch normalization", "status", "into", "reason").Border(TableBorder.Rounded);
-        foreach (var outcome in result.Fold.BatchNorms)
-            table.AddRow(Markup.Escape(outcome.Name), Status(outcome.Status), Markup.Escape(outcome.Into), Markup.Escape(outcome.Reason));
-        if (result.Fold.BatchNorms.Count > 0) Output.Print(table);
         var fold = result.Fold;
-        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}");
+        PrintTable("batch normalization", fold.BatchNorms, outcome => outcome.Name);
+        PrintTable("constant arithmetic", fold.Chains, outcome => $"{outcome.Name} ({outcome.Operators})");
+        var chains = fold.Chains.Count == 0
+            ? string.Empty
+            : $"; written as constant arithmetic: {fold.Chains.Count(chain => chain.Status != FoldStatus.Declined)} of {fold.Chains.Count}";
+        Console.WriteLine($"batch normalizations gone or simpler: {fold.Removed} of {fold.BatchNorms.Count}{chains}");
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
@@ -44,7 +45,7 @@ internal static class FoldReport
 
     private static IEnumerable<string> Proof(FoldFileResult result)
     {
-        var judged = result.Fold.BatchNorms
+        var judged = result.Fold.BatchNorms.Concat(result.Fold.Chains)
             .Where(outcome => outcome.Status != FoldStatus.Declined && outcome.RelativeError is not null).ToList();
         if (judged.MaxBy(outcome => outcome.RelativeError) is { } worst)
         {
@@ -71,13 +72,23 @@ internal static class FoldReport
         var fold = result.Fold;
         var document = new JsonObject
         {
-            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(outcome => new JsonObject
+            ["batchNorms"] = new JsonArray([.. fold.BatchNorms.Select(ToJson)]),
+            ["chains"] = new JsonArray([.. fold.Chains.Select(outcome =>
             {
-                ["name"] = outcome.Name,
-                ["status"] = Status(outcome.Status),
-                ["into"] = outcome.Into,
-                ["reason"] = outcome.Reason,
+                var chain = ToJson(outcome);
+                chain["operators"] = outcome.Operators;
+                return chain;
             })]),
+            ["errors"] = new JsonArray([
+                .. from outcome in fold.BatchNorms.Concat(fold.Chains)
+                   where outcome.RelativeError is not null
+                   select new JsonObject
+                   {
+                       ["name"] = outcome.Name,
+                       ["absolute"] = Finite(outcome.AbsoluteError),
+                       ["relative"] = Finite(outcome.RelativeError),
+                       ["relativeBefore"] = Finite(outcome.RelativeErrorBefore),
+                   }]),
             ["nodesBefore"] = fold.NodesBefore,
             ["nodesAfter"] = fold.NodesAfter,
             ["parametersBefore"] = fold.ParametersBefore,
@@ -96,7 +107,40 @@ internal static class FoldReport
         AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
     }
 
-    private static string Status(FoldStatus status) => status switch
+    private static void PrintTable(string kind, IReadOnlyList<BatchNormOutcome> outcomes, Func<BatchNormOutcome, string> name)
+    {
+        if (outcomes.Count == 0) return;
+        var table = new Table().AddColumns(kind, "status", "into", "reason").Border(TableBorder.Rounded);
+        var (isJudged, isHelpful) =
+            (outcomes.Any(outcome => outcome.RelativeError is not null), outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0));
+        if (isJudged) table.AddColumn("error");
+        if (isHelpful) table.AddColumn("would fold if");
+        foreach (var outcome in outcomes)
+        {
+            string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
+            if (isJudged) cells = [.. cells, outcome.RelativeError?.ToString("G2", CultureInfo.InvariantCulture) ?? string.Empty];
+            if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+
+        Output.Print(table);
+    }
+
+    private static JsonObject ToJson(BatchNormOutcome outcome)
+    {
+        var result = new JsonObject
+        {
+            ["name"] = outcome.Name,
+            ["status"] = Status(outcome.Status),
+            ["into"] = outcome.Into,
+            ["reason"] = outcome.Reason,
+        };
+        if (outcome.WouldFoldIf.Length > 0) result["wouldFoldIf"] = outcome.WouldFoldIf;
+        return result;
+    }
+
+    /// <summary>A status as users read it.</summary>
+    public static string Status(FoldStatus status) => status switch
     {
         FoldStatus.Folded => "folded",
         FoldStatus.Composed => "composed",

@@ -3,6 +3,41 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Folding;
 
+/// <summary>
+/// What folds tell each other: which batch normalizations went together with another one, and which took constant arithmetic in.
+/// </summary>
+/// <param name="trace">Says which nodes are to stay; null when all may be folded.</param>
+internal sealed class FoldLog(FoldTrace? trace)
+{
+    private readonly Dictionary<NodeProto, (FoldStatus Status, string Into)> _twins = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<NodeProto, List<string>> _taken = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Why a node is to stay as it is; null where it may be folded.</summary>
+    public string? WhyKept(NodeProto node) => trace?.WhyDeclined(node);
+
+    /// <summary>Notes nodes that are gone with another one.</summary>
+    public void Gone(IEnumerable<NodeProto> twins, FoldStatus status, string into)
+    {
+        foreach (var twin in twins) _twins[twin] = (status, into);
+    }
+
+    /// <summary>Notes that a node became part of others, which stay.</summary>
+    public void Merged(NodeProto node, IEnumerable<NodeProto> into)
+    {
+        foreach (var other in into)
+        {
+            if (!_taken.TryGetValue(other, out var labels)) _taken.Add(other, labels = []);
+            labels.Add(node.Label());
+        }
+    }
+
+    /// <summary>What became of a node that went with another one; null when it did not.</summary>
+    public (FoldStatus Status, string Into)? Twin(NodeProto node) => _twins.TryGetValue(node, out var gone) ? gone : null;
+
+    /// <summary>The names of what a node took in.</summary>
+    public IReadOnlyList<string> Taken(NodeProto node) => _taken.GetValueOrDefault(node) ?? [];
+}
+
 /// <summary>One batch normalization on its way: tried again after every change of the graph, until it is gone or nothing helps.</summary>
 internal sealed class BatchNormFold
 {
@@ -11,34 +46,52 @@ internal sealed class BatchNormFold
 
     private readonly OnnxGraph _graph;
     private readonly NodeProto _node;
+    private readonly FoldLog _log;
     private readonly string _name;
+    private BatchNormOutcome _outcome;
 
     private readonly bool _isKept;
 
-    /// <param name="node">The batch normalization.</param>
-    /// <param name="graph">The graph that it stands in.</param>
-    /// <param name="whyKept">Why it is to stay as it is; null where it may be folded.</param>
-    public BatchNormFold(NodeProto node, OnnxGraph graph, string? whyKept = null)
+    public BatchNormFold(NodeProto node, OnnxGraph graph, FoldLog log)
     {
-        (_node, _graph, _name, _isKept) = (node, graph, node.Label(), whyKept is not null);
-        Outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
+        var whyKept = log.WhyKept(node);
+        (_node, _graph, _log, _name, _isKept) = (node, graph, log, node.Label(), whyKept is not null);
+        _outcome = new BatchNormOutcome(_name, FoldStatus.Declined, string.Empty, whyKept ?? string.Empty);
     }
 
     /// <summary>The node, which stands nowhere any more once it <see cref="IsGone"/>.</summary>
     public NodeProto Node => _node;
 
-    public BatchNormOutcome Outcome { get; private set; }
+    /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
+    public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
+        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {Names(taken)}" }
+        : _outcome;
+
+    // Of thousands the first will do.
+    private static string Names(IReadOnlyList<string> labels)
+    {
+        const int most = 8;
+        return labels.Count <= most
+            ? string.Join(", ", labels)
+            : $"{string.Join(", ", labels.Take(most))} and {labels.Count - most:N0} more";
+    }
 
     /// <summary>A loss of precision that the fold brings, or null.</summary>
     public string? Warning { get; private set; }
 
-    public bool IsGone => Outcome.Status != FoldStatus.Declined;
+    public bool IsGone => _outcome.Status != FoldStatus.Declined;
 
     /// <summary>Tries to move the map into what stands before, then into what stands behind.</summary>
     public bool TryFold()
     {
+        if (_log.Twin(_node) is { } gone)
+        {
+            _outcome = new BatchNormOutcome(_name, gone.Status, gone.Into, string.Empty);
+            return true;
+        }
+
         if (!TryRead(out var map)) return false;
-        var up = new FoldPlan(_graph);
+        var up = NewPlan();
         var verdict = _graph.Constant(_node.Input[0]).Tensor is null
             ? up.Behind(_node, 0, map)
             : Verdict.No($"'{_node.Input[0]}' is a constant");
@@ -51,7 +104,7 @@ internal sealed class BatchNormFold
             return true;
         }
 
-        var down = new FoldPlan(_graph);
+        var down = NewPlan();
         var other = down.InFront(_node.Output[0], map);
         if (other.IsYes) other = down.CheckNumbers();
         if (other.IsYes)
@@ -63,7 +116,12 @@ internal sealed class BatchNormFold
         }
 
         var both = verdict.Reason == other.Reason ? verdict.Reason! : $"before it: {verdict.Reason}; behind it: {other.Reason}";
-        Outcome = Outcome with { Reason = both };
+        string?[] unless = [verdict.Unless, other.Unless];
+        _outcome = _outcome with
+        {
+            Reason = both,
+            WouldFoldIf = string.Join("; or if ", unless.OfType<string>().Distinct()),
+        };
         return false;
     }
 
@@ -79,14 +137,14 @@ internal sealed class BatchNormFold
     {
         if (!TryRead(out var map) || !map.HasShift || map.Scale.Contains(0)) return;
         if (!_graph.Readers(_node.Output[0]).All(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Pad")) return;
-        var plan = new FoldPlan(_graph);
+        var plan = NewPlan();
         if (!plan.InFront(_node.Output[0], map.WithoutShift()).IsYes || !plan.CheckNumbers().IsYes) return;
         if (Vector(map with { Shift = [.. map.Shift.Zip(map.Scale, (t, s) => t / s)] }, map => map.Shift) is not { } shift) return;
-        var reason = Outcome.Reason;
+        var (reason, unless) = (_outcome.Reason, _outcome.WouldFoldIf);
         plan.Apply();
         _graph.Replace(_node, "Add", shift, FoldPlan.LegacyBroadcast(_graph.Opset, axis: 1));
         Gone(plan, map);
-        Outcome = new BatchNormOutcome(_name, FoldStatus.Rewritten, $"Add, {plan.Into}", reason);
+        _outcome = new BatchNormOutcome(_name, FoldStatus.Rewritten, $"Add, {plan.Into}", reason) { WouldFoldIf = unless };
     }
 
     /// <summary>Puts Mul and Add in place of a batch normalization that nothing takes in.</summary>
@@ -96,7 +154,7 @@ internal sealed class BatchNormFold
         if (Vector(map, map => map.Scale) is not { } scale || Vector(map, map => map.Shift) is not { } shift) return;
         _graph.Replace(_node, "Mul", scale, FoldPlan.LegacyBroadcast(_graph.Opset, axis: 1));
         _graph.InsertBehind(_node, "Add", shift, FoldPlan.LegacyBroadcast(_graph.Opset, axis: 1));
-        Outcome = Outcome with { Status = FoldStatus.Rewritten, Into = "Mul, Add" };
+        _outcome = _outcome with { Status = FoldStatus.Rewritten, Into = "Mul, Add" };
     }
 
     private bool TryRead(out ChannelMap map)
@@ -104,9 +162,16 @@ internal sealed class BatchNormFold
         map = new ChannelMap(1, [], []);
         if (_isKept) return false;
         var verdict = BatchNormReader.Read(_node, new FoldPlan(_graph), out map);
-        if (!verdict.IsYes) Outcome = Outcome with { Reason = verdict.Reason! };
+        if (!verdict.IsYes) _outcome = _outcome with { Reason = verdict.Reason!, WouldFoldIf = verdict.Unless ?? string.Empty };
         return verdict.IsYes;
     }
+
+    // The scale has the type of the data, except beside halves from operator set 15 on.
+    private FoldPlan NewPlan() => new(_graph)
+    {
+        Type = _graph.Constant(_node.Input[1]).Tensor!.Type,
+        IsKept = node => _log.WhyKept(node) is not null,
+    };
 
     // The vector as a constant that broadcasts along axis 1, which takes a known rank: [C, 1, …, 1].
     private RealTensor? Vector(ChannelMap map, Func<ChannelMap, double[]> select)
@@ -120,7 +185,8 @@ internal sealed class BatchNormFold
     private void Gone(FoldPlan plan, ChannelMap map)
     {
         var composed = plan.Absorbers.All(node => node.OpType is "BatchNormalization" or "Mul" or "Div" or "Add" or "Sub" or "Sum");
-        Outcome = new BatchNormOutcome(_name, composed ? FoldStatus.Composed : FoldStatus.Folded, plan.Into, string.Empty);
+        _outcome = new BatchNormOutcome(_name, composed ? FoldStatus.Composed : FoldStatus.Folded, plan.Into, string.Empty);
+        _log.Gone(plan.Twins, _outcome.Status, plan.Into);
         var odd = map.Scale.Where(scale => scale != 0 && Math.Abs(scale) is > LargestScale or < 1 / LargestScale).ToArray();
         if (odd.Length > 0)
         {

@@ -24,7 +24,8 @@ internal static class BatchNormReader
         for (var i = 0; i < 4; i++)
         {
             var lookup = plan.Constant(node, i + 1);
-            if (lookup.Tensor is null) return Verdict.No($"its {roles[i]} is not constant: {lookup.Reason}");
+            if (lookup.Tensor is null)
+                return Verdict.No($"its {roles[i]} is not constant: {lookup.Reason}", $"its {roles[i]} were a constant");
             if (lookup.Tensor.Count > ChannelMap.LargestCount) return Verdict.No($"its {roles[i]} has {lookup.Tensor.Count} elements");
             parameters[i] = lookup.Tensor.ToArray();
             if (lookup.Tensor.Rank != 1 && !(lookup.Tensor.Rank == 0 && i > 0))
@@ -41,27 +42,31 @@ internal static class BatchNormReader
         {
             if (variance[c] + epsilon <= 0)
                 return Verdict.No(
-                    $"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by");
+                    $"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by",
+                    "its variances were not negative");
             scale[c] = gamma[c] / Math.Sqrt(variance[c] + epsilon);
             shift[c] = beta[c] - (mean[c] * scale[c]);
         }
 
         map = new ChannelMap(1, scale, shift);
-        if (!map.IsFinite) return Verdict.No("its parameters give a scale or shift that is not a finite number");
+        if (!map.IsFinite)
+            return Verdict.No("its parameters give a scale or shift that is not a finite number", "its parameters were finite");
         return Verdict.Yes;
     }
+
+    private const string Inference = "the model were exported for inference";
 
     private static Verdict CheckMode(NodeProto node, OnnxGraph graph)
     {
         if (node.Attribute.Any(attribute => attribute.HasRefAttrName))
             return Verdict.No("an attribute of it is a parameter of the function around it");
         var outputs = node.Output.Count(output => output.Length > 0);
-        if (graph.Opset < 7 && node.Integer("is_test", 0) == 0) return Verdict.No("it is in training mode (is_test = 0)");
-        if (graph.Opset < 14 && outputs > 1) return Verdict.No($"it is in training mode ({outputs} outputs)");
-        if (node.Integer("training_mode", 0) != 0) return Verdict.No("it is in training mode (training_mode = 1)");
+        if (graph.Opset < 7 && node.Integer("is_test", 0) == 0) return Verdict.No("it is in training mode (is_test = 0)", Inference);
+        if (graph.Opset < 14 && outputs > 1) return Verdict.No($"it is in training mode ({outputs} outputs)", Inference);
+        if (node.Integer("training_mode", 0) != 0) return Verdict.No("it is in training mode (training_mode = 1)", Inference);
         if (outputs > 1) return Verdict.No($"it has {outputs} outputs");
         if (graph.Opset < 9 && node.Integer("spatial", 1) == 0 && graph.Shape(node.InputAt(0)) is not { Rank: 2 })
-            return Verdict.No("it normalizes every location by itself (spatial = 0)");
+            return Verdict.No("it normalizes every location by itself (spatial = 0)", "it normalized channels (spatial = 1)");
         return Verdict.Yes;
     }
 }

@@ -5,7 +5,14 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <summary>Small constants under ONNX's rule of broadcasting: dimensions are aligned at the last one, and a 1 is repeated.</summary>
 internal static class Broadcasting
 {
-    /// <summary>Combines two constants element by element; the result has the type of the first. Null when the shapes do not fit.</summary>
+    // A result of more elements may not have many more than what it is made of.
+    private const long FreeCount = 1 << 16;
+    private const long LargestGrowth = 16;
+
+    /// <summary>
+    /// Combines two constants element by element; the result has the type of the first. Null when the shapes do not fit, or would be
+    /// multiplied out to many times their size.
+    /// </summary>
     public static RealTensor? Combine(RealTensor left, RealTensor right, Func<double, double, double> combine)
     {
         var rank = Math.Max(left.Rank, right.Rank);
@@ -16,6 +23,7 @@ internal static class Broadcasting
             var (a, b) = (SizeAt(left, axis, rank), SizeAt(right, axis, rank));
             if (a != b && a != 1 && b != 1) return null;
             count *= shape[axis] = a == 1 ? b : a;
+            if (count > FreeCount && count / LargestGrowth > (long)left.Count + right.Count) return null;
         }
 
         var (from, with, result) = (left.ToArray(), right.ToArray(), new double[count]);
@@ -24,14 +32,14 @@ internal static class Broadcasting
     }
 
     /// <summary>
-    /// A map applied to a constant that is broadcast to a tensor of <paramref name="rank"/> dimensions, on whose axes the map lies.
+    /// A map applied to a constant that is broadcast to a tensor of <paramref name="rank"/> dimensions, on whose axes the map lies; null
+    /// when that would be many times as large.
     /// </summary>
-    public static RealTensor Apply(ChannelMap map, RealTensor constant, int rank)
+    public static RealTensor? Apply(ChannelMap map, RealTensor constant, int rank)
     {
         var shape = OnAxis(map, rank);
-        var scaled = Combine(constant, RealTensor.Of(constant.Type, map.Scale, shape), static (a, b) => a * b)
-            ?? throw new InvalidOperationException("The map does not fit the constant.");
-        return Combine(scaled, RealTensor.Of(constant.Type, map.Shift, shape), static (a, b) => a + b)!;
+        var scaled = Combine(constant, RealTensor.Of(constant.Type, map.Scale, shape), static (a, b) => a * b);
+        return scaled is null ? null : Combine(scaled, RealTensor.Of(constant.Type, map.Shift, shape), static (a, b) => a + b);
     }
 
     /// <summary>

@@ -48,6 +48,56 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
     public ChannelMap Tile(int times) =>
         IsUniform || times == 1 ? this : this with { Scale = Repeated(Scale, times), Shift = Repeated(Shift, times) };
 
+    /// <summary>The map of channels that come in another order, some of them perhaps not at all or several times.</summary>
+    public ChannelMap Picked(IEnumerable<int> channels) => IsUniform
+        ? this
+        : this with { Scale = [.. channels.Select(channel => Scale[channel])], Shift = [.. channels.Select(channel => Shift[channel])] };
+
+    /// <summary>The map on given channels of <paramref name="total"/>, and none on the others; null when two of ours meet in one.</summary>
+    public ChannelMap? Scattered(IReadOnlyList<int> channels, int total)
+    {
+        var (scale, shift, isTaken) = (Ones(total), new double[total], new bool[total]);
+        for (var i = 0; i < channels.Count; i++)
+        {
+            var to = channels[i];
+            if (isTaken[to] && (scale[to] != ScaleAt(i) || shift[to] != ShiftAt(i))) return null;
+            (scale[to], shift[to], isTaken[to]) = (ScaleAt(i), ShiftAt(i), true);
+        }
+
+        return this with { Scale = scale, Shift = shift };
+    }
+
+    /// <summary>
+    /// The map of one of <paramref name="times"/> lots of channels, when it is the same for all (see <see cref="Tile"/>); null otherwise.
+    /// </summary>
+    public ChannelMap? OfOneLot(int times)
+    {
+        if (IsUniform) return this;
+        var size = Count / times;
+        for (var i = size; i < Count; i++) if (Scale[i] != Scale[i % size] || Shift[i] != Shift[i % size]) return null;
+        return Part(0, size);
+    }
+
+    /// <summary>
+    /// The map when <paramref name="times"/> neighbours become one channel, if they share it (see <see cref="Repeat"/>); otherwise null.
+    /// </summary>
+    public ChannelMap? OfNeighbours(int times)
+    {
+        if (IsUniform) return this;
+        for (var i = 0; i < Count; i++) if (Scale[i] != Scale[i / times * times] || Shift[i] != Shift[i / times * times]) return null;
+        return Picked(Enumerable.Range(0, Count / times).Select(i => i * times));
+    }
+
+    /// <summary>s·x + t on −x: −(s·x − t).</summary>
+    public ChannelMap Negated() => this with { Shift = Array.ConvertAll(Shift, value => -value) };
+
+    /// <summary>The same scale, and another multiple of the shift.</summary>
+    public ChannelMap WithShiftTimes(double factor) => this with { Shift = Array.ConvertAll(Shift, value => value * factor) };
+
+    /// <summary>Whether both do the same to every element.</summary>
+    public bool IsSameAs(ChannelMap other) =>
+        (IsUniform || Axis == other.Axis) && Scale.AsSpan().SequenceEqual(other.Scale) && Shift.AsSpan().SequenceEqual(other.Shift);
+
     public double ScaleAt(int channel) => Scale[IsUniform ? 0 : channel];
 
     public double ShiftAt(int channel) => Shift[IsUniform ? 0 : channel];
@@ -70,7 +120,12 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
         return result;
     }
 
-    private static double[] Repeated(double[] values, int times) => [.. Enumerable.Repeat(values, times).SelectMany(part => part)];
+    private static double[] Repeated(double[] values, int times)
+    {
+        var result = new double[values.Length * times];
+        for (var i = 0; i < times; i++) values.CopyTo(result, i * values.Length);
+        return result;
+    }
 
     private static double[] Spread(double[] values, int times)
     {

@@ -15,6 +15,12 @@ public sealed record FoldResult
     /// <summary>What became of every batch normalization of the given model, in the order of its nodes.</summary>
     public required IReadOnlyList<BatchNormOutcome> BatchNorms { get; init; }
 
+    /// <summary>
+    /// Chains of Mul, Div, Add, Sub and Neg with constants behind a layer, which is how exporters write a frozen batch normalization: those
+    /// that were folded, and those with a scale and a shift for each channel that were not. They do not count as batch normalizations.
+    /// </summary>
+    public IReadOnlyList<BatchNormOutcome> Chains { get; init; } = [];
+
     /// <summary>Folds that lose precision, one line each; empty as a rule.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
@@ -57,6 +63,14 @@ public sealed record BatchNormOutcome
 
     /// <summary>Why it was declined, or why it could only be rewritten; empty otherwise.</summary>
     public string Reason { get; internal init; }
+
+    /// <summary>
+    /// What would have to be true for a fold ("no scale were negative"); empty when it is folded, or when nothing would help.
+    /// </summary>
+    public string WouldFoldIf { get; internal init; } = string.Empty;
+
+    /// <summary>The operators that it consists of, separated by commas; <c>BatchNormalization</c> for a node of that kind.</summary>
+    public string Operators { get; internal init; } = "BatchNormalization";
 
     /// <summary>
     /// The error that the folded model makes in the part of the graph that took the batch normalization in: how far the part, computed in

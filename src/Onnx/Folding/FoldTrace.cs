@@ -18,6 +18,11 @@ internal sealed class FoldTrace
     /// <summary>The batch normalizations of the given model, in the order of <see cref="FoldResult.BatchNorms"/>.</summary>
     public IReadOnlyList<NodeProto> BatchNorms { get; private set; } = [];
 
+    /// <summary>
+    /// Of each chain of constant arithmetic, in the order of <see cref="FoldResult.Chains"/>, the last node of the given model.
+    /// </summary>
+    public IReadOnlyList<NodeProto> Chains { get; private set; } = [];
+
     /// <summary>The graphs of the model, outer before inner.</summary>
     public IReadOnlyList<TracedGraph> Graphs { get; private set; } = [];
 
@@ -42,8 +47,10 @@ internal sealed class FoldTrace
     /// <summary>Notes what has changed, after the last change.</summary>
     /// <param name="copy">The copy that was folded.</param>
     /// <param name="batchNorms">Its batch normalizations, those that are gone included.</param>
-    public void End(ModelEditor copy, IEnumerable<BatchNormFold> batchNorms)
+    /// <param name="chains">The last node of each chain of constant arithmetic.</param>
+    public void End(ModelEditor copy, IEnumerable<BatchNormFold> batchNorms, IEnumerable<NodeProto> chains)
     {
+        Chains = [.. chains.Select(node => Origin(node)!)];
         BatchNorms = [.. batchNorms.Select(batchNorm => Origin(batchNorm.Node)!)];
         Graphs =
         [

@@ -37,7 +37,10 @@ internal sealed class ConvRule : FoldRule
         var count = (int)(group * perGroup);
         if (map.HasShift)
         {
-            if (Pads(node, w)) return Verdict.No($"{node.Describe()} pads with zeros, which the shift does not reach");
+            if (Pads(node, w))
+                return Verdict.No(
+                    $"{node.Describe()} pads with zeros, which the shift does not reach",
+                    $"{node.Describe()} did not pad, or it only scaled");
             var added = w.Contract(group, w.Shape[0] / group, perGroup, taps, map.Shifts(count), keepInner: false);
             var verdict = Bias.Apply(node, plan, w.Type, null, added);
             if (!verdict.IsYes) return verdict;
@@ -92,7 +95,8 @@ internal sealed class ConvTransposeRule : FoldRule
         {
             if (!IsPointwise(node, w))
                 return Verdict.No(
-                    $"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect");
+                    $"the number of taps that {node.Describe()} adds up differs between locations, so a shift has no constant effect",
+                    $"{node.Describe()} had a kernel of one location, or it only scaled");
             var added = w.Contract(group, 1, w.Shape[0] / group, w.Shape[1], map.Shifts(count), keepInner: true);
             var verdict = Bias.Apply(node, plan, w.Type, null, added);
             if (!verdict.IsYes) return verdict;
@@ -125,7 +129,9 @@ internal static class Bias
         if (node.InputAt(2).Length > 0 || plan.Constant(node, 2).Tensor is not null)
         {
             var lookup = plan.Constant(node, 2);
-            if (lookup.Tensor is not { } bias) return Verdict.No($"the bias of {node.Describe()} cannot be changed: {lookup.Reason}");
+            if (lookup.Tensor is not { } bias)
+                return Verdict.No(
+                    $"the bias of {node.Describe()} cannot be changed: {lookup.Reason}", $"the bias of {node.Describe()} were a constant");
             if (bias.Count != shift.Length)
                 return Verdict.No($"the bias of {node.Describe()} has {bias.Count} elements, but there are {shift.Length} output channels");
             (old, type) = (bias.ToArray(), bias.Type);
@@ -204,14 +210,14 @@ internal sealed class GemmRule : FoldRule
                 ? RealTensor.Of(b.Type, [beta])
                 : RealTensor.Of(b.Type, Array.ConvertAll(scale, s => s * beta), scale.Length);
             var c = beta == 0 ? null : Broadcasting.Combine(lookup.Tensor, scaled, static (x, y) => x * y);
-            if (beta != 0 && c is null) return Verdict.No($"C of {node.Describe()} does not fit {shift.Length} columns");
+            if (beta != 0 && c is null) return TooLarge(node);
             var sum = c is null ? row : Broadcasting.Combine(c, row, static (x, y) => x + y);
-            if (sum is null) return Verdict.No($"C of {node.Describe()} does not fit {shift.Length} columns");
+            if (sum is null) return TooLarge(node);
             plan.SetConstant(node, 2, sum);
         }
         else if (given && scale is not null)
         {
-            return Verdict.No($"the summand C of {node.Describe()} cannot be changed: {lookup.Reason}");
+            return NotConstant(node, "summand C", lookup);
         }
         else if (given)
         {
@@ -245,8 +251,7 @@ internal sealed class MatMulRule : FoldRule
         var axis = side == 1 ? w.Rank - 1 : w.Rank - 2;
         if (!map.IsUniform)
         {
-            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank)
-                return Verdict.No($"the number of dimensions of '{node.Output[0]}' is not known");
+            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return UnknownRank(node.Output[0]);
             var expected = side == 1 ? rank - 1 : rank - 2;
             if (map.Axis != expected) return WrongAxis(node, map, $"axis {expected}");
             if (map.Count != w.Shape[axis]) return WrongCount(node, map, w.Shape[axis]);
@@ -266,8 +271,7 @@ internal sealed class MatMulRule : FoldRule
         var verdict = FindWeights(node, plan, out var side, out var w);
         if (!verdict.IsYes) return verdict;
         if (side == input) return Verdict.No($"{node.Describe()} reads it as a weight");
-        if (plan.Graph.Shape(node.Input[input])?.Rank is not { } rank)
-            return Verdict.No($"the number of dimensions of '{node.Input[input]}' is not known");
+        if (plan.Graph.Shape(node.Input[input])?.Rank is not { } rank) return UnknownRank(node.Input[input]);
         if (rank < 2) return Verdict.No($"'{node.Input[input]}' has one dimension");
         var axis = side == 1 ? w.Rank - 2 : w.Rank - 1;
         if (!map.IsUniform)
@@ -292,7 +296,9 @@ internal sealed class MatMulRule : FoldRule
     }
 
     private static Verdict NoColumn(NodeProto node) =>
-        Verdict.No($"behind {node.Describe()} the shift is no row, and up to opset 6 an Add broadcasts nothing else");
+        Verdict.No(
+            $"behind {node.Describe()} the shift is no row, and up to opset 6 an Add broadcasts nothing else",
+            "the operator set were 7 or later");
 
     private static Verdict FindWeights(NodeProto node, FoldPlan plan, out int side, out RealTensor weights)
     {
@@ -304,12 +310,133 @@ internal sealed class MatMulRule : FoldRule
             side = 0;
             var left = plan.Constant(node, 0);
             if (left.Tensor is not { } other)
-                return Verdict.No($"neither operand of {node.Describe()} is constant: {right.Reason}; {left.Reason}");
+                return Verdict.No(
+                    $"neither operand of {node.Describe()} is constant: {right.Reason}; {left.Reason}",
+                    $"one operand of {node.Describe()} were a constant");
             w = other;
         }
 
         if (w.Rank < 2) return Verdict.No($"the weight of {node.Describe()} is a vector");
         weights = w;
         return Verdict.Yes;
+    }
+}
+
+/// <summary>
+/// A product of a constant and a tensor in Einstein's notation: a map on an axis that the constant has scales the constant along it.
+/// Behind, the shift goes into an Add; in front, what it adds is summed over all that the product sums over.
+/// </summary>
+internal sealed class EinsumRule : FoldRule
+{
+    public override IReadOnlyList<string> Operators => ["Einsum"];
+
+    public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
+    {
+        var verdict = Find(node, plan, out var side, out var w, out var equation);
+        if (!verdict.IsYes) return verdict;
+        var labels = equation.Operands[side];
+        var rank = equation.Output.Length;
+        if (map.IsUniform)
+        {
+            // A factor reaches all products through any axis of the constant.
+            if (w.Rank == 0 || map.HasShift) return Verdict.No($"{node.Describe()} has no axis for {map.Count} channels");
+            plan.SetConstant(node, side, w.ScaledAlong(0, map.Scales((int)w.Shape[0])));
+            return Verdict.Yes;
+        }
+
+        var axis = map.Axis < rank ? Array.IndexOf(labels, equation.Output[map.Axis]) : -1;
+        if (axis < 0)
+            return NoChannels(node);
+        if (w.Shape[axis] != map.Count) return WrongCount(node, map, w.Shape[axis]);
+        plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scale));
+        if (map.HasShift) plan.AddBehind(node, RealTensor.Of(w.Type, map.Shift, Broadcasting.OnAxis(map, rank)));
+        return Verdict.Yes;
+    }
+
+    public override Verdict InFront(NodeProto node, int input, ChannelMap map, FoldPlan plan)
+    {
+        var verdict = Find(node, plan, out var side, out var w, out var equation);
+        if (!verdict.IsYes) return verdict;
+        if (side == input) return Verdict.No($"{node.Describe()} reads it as a weight");
+        var (labels, data) = (equation.Operands[side], equation.Operands[input]);
+        if (map.IsUniform && !map.HasShift && w.Rank > 0)
+        {
+            plan.SetConstant(node, side, w.ScaledAlong(0, map.Scales((int)w.Shape[0])));
+            return Verdict.Yes;
+        }
+
+        var label = !map.IsUniform && map.Axis < data.Length ? data[map.Axis] : 0;
+        var axis = Array.IndexOf(labels, label);
+        if (label == 0 || axis < 0)
+            return NoChannels(node);
+        if (w.Shape[axis] != map.Count) return WrongCount(node, map, w.Shape[axis]);
+        if (map.HasShift)
+        {
+            // What is summed over and is no axis of the constant would count the shift as often as it is long.
+            if (data.Any(other => !labels.Contains(other) && !equation.Output.Contains(other)))
+                return Verdict.No($"{node.Describe()} also sums over axes that its constant does not have", "it summed over no others");
+            plan.AddBehind(node, Added(w, labels, axis, map, equation));
+        }
+
+        plan.SetConstant(node, side, w.ScaledAlong(axis, map.Scale));
+        return Verdict.Yes;
+    }
+
+    private static Verdict NoChannels(NodeProto node) => Verdict.No(
+        $"the constant of {node.Describe()} does not have the channels", $"the constant of {node.Describe()} had an axis for the channels");
+
+    // Σ w·t over the axes that are summed, along those axes of the result that the constant has, in their order.
+    private static RealTensor Added(RealTensor w, int[] labels, int axis, ChannelMap map, EinsumEquation equation)
+    {
+        var shape = new long[equation.Output.Length];
+        var strides = new long[labels.Length];
+        long stride = 1;
+        for (var i = shape.Length - 1; i >= 0; i--)
+        {
+            var own = Array.IndexOf(labels, equation.Output[i]);
+            shape[i] = own < 0 ? 1 : w.Shape[own];
+            if (own >= 0) strides[own] = stride;
+            stride *= shape[i];
+        }
+
+        var (result, weights) = (new double[stride], w.ToArray());
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var (rest, target, channel) = ((long)i, 0L, 0L);
+            for (var a = labels.Length - 1; a >= 0; a--)
+            {
+                var index = rest % w.Shape[a];
+                rest /= w.Shape[a];
+                target += index * strides[a];
+                if (a == axis) channel = index;
+            }
+
+            result[target] += weights[i] * map.Shift[channel];
+        }
+
+        return RealTensor.Of(w.Type, result, shape);
+    }
+
+    private static Verdict Find(NodeProto node, FoldPlan plan, out int side, out RealTensor weights, out EinsumEquation equation)
+    {
+        (side, weights, equation) = (1, null!, null!);
+        if (node.Input.Count != 2) return Verdict.No($"{node.Describe()} has {node.Input.Count} operands", "it had two");
+        var right = plan.Constant(node, 1);
+        if (right.Tensor is not { } w)
+        {
+            side = 0;
+            if (plan.Constant(node, 0).Tensor is not { } left) return NotConstant(node, "operand", right);
+            w = left;
+        }
+
+        weights = w;
+        var ranks = node.Input.Select(value => plan.Graph.Shape(value)?.Rank).ToArray();
+        if (EinsumEquation.Parse(node.Text("equation", string.Empty), ranks) is not { } parsed
+            || parsed.Operands.Append(parsed.Output).Any(labels => labels.Distinct().Count() != labels.Length))
+            return Verdict.No($"the equation of {node.Describe()} cannot be followed", "each letter stood once in each operand");
+        equation = parsed;
+        return equation.Operands[side].Length == w.Rank
+            ? Verdict.Yes
+            : Verdict.No($"the equation of {node.Describe()} does not fit its constant");
     }
 }

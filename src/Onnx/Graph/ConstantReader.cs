@@ -14,51 +14,95 @@ internal readonly record struct ConstantLookup(RealTensor? Tensor, string Reason
 }
 
 /// <summary>
-/// Values that nodes compute from constants alone, for the few operators that exporters put between a weight and its use: Constant,
-/// Identity, ConstantOfShape, Cast, Reshape and its relatives, Transpose.
+/// Values that nodes compute from constants alone: what exporters put between a weight and its use (Identity, Cast, Reshape, Transpose, …),
+/// and the arithmetic of normalized weights (W / σ of spectral norm, g·V / ‖V‖ of weight norm, (W − mean) / deviation of weight
+/// standardization). What is computed is rounded to its type after each operator, as it is when the model runs.
 /// </summary>
+/// <remarks>
+/// A repeated value stays one, arithmetic waits until somebody reads the elements, and nothing is worked out that would be far larger than
+/// what is stored.
+/// </remarks>
 internal static class ConstantReader
 {
-    /// <summary>The constant that a node makes, or why its output is none.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="graph">The graph that it stands in.</param>
-    public static ConstantLookup Read(NodeProto node, OnnxGraph graph)
+    // Beyond this many bytes a constant may not be more than as many times what is stored of it.
+    private const long FreeBytes = 1 << 22;
+    private const long LargestGrowth = 16;
+
+    private static readonly HashSet<string> Views = new(
+        ["Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout"], StringComparer.Ordinal);
+
+    /// <summary>The values that must be known before a node is read; none for an operator that makes no constants.</summary>
+    public static IEnumerable<string> Operands(NodeProto node)
     {
-        var computed = ConstantLookup.None($"'{node.Output[0]}' is computed by {node.Describe()}");
+        if (!node.IsStandard()) return [];
+        if (Views.Contains(node.OpType)) return node.Input.Take(1);
+        return ConstantOperators.DataInputs(node) is { } count ? node.Input.Take(count).Where(input => input.Length > 0) : [];
+    }
+
+    /// <summary>The constant that a node makes, or why a value of it is none.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="value">Which of its outputs.</param>
+    /// <param name="graph">The graph that it stands in; it knows the node's <see cref="Operands"/>.</param>
+    public static ConstantLookup Read(NodeProto node, string value, OnnxGraph graph)
+    {
+        var computed = ConstantLookup.None($"'{value}' is computed by {node.Describe()}");
         if (!node.IsStandard()) return computed;
-        var input = node.OpType is "Identity" or "Cast" or "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten" or "Transpose"
-            ? graph.Constant(node.InputAt(0))
-            : computed;
-        RealTensor? tensor;
+        if (node.OpType == "Constant")
+            return Literal(node) is { } literal
+                ? ConstantLookup.Found(literal)
+                : ConstantLookup.None($"'{value}' does not hold real numbers");
+        if (node.OpType == "ConstantOfShape")
+            return Filled(node, graph) is { } filled
+                ? ConstantLookup.Found(filled)
+                : ConstantLookup.None($"the shape or type of {node.Describe()} cannot be folded");
+        if (Views.Contains(node.OpType)) return node.Output[0] == value ? View(node, graph, computed) : computed;
+        if (ConstantOperators.DataInputs(node) is null) return computed;
+        var operands = Operands(node).Select(graph.Constant).ToArray();
+        if (operands.Length == 0 || operands.Any(operand => operand.Tensor is null)) return computed;
+        var tensors = operands.Select(operand => operand.Tensor!).ToArray();
+        if (tensors.Any(tensor => tensor.Type != tensors[0].Type)) return computed;
+        if (ConstantOperators.Plan(node, node.Output.IndexOf(value), tensors, graph) is not { } plan) return computed;
+        // One constant may be met many times.
+        var stored = tensors.Aggregate(0L, (sum, tensor) => Math.Min(sum + tensor.Stored, 1L << 50));
+        if (IsTooLarge(tensors[0].Type, plan.Shape, stored))
+            return ConstantLookup.None($"{node.Describe()} makes a constant far larger than what it is made from");
+        return graph.MayCompute(plan.Shape, tensors[0].Type)
+            ? ConstantLookup.Found(
+                RealTensor.Computed(tensors[0].Type, plan.Shape, stored, tensors.Max(tensor => tensor.Waiting), plan.Compute))
+            : ConstantLookup.None($"the model computes more from constants than is worked out here, and {node.Describe()} comes too late");
+    }
+
+    private static bool IsTooLarge(DataType type, long[] shape, long stored)
+    {
+        if (!RealTensor.Fits(shape)) return true;
+        var bytes = shape.Aggregate(1L, (product, size) => product * size) * ElementTypes.Of(type).Bits!.Value / 8;
+        return bytes > FreeBytes && bytes / LargestGrowth > stored;
+    }
+
+    private static ConstantLookup View(NodeProto node, OnnxGraph graph, ConstantLookup computed)
+    {
+        var input = graph.Constant(node.InputAt(0));
+        if (input.Tensor is not { } tensor) return input;
         switch (node.OpType)
         {
-            case "Constant":
-                tensor = Literal(node);
-                return tensor is null
-                    ? ConstantLookup.None($"'{node.Output[0]}' does not hold real numbers")
-                    : ConstantLookup.Found(tensor);
             case "Identity":
                 return input;
-            case "ConstantOfShape":
-                return Filled(node, graph) is { } filled
-                    ? ConstantLookup.Found(filled)
-                    : ConstantLookup.None($"the shape or type of {node.Describe()} cannot be folded");
+            case "Dropout":
+                return node.InputAt(2).Length == 0 && (graph.Opset >= 7 || node.Integer("is_test", 0) != 0) ? input : computed;
             case "Cast":
                 var type = (DataType)node.Integer("to", 0);
-                // A Cast that rounds must round before the fold, or the fold would be more exact than the model.
-                if (input.Tensor is null || !TensorData.IsReal((int)type)
-                    || ElementTypes.Of(type).Bits < ElementTypes.Of(input.Tensor.Type).Bits)
-                    return input.Tensor is null ? input : computed;
-                return ConstantLookup.Found(input.Tensor.As(type));
-            case "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten":
-                var shape = graph.Shape(node.Output[0]);
-                if (input.Tensor is null || shape is null || !shape.Dimensions.All(size => size.Size is not null))
-                    return input.Tensor is null ? input : computed;
-                return ConstantLookup.Found(input.Tensor.Reshaped([.. shape.Dimensions.Select(size => size.Size!.Value)]));
+                if (!TensorData.IsReal((int)type)) return computed;
+                if (ElementTypes.Of(type).Bits >= ElementTypes.Of(tensor.Type).Bits && type != DataType.Bfloat16)
+                    return ConstantLookup.Found(tensor.As(type));
+                // A Cast that rounds does so before the fold, or the fold would be more exact than the model.
+                return ConstantLookup.Found(RealTensor.Computed(type, [.. tensor.Shape], tensor.Stored, tensor.Waiting, tensor.ToArray));
             case "Transpose":
-                return input.Tensor is null ? input : ConstantLookup.Found(Transposed(input.Tensor, node.Integers("perm")));
+                return ConstantLookup.Found(Transposed(tensor, node.Integers("perm")));
             default:
-                return computed;
+                var shape = graph.Shape(node.Output[0]);
+                return shape is null || !shape.Dimensions.All(size => size.Size is not null)
+                    ? computed
+                    : ConstantLookup.Found(tensor.Reshaped([.. shape.Dimensions.Select(size => size.Size!.Value)]));
         }
     }
 
@@ -80,23 +124,14 @@ internal static class ConstantReader
 
     private static RealTensor Transposed(RealTensor tensor, IReadOnlyList<long>? perm)
     {
-        var order = perm?.Select(axis => (int)axis).ToArray() ?? [.. Enumerable.Range(0, tensor.Rank).Reverse()];
+        var order = perm?.Select(axis => (int)(axis < 0 ? axis + tensor.Rank : axis)).ToArray()
+            ?? [.. Enumerable.Range(0, tensor.Rank).Reverse()];
         var shape = order.Select(axis => tensor.Shape[axis]).ToArray();
-        var strides = order.Select(axis => tensor.Product(axis + 1, tensor.Rank)).ToArray();
-        var (from, to) = (tensor.ToArray(), new double[tensor.Count]);
-        for (var i = 0; i < to.Length; i++)
+        if (tensor.Repeated is { } value) return RealTensor.Filled(tensor.Type, shape, value)!;
+        return RealTensor.Computed(tensor.Type, shape, tensor.Stored, tensor.Waiting, () =>
         {
-            long source = 0;
-            var rest = (long)i;
-            for (var axis = shape.Length - 1; axis >= 0; axis--)
-            {
-                source += rest % shape[axis] * strides[axis];
-                rest /= shape[axis];
-            }
-
-            to[i] = from[source];
-        }
-
-        return RealTensor.Of(tensor.Type, to, shape);
+            var strides = order.Select(axis => tensor.Product(axis + 1, tensor.Rank)).ToArray();
+            return ConstantOperators.Gathered(tensor.ToArray(), shape, strides);
+        });
     }
 }

@@ -30,10 +30,22 @@ internal static class ContentShapes
             node.OutputContents([.. picks.Select(pick => elements[pick < 0 ? pick + elements.Length : pick])]);
     }
 
-    /// <summary>A part of a shape; of other tensors only the rank is followed.</summary>
+    /// <summary>Parts of axes; of a shape, its elements too.</summary>
     public static void Slice(ShapeContext node)
     {
-        if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(new TensorDimension[x.Rank]));
+        if (node.TryInput(0, out var x))
+        {
+            var sizes = new TensorDimension[x.Rank];
+            if (node.Ranges(x.Rank) is { } ranges)
+            {
+                sizes = [.. x.Dimensions];
+                foreach (var range in ranges)
+                    sizes[range.Axis] = sizes[range.Axis].Size is { } size ? range.Within(size).Count : TensorDimension.Unknown;
+            }
+
+            node.Output(0, new TensorShape(sizes));
+        }
+
         var starts = node.Node.Integers("starts") ?? node.Numbers(1);
         var ends = node.Node.Integers("ends") ?? node.Numbers(2);
         if (node.Contents(0) is not { } elements || starts is not { Count: 1 } || ends is not { Count: 1 } || node.HasInput(4)) return;

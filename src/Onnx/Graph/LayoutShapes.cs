@@ -146,6 +146,43 @@ internal static class LayoutShapes
             : size.Size is { } known ? known + before + after : TensorDimension.Unknown)));
     }
 
+    /// <summary>Cuts an axis into parts.</summary>
+    public static void Split(ShapeContext node)
+    {
+        if (!node.TryInput(0, out var x) || x.Rank == 0) return;
+        var axis = node.Axis(node.Node.Integer("axis", 0), x.Rank);
+        var parts = x[axis].Size is { } size ? node.Parts(size) : null;
+        for (var i = 0; i < node.Node.Output.Count; i++)
+        {
+            var result = x.Dimensions.ToArray();
+            result[axis] = parts is null ? TensorDimension.Unknown : parts[i];
+            node.Output(i, new TensorShape(result));
+        }
+    }
+
+    /// <summary>Repeats axes of size 1 as the rule of broadcasting says.</summary>
+    public static void Expand(ShapeContext node)
+    {
+        if (!node.TryInput(0, out var x)) return;
+        if (node.Contents(1) is { } wanted)
+        {
+            var shape = new TensorShape(wanted.Select(size => size.Size <= 0 ? TensorDimension.Unknown : size));
+            node.Output(0, TensorShape.Broadcast(x, shape));
+        }
+        else if (node.Input(1) is { Rank: 1 } vector && vector[0].Size is { } rank and < 64)
+            node.Output(0, new TensorShape(new TensorDimension[Math.Max(rank, x.Rank)]));
+    }
+
+    /// <summary>Repeats whole axes.</summary>
+    public static void Tile(ShapeContext node)
+    {
+        if (!node.TryInput(0, out var x) || node.Opset < 6) return;
+        var times = node.Numbers(1);
+        node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => times is null || axis >= times.Length
+            ? TensorDimension.Unknown
+            : times[axis] == 1 ? size : size.Size is { } known ? known * times[axis] : TensorDimension.Unknown)));
+    }
+
     /// <summary>Reduced axes become 1, or go.</summary>
     public static void Reduce(ShapeContext node)
     {

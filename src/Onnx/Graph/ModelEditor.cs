@@ -5,9 +5,15 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>A model that is looked at and changed: its graphs, the names in it, and what has to be tidied up at the end.</summary>
 internal sealed class ModelEditor
 {
+    // What constants that are worked out may take together: this, and some times what the model holds.
+    private const long FreeBytes = 1L << 28;
+    private const long LargestGrowth = 4;
+
     private readonly HashSet<(OnnxGraph Graph, string Value)> _abandoned = [];
     private readonly Queue<(OnnxGraph Graph, string Value)> _queue = new();
     private bool _hasShapes;
+    private long _computed;
+    private long? _mostComputed;
 
     /// <param name="model">The model, which is changed in place; what is changed is complete after <see cref="Finish"/>.</param>
     /// <param name="defaultsAreConstant">Whether an initializer that callers may override counts as constant.</param>
@@ -69,6 +75,15 @@ internal sealed class ModelEditor
         if (_hasShapes) return;
         _hasShapes = true;
         ShapeInference.Run(Main);
+    }
+
+    /// <summary>Counts a constant that is worked out, and says whether that is not too much by now.</summary>
+    public bool MayCompute(long bytes)
+    {
+        _mostComputed ??= FreeBytes + (LargestGrowth * Model.Graph.Initializer.Sum(tensor => (long)tensor.RawData.Length));
+        if (_computed + bytes > _mostComputed) return false;
+        _computed += bytes;
+        return true;
     }
 
     /// <summary>Notes a value that lost a reader: what only it needed goes at the end.</summary>

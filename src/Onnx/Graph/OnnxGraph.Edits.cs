@@ -100,6 +100,7 @@ internal sealed partial class OnnxGraph
         var old = node.Input[input];
         RemoveReader(old, new Use(node, input));
         _model.Abandon(this, old);
+        Forget(node);
         node.Input[input] = value;
         AddReader(value, new Use(node, input));
     }
@@ -108,6 +109,7 @@ internal sealed partial class OnnxGraph
     public void SetOutput(NodeProto node, int output, string value)
     {
         var old = node.Output[output];
+        Forget(node);
         _producers.Remove(old);
         _gone.Add(old);
         node.Output[output] = value;
@@ -157,6 +159,7 @@ internal sealed partial class OnnxGraph
     /// <summary>Takes out a node. What it made is made by nobody then; what only it read goes at the end.</summary>
     public void Remove(NodeProto node)
     {
+        Forget(node);
         for (var i = 0; i < node.Input.Count; i++) RemoveReader(node.Input[i], new Use(node, i));
         foreach (var subgraph in Subgraphs(node)) subgraph.ForgetReads();
         foreach (var input in node.Input) _model.Abandon(this, input);
@@ -282,7 +285,7 @@ internal sealed partial class OnnxGraph
         _inputs.RemoveWhere(input => !IsUsed(input));
     }
 
-    /// <summary>Takes out what makes a value that nobody reads: a constant, or a node that makes nothing else.</summary>
+    /// <summary>Takes out what makes a value that nobody reads: a constant, or a node that makes nothing else that is read.</summary>
     public void Drop(string value)
     {
         // A graph input stays, with its default: the interface must not change. Before IR version 4 it is only there for the initializer's
@@ -295,7 +298,7 @@ internal sealed partial class OnnxGraph
             _inputs.Remove(value);
             _gone.Add(value);
         }
-        else if (Producer(value) is { Output.Count: 1 } producer)
+        else if (Producer(value) is { } producer && !producer.Output.Any(IsUsed))
         {
             Remove(producer);
         }

@@ -35,6 +35,7 @@ internal sealed partial class OnnxGraph
     private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
 
     /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
@@ -106,12 +107,16 @@ internal sealed partial class OnnxGraph
     public OnnxGraph? Home(string value) => Owns(value) ? this : _outer?.Home(value);
 
     /// <summary>Why nothing but one given input of one node reads a value, as far as that is not so; null when it is.</summary>
-    public string? WhyOthersRead(string value, NodeProto reader, int input)
+    /// <param name="value">The value.</param>
+    /// <param name="reader">The node.</param>
+    /// <param name="input">Which of its inputs.</param>
+    /// <param name="isUnharmed">Says of another place whether a change of the value makes no difference there; null = never.</param>
+    public string? WhyOthersRead(string value, NodeProto reader, int input, Func<Use, bool>? isUnharmed = null)
     {
         if (IsOutput(value)) return $"'{value}' is also an output of the graph";
         foreach (var use in Readers(value))
         {
-            if (!use.Is(reader, input) && !use.IsShapeOnly)
+            if (!use.Is(reader, input) && !use.IsShapeOnly && isUnharmed?.Invoke(use) != true)
                 return $"'{value}' is also read {(use.IsCapture ? "inside" : "by")} {use.Node.Describe()}";
         }
 
@@ -119,24 +124,35 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>A constant of real numbers that this graph can see, or why a value is none.</summary>
+    /// <remarks>
+    /// What nodes compute from constants is a constant too (<see cref="ConstantReader"/>). Each value is looked at once, without recursion.
+    /// </remarks>
     public ConstantLookup Constant(string value)
     {
-        if (value.Length == 0) return ConstantLookup.None("it is not given");
-        if (_fresh.TryGetValue(value, out var tensor)) return ConstantLookup.Found(tensor);
-        if (_initializers.TryGetValue(value, out var stored))
+        if (Given(value) is { } given) return given;
+        var waiting = new Stack<string>();
+        waiting.Push(value);
+        while (waiting.TryPeek(out var next))
         {
-            if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
-            if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.DefaultsAreConstant)
-                return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
-            return RealTensor.From(stored) is { } real
-                ? ConstantLookup.Found(real)
-                : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
+            var producer = Producer(next)!;
+            var isReady = true;
+            foreach (var operand in ConstantReader.Operands(producer).Where(operand => Given(operand) is null))
+            {
+                waiting.Push(operand);
+                isReady = false;
+            }
+
+            if (!isReady) continue;
+            waiting.Pop();
+            _computed[next] = ConstantReader.Read(producer, next, this);
         }
 
-        if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
-        if (Producer(value) is { } producer) return ConstantReader.Read(producer, this);
-        return _outer?.Constant(value) ?? ConstantLookup.None($"'{value}' is not a constant");
+        return _computed[value];
     }
+
+    /// <summary>Whether one more constant of a shape may be worked out: what all of them take is bounded by what the model holds.</summary>
+    public bool MayCompute(IEnumerable<long> shape, TensorProto.Types.DataType type) =>
+        _model.MayCompute(shape.Aggregate((long)ElementTypes.Of(type).Bits! / 8, (product, size) => product * size));
 
     /// <summary>An integer constant of at most one dimension, or null.</summary>
     public long[]? Integers(string value)
@@ -173,6 +189,42 @@ internal sealed partial class OnnxGraph
     public void SetContents(string value, TensorDimension[]? elements)
     {
         if (elements is not null) _contents[value] = elements;
+    }
+
+    // What is known of a value without looking at what the nodes of this graph compute; null when one makes it that was not looked at.
+    private ConstantLookup? Given(string value)
+    {
+        if (value.Length == 0) return ConstantLookup.None("it is not given");
+        if (_computed.TryGetValue(value, out var known)) return known;
+        if (_fresh.TryGetValue(value, out var tensor)) return ConstantLookup.Found(tensor);
+        if (_initializers.TryGetValue(value, out var stored))
+        {
+            if (_model.Trained.Contains(value)) return ConstantLookup.None($"the model's training part changes '{value}'");
+            if (_inputs.Contains(value) && !_model.InitializersAreInputs && !_model.DefaultsAreConstant)
+                return ConstantLookup.None($"'{value}' is also a graph input, which callers may override");
+            return RealTensor.From(stored) is { } real
+                ? ConstantLookup.Found(real)
+                : ConstantLookup.None($"'{value}' does not hold real numbers that can be folded");
+        }
+
+        if (_inputs.Contains(value)) return ConstantLookup.None($"'{value}' is an input of the graph");
+        if (Producer(value) is not null) return null;
+        return _outer?.Constant(value) ?? ConstantLookup.None($"'{value}' is not a constant");
+    }
+
+    // A node reads something else, or is gone: what was known of what it computes holds no more.
+    private void Forget(NodeProto node)
+    {
+        if (_computed.Count == 0) return;
+        var changed = new Stack<NodeProto>([node]);
+        while (changed.TryPop(out var next))
+        {
+            foreach (var output in next.Output)
+            {
+                if (!_computed.Remove(output, out var old) || old.Tensor is null) continue;
+                foreach (var use in Readers(output)) changed.Push(use.Node);
+            }
+        }
     }
 
     private void Define(NodeProto node)

@@ -92,6 +92,49 @@ internal static class SpatialShapes
         if (node.TryInput(0, out var x)) node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => axis < 2 ? size : 1)));
     }
 
+    /// <summary>Sizes that are given, or the old ones times a scale, rounded down; of axes that are left out, the old ones.</summary>
+    public static void Resize(ShapeContext node)
+    {
+        if (!node.TryInput(0, out var x)) return;
+        var axes = node.Node.Integers("axes")?.Select(axis => node.Axis(axis, x.Rank)).ToArray() ?? [.. Enumerable.Range(0, x.Rank)];
+        var isNew = node.Node.OpType == "Resize" && node.Opset >= 11;
+        var scales = node.Node.Attribute("scales") is { } given
+            ? [.. given.Floats.Select(value => (double)value)]
+            : node.Reals(isNew ? 2 : 1);
+        var sizes = isNew && node.Node.Text("keep_aspect_ratio_policy", "stretch") == "stretch" ? node.Contents(3) : null;
+        var result = x.Dimensions.ToArray();
+        for (var i = 0; i < axes.Length; i++)
+        {
+            if (scales is not null && i < scales.Length && scales[i] > 0)
+                result[axes[i]] = result[axes[i]].Size is { } size && scales[i] != 1
+                    ? (long)Math.Floor(size * scales[i])
+                    : scales[i] == 1 ? result[axes[i]] : TensorDimension.Unknown;
+            else
+                result[axes[i]] = sizes is not null && i < sizes.Length ? sizes[i] : TensorDimension.Unknown;
+        }
+
+        node.Output(0, new TensorShape(result));
+    }
+
+    /// <summary>[N, C, H, W] to [N, C/b², H·b, W·b].</summary>
+    public static void DepthToSpace(ShapeContext node) => Rearrange(node, isToSpace: true);
+
+    /// <summary>[N, C, H, W] to [N, C·b², H/b, W/b].</summary>
+    public static void SpaceToDepth(ShapeContext node) => Rearrange(node, isToSpace: false);
+
+    private static void Rearrange(ShapeContext node, bool isToSpace)
+    {
+        var block = node.Node.Integer("blocksize", 0);
+        if (!node.TryInput(0, out var x) || x.Rank != 4 || block is < 1 or > 1 << 15) return;
+        node.Output(0, new TensorShape(x.Dimensions.Select((size, axis) => (size.Size, axis) switch
+        {
+            (_, 0) => size,
+            (null, _) => TensorDimension.Unknown,
+            ({ } known, 1) => isToSpace ? known / (block * block) : known * block * block,
+            ({ } known, _) => isToSpace ? known * block : known / block,
+        })));
+    }
+
     private static void RequireGroups(ShapeContext node, TensorShape w)
     {
         var group = node.Node.Integer("group", 1);
@@ -137,6 +180,27 @@ internal static class SpatialShapes
 /// <summary>Matrix products.</summary>
 internal static class MatrixShapes
 {
+    /// <summary>One dimension for each letter behind the arrow.</summary>
+    public static void Einsum(ShapeContext node)
+    {
+        var shapes = Enumerable.Range(0, node.Node.Input.Count).Select(node.Input).ToArray();
+        if (EinsumEquation.Parse(node.Node.Text("equation", string.Empty), [.. shapes.Select(shape => shape?.Rank)]) is not { } equation)
+            return;
+        var sizes = new Dictionary<int, TensorDimension>();
+        for (var i = 0; i < shapes.Length; i++)
+        {
+            for (var axis = 0; axis < equation.Operands[i].Length; axis++)
+            {
+                var (label, size) = (equation.Operands[i][axis], shapes[i] is { } shape ? shape[axis] : TensorDimension.Unknown);
+                // Where a letter stands for 1 and for more, the 1 is repeated.
+                if (!sizes.TryGetValue(label, out var known) || known.Size is null or 1)
+                    sizes[label] = size.Size is null && known.Size is 1 ? TensorDimension.Unknown : size;
+            }
+        }
+
+        node.Output(0, new TensorShape(equation.Output.Select(label => sizes.GetValueOrDefault(label))));
+    }
+
     /// <summary>Y = A·B, where leading dimensions broadcast and a vector on either side is a row or a column that disappears.</summary>
     public static void MatMul(ShapeContext node)
     {
@@ -176,5 +240,52 @@ internal static class MatrixShapes
                 || (result[1].Size is { } columns && both[1].Size != columns)))
             throw node.Wrong($"C ('{node.Node.InputAt(2)}') cannot be broadcast to {result}");
         node.Output(0, result);
+    }
+}
+
+/// <summary>
+/// What an Einsum multiplies and sums: a number for each axis, the same one where axes run together. Letters are themselves; the axes of an
+/// ellipsis are negative, counted from its end.
+/// </summary>
+/// <param name="Operands">The axes of each operand.</param>
+/// <param name="Output">The axes of the result; all others are summed over.</param>
+internal sealed record EinsumEquation(int[][] Operands, int[] Output)
+{
+    /// <summary>Reads an equation; null where it does not fit the operands, or an ellipsis stands for an unknown number of axes.</summary>
+    public static EinsumEquation? Parse(string equation, IReadOnlyList<int?> ranks)
+    {
+        var sides = equation.Replace(" ", string.Empty, StringComparison.Ordinal).Split("->");
+        var terms = sides[0].Split(',');
+        if (sides.Length > 2 || terms.Length != ranks.Count) return null;
+        var operands = new int[terms.Length][];
+        var widest = 0;
+        for (var i = 0; i < terms.Length; i++)
+        {
+            if (Labels(terms[i], ranks[i]) is not { } labels || (ranks[i] is { } rank && labels.Length != rank)) return null;
+            operands[i] = labels;
+            widest = Math.Max(widest, labels.Count(label => label < 0));
+        }
+
+        if (sides.Length == 2)
+            return Labels(sides[1], sides[1].Count(char.IsLetter) + widest) is { } given ? new(operands, given) : null;
+        // Without an arrow: the ellipsis, then every letter that stands alone, in the order of the alphabet.
+        var once = operands.SelectMany(labels => labels.Where(label => label > 0)).GroupBy(label => label)
+            .Where(group => group.Count() == 1);
+        return new(operands, [.. Enumerable.Range(0, widest).Select(i => i - widest), .. once.Select(group => group.Key).Order()]);
+    }
+
+    private static int[]? Labels(string term, int? rank)
+    {
+        var dots = term.IndexOf("...", StringComparison.Ordinal);
+        var letters = dots < 0 ? term : term.Remove(dots, 3);
+        if (!letters.All(char.IsLetter)) return null;
+        if (dots < 0) return [.. letters.Select(letter => (int)letter)];
+        if (rank is not { } known || known < letters.Length) return null;
+        var hidden = known - letters.Length;
+        return
+        [
+            .. letters[..dots].Select(letter => (int)letter), .. Enumerable.Range(0, hidden).Select(i => i - hidden),
+            .. letters[dots..].Select(letter => (int)letter),
+        ];
     }
 }

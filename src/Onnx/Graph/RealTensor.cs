@@ -17,12 +17,13 @@ internal sealed class RealTensor
     private readonly Action<int, Span<double>> _read;
     private readonly Scaling[] _scalings;
 
-    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings)
+    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings, long stored)
     {
         Type = type;
         Shape = shape;
         _read = read;
         _scalings = scalings;
+        Stored = stored;
         Count = checked((int)shape.Aggregate(1L, (product, size) => product * size));
     }
 
@@ -34,6 +35,17 @@ internal sealed class RealTensor
 
     public int Rank => Shape.Count;
 
+    /// <summary>
+    /// The bytes in the file that the elements come from: those of the constants behind a computed one; 0 for a value that is repeated.
+    /// </summary>
+    public long Stored { get; }
+
+    /// <summary>How many computations wait for each other until the elements can be read.</summary>
+    public int Waiting { get; private init; }
+
+    /// <summary>The one value of all elements of a tensor made by <see cref="Filled"/>; null for any other.</summary>
+    public double? Repeated { get; private init; }
+
     /// <summary>How many bytes the elements have when they are written.</summary>
     public int Bytes => checked(Count * (ElementTypes.Of(Type).Bits!.Value / 8));
 
@@ -43,23 +55,60 @@ internal sealed class RealTensor
         if (!TensorData.IsReal(tensor.DataType) || !Fits(tensor.Dims) || tensor.DataLocation == TensorProto.Types.DataLocation.External)
             return null;
         var type = ElementTypes.Of((DataType)tensor.DataType);
-        return new(type.Type, [.. tensor.Dims], (start, into) => type.Read(tensor, start, into), []);
+        return new(type.Type, [.. tensor.Dims], (start, into) => type.Read(tensor, start, into), [], StoredBytes(tensor, type));
     }
 
     /// <summary>
     /// A tensor whose elements are all the same; it takes no memory, however large it is. Null when it is too large to fold.
     /// </summary>
     public static RealTensor? Filled(DataType type, IReadOnlyList<long> shape, double value) =>
-        Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), []) : null;
+        Fits(shape) ? new(type, [.. shape], (_, into) => into.Fill(value), [], 0) { Repeated = value } : null;
 
     public static RealTensor Of(DataType type, double[] values, params long[] shape) =>
-        new(type, shape, (start, into) => values.AsSpan(start, into.Length).CopyTo(into), []);
+        new(type, shape, (start, into) => values.AsSpan(start, into.Length).CopyTo(into), [], 8L * values.Length);
+
+    /// <summary>
+    /// What a node computes from constants: elements that are worked out when somebody first asks for them, rounded to the type as they are
+    /// when the model runs, and kept.
+    /// </summary>
+    /// <param name="type">The type.</param>
+    /// <param name="shape">The shape; see <see cref="Fits"/>.</param>
+    /// <param name="stored">See <see cref="Stored"/>.</param>
+    /// <param name="waiting">The most that the operands' <see cref="Waiting"/> is.</param>
+    /// <param name="compute">Gives the elements in float64.</param>
+    public static RealTensor Computed(DataType type, long[] shape, long stored, int waiting, Func<double[]> compute)
+    {
+        // Each waits on the stack for the one before.
+        const int mostWaiting = 64;
+
+        var row = ElementTypes.Of(type);
+        var size = row.Bits!.Value / 8;
+        var packed = new Lazy<TensorProto>(() =>
+        {
+            var values = compute();
+            var bytes = GC.AllocateUninitializedArray<byte>(checked(values.Length * size));
+            row.Write(values, bytes);
+            return new TensorProto { DataType = (int)type, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
+        });
+        var isDue = waiting >= mostWaiting;
+        if (isDue) _ = packed.Value;
+        return new(
+            type, shape, (start, into) =>
+            {
+                if (into.Length > 0) row.Read(packed.Value, start, into);
+            },
+            [], stored)
+        {
+            Waiting = isDue ? 0 : waiting + 1,
+        };
+    }
 
     /// <summary>The same elements as another type (a Cast of a constant): rounded to it when it is written.</summary>
-    public RealTensor As(DataType type) => new(type, [.. Shape], _read, _scalings);
+    public RealTensor As(DataType type) => new(type, [.. Shape], _read, _scalings, Stored) { Repeated = Repeated, Waiting = Waiting };
 
     /// <summary>The same elements in another shape of as many.</summary>
-    public RealTensor Reshaped(params long[] shape) => new(Type, shape, _read, _scalings);
+    public RealTensor Reshaped(params long[] shape) =>
+        new(Type, shape, _read, _scalings, Stored) { Repeated = Repeated, Waiting = Waiting };
 
     /// <summary>
     /// The tensor, seen as [outer, middle, channels, inner], with every element multiplied by factors[o, c]: one weight axis (outer = 1),
@@ -70,7 +119,12 @@ internal sealed class RealTensor
         if (outer * middle * channels * inner != Count || factors.Length != outer * channels)
             throw new InvalidOperationException(
                 $"[{outer}, {middle}, {channels}, {inner}] with {factors.Length} factors is no view of [{string.Join(", ", Shape)}].");
-        return new(Type, [.. Shape], _read, [.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
+        // A second scaling of the same axis joins the first, so that a chain of them costs no more than one.
+        if (_scalings is [.. var earlier, { } last] && (last.Middle, last.Channels, last.Inner) == (middle, channels, inner))
+            return With([.. earlier, last with { Factors = [.. last.Factors.Zip(factors, static (a, b) => a * b)] }]);
+        return With([.. _scalings, new Scaling((int)middle, (int)channels, (int)inner, factors)]);
+
+        RealTensor With(Scaling[] scalings) => new(Type, [.. Shape], _read, scalings, Stored);
     }
 
     /// <summary>Scales along one axis.</summary>
@@ -160,10 +214,10 @@ internal sealed class RealTensor
     /// <param name="isLazy">Whether a large one is computed each time it is read; see <see cref="LazyBytes"/>.</param>
     public TensorProto ToProto(string name, bool isLazy = false)
     {
-        if (isLazy && Bytes >= LazyBytes.Worthwhile) return Stored(name, new LazyBytes(this).Whole);
+        if (isLazy && Bytes >= LazyBytes.Worthwhile) return Proto(name, new LazyBytes(this).Whole);
         var bytes = GC.AllocateUninitializedArray<byte>(Bytes);
         Write(bytes);
-        return Stored(name, bytes);
+        return Proto(name, bytes);
     }
 
     /// <summary>Writes each element, rounded once to the tensor's type.</summary>
@@ -180,15 +234,20 @@ internal sealed class RealTensor
         }
     }
 
-    private TensorProto Stored(string name, ReadOnlyMemory<byte> bytes) =>
+    private TensorProto Proto(string name, ReadOnlyMemory<byte> bytes) =>
         new() { Name = name, DataType = (int)Type, Dims = { Shape }, RawData = UnsafeByteOperations.UnsafeWrap(bytes) };
 
-    private static bool Fits(IReadOnlyList<long> shape)
+    /// <summary>Whether a shape is one that can be folded: no negative size, and few enough elements.</summary>
+    public static bool Fits(IReadOnlyList<long> shape)
     {
         // Offsets in bytes are 32-bit in .NET arrays, and no element is larger than eight bytes.
         var count = shape.Aggregate((Int128)1, (product, size) => product * size);
         return count <= int.MaxValue / 8 && shape.All(size => size >= 0);
     }
+
+    // Typed fields instead of raw bytes take about as many.
+    private static long StoredBytes(TensorProto tensor, ElementType type) =>
+        tensor.Dims.Aggregate((long)type.Bits!.Value / 8, (product, size) => product * size);
 
     /// <summary>Sees some neighbouring elements; <paramref name="start"/> is the index of the first.</summary>
     internal delegate void ChunkVisitor(int start, ReadOnlySpan<double> chunk);

@@ -69,6 +69,13 @@ internal static class ShapeRules
         Add(LayoutShapes.Unsqueeze, "Unsqueeze");
         Add(LayoutShapes.Concat, "Concat");
         Add(LayoutShapes.Pad, "Pad");
+        Add(LayoutShapes.Split, "Split");
+        Add(LayoutShapes.Expand, "Expand");
+        Add(LayoutShapes.Tile, "Tile");
+        Add(SpatialShapes.Resize, "Resize", "Upsample");
+        Add(SpatialShapes.DepthToSpace, "DepthToSpace");
+        Add(SpatialShapes.SpaceToDepth, "SpaceToDepth");
+        Add(MatrixShapes.Einsum, "Einsum");
         Add(
             LayoutShapes.Reduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
             "ReduceSumSquare");
@@ -133,6 +140,16 @@ internal sealed class ShapeContext(OnnxGraph graph, NodeProto node)
     public bool HasInput(int index) => node.InputAt(index).Length > 0;
 
     public TensorDimension[]? Contents(int index) => graph.Contents(node.InputAt(index));
+
+    /// <summary>The parts of axes that the node, a Slice, takes; null where they are not known.</summary>
+    public AxisRange[]? Ranges(int rank) => AxisRange.OfSlice(node, graph, rank);
+
+    /// <summary>The sizes that the node, a Split, cuts an axis into; null where they are not known.</summary>
+    public long[]? Parts(long size) => AxisRange.SizesOfSplit(node, graph, size);
+
+    /// <summary>A constant of real numbers, or null.</summary>
+    public double[]? Reals(int index) =>
+        graph.Constant(node.InputAt(index)).Tensor is { Count: <= 64 } tensor ? tensor.ToArray() : null;
 
     public long[]? Numbers(int index) => graph.Integers(node.InputAt(index));
 

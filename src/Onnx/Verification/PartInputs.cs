@@ -54,7 +54,9 @@ internal sealed class PartInputs
     public IEnumerable<IReadOnlyDictionary<string, PartTensor>> Candidates()
     {
         (int Extent, bool Shrinks)[] choices = [(_extent, true), (_extent, false), (8, false), (32, false), (1, false)];
-        foreach (var (extent, shrinks) in choices)
+        // A sum has as many terms as the model declares: what it makes of a shift depends on that.
+        var isCounted = _part.Before.Nodes.Concat(_part.After.Nodes).Any(node => node.OpType is "ReduceSum" or "Einsum");
+        foreach (var (extent, shrinks) in choices.Where(choice => !isCounted || !choice.Shrinks))
         {
             var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
             var shapes = _part.Inputs.ToDictionary(name => name, name => Shape(name, extent, shrinks, symbols), StringComparer.Ordinal);

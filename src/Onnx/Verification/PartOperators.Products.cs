@@ -263,11 +263,26 @@ internal static partial class PartOperators
         }
     }
 
-    // Over all letters: slow, and right for every equation without an ellipsis.
+    // The axes of an ellipsis get letters of their own, which run together from the last one on.
+    private static string WithoutEllipsis(string equation, PartOperator node)
+    {
+        var sides = equation.Split("->");
+        var terms = sides[0].Split(',');
+        var free = string.Concat(Enumerable.Range('A', 26).Select(letter => (char)letter).Where(letter => !equation.Contains(letter)));
+        var hidden = terms
+            .Select((term, i) => term.Contains("...", StringComparison.Ordinal) ? node[i].Shape.Length - (term.Length - 3) : 0).ToArray();
+        string Written(string term, int count) => term.Replace("...", free[^count..], StringComparison.Ordinal);
+        var left = string.Join(',', terms.Select((term, i) => Written(term, hidden[i])));
+        var once = sides[0].Where(char.IsLetter).GroupBy(letter => letter).Where(group => group.Count() == 1)
+            .Select(group => group.Key).Order();
+        return $"{left}->{Written(sides.Length > 1 ? sides[1] : "..." + string.Concat(once), hidden.Max())}";
+    }
+
+    // Over all letters: slow, and right for every equation.
     private static ExactTensor Einsum(PartOperator node)
     {
         var equation = node.Node.Text("equation", string.Empty).Replace(" ", string.Empty, StringComparison.Ordinal);
-        if (equation.Contains('.', StringComparison.Ordinal)) throw new NotSupportedException($"{node.Node.Describe()} has an ellipsis.");
+        if (equation.Contains("...", StringComparison.Ordinal)) equation = WithoutEllipsis(equation, node);
         var sides = equation.Split("->");
         var terms = sides[0].Split(',');
         var sizes = new SortedDictionary<char, int>();

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Onnx.Tests.Folding;
 
@@ -97,5 +98,107 @@ public class ChainFoldTests
         Assert.Equal(FoldStatus.Rewritten, result.BatchNorms[0].Status);
         Assert.Equal("Mul, Add", result.BatchNorms[0].Into);
         Assert.Contains("Sigmoid", result.BatchNorms[0].Reason);
+    }
+
+    [Fact]
+    public void Fold_MulAndAddBehindABatchNormThatStays_ReportsThatItIsSimpler()
+    {
+        var test = new FoldCase();
+        var h = test.BatchNorm(test.Graph.Node("Sigmoid", [test.Input("N", 6)]), 6);
+        h = test.Graph.Named("shift", "Add", [test.Graph.Named("scale", "Mul", [h, test.Weight("k", 6)]), test.Weight("c", 6)]);
+        var result = test.Fold(test.Graph.Node("Sigmoid", [h]));
+        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
+        var outcome = Assert.Single(result.BatchNorms);
+        Assert.Equal((FoldStatus.Rewritten, "BatchNormalization with scale, shift"), (outcome.Status, outcome.Into));
+        Assert.Contains("Sigmoid", outcome.Reason);
+        Assert.Equal(1, result.Removed);
+    }
+
+    [Theory]
+    [InlineData("Conv", "Mul,Add", "Conv")]
+    [InlineData("Conv", "Sub,Mul,Add", "Conv")]
+    [InlineData("Conv", "Sub,Div,Mul,Add", "Conv")]
+    [InlineData("Conv", "Neg", "Conv")]
+    [InlineData("Gemm", "Mul,Add", "Gemm")]
+    [InlineData("MatMul", "Mul,Add", "MatMul,Add")]
+    [InlineData("MatMul", "Add,Mul,Add", "MatMul,Add")]
+    [InlineData("MatMul", "Mul", "MatMul")]
+    public void Fold_BatchNormWrittenAsConstantArithmetic_MovesIntoTheWeights(string layer, string chain, string expected)
+    {
+        var test = new FoldCase();
+        var x = layer == "Conv" ? test.Input(2, 3, 6, 6) : test.Input(5, 3);
+        long[] along = layer == "Conv" ? [4, 1, 1] : [4];
+        var h = layer switch
+        {
+            "Conv" => test.Graph.Node("Conv", [x, test.Weight("w", 4, 3, 3, 3)], ("pads", new long[] { 1, 1, 1, 1 })),
+            "Gemm" => test.Graph.Node("Gemm", [x, test.Weight("w", 4, 3), test.Weight("b", 4)], ("transB", 1), ("beta", 0.5f)),
+            _ => test.Graph.Node("MatMul", [x, test.Weight("w", 3, 4)]),
+        };
+        foreach (var op in chain.Split(',')) h = test.Graph.Node(op, op == "Neg" ? [h] : [h, test.WeightBetween(0.3, 2, "k", along)]);
+        var result = test.Fold(h);
+        Assert.Equal(expected.Split(','), result.Model.Proto.Graph.Node.Select(node => node.OpType));
+        Assert.Empty(result.BatchNorms);
+        var outcome = Assert.Single(result.Chains);
+        Assert.Equal((FoldStatus.Folded, chain.Replace(",", ", ", StringComparison.Ordinal)), (outcome.Status, outcome.Operators));
+    }
+
+    [Fact]
+    public void Fold_FrozenStatisticsWhoseFactorsAreComputed_MoveIntoTheConv()
+    {
+        // As detection networks write it: w·rsqrt(var + ε), reshaped to [1, C, 1, 1].
+        var test = new FoldCase();
+        var conv = test.Graph.Node("Conv", [test.Input(2, 3, 5, 5), test.Weight("w", 4, 3, 3, 3)]);
+        var variance = test.Graph.Node("Add", [test.WeightBetween(0.3, 2, "var", 4), test.Graph.Constant(1e-5f)]);
+        var deviation = test.Graph.Node("Sqrt", [variance]);
+        var scale = test.Graph.Node("Mul", [test.Weight("gamma", 4), test.Graph.Node("Reciprocal", [deviation])]);
+        var shift = test.Graph.Node("Sub", [test.Weight("beta", 4), test.Graph.Node("Mul", [test.Weight("mean", 4), scale])]);
+        Value Wide(Value value) => test.Graph.Node("Reshape", [value, test.Graph.Integers(1, -1, 1, 1)]);
+        var result = test.Fold(test.Graph.Node("Add", [test.Graph.Node("Mul", [conv, Wide(scale)]), Wide(shift)]));
+        Assert.Equal(["Conv"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
+    }
+
+    [Fact]
+    public void Fold_ScaleAndShiftThatNothingTakesIn_SaysWhyTheyStay()
+    {
+        var test = new FoldCase();
+        var layer = test.Graph.Named("layer", "MatMul", [test.Input(5, 3), test.Weight("w", 3, 6)]);
+        var h = test.Graph.Node("Add", [test.Graph.Node("Mul", [layer, test.Weight("k", 6)]), test.Weight("c", 6)]);
+        var result = test.Fold(test.Graph.Node("Sub", [h, test.Graph.Node("Sigmoid", [layer])]));
+        var outcome = Assert.Single(result.Chains);
+        Assert.Equal((FoldStatus.Declined, "Mul, Add"), (outcome.Status, outcome.Operators));
+        Assert.Contains("'layer' is also read by Sigmoid", outcome.Reason);
+        Assert.Equal("nothing else read 'layer'", outcome.WouldFoldIf);
+    }
+
+    [Fact]
+    public void Fold_ScaleAndShiftOfALayerNormalization_IsNoBatchNorm()
+    {
+        var test = new FoldCase();
+        var x = test.Input(5, 6);
+        var mean = test.Graph.Node("ReduceMean", [x], ("axes", new long[] { 1 }), ("keepdims", 1));
+        var h = test.Graph.Node("Mul", [test.Graph.Node("Sub", [x, mean]), test.Weight("k", 6)]);
+        var result = test.Fold(test.Graph.Node("Add", [h, test.Weight("c", 6)]));
+        Assert.Empty(result.Chains);
+        Assert.Equal(result.NodesBefore, result.NodesAfter);
+    }
+
+    [Fact]
+    public void Fold_KeepSubtractions_LeavesChainsAlone()
+    {
+        var test = new FoldCase();
+        var h = test.Graph.Node("Mul", [test.Graph.Node("MatMul", [test.Input(5, 3), test.Weight("w", 3, 4)]), test.Weight("k", 4)]);
+        Assert.Equal(2, test.Fold(h, new FoldOptions { KeepSubtractions = true }).NodesAfter);
+    }
+
+    [Fact]
+    public void Fold_ThousandsOfFactorsBeforeABatchNorm_BecomePartOfIt()
+    {
+        var test = new FoldCase();
+        var h = test.Input("N", 3);
+        var factor = test.WeightBetween(0.99, 1.01, "k");
+        for (var i = 0; i < 5000; i++) h = test.Graph.Node("Mul", [h, factor]);
+        test.Graph.Output("y", test.Graph.Node("Sigmoid", [test.BatchNorm(h, 3)]), Proto.TensorProto.Types.DataType.Float, "N", 3);
+        var result = BatchNormFolder.Fold(test.Graph.Build());
+        Assert.Equal(["BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 }

@@ -153,7 +153,7 @@ public class SafetyFoldTests
     public void Fold_ComputedParameter_DeclinesWithReason()
     {
         var (test, conv) = ConvCase();
-        var gamma = test.Graph.Node("Exp", [test.Weight("gamma", 4)]);
+        var gamma = test.Graph.Node("Exp", [test.Graph.Input("gamma", DataType.Float, 4)]);
         var h = test.Graph.Named(
             "bn", "BatchNormalization",
             [conv, gamma, test.Weight("beta", 4), test.Weight("mean", 4), test.WeightBetween(1, 2, "variance", 4)]);
@@ -164,7 +164,7 @@ public class SafetyFoldTests
     public void Fold_ComputedWeight_DeclinesWithReason()
     {
         var test = new FoldCase();
-        var w = test.Graph.Node("Exp", [test.Weight("w", 4, 3, 3, 3)]);
+        var w = test.Graph.Node("Exp", [test.Graph.Input("w", DataType.Float, 4, 3, 3, 3)]);
         Declined(
             test.Fold(test.BatchNorm(test.Graph.Named("conv", "Conv", [test.Input(2, 3, 6, 6), w]), 4)),
             "the weight of Conv 'conv' cannot be changed: 'Exp' is computed by Exp");
