@@ -289,7 +289,9 @@ public sealed class FoldCommandTests : IDisposable
         graph.Output("y", graph.Node("Relu", [h]), DataType.Float, "N", 2);
         var result = Run(Write(graph.Build()), "out.onnx", "--report", "report.json");
         Assert.Contains(
-            "batch normalizations gone or simpler: 0 of 0; written as constant arithmetic: 1 of 1", result.Output, StringComparison.Ordinal);
+            "batch normalizations gone or simpler: 0 of 0; written as constant arithmetic: 1 of 1",
+            result.Output,
+            StringComparison.Ordinal);
         Assert.Equal(["MatMul", "Add", "Relu"], ModelFile.Read(_folder.File("out.onnx")).Graph.Node.Select(node => node.OpType));
         using var report = JsonDocument.Parse(File.ReadAllText(_folder.File("report.json")));
         Assert.Equal("Mul, Add", report.RootElement.GetProperty("chains")[0].GetProperty("operators").GetString());
