@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fetches models that people use to data/models (ignored by git), folds each, and prints the table of docs/folding.md.
 #
-# They come from npm (scripts/models/package-lock.json pins them by hash) and from NuGet. Each folded model also runs beside the given one in
-# onnxruntime-node, with its optimizations on.
+# They come from npm (scripts/models/package-lock.json pins them by hash) and from NuGet. Each folded model also runs beside the given one
+# in onnxruntime-node, with its optimizations on.
 set -euo pipefail
 
 root="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -26,9 +26,9 @@ printf '%s\n' '| model | batch norms folded | written as Mul, Add folded | large
 printf '%s\n' '| --- | --- | --- | --- | --- | --- | --- |'
 for model in "$target"/*.onnx; do
   name="$(basename "$model" .onnx)"
-  if ! /usr/bin/time -o "$target/folded/$name.time" -f '%e %M' \
-    "$root/run.sh" fold "$model" "$target/folded/$name.onnx" --report "$target/folded/$name.json" >/dev/null 2>"$target/folded/$name.log"; then
-    printf '| %s | %s |\n' "$name" "$(tail -1 "$target/folded/$name.log")"
+  out="$target/folded/$name"
+  if ! /usr/bin/time -o "$out.time" -f '%e %M' "$root/run.sh" fold "$model" "$out.onnx" --report "$out.json" >/dev/null 2>"$out.log"; then
+    printf '| %s | %s |\n' "$name" "$(tail -1 "$out.log")"
     continue
   fi
   node "$root/scripts/models/compare.mjs" "$name" "$target"

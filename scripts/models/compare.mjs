@@ -46,5 +46,6 @@ try {
 const gone = (list) => list.length === 0 ? "none" : `${list.filter((item) => item.status !== "declined").length} of ${list.length}`;
 const errors = report.errors.map((error) => error.relative);
 const error = errors.length === 0 ? "" : Math.max(...errors).toPrecision(2);
-console.log(
-  `| ${name} | ${gone(report.batchNorms)} | ${gone(report.chains)} | ${error} | ${seconds.toFixed(1)} | ${Math.round(kilobytes / 1024)} | ${difference} |`);
+const megabytes = Math.round(kilobytes / 1024);
+const cells = [name, gone(report.batchNorms), gone(report.chains), error, seconds.toFixed(1), megabytes, difference];
+console.log(`| ${cells.join(" | ")} |`);

@@ -106,14 +106,23 @@ internal sealed class SplitRule : FoldRule
     public override Verdict Behind(NodeProto node, int output, ChannelMap map, FoldPlan plan)
     {
         if (Sizes.Axis(node, 0, plan) is not { } axis) return UnknownRank(node.Input[0]);
-        if (!map.IsUniform && map.Axis == axis)
-        {
-            if (Parts(node, axis, plan) is not { } sizes) return Sizes.Unknown(node.Input[0]);
-            if (sizes[output] != map.Count) return WrongCount(node, map, sizes[output]);
-            var start = (int)sizes.Take(output).Sum();
-            return plan.Behind(node, 0, map.Within((int)sizes.Sum(), start, map.Count));
-        }
+        if (!map.IsUniform) return map.Axis == axis ? OfPart(node, output, map, axis, plan) : OfAll(node, output, map, plan);
+        // One map for every element of the part is also one for each of its channels, whichever axis it was cut along.
+        var all = plan.Try(() => OfAll(node, output, map, plan));
+        if (all.IsYes || Parts(node, axis, plan) is not { } sizes) return all;
+        var count = (int)sizes[output];
+        return OfPart(node, output, new ChannelMap(axis, map.Scales(count), map.Shifts(count)), axis, plan);
+    }
 
+    private static Verdict OfPart(NodeProto node, int output, ChannelMap map, int axis, FoldPlan plan)
+    {
+        if (Parts(node, axis, plan) is not { } sizes) return Sizes.Unknown(node.Input[0]);
+        if (sizes[output] != map.Count) return WrongCount(node, map, sizes[output]);
+        return plan.Behind(node, 0, map.Within((int)sizes.Sum(), (int)sizes.Take(output).Sum(), map.Count));
+    }
+
+    private static Verdict OfAll(NodeProto node, int output, ChannelMap map, FoldPlan plan)
+    {
         for (var other = 0; other < node.Output.Count; other++)
         {
             if (other == output || node.Output[other].Length == 0) continue;

@@ -28,6 +28,26 @@ public class OperatorFoldTests
     }
 
     [Fact]
+    public void Fold_BehindResizeOfNamedAxes_MovesToTheConv()
+    {
+        var test = new FoldCase(opset: 18);
+        var scales = test.Graph.Initializer(TensorData.Create("scales", [2f, 1.5f], 2));
+        var h = test.Graph.Node(
+            "Resize", [Conv(test, test.Input(2, 3, 6, 6)), Value.None, scales], ("mode", "linear"), ("axes", new long[] { 2, -1 }));
+        Gone(test.Fold(test.BatchNorm(h, 4)));
+    }
+
+    [Fact]
+    public void Fold_BehindSplitIntoANumberOfParts_MapsEachPartByItself()
+    {
+        // From operator set 18 on the last part may be smaller.
+        var test = new FoldCase(opset: 18);
+        var parts = test.Graph.Nodes("Split", [Conv(test, test.Input(2, 3, 5, 5), 7)], 3, ("axis", 1), ("num_outputs", 3));
+        var last = test.BatchNorm(parts[2], 1);
+        Gone(test.Fold(test.Graph.Node("Concat", [parts[0], last, test.Graph.Node("Sigmoid", [parts[1]])], ("axis", 1))));
+    }
+
+    [Fact]
     public void Fold_BehindUpsample_MovesToTheConv()
     {
         var test = new FoldCase(opset: 9);
