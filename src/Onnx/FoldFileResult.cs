@@ -166,7 +166,7 @@ public sealed record FoldFileResult
         ModelFile.SetMetadata(Fold.Model.Proto, key, value.ToString("R", CultureInfo.InvariantCulture));
 
     // Half precision keeps eleven bits (bfloat16: eight), and a sum over a layer loses some of them.
-    private static double DefaultTolerance(ModelProto model) => PartProof.DefaultTolerance(
+    internal static double DefaultTolerance(ModelProto model) => PartProof.DefaultTolerance(
         model.Graph.Initializer.Select(tensor => (DataType)tensor.DataType)
             .Where(type => type is DataType.Bfloat16 or DataType.Float16).Order().LastOrDefault(DataType.Float));
 }

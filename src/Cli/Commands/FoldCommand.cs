@@ -5,6 +5,7 @@ using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Onnx.Verification;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -151,8 +152,8 @@ internal static class FoldCommand
         _ => throw new FormatException($"'{text}' is no proof; write one of served, parts, none."),
     };
 
-    // The tool is a program of its own, or one that 'dotnet' runs.
-    private static ComparisonProcess Itself(double? seconds, double? memory)
+    /// <summary>This tool as the process to compare models in: a program of its own, or one that 'dotnet' runs.</summary>
+    public static ComparisonProcess Itself(double? seconds = null, double? memory = null)
     {
         var path = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(path) == "dotnet";
@@ -189,7 +190,7 @@ internal static class FoldCommand
                 $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
         foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
-        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {FoldReport.Served(result.Served!, culprit)}");
+        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {ServedComparison.Describe(result.Served!, culprit)}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];

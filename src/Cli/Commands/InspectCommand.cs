@@ -21,13 +21,20 @@ internal static class InspectCommand
     {
         var path = new Argument<string>("MODEL.onnx") { Description = "any ONNX model" };
         var device = CommonOptions.OptionalDevice("also run the model and show where each node ran");
-        var command =
-            new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.") { path, device };
-        command.SetAction(arguments => Show(arguments.GetRequiredValue(path), arguments.GetValue(device)));
+        var served = new Option<bool>("--served")
+        {
+            Description = "also run the model as this tool and library serve it, and with ONNX Runtime's optimizations off, and compare",
+        };
+        var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.")
+        {
+            path, device, served,
+        };
+        command.SetAction(
+            arguments => Show(arguments.GetRequiredValue(path), arguments.GetValue(device), arguments.GetValue(served)));
         return command;
     }
 
-    private static void Show(string path, Device? device)
+    private static void Show(string path, Device? device, bool isServed)
     {
         var model = ModelFile.Read(path);
         GraphChecker.Check(model);
@@ -56,6 +63,18 @@ internal static class InspectCommand
                 "ONNX Runtime is inexact",
                 $"at {string.Join(", ", far.Select(node => node.Describe()))}: the mean is far from zero, measured in standard deviations; "
                 + "run with the mean taken off first by this program or library, and folded it has the same accuracy elsewhere");
+        }
+
+        if (isServed)
+        {
+            var file = new ComparedFile(path, $"'{path}'");
+            var comparison = FoldCommand.Itself().Compare(file, file, null, device ?? Device.Cpu, FoldFileResult.DefaultTolerance(model));
+            Row(
+                "as it is served",
+                comparison.WhyNot is { } reason ? $"not compared: {reason}"
+                : comparison.Warning ?? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"as the model says: generated inputs, largest difference {comparison.Served!.LargestRelative:G3} of an output's scale"));
         }
 
         foreach (var entry in model.MetadataProps)

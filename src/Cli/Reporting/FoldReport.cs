@@ -37,12 +37,6 @@ internal static class FoldReport
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
     }
 
-    /// <summary>That serving makes a difference, as a sentence.</summary>
-    public static string Served(ComparisonResult served, string culprit) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model"
-        + $" says; folding has no part in that: it is {culprit}.");
-
     private static IEnumerable<string> Proof(FoldFileResult result)
     {
         var judged = result.Fold.BatchNorms.Concat(result.Fold.Chains)

@@ -22,6 +22,7 @@ internal static class TrainingRun
         using var trained = Train(rows, options);
         progress.Dispose();
         Output.NoteDevice(trained.Network.DeviceReport);
+        if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced

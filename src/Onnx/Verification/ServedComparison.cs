@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -48,7 +50,9 @@ internal sealed record ServedComparison
     {
         try
         {
-            return Compare(reference, candidate, inputs, tolerance, (options ?? new ExecutionOptions()) with { Device = device });
+            return Compare(
+                ComparedModel.Of(reference), ComparedModel.Of(candidate), inputs, tolerance,
+                (options ?? new ExecutionOptions()) with { Device = device });
         }
         catch (Exception exception) when (exception is InvalidModelException or NotSupportedException
             || (exception is ModelRunException && inputs is null))
@@ -56,6 +60,36 @@ internal sealed record ServedComparison
             return new ServedComparison { WhyNot = exception.Message.TrimEnd('.') };
         }
     }
+
+    /// <summary>Compares two models in memory on rows.</summary>
+    /// <param name="reference">The model as it was.</param>
+    /// <param name="candidate">The model as it is served.</param>
+    /// <param name="inputs">A tensor for every input.</param>
+    /// <param name="tolerance">As in the other.</param>
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses a model.</exception>
+    /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
+    public static ServedComparison OfModels(
+        ModelProto reference, ModelProto candidate, IReadOnlyDictionary<string, HostTensor> inputs, double tolerance)
+    {
+        var (first, second) = (reference.ToByteArray(), candidate.ToByteArray());
+        return Compare(
+            new ComparedModel("the model", options => OnnxSession.Load(first, options)),
+            new ComparedModel("the served model", options => OnnxSession.Load(second, options)),
+            [inputs],
+            tolerance,
+            new ExecutionOptions());
+    }
+
+    /// <summary>The difference that serving makes, as a sentence; null where rounding explains it.</summary>
+    public string? Warning => Culprit is { } culprit ? Describe(Served!, culprit) : null;
+
+    /// <summary>That serving makes a difference, as a sentence.</summary>
+    /// <param name="served">The difference.</param>
+    /// <param name="culprit">What makes it.</param>
+    public static string Describe(ComparisonResult served, string culprit) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"as it is served, the output '{served.Worst!.Output}' differs by {served.LargestRelative:G3} of its scale from what the model"
+        + $" says; folding has no part in that: it is {culprit}.");
 
     /// <summary>What another process said.</summary>
     public static ServedComparison From(JsonObject json) => new()
@@ -78,8 +112,8 @@ internal sealed record ServedComparison
     };
 
     private static ServedComparison Compare(
-        ComparedFile reference,
-        ComparedFile candidate,
+        ComparedModel reference,
+        ComparedModel candidate,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
         double tolerance,
         ExecutionOptions served)
@@ -93,7 +127,7 @@ internal sealed record ServedComparison
         };
         List<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)> runs;
         var noise = 0.0;
-        using (var session = OnnxSession.Load(reference.Path, plain with { Name = reference.Name }))
+        using (var session = reference.Open(plain with { Name = reference.Name }))
         {
             runs = inputs is null ? [.. InputGenerator.Run(session)] : [.. inputs.Select(set => (set, session.Run(set)))];
             if (runs.Exists(run => Difference(run.Outputs, session.Run(run.Inputs)).Outputs.Any(output => output.LargestAbsolute != 0)))
@@ -119,11 +153,11 @@ internal sealed record ServedComparison
         && Array.TrueForAll(type.ToDoubles(tensor.Data), value => !double.IsFinite(value));
 
     private static ComparisonResult Differences(
-        ComparedFile model,
+        ComparedModel model,
         ExecutionOptions options,
         List<(IReadOnlyDictionary<string, HostTensor> Inputs, IReadOnlyDictionary<string, HostTensor> Outputs)> runs)
     {
-        using var session = OnnxSession.Load(model.Path, options with { Name = model.Name });
+        using var session = model.Open(options with { Name = model.Name });
         var results = runs.ConvertAll(run => Difference(run.Outputs, session.Run(run.Inputs)));
         return new ComparisonResult(
             [.. results[0].Outputs.Select((output, i) => new OutputDifference(
@@ -168,6 +202,14 @@ internal sealed record ServedComparison
 /// <param name="Path">Where it is.</param>
 /// <param name="Name">What messages call it.</param>
 internal sealed record ComparedFile(string Path, string Name);
+
+/// <summary>A model that can be opened in several ways.</summary>
+/// <param name="Name">What messages call it.</param>
+/// <param name="Open">Opens it.</param>
+internal sealed record ComparedModel(string Name, Func<ExecutionOptions, OnnxSession> Open)
+{
+    public static ComparedModel Of(ComparedFile file) => new(file.Name, options => OnnxSession.Load(file.Path, options));
+}
 
 /// <summary>Finds the change of ONNX Runtime's that makes a model give other answers, by switching changes off by their names.</summary>
 internal static class FusionSearch

@@ -48,6 +48,12 @@ public sealed class NetworkExport
     /// </summary>
     public double? RoundingNoise { get; }
 
+    /// <summary>
+    /// What ONNX Runtime's optimizations change in the model to deploy, on the first rows, as a sentence that names the one at fault;
+    /// null = nothing that rounding would not explain.
+    /// </summary>
+    public string? ServedWarning { get; internal init; }
+
     /// <summary>The model to deploy: folded, in the precision that was asked for.</summary>
     public OnnxModel Deployed => Reduced?.Model ?? Folded;
 

@@ -20,6 +20,13 @@ internal static class NetworkExporter
 
     private const int NoiseDirections = 4;
 
+    // What an optimization does wrong, it does to all rows.
+    private const int ServedRows = 256;
+
+    // Of float32 and of fewer bits, where a last digit may round to another number.
+    private const double ServedTolerance = 1e-4;
+    private const double ReducedTolerance = 1e-2;
+
     /// <summary>Exports a network.</summary>
     /// <param name="network">The network.</param>
     /// <param name="rows">Rows to compare the models on, as they go into the model (not standardized).</param>
@@ -54,8 +61,16 @@ internal static class NetworkExporter
         var reduced = options.Precision == ModelPrecision.Float32
             ? null
             : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.AllowedMetricLoss);
-        return new NetworkExport(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise);
+        var deployed = reduced?.Model.Proto ?? folded;
+        return new NetworkExport(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise)
+        {
+            ServedWarning = ServedComparison.OfModels(
+                deployed, deployed, Features(rows.First(ServedRows)), reduced is null ? ServedTolerance : ReducedTolerance).Warning,
+        };
     }
+
+    private static Dictionary<string, HostTensor> Features(TrainingData rows) =>
+        new() { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]) };
 
     // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times
     // over.

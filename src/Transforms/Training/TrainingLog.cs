@@ -71,6 +71,7 @@ internal sealed class TrainingLog : IDisposable
                 $"scoring on {scorer.Device}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
         foreach (var left in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))
             Info($"the batch normalization {left.Name} is not folded: {left.Reason}");
+        if (export.ServedWarning is { } served) _channel?.Warning(MessageSensitivity.None, served);
         if (scorer.DeviceReport.IsSurprising) _channel?.Warning(MessageSensitivity.None, scorer.DeviceReport.ToString());
     }
 
