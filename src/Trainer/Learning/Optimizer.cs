@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Text;
 
@@ -78,6 +79,13 @@ public abstract record Optimizer
         ("adamw", []) => AdamW(learningRate ?? 1e-3f, weightDecay ?? 0.01f),
         var other => throw other.Unknown("an optimizer", "sgd[:MOMENTUM], nesterov[:MOMENTUM], adam or adamw"),
     };
+
+    /// <summary>Reads a text as <see cref="Parse"/> does, with the optimizer's own step size and decay, without an exception.</summary>
+    /// <param name="text">The text; null is none.</param>
+    /// <param name="result">What it says; null when it could not be read.</param>
+    /// <returns>Whether it could be read.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Optimizer? result) =>
+        Choice.TryParse(known => Parse(known), text, out result);
 
     /// <summary>
     /// The optimizer's name as <see cref="Parse"/> reads it: <c>sgd:0.9</c>, <c>adamw</c>. Learning rate and weight decay are not in it.

@@ -71,6 +71,9 @@ public class ChoiceTests
         Assert.False(Activation.TryParse("leakyrelu:2", out var activation));
         Assert.Null(activation);
         Assert.False(Loss.TryParse(null, out _));
+        Assert.False(Optimizer.TryParse("adam:x", out _));
+        Assert.True(Optimizer.TryParse("nesterov:0.8", out var optimizer));
+        Assert.Equal("nesterov:0.8", optimizer.ToString());
         Assert.False(Normalization.TryParse("group:2.5", out _));
         Assert.False(Network.TryParse("dense", out var none, 4));
         Assert.Null(none);
