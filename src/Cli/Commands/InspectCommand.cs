@@ -74,7 +74,7 @@ internal static class InspectCommand
                 comparison.WhyNot is { } reason ? $"not compared: {reason}"
                 : comparison.Warning ?? string.Create(
                     CultureInfo.InvariantCulture,
-                    $"as the model says: generated inputs, largest difference {comparison.Served!.LargestRelative:G3} of an output's scale"));
+                    $"as the model says: on generated inputs at most {comparison.Served!.LargestRelative:G3} of an output's scale off"));
         }
 
         foreach (var entry in model.MetadataProps)
