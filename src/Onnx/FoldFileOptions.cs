@@ -65,4 +65,10 @@ public sealed record FoldFileOptions
     /// see <see cref="PrecisionCheckOptions.Tolerance"/>.
     /// </summary>
     public double? PrecisionTolerance { get; init; }
+
+    /// <summary>
+    /// Ends the work with an <see cref="OperationCanceledException"/>, and nothing is written: at once while models are compared in a
+    /// process of their own, otherwise between steps. Default: never.
+    /// </summary>
+    public CancellationToken CancellationToken { get; init; }
 }

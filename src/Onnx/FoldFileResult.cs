@@ -69,9 +69,16 @@ public sealed record FoldFileResult
         result = options.Proof switch
         {
             FoldProof.None => result with { Fold = BatchNormFolder.Fold(model, options.Fold) },
-            FoldProof.Parts => result with { Fold = ByParts(ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs)) },
+            FoldProof.Parts => result with
+            {
+                Fold = ByParts(ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken)),
+            },
             FoldProof.Served => result.AsServed(
-                ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs), inputPath, outputPath, rows?.Inputs, options),
+                ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken),
+                inputPath,
+                outputPath,
+                rows?.Inputs,
+                options),
             _ => throw new ArgumentOutOfRangeException(nameof(options), options.Proof, "Unknown proof."),
         };
         if (!result.IsFoldWithin) return result;
@@ -81,6 +88,7 @@ public sealed record FoldFileResult
             result.Note(ModelMetadata.LargestRelativeDifference, comparison.LargestRelative);
         }
 
+        options.CancellationToken.ThrowIfCancellationRequested();
         if (options.Precision != ModelPrecision.Float32) result = result with { Reduction = Reduce(result.Fold, rows, options) };
         if (result.IsWritten) (result.Reduction?.Result.Model ?? result.Fold.Model).Save(outputPath);
         return result;
@@ -139,7 +147,7 @@ public sealed record FoldFileResult
             var (was, now) = (new ComparedFile(inputPath, $"'{inputPath}'"), new ComparedFile(candidate, "the folded model"));
             // A device of the caller's own cannot be named to another process.
             return options.Process is { } process && options.Device.Kind != DeviceKind.Custom
-                ? process.Compare(was, now, inputs, options.Device, Tolerance)
+                ? process.Compare(was, now, inputs, options.Device, Tolerance, options.CancellationToken)
                 : ServedComparison.Of(was, now, inputs, options.Device, Tolerance);
         }
         finally

@@ -19,13 +19,15 @@ internal sealed class ProvenFold
     private readonly FoldOptions _options;
     private readonly double? _tolerance;
     private readonly IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? _data;
+    private readonly CancellationToken _cancellation;
     private readonly FoldTrace _trace = new();
     private readonly Dictionary<NodeProto, PartProof> _causes = new(ReferenceEqualityComparer.Instance);
     private List<(ChangedPart Part, PartProof Proof)> _parts = [];
 
     private ProvenFold(
-        ModelProto model, FoldOptions options, double? tolerance, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data) =>
-        (_model, _options, _tolerance, _data) = (model, options, tolerance, data);
+        ModelProto model, FoldOptions options, double? tolerance, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data,
+        CancellationToken cancellation) =>
+        (_model, _options, _tolerance, _data, _cancellation) = (model, options, tolerance, data, cancellation);
 
     /// <summary>What was folded, with the errors.</summary>
     public FoldResult Fold { get; private set; } = null!;
@@ -38,14 +40,17 @@ internal sealed class ProvenFold
     /// <param name="options">How to fold.</param>
     /// <param name="tolerance">See <see cref="PartProof.Of"/>.</param>
     /// <param name="data">Sets of the model's inputs to judge on as well; null = none.</param>
+    /// <param name="cancellationToken">Looked at between parts.</param>
     public static ProvenFold Run(
         ModelProto model,
         FoldOptions options,
         double? tolerance = null,
-        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null)
+        IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null,
+        CancellationToken cancellationToken = default)
     {
         // What stands in functions is judged where it is called.
-        var fold = new ProvenFold(FunctionInlining.Of(model, "BatchNormalization").Model, options, tolerance, data);
+        var given = FunctionInlining.Of(model, "BatchNormalization").Model;
+        var fold = new ProvenFold(given, options, tolerance, data, cancellationToken);
         fold.FoldUntilProven();
         return fold;
     }
@@ -68,7 +73,7 @@ internal sealed class ProvenFold
                 .GroupBy(part => part.Part.Changed[0], ReferenceEqualityComparer.Instance)
                 .ToDictionary(group => group.Key!, group => group.ToList(), ReferenceEqualityComparer.Instance);
             Fold = BatchNormFolder.Fold(_model, _options, _trace);
-            _parts = [.. ChangedPart.Of(_trace).Select(part => (part, Known(part, known) ?? PartProof.Of(part, _tolerance, _data)))];
+            _parts = [.. ChangedPart.Of(_trace).Select(part => (part, Known(part, known) ?? Prove(part)))];
             var failed = _parts.Where(part => !part.Proof.IsWithin && part.Proof.WhyNot is null).ToList();
             if (failed.Count == 0) break;
             foreach (var (part, proof) in failed)
@@ -83,6 +88,12 @@ internal sealed class ProvenFold
             BatchNorms = [.. Fold.BatchNorms.Select((outcome, i) => WithErrors(outcome, i, _trace.BatchNorms, proofs))],
             Chains = [.. Fold.Chains.Select((outcome, i) => WithErrors(outcome, i, _trace.Chains, proofs))],
         };
+    }
+
+    private PartProof Prove(ChangedPart part)
+    {
+        _cancellation.ThrowIfCancellationRequested();
+        return PartProof.Of(part, _tolerance, _data);
     }
 
     private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>
@@ -130,6 +141,8 @@ internal sealed class ProvenFold
         var node = nodes[index];
         var proof = _causes.GetValueOrDefault(node)
             ?? (outcome.Status == FoldStatus.Declined ? null : proofs.GetValueOrDefault(node));
+        if (outcome.Status == FoldStatus.Declined && outcome.WouldFoldIf.Length == 0 && _causes.ContainsKey(node))
+            outcome = outcome with { WouldFoldIf = "its mean lay nearer to zero beside its deviation, or the weights had a wider type" };
         return proof is null or { WhyNot: not null }
             ? outcome
             : outcome with { AbsoluteError = proof.Absolute, RelativeError = proof.Relative, RelativeErrorBefore = proof.Before };

@@ -45,6 +45,34 @@ public sealed class FoldCommandTests : IDisposable
         Assert.Contains("as the model says", sound);
     }
 
+    [Theory]
+    [InlineData("out.onnx", "--report", "in.onnx")]
+    [InlineData("out.onnx", "--report", "./out.onnx")]
+    [InlineData("--dry-run", "--report", "in.onnx")]
+    public void Fold_ReportThatWouldReplaceAModel_IsWrongUsage(params string[] arguments)
+    {
+        var path = Write(Model());
+        var bytes = File.ReadAllBytes(_folder.File(path));
+        var result = Run([path, .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("would replace the model", result.Error);
+        Assert.Equal(bytes, File.ReadAllBytes(_folder.File(path)));
+        Assert.Equal([path], _folder.Files());
+    }
+
+    [Theory]
+    [InlineData("--proof-seconds", "abc")]
+    [InlineData("--proof-memory", "inf")]
+    [InlineData("--precision-tolerance", "abc")]
+    [InlineData("--tolerance", "-1")]
+    [InlineData("--tolerance", "NaN")]
+    public void Fold_NumberThatIsNone_IsWrongUsage(string option, string value)
+    {
+        var result = Run(Write(Model()), "out.onnx", option, value);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(option, result.Error);
+    }
+
     [Fact]
     public void Fold_OntoItself_ReplacesTheFile()
     {

@@ -77,18 +77,21 @@ internal static class CommonOptions
 
     /// <summary>Rejects numbers out of a range.</summary>
     public static void RequireRange<T>(this Option<T> option, T least, T most)
-        where T : struct, IComparable<T> =>
-        option.Validators.Add(result => RequireRange(result, result.GetValueOrDefault<T>(), least, most));
+        where T : struct, IComparable<T>, ISpanParsable<T> =>
+        option.Validators.Add(result => RequireRange(result, least, most));
 
     /// <summary>Rejects numbers out of a range; the option may be left out.</summary>
     public static void RequireRange<T>(this Option<T?> option, T least, T most)
-        where T : struct, IComparable<T> =>
-        option.Validators.Add(result => RequireRange(result, result.GetValueOrDefault<T?>(), least, most));
+        where T : struct, IComparable<T>, ISpanParsable<T> =>
+        option.Validators.Add(result => RequireRange(result, least, most));
 
-    private static void RequireRange<T>(OptionResult result, T? given, T least, T most)
-        where T : struct, IComparable<T>
+    // Reads the text itself: to ask for a value that is none would end the tool here, and its parser says that.
+    private static void RequireRange<T>(OptionResult result, T least, T most)
+        where T : struct, IComparable<T>, ISpanParsable<T>
     {
-        if (result.Tokens.Count > 0 && given is { } value && (value.CompareTo(least) < 0 || value.CompareTo(most) > 0))
+        if (result.Tokens is not [.., var token] || !T.TryParse(token.Value, CultureInfo.InvariantCulture, out var value)) return;
+        // Not a number is in no range.
+        if (!(value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0))
             result.AddError(FormattableString.Invariant($"{result.Option.Name} is {value}, but must be from {least} to {most}."));
     }
 }

@@ -37,6 +37,7 @@ internal static class FoldCommand
             Description = "the largest difference allowed, relative to the output's scale (default 1e-4; float16 1e-2)",
             HelpName = "X",
         };
+        tolerance.RequireRange(0, double.MaxValue);
         var precision = CommonOptions.Precision();
         var precisionTolerance = new Option<double?>("--precision-tolerance")
         {
@@ -99,6 +100,8 @@ internal static class FoldCommand
             if (isDry && hasOutput) result.AddError("--dry-run writes no model; leave OUT.onnx out.");
             if (!isDry && !hasOutput && result.GetResult(explain) is null)
                 result.AddError("OUT.onnx is missing: the file for the folded model (or --dry-run, which writes none).");
+            if (result.Given(report) is { } written && (IsSame(result.GetValue(input), written) || IsSame(result.GetValue(output), written)))
+                result.AddError($"--report {written} would replace the model; give the report another name.");
             if (result.GetResult(unverified) is { Implicit: false } && result.GetResult(proof) is { Implicit: false })
                 result.AddError("--no-verify is --proof none; give one of them.");
             foreach (var option in new Option[] { judged, loss })
@@ -111,26 +114,31 @@ internal static class FoldCommand
             if (result.Given(proof) == "none") result.AddError("--label and --proof none exclude each other.");
             if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
         });
-        command.SetAction(arguments => Run(
-            arguments.GetRequiredValue(input),
-            arguments.GetValue(output),
-            arguments.GetValue(report),
-            arguments.GetValue(explain),
-            new FoldFileOptions
-            {
-                Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
-                Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
-                Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
-                Tolerance = arguments.GetValue(tolerance),
-                Inputs = arguments.GetValue(inputs) is not { } path ? null
-                    : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
-                    : ModelInputs.FromFile(path, arguments.GetValue(label)),
-                LabeledOutput = arguments.GetValue(judged),
-                PrecisionLoss = arguments.GetValue(loss),
-                Precision = arguments.GetValue(precision),
-                PrecisionTolerance = arguments.GetValue(precisionTolerance),
-                Device = arguments.GetValue(device)!,
-            }));
+        command.SetAction((arguments, cancellation) =>
+        {
+            Run(
+                arguments.GetRequiredValue(input),
+                arguments.GetValue(output),
+                arguments.GetValue(report),
+                arguments.GetValue(explain),
+                new FoldFileOptions
+                {
+                    Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
+                    Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
+                    Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
+                    Tolerance = arguments.GetValue(tolerance),
+                    Inputs = arguments.GetValue(inputs) is not { } path ? null
+                        : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
+                        : ModelInputs.FromFile(path, arguments.GetValue(label)),
+                    LabeledOutput = arguments.GetValue(judged),
+                    PrecisionLoss = arguments.GetValue(loss),
+                    Precision = arguments.GetValue(precision),
+                    PrecisionTolerance = arguments.GetValue(precisionTolerance),
+                    Device = arguments.GetValue(device)!,
+                    CancellationToken = cancellation,
+                });
+            return Task.FromResult(ExitCode.Done);
+        });
         return command;
     }
 
@@ -140,9 +148,25 @@ internal static class FoldCommand
         var request = new Argument<string>("REQUEST.json");
         var command = new Command("compare-models", "Answers a request of 'fold'.") { request };
         command.Hidden = true;
-        command.SetAction(arguments => Console.WriteLine(ComparisonProcess.Answer(arguments.GetRequiredValue(request))));
+        command.SetAction(arguments =>
+        {
+            EndWithParent();
+            Console.WriteLine(ComparisonProcess.Answer(arguments.GetRequiredValue(request)));
+        });
         return command;
     }
+
+    // The end of stdin is that of the process that asked: nobody waits for the answer any more.
+    private static void EndWithParent() => new Thread(() =>
+    {
+        using var input = Console.OpenStandardInput();
+        while (input.ReadByte() >= 0)
+        {
+        }
+
+        Environment.Exit(ExitCode.Failed);
+    })
+    { IsBackground = true }.Start();
 
     private static FoldProof ParseProof(string text) => text switch
     {
@@ -165,6 +189,9 @@ internal static class FoldCommand
         if (seconds is { } limit) process = process with { TimeLimit = TimeSpan.FromSeconds(limit) };
         return memory is { } most ? process with { MemoryLimit = (long)(most * (1 << 20)) } : process;
     }
+
+    private static bool IsSame(string? one, string other) =>
+        one is not null && string.Equals(Path.GetFullPath(one), Path.GetFullPath(other), StringComparison.Ordinal);
 
     // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
     private static void Run(string inputPath, string? outputPath, string? reportPath, string? explained, FoldFileOptions options)

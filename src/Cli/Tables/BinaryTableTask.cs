@@ -29,6 +29,7 @@ internal sealed class BinaryTableTask : TableTask
     public override (LabelMap Label, ColumnReport Report) Infer(
         CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
+        LabelClasses.RequireDifferentNumbers(table, column);
         var classes = LabelClasses.Count(column);
         if (classes.Count != 2)
         {

@@ -106,6 +106,8 @@ internal sealed class ColumnInference
             if (!double.IsNaN(numbers[code])) sum += map.IsPlain ? (float)numbers[code] : numbers[code] - map.Offset;
         var mean = sum / (_column.Count - _missingRows);
         mean = map.IsPlain ? (float)mean : mean + map.Offset;
+        // A few numbers far beyond all others, which no feature can be, are said below; their mean is none.
+        if (!float.IsFinite(map.Apply(mean))) mean = Float32Map.Middle(values, [.. known.Select(code => _rowsOf[code])]).Median;
         var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
         var detail = map.Offset == 0
             ? string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}")
@@ -150,7 +152,11 @@ internal sealed class ColumnInference
         if (distinct == 1 && _missingRows == 0)
             return Without(ColumnKind.Dropped, $"the same text ({NameList.Quote(counts[0].Category)}) in every row");
         if (limited && distinct > FewTexts && distinct > (_column.Count - _missingRows) / 2)
-            return Without(ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
+        {
+            var (dropped, report) = Without(
+                ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
+            return (dropped, report with { Problem = DescribeMixed() });
+        }
         if (limited && distinct > _options.MaxCategories)
             return Without(ColumnKind.Dropped, $"{distinct} categories, more than the limit of {_options.MaxCategories}");
 
@@ -176,6 +182,15 @@ internal sealed class ColumnInference
         throw _table.CellError(
             row, _column.Name, $"{NameList.Quote(_column[row])} is not a number, but {others} of this column are{written}; " +
             $"fix it, leave the field empty, or take the column as categories (--categorical {_column.Name}).");
+    }
+
+    // Numbers with words between them are no text; null where there are few numbers.
+    private string? DescribeMixed()
+    {
+        var (texts, all) = (CountRows(CellKind.Text), _column.Count - _missingRows);
+        if (2 * (all - texts) < all) return null;
+        var text = NameList.Quote(_column[FirstRow(CellKind.Text)]);
+        return $"is left out, although {all - texts} of its {all} values are numbers: {text} is none; leave such fields empty, or leave the column out (--ignore {_column.Name})";
     }
 
     private List<CategoryCount> CountCategories()

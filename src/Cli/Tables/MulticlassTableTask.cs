@@ -24,6 +24,7 @@ internal sealed class MulticlassTableTask : TableTask
     public override (LabelMap Label, ColumnReport Report) Infer(
         CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers)
     {
+        LabelClasses.RequireDifferentNumbers(table, column);
         var classes = LabelClasses.Count(column);
         if (classes.Count < 2)
             throw LabelClasses.Error(table, column, $"has {LabelClasses.Describe(classes)}; there must be two or more.");

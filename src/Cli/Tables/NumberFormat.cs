@@ -157,6 +157,9 @@ internal readonly ref struct WrittenNumber
         if (!TakeSign(ref front, atEnd: true, ref isSigned, ref isNegative) || (front.Length > 0 && !IsCurrency(front))) return false;
         var end = EndOf(rest, start);
         var back = rest[end..].Trim();
+        // "503,-" and "503.–": no cents.
+        if (end > start + 1 && MarkOf(rest[end - 1]) is '.' or ',' && back is ['-' or '\u2013' or '\u2014', ..])
+            back = back.TrimStart("-\u2013\u2014").TrimStart();
         if (back.Length == 1 && !TakeSign(ref back, atEnd: true, ref isSigned, ref isNegative)) return false;
         if (back.Length > 0 && !IsUnit(back)) return false;
         var unit = front.Length == 0 && back.Length == 0 ? null
@@ -176,9 +179,20 @@ internal readonly ref struct WrittenNumber
         _ => char.IsWhiteSpace(character) ? ' ' : '\0',
     };
 
-    /// <summary>Whether this is the unit; the case of letters counts only where there is one, as in m and M.</summary>
-    public bool HasUnit(string? unit) =>
-        string.Equals(Unit, unit, Unit is { Length: > 1 } ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+    /// <summary>Whether this is the unit, in any spelling (<see cref="KeyOf"/>).</summary>
+    public bool HasUnit(string? unit) => Unit is null || unit is null ? Unit is null && unit is null : KeyOf(Unit) == KeyOf(unit);
+
+    /// <summary>
+    /// What spellings of a unit have in common. The case of letters counts where it means something: alone (m, M), in front (mW, MW), and
+    /// for bits and bytes (Mb, MB).
+    /// </summary>
+    public static string KeyOf(string unit)
+    {
+        if (unit.Length < 2) return unit;
+        var upper = unit.ToUpperInvariant();
+        if (unit[0] == 'm') upper = 'm' + upper[1..];
+        return unit[^1] == 'b' ? upper[..^1] + 'b' : upper;
+    }
 
     /// <summary>Reads the number, if it can be written with these marks.</summary>
     /// <param name="decimalMark">A point or a comma.</param>

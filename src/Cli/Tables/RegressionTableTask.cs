@@ -93,7 +93,15 @@ internal sealed class RegressionTableTask : TableTask
         // Decimals, so that no digits come up that neither of the two has.
         if (prediction.Offset == 0) csv.WriteField(prediction.Values[row]);
         else if (Math.Abs(prediction.Offset) < LargestDecimal && Math.Abs(prediction.Values[row]) < LargestDecimal)
-            csv.WriteField((decimal)prediction.Offset + (decimal)prediction.Values[row]);
+            csv.WriteField(Exact(prediction.Offset) + Exact(prediction.Values[row]));
         else csv.WriteField(prediction.Offset + prediction.Values[row]);
     }
+
+    // A cast would keep 15 digits. Whole numbers with all of theirs; others as the shortest text that is read as the same.
+    private static decimal Exact(double number) =>
+        decimal.Parse(number.ToString(Math.Abs(number) < 1L << 53 ? "R" : "F0", CultureInfo.InvariantCulture), NumberStyles.Float,
+            CultureInfo.InvariantCulture);
+
+    private static decimal Exact(float number) =>
+        decimal.Parse(number.ToString("R", CultureInfo.InvariantCulture), NumberStyles.Float, CultureInfo.InvariantCulture);
 }

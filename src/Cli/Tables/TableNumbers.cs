@@ -278,7 +278,7 @@ internal sealed class TableNumbers
         {
             problem = null;
             if (_units.Count == 0) return null;
-            var same = _units.GroupBy(unit => unit.Key.Length > 1 ? unit.Key.ToUpperInvariant() : unit.Key)
+            var same = _units.GroupBy(unit => WrittenNumber.KeyOf(unit.Key))
                 .Select(unit => (Name: unit.MaxBy(spelling => spelling.Value).Key, Rows: unit.Sum(spelling => spelling.Value)))
                 .OrderByDescending(unit => unit.Rows).ToList();
             var (name, rows) = same[0];

@@ -14,7 +14,12 @@ internal static partial class TableTimes
     {
         var format = TableNumbers.Infer(table)[column].Format;
         var dayFirst = new Lazy<bool>(() => IsDayFirst(table, column));
-        var isNumeric = column.Texts.ToArray().All(text => format.TryRead(text, out _));
+        var isNumeric = format.Unit is null && column.Texts.ToArray().All(text => format.TryRead(text, out _));
+        // As numbers, 10.2022 comes before 9.2023, and 2023.10 is 2023.1.
+        if (isNumeric && column.Texts.ToArray().All(text => MonthOfYear().IsMatch(text)))
+            throw new TableException(
+                $"{table.FilePath}: the times of column {NameList.Quote(column.Name)}, as {NameList.Quote(column.Texts[0])}, look like a "
+                + "month and a year; write 2021-03.");
         var times = new double[column.Texts.Length];
         var rows = column.CountRows();
         for (var code = 0; code < times.Length; code++)
@@ -40,11 +45,15 @@ internal static partial class TableTimes
         var iso = text;
         if (Numbers().Match(text) is { Success: true } date)
         {
+            // 23-01-31 may be a day of 2023 or of 2031.
+            if (date.Groups[3].Length == 2 && date.Value.Contains('-', StringComparison.Ordinal)) return false;
             var (day, month) = dayFirst.Value ? (Number(date, 1), Number(date, 2)) : (Number(date, 2), Number(date, 1));
             var year = Number(date, 3);
             iso = $"{(year < 100 ? year + (year < 70 ? 2000 : 1900) : year):0000}-{month:00}-{day:00}{text[date.Length..]}";
         }
 
+        // Without a year of four digits, Jan-20 may be a day or a month of 2020, and 15 Oct any year's.
+        if (!YearOfFourDigits().IsMatch(iso)) return false;
         const DateTimeStyles styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal | DateTimeStyles.AllowWhiteSpaces
             | DateTimeStyles.NoCurrentDateDefault;
 
@@ -77,6 +86,12 @@ internal static partial class TableTimes
 
     [GeneratedRegex(@"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?=$|[ T])", RegexOptions.CultureInvariant | RegexOptions.ECMAScript)]
     private static partial Regex Numbers();
+
+    [GeneratedRegex(@"^(\d{1,2}[.,]\d{4}|\d{4}[.,]\d{1,2})$", RegexOptions.CultureInvariant | RegexOptions.ECMAScript)]
+    private static partial Regex MonthOfYear();
+
+    [GeneratedRegex(@"(?<!\d)\d{4}(?!\d)|^\d{8}(?!\d)", RegexOptions.CultureInvariant)]
+    private static partial Regex YearOfFourDigits();
 
     [GeneratedRegex(@"^(\d{4})[- ]?[QqWw](\d{1,2})$", RegexOptions.CultureInvariant | RegexOptions.ECMAScript)]
     private static partial Regex Period();

@@ -43,7 +43,7 @@ internal static class BatchNormReader
             if (variance[c] + epsilon <= 0)
                 return Verdict.No(
                     $"its variance plus epsilon is {variance[c] + epsilon:G4} in channel {c}, which has no square root to divide by",
-                    "its variances were not negative");
+                    "its variances plus epsilon were above zero");
             scale[c] = gamma[c] / Math.Sqrt(variance[c] + epsilon);
             shift[c] = beta[c] - (mean[c] * scale[c]);
         }

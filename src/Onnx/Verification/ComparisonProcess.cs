@@ -64,7 +64,8 @@ public sealed record ComparisonProcess
         ComparedFile candidate,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
         Device device,
-        double tolerance)
+        double tolerance,
+        CancellationToken cancellationToken = default)
     {
         var folder = Directory.CreateTempSubdirectory("mlnetbn-compare-");
         try
@@ -86,7 +87,7 @@ public sealed record ComparisonProcess
 
             var path = Path.Combine(folder.FullName, "request.json");
             File.WriteAllText(path, request.ToJsonString());
-            return Run(path, reference.Name);
+            return Run(path, reference.Name, cancellationToken);
         }
         finally
         {
@@ -112,7 +113,7 @@ public sealed record ComparisonProcess
         return sets.FullName;
     }
 
-    private ServedComparison Run(string request, string model)
+    private ServedComparison Run(string request, string model, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(FileName)
         {
@@ -127,11 +128,12 @@ public sealed record ComparisonProcess
         using var process = Start(start);
         try
         {
-            process.StandardInput.Close();
-            var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+            // Stdin stays open as long as this process lives: its end is how the other knows.
+            var (output, error) = (process.StandardOutput.ReadToEndAsync(cancellation), process.StandardError.ReadToEndAsync(cancellation));
             var watch = Stopwatch.StartNew();
             while (!process.WaitForExit(50))
             {
+                cancellation.ThrowIfCancellationRequested();
                 process.Refresh();
                 if (watch.Elapsed > TimeLimit)
                     return Stopped(process, string.Create(

@@ -119,7 +119,8 @@ internal sealed class PartInputs
         for (var axis = 0; axis < rank; axis++)
         {
             var size = declared?[axis] ?? TensorDimension.Unknown;
-            var other = axis == 0 ? _rows : extent;
+            // Rows as well, where no number of them has sufficed.
+            var other = axis == 0 ? Math.Max(_rows, extent > _extent ? extent : 0) : extent;
             if (demands.FindIndex(demand => demand.Rank <= rank && (demand.Axis < 0 ? demand.Axis + rank : demand.Axis) == axis)
                 is >= 0 and var found)
                 shape[axis] = demands[found].Size;

@@ -53,10 +53,12 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
             try
             {
                 var proof = Compare(part, evaluator, candidate, tolerance);
-                foreach (var set in data ?? [])
-                    if (inputs.From(set) is { } rows) proof = Worse(proof, Compare(part, evaluator, rows, tolerance));
-                if (proof.IsWithin || !isShrunk) return proof;
-                shrunk = proof;
+                foreach (var set in proof.WhyNot is null ? data ?? [] : [])
+                    if (inputs.From(set) is { } rows && Compare(part, evaluator, rows, tolerance) is { WhyNot: null } own)
+                        proof = Worse(proof, own);
+                if (proof.WhyNot is { } nothing) failure ??= nothing;
+                else if (proof.IsWithin || !isShrunk) return proof;
+                else shrunk = proof;
             }
             catch (NotSupportedException exception)
             {
@@ -85,6 +87,16 @@ internal sealed record PartProof(string? Output, double Absolute, double Relativ
                 || was.Type != now.Type || !was.Exact.Shape.AsSpan().SequenceEqual(now.Exact.Shape))
             {
                 return new PartProof(output, double.PositiveInfinity, double.PositiveInfinity, 0, false, null);
+            }
+
+            // A comparison of nothing proves nothing, unless nothing is what the model declares.
+            if (!was.Exact.Data.Any(double.IsFinite) || !was.Rounded.Data.Any(double.IsFinite))
+            {
+                if (was.Exact.Data.Length == 0 && inputs.Values.Any(input => input.Exact.Data.Length == 0)) continue;
+                var why = was.Exact.Data.Length == 0
+                    ? "has no elements on rows that are drawn"
+                    : "is no finite number in the model's own type";
+                return new PartProof(output, double.NaN, double.NaN, double.NaN, false, $"its output '{output}' {why}");
             }
 
             worst = Worse(worst, Judge(part, output, was, now, tolerance));

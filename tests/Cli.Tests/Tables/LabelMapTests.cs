@@ -25,6 +25,14 @@ public sealed class LabelMapTests
     public void Infer_NumericClasses_AreSortedAsNumbers() =>
         Assert.Equal(["-1", "2", "10"], Infer("y,x\n10,1\n2,2\n-1,3\n", LearningTask.Multiclass).Classes);
 
+    [Theory]
+    [InlineData("0|0.0|1", LearningTask.Multiclass)]
+    [InlineData("1|1.0|1", LearningTask.Binary)]
+    public void Infer_OneNumberInTwoWays_IsRefused(string labels, LearningTask task) => Assert.Contains(
+        "which are one number; write them alike",
+        Assert.Throws<TableException>(() => Infer("y,x\n" + labels.Replace("|", ",1\n", StringComparison.Ordinal) + ",2\n", task)).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void Encode_Binary_IsOneForThePositiveClass()
     {

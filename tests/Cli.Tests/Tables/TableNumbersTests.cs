@@ -32,6 +32,9 @@ public sealed class TableNumbersTests
         { "45 m²|60,5 m²|1.200 m²|8 m²", [45, 60.5, 1200, 8] },
         { "(1,200)|(35)|400|2,000", [-1200, -35, 400, 2000] },
         { "12-|3.5-|4|+7", [-12, -3.5, 4, 7] },
+        { "503,-|632,50|12,–|7", [503, 632.5, 12, 7] },
+        { "€ 503,-|€ 632,50|€ 12,-|€ 7", [503, 632.5, 12, 7] },
+        { "CHF 503.-|CHF 632.50|CHF 12.-|CHF 7", [503, 632.5, 12, 7] },
         { "1,5E+03|2,5e2|-1E-1|7", [1500, 250, -0.1, 7] },
         { ".5|1.25|-.75|10.", [0.5, 1.25, -0.75, 10] },
         { ",5|1,25|-,75|10", [0.5, 1.25, -0.75, 10] },
@@ -105,6 +108,8 @@ public sealed class TableNumbersTests
     [InlineData("5 kg|300 g|2 kg|700 g", "it has different units (kg, g), as '5 kg', '300 g'")]
     [InlineData("$5|€6|$7|€8", "it has different units ($, €), as '$5', '€6'")]
     [InlineData("1.2k|950|3.4k|800", "some have k and some have not, as '1.2k', '950'")]
+    [InlineData("107 mW|203 MW|9 mW|4 MW", "it has different units (mW, MW), as '107 mW', '203 MW'")]
+    [InlineData("10 Mb|3 MB|7 Mb|4 MB", "it has different units (Mb, MB), as '10 Mb', '3 MB'")]
     [InlineData("5k|3M|7k|4M", "it has different units (k, M), as '5k', '3M'")]
     [InlineData("27%|0.15|33%|0.2", "some have % and some have not, as '27%', '0.15'")]
     [InlineData("1,5|1.5|2,5|2.5", "its numbers have different marks, as '1,5', '1.5'")]

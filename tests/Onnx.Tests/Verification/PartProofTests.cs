@@ -29,6 +29,41 @@ public class PartProofTests
         Assert.InRange(proof.Before, 1e-9, 1e-6);
     }
 
+    // The rows that a Slice keeps begin behind those that are drawn first.
+    [Theory]
+    [InlineData("N")]
+    [InlineData("16")]
+    public void Of_OutputWithoutElementsOnFewRows_IsJudgedOnMore(string rows)
+    {
+        var test = new FoldCase();
+        var size = long.TryParse(rows, out var number) ? (TensorDimension)number : rows;
+        var h = test.Graph.Node("MatMul", [test.Input(size, 3), test.Weight("w", 3, 4)]);
+        h = test.Graph.Node("Slice", [h, test.Graph.Integers(9), test.Graph.Integers(16), test.Graph.Integers(0)]);
+        test.Graph.Output("y", test.BatchNorm(h, 4), DataType.Float, "M", 4);
+        var trace = new FoldTrace();
+        var result = BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        var part = Assert.Single(ChangedPart.Of(trace));
+        Assert.True(PartProof.Of(part).IsWithin);
+        var tensor = result.Model.Proto.Graph.Initializer.Single(tensor => tensor.Name == "w_folded");
+        var values = TensorData.ToDoubles(tensor);
+        values[0] *= 1.01;
+        tensor.RawData = TensorData.FromDoubles("x", DataType.Float, values, values.Length).RawData;
+        Assert.False(PartProof.Of(part).IsWithin);
+    }
+
+    [Fact]
+    public void Of_NoFiniteNumber_ProvesNothing()
+    {
+        var test = new FoldCase();
+        var h = test.Graph.Node("Mul", [test.Graph.Node("MatMul", [test.Input("N", 3), test.Weight("w", 3, 4)]), test.Graph.Constant(1e30f)]);
+        h = test.Graph.Node("Mul", [h, test.Graph.Constant(1e30f)]);
+        h = test.Graph.Node("Mul", [h, test.Graph.Constant(1e-30f)]);
+        test.Graph.Output("y", test.Graph.Node("Mul", [h, test.Graph.Constant(1e-30f)]), DataType.Float, "N", 4);
+        var trace = new FoldTrace();
+        BatchNormFolder.Fold(test.Graph.Build(), null, trace);
+        Assert.All(ChangedPart.Of(trace), part => Assert.Contains("no finite number", PartProof.Of(part).WhyNot));
+    }
+
     [Fact]
     public void Of_NodeOutsideOfEveryPartChanged_BelongsToAPart()
     {
