@@ -100,7 +100,8 @@ internal static class FoldCommand
             if (isDry && hasOutput) result.AddError("--dry-run writes no model; leave OUT.onnx out.");
             if (!isDry && !hasOutput && result.GetResult(explain) is null)
                 result.AddError("OUT.onnx is missing: the file for the folded model (or --dry-run, which writes none).");
-            if (result.Given(report) is { } written && (IsSame(result.GetValue(input), written) || IsSame(result.GetValue(output), written)))
+            if (result.Given(report) is { } written
+                && (IsSame(result.GetValue(input), written) || IsSame(result.GetValue(output), written)))
                 result.AddError($"--report {written} would replace the model; give the report another name.");
             if (result.GetResult(unverified) is { Implicit: false } && result.GetResult(proof) is { Implicit: false })
                 result.AddError("--no-verify is --proof none; give one of them.");

@@ -86,7 +86,7 @@ internal sealed class ColumnInference
         var (feature, report) = AsCategories(limited: true);
         var (name, problem) = (_column.Name, _numbers.Problem);
         var cure = $"write them alike, or take the column as categories (--categorical {name}) or leave it out (--ignore {name})";
-        return (feature, report with { Problem = problem is null ? null : $"{problem}; {cure}" });
+        return (feature, report with { Problem = problem is null ? report.Problem : $"{problem}; {cure}" });
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
@@ -190,7 +190,8 @@ internal sealed class ColumnInference
         var (texts, all) = (CountRows(CellKind.Text), _column.Count - _missingRows);
         if (2 * (all - texts) < all) return null;
         var text = NameList.Quote(_column[FirstRow(CellKind.Text)]);
-        return $"is left out, although {all - texts} of its {all} values are numbers: {text} is none; leave such fields empty, or leave the column out (--ignore {_column.Name})";
+        return $"is left out, although {all - texts} of its {all} values are numbers: {text} is none; leave such fields empty, or leave "
+            + $"the column out (--ignore {_column.Name})";
     }
 
     private List<CategoryCount> CountCategories()

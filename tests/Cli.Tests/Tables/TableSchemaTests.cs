@@ -129,6 +129,16 @@ public sealed class TableSchemaTests
     }
 
     [Fact]
+    public void Infer_NumbersWithWordsBetween_AreLeftOutWithTheCure()
+    {
+        var rows = Enumerable.Range(0, 80).Select(row => $"{row % 2},{(row % 4 == 3 ? "-" : $"{row}.5")},{row % 7}");
+        var schema = Infer("y,x,z\n" + string.Join('\n', rows) + "\n");
+        var report = Report(schema, "x");
+        Assert.Equal(ColumnKind.Dropped, report.Kind);
+        Assert.Contains("60 of its 80 values are numbers: '-' is none; leave such fields empty", report.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Infer_Identifiers_AreDropped()
     {
         var schema = Infer("y,id,x\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i % 2},id-{i},{i}\n")));
