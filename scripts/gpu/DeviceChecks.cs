@@ -1,5 +1,7 @@
+using Microsoft.ML.OnnxRuntime;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Memory;
+using MlNetBatchNorm.Onnx.Verification;
 using static MlNetBatchNorm.GpuChecks.CheckList;
 
 namespace MlNetBatchNorm.GpuChecks;
@@ -21,6 +23,8 @@ internal static class DeviceChecks
         checks.Check("rows that stay on the device", () => Kept(path, device));
         checks.Check("a strict device that is not there", () => Strict(path));
         checks.Check("a device with a way out", () => FallsBack(path));
+        checks.Check("ONNX Runtime's own words for CUDA by name", () => ByName(path));
+        checks.Check("ONNX Runtime's own choice, PREFER_GPU", () => ByPolicy(path));
         if (!checks.IsGpu) return;
         checks.Check("tensors kept, buffers pinned", () => Memory(path, device));
         checks.Check("rows that stay on the device, as CUDA graphs", () => Kept(path, Recording(device)));
@@ -152,6 +156,28 @@ internal static class DeviceChecks
         using var scorer = OnnxScorer.Load(path, new OnnxScorerOptions { Device = Device.Cuda(NoSuchGpu).OrCpu() });
         Require(scorer.DeviceReport is { FellBack: true, IsSurprising: true }, scorer.DeviceReport.ToString());
         return scorer.DeviceReport.ToString();
+    }
+
+    // Not what Device.Cuda does; here to see what becomes of those who do.
+    private static string ByName(string path)
+    {
+        try
+        {
+            var device = Device.Custom(options => options.AppendExecutionProvider("CUDA"));
+            using var scorer = OnnxScorer.Load(path, new OnnxScorerOptions { Device = device });
+            return "it is known by that name";
+        }
+        catch (DeviceNotAvailableException exception)
+        {
+            return OneLine(exception);
+        }
+    }
+
+    private static string ByPolicy(string path)
+    {
+        var device = Device.Custom(options => options.SetEpSelectionPolicy(ExecutionProviderDevicePolicy.PREFER_GPU));
+        var providers = NodePlacement.Of(path, device).Select(node => node.Provider).Distinct();
+        return $"the nodes run on {string.Join(", ", providers)}";
     }
 
     private static string OneLine(Exception exception)

@@ -16,7 +16,11 @@ var device = new Option<Device>("--device")
     CustomParser = argument => Device.Parse(argument.Tokens[0].Value),
 };
 var library = new Option<string?>("--library") { Description = "register this provider library instead of the one inside ONNX Runtime" };
-var seconds = new Option<double>("--seconds") { Description = "how long each time is measured; 0 = no times" };
+var seconds = new Option<double>("--seconds")
+{
+    Description = "how long each time is measured",
+    DefaultValueFactory = _ => 1,
+};
 var section = new Option<string>("--section") { Description = "the name of the section", DefaultValueFactory = _ => "checks" };
 
 var recording = new Command("record", "Train small models on the CPU, and write down what they and training steps answer.") { folder };
@@ -31,10 +35,7 @@ driver.SetAction(_ =>
     return loads ? 0 : NoDriver;
 });
 
-var run = new Command("run", "Check a device against the expected numbers, and time it.")
-{
-    folder, result, device, library, seconds, section,
-};
+var run = new Command("run", "Check a device against the expected numbers.") { folder, result, device, library, section };
 run.SetAction(arguments =>
 {
     var path = arguments.GetValue(library);
@@ -43,25 +44,29 @@ run.SetAction(arguments =>
     var checks = new CheckList(wanted);
     DeviceChecks.Run(checks, wanted, arguments.GetValue(folder)!);
     NumberChecks.Run(checks, wanted, arguments.GetValue(folder)!);
-    var times = arguments.GetValue(seconds) is > 0 and var each ? Times.Measure(wanted, TimeSpan.FromSeconds(each)) : [];
     Sections.Add(arguments.GetValue(result)!, arguments.GetValue(section)!, new JsonObject
     {
         ["device"] = wanted.ToString(),
         ["passed"] = checks.Passed,
         ["failed"] = checks.Failed,
         ["checks"] = checks.ToJson(),
-        ["times"] = times,
     });
     Console.WriteLine($"{arguments.GetValue(section)}: {checks.Passed} passed, {checks.Failed} failed");
     return checks.Failed == 0 ? 0 : Failed;
 });
+
+var time = new Command("time", "Time scoring and training on a device and on the CPU.") { result, device, seconds, section };
+time.SetAction(arguments => Sections.Add(
+    arguments.GetValue(result)!,
+    arguments.GetValue(section)!,
+    Times.Measure(arguments.GetValue(device)!, TimeSpan.FromSeconds(arguments.GetValue(seconds)))));
 
 var from = new Argument<string>("from") { Description = "a JSON file" };
 var add = new Command("add", "Add a JSON file to the results as a section.") { result, from, section };
 add.SetAction(arguments => Sections.Add(
     arguments.GetValue(result)!, arguments.GetValue(section)!, JsonNode.Parse(File.ReadAllText(arguments.GetValue(from)!))!));
 
-return new RootCommand("What this project says about GPUs, checked on one.") { recording, driver, run, add }.Parse(args).Invoke();
+return new RootCommand("What this project says about GPUs, checked on one.") { recording, driver, run, time, add }.Parse(args).Invoke();
 
 /// <summary>The one file that results are gathered in.</summary>
 internal static class Sections

@@ -118,7 +118,8 @@ internal static class Times
     private static double Best(TimeSpan each, Action action)
     {
         const int rounds = 10;
-        for (var i = 0; i < 5; i++) action();
+        var warming = Stopwatch.StartNew();
+        for (var i = 0; i < 5 && (i < 1 || warming.Elapsed < each); i++) action();
         var once = Stopwatch.StartNew();
         action();
         var count = Math.Max(1, (int)(each / rounds / once.Elapsed));

@@ -38,14 +38,14 @@ say "Microsoft.ML.OnnxRuntime.Gpu.Linux $gpu is here"
 
 # The provider takes longest to compress: meanwhile, the rest is built.
 packing=
-if [ "$(cat "$out/cuda.version" 2>/dev/null)" = "$gpu $cpu" ] && (cd "$out" && sha256sum --quiet -c cuda.sha256); then
+if [ "$(cat "$out/cuda.version" 2>/dev/null)" = "$gpu $cpu $part" ] && (cd "$out" && sha256sum --quiet -c cuda.sha256); then
   say "cuda: as it was"
 else
   dotnet restore "$root/src/Cli" -v quiet </dev/null # the CPU's package, for the provider that is registered
   mkdir -p "$work/cuda/inside" "$work/cuda/registered"
   cp "$native"/libonnxruntime.so "$native"/libonnxruntime_providers_{shared,cuda}.so "$work/cuda/inside"
   cp "$packages/microsoft.ml.onnxruntime/$cpu/runtimes/linux-x64/native"/*.so "$work/cuda/registered"
-  { pack cuda "$work/cuda" && echo "$gpu $cpu" >"$out/cuda.version"; } &
+  { pack cuda "$work/cuda" && echo "$gpu $cpu $part" >"$out/cuda.version"; } &
   packing=$!
 fi
 

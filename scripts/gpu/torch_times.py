@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Times the networks of Times.cs in PyTorch on a GPU, and prints the times as JSON: eager, torch.compile, and with CUDA graphs.
+"""Times the networks of Times.cs in PyTorch on a GPU, and writes the times as JSON: eager, torch.compile, and with CUDA graphs.
 
-float32 without TensorFloat32, as ours. Progress goes to stderr; a way that fails is an error in the list, not the end.
+float32 without TensorFloat32, as ours. Progress is printed; a way that fails is an error in the list, not the end. The file is whole after
+every time, in case there is no time for all: torch.compile, which takes longest, comes last.
 """
 import argparse
 import json
-import sys
+import os
 import time
 
 import torch
@@ -119,13 +120,15 @@ def recorded(call):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1, help="how long each time is measured")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", help="cuda or cpu")
+    parser.add_argument("file", help="the JSON file that is written")
     options = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     times = []
-    for name, (build, shape, outputs, counts) in NETWORKS.items():
-        for rows in counts:
-            for way in ("eager", "graph", "compile") if options.device == "cuda" else ("eager",):
+    gpu = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
+    for way in ("eager", "graph", "compile") if options.device == "cuda" else ("eager",):
+        for name, (build, shape, outputs, counts) in NETWORKS.items():
+            for rows in counts:
                 for what in ("train", "score rows on the device"):
                     result = {"what": what, "network": name, "rows": rows, "way": way}
                     try:
@@ -135,10 +138,11 @@ def main():
                         result["microseconds"] = round(best(call, options.seconds, options.device), 1)
                     except Exception as error:  # a way may be missing here; the others count
                         result["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-                    print(result, file=sys.stderr)
+                    print(result, flush=True)
                     times.append(result)
-    gpu = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
-    json.dump({"peer": f"PyTorch {torch.__version__}", "gpu": gpu, "times": times}, sys.stdout, indent=2)
+                    with open(options.file + ".new", "w", encoding="utf-8") as file:
+                        json.dump({"peer": f"PyTorch {torch.__version__}", "gpu": gpu, "times": times}, file, indent=2)
+                    os.replace(options.file + ".new", options.file)
 
 
 if __name__ == "__main__":
