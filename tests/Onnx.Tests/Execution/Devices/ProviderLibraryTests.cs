@@ -59,8 +59,8 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
 
         static void Compile(params string[] arguments)
         {
-            var start = new ProcessStartInfo(TestProvider.Compiler!, ["-shared", "-fPIC", "-x", "c", "/dev/null", "-x", "none", .. arguments]);
-            using var process = Process.Start(start)!;
+            string[] empty = ["-shared", "-fPIC", "-x", "c", "/dev/null", "-x", "none"];
+            using var process = Process.Start(TestProvider.Compiler!, [.. empty, .. arguments]);
             process.WaitForExit();
             Assert.Equal(0, process.ExitCode);
         }
