@@ -117,7 +117,8 @@ internal sealed class DeviceSearch(Device requested)
         }
         catch (OnnxRuntimeException exception)
         {
-            _attempts.Add(new(what, RuntimeMessage.OneLine(exception)));
+            var answer = RuntimeMessage.OneLine(exception);
+            _attempts.Add(new(what, answer + ProviderLibrary.AllThatIsMissing(answer)));
         }
         catch (Exception exception) when (exception is EntryPointNotFoundException or DllNotFoundException or NotSupportedException)
         {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -31,6 +33,49 @@ public sealed class ProviderLibraryTests : IClassFixture<TestProvider>
             scorer.Score([1, 2], result);
             Assert.Equal([-1f, -2f], result);
         }
+    }
+
+    // The loader itself names the first only.
+    [ProviderLibraryFact]
+    public void Load_LibraryThatMissesOthers_NamesAllOfThem()
+    {
+        var folder = Directory.CreateTempSubdirectory("mlnetbn-missing-").FullName;
+        string[] missing = ["libfirst.so.9", "libcuda.so.999"];
+        foreach (var name in missing) Compile($"-Wl,-soname,{name}", "-o", Path.Combine(folder, name));
+        var library = Path.Combine(folder, "provider.so");
+        Compile(["-o", library, "-Wl,--no-as-needed", "-L", folder, .. missing.Select(name => $"-l:{name}")]);
+        foreach (var name in missing) File.Delete(Path.Combine(folder, name));
+
+        var device = Device.Cuda(new CudaOptions { Library = library });
+        var exception = Assert.Throws<DeviceNotAvailableException>(
+            () => OnnxScorer.Load(Negation(), new OnnxScorerOptions { Device = device }));
+
+        Assert.EndsWith(
+            "libfirst.so.9: cannot open shared object file: No such file or directory "
+            + "(all that it misses: libfirst.so.9, libcuda.so.999 (the NVIDIA driver))",
+            Assert.Single(exception.Attempts).Answer,
+            StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+
+        static void Compile(params string[] arguments)
+        {
+            string[] empty = ["-shared", "-fPIC", "-x", "c", "/dev/null", "-x", "none"];
+            using var process = Process.Start(TestProvider.Compiler!, [.. empty, .. arguments]);
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("no library")]
+    [InlineData("\u007fELF\u0002\u0001 and then nothing that would be one of a library, though it is longer than a header")]
+    public void Needed_FileThatIsNoLibrary_IsNothing(string content)
+    {
+        var path = Path.GetTempFileName();
+        File.WriteAllText(path, content);
+        Assert.Empty(ProviderLibrary.Needed(path));
+        File.Delete(path);
     }
 
     [ProviderLibraryFact]
