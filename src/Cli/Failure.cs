@@ -68,3 +68,9 @@ internal static class Failure
         or TrainingDivergedException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException
         or JsonException or NotSupportedException or ArgumentException or InsufficientMemoryException;
 }
+
+/// <summary>An option cannot be what it was given, which was found out only beside the data.</summary>
+internal sealed class UsageException(string message, Exception innerException) : Exception(message, innerException);
+
+/// <summary>The user stopped the work, but it left something behind.</summary>
+internal sealed class StoppedException(string message, Exception innerException) : OperationCanceledException(message, innerException);

@@ -99,9 +99,9 @@ internal sealed class RegressionTableTask : TableTask
 
     // A cast would keep 15 digits. Whole numbers with all of theirs; others as the shortest text that is read as the same.
     private static decimal Exact(double number) =>
-        decimal.Parse(number.ToString(Math.Abs(number) < 1L << 53 ? "R" : "F0", CultureInfo.InvariantCulture), NumberStyles.Float,
-            CultureInfo.InvariantCulture);
+        Parse(number.ToString(Math.Abs(number) < 1L << 53 ? "R" : "F0", CultureInfo.InvariantCulture));
 
-    private static decimal Exact(float number) =>
-        decimal.Parse(number.ToString("R", CultureInfo.InvariantCulture), NumberStyles.Float, CultureInfo.InvariantCulture);
+    private static decimal Exact(float number) => Parse(number.ToString("R", CultureInfo.InvariantCulture));
+
+    private static decimal Parse(string text) => decimal.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -44,6 +45,9 @@ internal sealed class BatchNormFold
     // Outside of this range float32 keeps fewer digits of the product than of its factors' sum elsewhere in the network.
     private const double LargestScale = 1e6;
 
+    // Of thousands that were taken in, the first will do.
+    private const int MostNamed = 8;
+
     private readonly OnnxGraph _graph;
     private readonly NodeProto _node;
     private readonly FoldLog _log;
@@ -64,17 +68,8 @@ internal sealed class BatchNormFold
 
     /// <summary>What became of it; something simpler, when it stays but took in the arithmetic beside it.</summary>
     public BatchNormOutcome Outcome => _outcome.Status == FoldStatus.Declined && _log.Taken(_node) is { Count: > 0 } taken
-        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {Names(taken)}" }
+        ? _outcome with { Status = FoldStatus.Rewritten, Into = $"BatchNormalization with {TextList.First(taken, MostNamed)}" }
         : _outcome;
-
-    // Of thousands the first will do.
-    private static string Names(IReadOnlyList<string> labels)
-    {
-        const int most = 8;
-        return labels.Count <= most
-            ? string.Join(", ", labels)
-            : $"{string.Join(", ", labels.Take(most))} and {labels.Count - most:N0} more";
-    }
 
     /// <summary>A loss of precision that the fold brings, or null.</summary>
     public string? Warning { get; private set; }

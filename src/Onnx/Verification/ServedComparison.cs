@@ -61,23 +61,17 @@ internal sealed record ServedComparison
         }
     }
 
-    /// <summary>Compares two models in memory on rows.</summary>
-    /// <param name="reference">The model as it was.</param>
-    /// <param name="candidate">The model as it is served.</param>
+    /// <summary>Compares a model in memory, as it is served, with itself on rows.</summary>
+    /// <param name="model">The model.</param>
     /// <param name="inputs">A tensor for every input.</param>
     /// <param name="tolerance">As in the other.</param>
-    /// <exception cref="InvalidModelException">ONNX Runtime refuses a model.</exception>
-    /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
-    public static ServedComparison OfModels(
-        ModelProto reference, ModelProto candidate, IReadOnlyDictionary<string, HostTensor> inputs, double tolerance)
+    /// <exception cref="InvalidModelException">ONNX Runtime refuses the model.</exception>
+    /// <exception cref="ModelRunException">The model fails on the inputs.</exception>
+    public static ServedComparison OfModel(ModelProto model, IReadOnlyDictionary<string, HostTensor> inputs, double tolerance)
     {
-        var (first, second) = (reference.ToByteArray(), candidate.ToByteArray());
-        return Compare(
-            new ComparedModel("the model", options => OnnxSession.Load(first, options)),
-            new ComparedModel("the served model", options => OnnxSession.Load(second, options)),
-            [inputs],
-            tolerance,
-            new ExecutionOptions());
+        var bytes = model.ToByteArray();
+        var compared = new ComparedModel("the model", options => OnnxSession.Load(bytes, options));
+        return Compare(compared, compared, [inputs], tolerance, new ExecutionOptions());
     }
 
     /// <summary>The difference that serving makes, as a sentence; null where rounding explains it.</summary>

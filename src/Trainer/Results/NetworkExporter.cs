@@ -49,10 +49,7 @@ internal static class NetworkExporter
 
         var folding = BatchNormFolder.Fold(unfolded);
         var folded = folding.Model.Proto;
-        var inputs = new Dictionary<string, HostTensor>
-        {
-            [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]),
-        };
+        var inputs = Features(rows);
         var comparison = ModelComparison.Compare(unfolded, folded, [inputs]);
         var noise = RequireWithin(options.Tolerance, comparison, unfolded, inputs);
         SetNumber(folded, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute);
@@ -64,12 +61,13 @@ internal static class NetworkExporter
         var deployed = reduced?.Model.Proto ?? folded;
         return new NetworkExport(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise)
         {
-            ServedWarning = ServedComparison.OfModels(
-                deployed, deployed, Features(rows.First(ServedRows)), reduced is null ? ServedTolerance : ReducedTolerance).Warning,
+            ServedWarning = ServedComparison.OfModel(
+                deployed, Features(rows.First(ServedRows)), reduced is null ? ServedTolerance : ReducedTolerance).Warning,
         };
     }
 
-    private static Dictionary<string, HostTensor> Features(TrainingData rows) =>
+    /// <summary>Rows as the input of a network's model.</summary>
+    public static Dictionary<string, HostTensor> Features(TrainingData rows) =>
         new() { [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]) };
 
     // A network can be so steep that no two ways to compute it agree: what a last digit in its rows does, folding may do several times
@@ -79,7 +77,9 @@ internal static class NetworkExporter
     {
         if (comparison.Worst is not { } worst || worst.LargestRelative <= tolerance) return null;
         // One direction may miss the rows in which a last digit decides.
-        var noise = Enumerable.Range(0, NoiseDirections).Max(seed => RoundingNoise.Measure(unfolded, inputs, seed).LargestRelative);
+        using var session = ModelComparison.Open(unfolded);
+        var outputs = session.Run(inputs);
+        var noise = Enumerable.Range(0, NoiseDirections).Max(seed => RoundingNoise.Measure(session, inputs, outputs, seed).LargestRelative);
         if (worst.LargestRelative <= Math.Min(RoundingsAllowed * noise, SteepestTolerance * tolerance)) return noise;
         throw new ModelVerificationException(string.Create(
             CultureInfo.InvariantCulture,
@@ -117,10 +117,7 @@ internal static class NetworkReducer
         ArgumentNullException.ThrowIfNull(folded);
         ArgumentNullException.ThrowIfNull(rows);
         rows = rows.CountedFrom(network.TargetOffset);
-        var inputs = new Dictionary<string, HostTensor>
-        {
-            [TrainedNetwork.FeaturesInput] = HostTensor.Of(rows.FeatureArray, [rows.Count, .. rows.Shape.Sizes]),
-        };
+        var inputs = NetworkExporter.Features(rows);
         // Judged by the figures: outputs may differ as much as they like where that changes nothing, as long as they are numbers.
         var check = PrecisionCheck.Run(folded, precision, [inputs], new PrecisionCheckOptions { Tolerance = double.MaxValue });
         if (!check.IsWithin)

@@ -64,6 +64,17 @@ internal abstract class ExecutionProvider
 
     protected static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
+    // Named as CudaOptions and TensorRtOptions name them.
+    protected static Dictionary<string, string> OnGpu(int index, long? memoryLimit, string limitName)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index, nameof(CudaOptions.Index));
+        var options = new Dictionary<string, string> { ["device_id"] = Text(index) };
+        if (memoryLimit is not { } limit) return options;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit, nameof(CudaOptions.MemoryLimit));
+        options[limitName] = Text(limit);
+        return options;
+    }
+
     protected static Dictionary<string, string> Merge(Dictionary<string, string> options, IReadOnlyDictionary<string, string>? more)
     {
         foreach (var (name, value) in more ?? new Dictionary<string, string>()) options[name] = value;
@@ -95,14 +106,8 @@ internal sealed class CudaProvider : ExecutionProvider
 
     public static Dictionary<string, string> Settings(CudaOptions given)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(CudaOptions.Index));
-        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(CudaOptions.MemoryLimit));
-        var options = new Dictionary<string, string>
-        {
-            ["device_id"] = Text(given.Index),
-            ["use_tf32"] = given.TensorFloat32 ? "1" : "0",
-        };
-        if (given.MemoryLimit is { } limit) options["gpu_mem_limit"] = Text(limit);
+        var options = OnGpu(given.Index, given.MemoryLimit, "gpu_mem_limit");
+        options["use_tf32"] = given.TensorFloat32 ? "1" : "0";
         if (given.Graph) options[Graph] = "1";
         return Merge(options, given.More);
     }
@@ -137,11 +142,8 @@ internal sealed class TensorRtProvider : ExecutionProvider
 
     public static Dictionary<string, string> Settings(TensorRtOptions given)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(given.Index, nameof(TensorRtOptions.Index));
-        if (given.MemoryLimit is { } least) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(least, nameof(TensorRtOptions.MemoryLimit));
-        var options = new Dictionary<string, string> { ["device_id"] = Text(given.Index) };
+        var options = OnGpu(given.Index, given.MemoryLimit, "trt_max_workspace_size");
         if (given.Half) options["trt_fp16_enable"] = "1";
-        if (given.MemoryLimit is { } limit) options["trt_max_workspace_size"] = Text(limit);
         if (given.EngineCache is not null)
         {
             options["trt_engine_cache_enable"] = "1";

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -75,11 +76,8 @@ internal sealed record AvoidedFault(RuntimeFault Fault, IReadOnlyList<string> No
 {
     private const int MostNamed = 3;
 
-    public override string ToString()
-    {
-        var more = Nodes.Count > MostNamed ? $" and {Nodes.Count - MostNamed} more" : string.Empty;
-        return $"{string.Join(", ", Fault.Optimizers)} at {string.Join(", ", Nodes.Take(MostNamed))}{more} ({Fault.Where}): {Fault.Reason}";
-    }
+    public override string ToString() =>
+        $"{string.Join(", ", Fault.Optimizers)} at {TextList.First(Nodes, MostNamed)} ({Fault.Where}): {Fault.Reason}";
 }
 
 /// <summary>
@@ -107,7 +105,7 @@ internal sealed class ModelPaths
     };
 
     private readonly HashSet<string> _functions;
-    private readonly Dictionary<string, List<(OnnxGraph Graph, NodeProto Node)>> _nodes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<NodeProto>> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<NodeProto, OnnxGraph> _homes = new(ReferenceEqualityComparer.Instance);
 
     public ModelPaths(ModelProto model)
@@ -124,7 +122,7 @@ internal sealed class ModelPaths
     public bool UsesHalf { get; }
 
     /// <summary>The nodes of one operator, subgraphs and functions included.</summary>
-    public IEnumerable<NodeProto> Of(string opType) => _nodes.TryGetValue(opType, out var nodes) ? nodes.Select(place => place.Node) : [];
+    public IEnumerable<NodeProto> Of(string opType) => _nodes.GetValueOrDefault(opType) ?? [];
 
     /// <summary>Whether an operator makes what a node reads.</summary>
     /// <param name="node">The reader.</param>
@@ -252,7 +250,7 @@ internal sealed class ModelPaths
             {
                 _homes[node] = graph;
                 if (!_nodes.TryGetValue(node.OpType, out var nodes)) _nodes.Add(node.OpType, nodes = []);
-                nodes.Add((graph, node));
+                nodes.Add(node);
             }
         }
     }
