@@ -95,7 +95,7 @@ public sealed class ReportTests : IDisposable
 
     private XDocument Train(params string[] arguments)
     {
-        var result = Tool.Run(_folder.Path, ["train", "data.csv", "--out", "out", "--hidden", "16,8", .. arguments]);
+        var result = Tool.Run(_folder.Path, ["train", "data.csv", "--out", "out", "--preset", "fast", "--hidden", "16,8", .. arguments]);
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("out/report.html", result.Output.Replace('\\', '/'), StringComparison.Ordinal);
         var text = File.ReadAllText(_folder.File("out/report.html"));

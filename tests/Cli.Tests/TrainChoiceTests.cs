@@ -179,7 +179,8 @@ public sealed class TrainChoiceTests : IDisposable
         Assert.All(result.Output.Split('\n'), line => Assert.True(line.Length <= 140, line));
     }
 
-    private ToolResult Run(params string[] arguments) => Tool.Run(_folder.Path, ["train", .. arguments, "--out", "out"]);
+    private ToolResult Run(params string[] arguments) =>
+        Tool.Run(_folder.Path, ["train", .. arguments, "--preset", "fast", "--out", "out"]);
 
     // A stripe down, across, or none; the first pixel is always the same.
     private static string Images(int count)

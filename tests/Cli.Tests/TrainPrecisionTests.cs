@@ -66,7 +66,8 @@ public sealed class TrainPrecisionTests : IDisposable
     private ToolResult Train(params string[] arguments)
     {
         _folder.Write("rows.csv", ChurnTables.First(1200));
-        return Tool.Run(_folder.Path, ["train", "rows.csv", "--label", "churn", "--epochs", "4", "--out", "out", .. arguments]);
+        return Tool.Run(
+            _folder.Path, ["train", "rows.csv", "--label", "churn", "--epochs", "4", "--preset", "fast", "--out", "out", .. arguments]);
     }
 
     private double[] Score(string model)

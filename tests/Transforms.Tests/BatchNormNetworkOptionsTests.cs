@@ -9,6 +9,7 @@ public sealed class BatchNormNetworkOptionsTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Preset = Preset.Fast,
         HiddenLayers = [16],
         BatchSize = 32,
         Epochs = 3,
@@ -18,6 +19,7 @@ public sealed class BatchNormNetworkOptionsTests
 
     private static readonly BatchNormNetworkOptions Images = new()
     {
+        Preset = Preset.Fast,
         Seed = 0,
         FeatureColumnName = nameof(Stripes.Row.Pixels),
         Network = Network.Parse(

@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Transforms.Tests;
 /// <summary>What comes from the context whose catalog a trainer or a transform is made in, as with ML.NET's own.</summary>
 public sealed class ContextTests
 {
-    private static readonly BatchNormNetworkOptions Quick = new() { HiddenLayers = [4], Epochs = 1 };
+    private static readonly BatchNormNetworkOptions Quick = new() { Preset = Preset.Fast, HiddenLayers = [4], Epochs = 1 };
 
     [Fact]
     public void EnvironmentOf_EachCatalog_IsTheContextsOwn()

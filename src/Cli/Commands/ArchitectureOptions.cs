@@ -9,6 +9,37 @@ internal sealed class ArchitectureOptions
 {
     private static readonly BatchNormOptions Defaults = new();
 
+    private readonly Option<Preset?> _preset = new("--preset")
+    {
+        Description = "what the options below mean where they are left out: accurate, an ensemble on encoded numbers, or fast, one small "
+            + "network [default: accurate, with --network fast]",
+        HelpName = "accurate|fast",
+    };
+
+    private readonly Option<int?> _members = new("--members")
+    {
+        Description = "members of an ensemble inside the network; 1 = none [default: accurate 8, fast 1]",
+        HelpName = "N",
+    };
+
+    private readonly Option<NumericEncoding?> _numbers = CommonOptions.Parsed(
+        "--numbers",
+        "ENCODING",
+        "what the network sees of a number: standardize or piecewise[:BINS] [default: accurate piecewise, fast standardize]",
+        NumericEncoding.Parse);
+
+    private readonly Option<TargetTransform?> _target = new("--target")
+    {
+        Description = "for regression: learn the label as it is (none), or where it is skewed as a logarithm (auto) [default: accurate "
+            + "auto, fast none]",
+        HelpName = "none|auto",
+    };
+
+    private readonly Option<bool> _uncalibrated = new("--no-calibrate")
+    {
+        Description = "leave the probabilities of an ensemble as they are",
+    };
+
     private readonly Option<IReadOnlyList<int>?> _hidden = CommonOptions.Parsed<IReadOnlyList<int>>(
         "--hidden",
         "UNITS",
@@ -75,21 +106,28 @@ internal sealed class ArchitectureOptions
 
     public ArchitectureOptions()
     {
+        _members.RequireRange(1, 1024);
         _placement.AcceptOnlyFromAmong("before", "after");
         _epsilon.RequireRange(0, 1);
         _ghost.RequireRange(2, 1 << 20);
         _dropout.RequireRange(0, 0.99f);
     }
 
+    // What is said of the training, not of the layers.
+    private Option[] BesideNetwork => [_network, _inputShape, _preset, _numbers, _target, _uncalibrated];
+
     public IReadOnlyList<Option> All =>
-        [_hidden, _activation, _normalization, _placement, _epsilon, _ghost, _dropout, _initializer, _network, _inputShape];
+    [
+        _preset, _members, _numbers, _target, _uncalibrated, _hidden, _activation, _normalization, _placement, _epsilon, _ghost, _dropout,
+        _initializer, _network, _inputShape,
+    ];
 
     /// <summary>Rejects options that exclude each other.</summary>
     public void Validate(CommandResult result)
     {
         if (IsGiven(_network))
         {
-            foreach (var option in All.Where(option => option != _network && option != _inputShape && IsGiven(option)))
+            foreach (var option in All.Where(option => !BesideNetwork.Contains(option) && IsGiven(option)))
                 result.AddError($"{option.Name} has no effect on a --network of your own: write it into the layers.");
         }
         else if (IsGiven(_inputShape))
@@ -114,6 +152,11 @@ internal sealed class ArchitectureOptions
             InputShape = arguments.GetValue(_inputShape)?.Select(size => (long)size).ToArray(),
             Network = options.Network with
             {
+                Preset = arguments.GetValue(_preset),
+                Members = arguments.GetValue(_members),
+                NumericEncoding = arguments.GetValue(_numbers),
+                TargetTransform = arguments.GetValue(_target),
+                Calibrate = !arguments.GetValue(_uncalibrated),
                 HiddenLayers = arguments.GetValue(_hidden),
                 Activation = arguments.GetValue(_activation),
                 Dropout = arguments.GetValue(_dropout),

@@ -32,6 +32,13 @@ internal sealed class MetricsDocument
         _root["bestEpoch"] = network.Best.Epoch;
         _root["epochs"] = new JsonArray([.. network.History.Select(Epoch)]);
         _root["test"] = Figures(test);
+        if (network.OutOfFold is { } predicted)
+        {
+            _root["outOfFold"] = Figures(predicted.Metrics.Values);
+            _root["members"] = network.Network.MemberCount;
+            _root["temperature"] = network.Temperature;
+        }
+
         _root["batchNormsBefore"] = export.Unfolded.BatchNormCount;
         _root["batchNormsAfter"] = export.Folded.BatchNormCount;
         _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
@@ -96,8 +103,8 @@ internal sealed class MetricsDocument
         var epoch = new JsonObject { ["epoch"] = report.Epoch, ["loss"] = report.Loss };
         if (report.Validation is { } validation)
         {
-            epoch["validationLoss"] = validation.Loss;
-            epoch["validation"] = Figures(validation.Values);
+            epoch[validation.IsOutOfFold ? "outOfFoldLoss" : "validationLoss"] = validation.Loss;
+            epoch[validation.IsOutOfFold ? "outOfFold" : "validation"] = Figures(validation.Values);
         }
 
         return epoch;

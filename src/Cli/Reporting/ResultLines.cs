@@ -29,6 +29,9 @@ internal static class ResultLines
         var verification = export.Verification;
         Line("best epoch", $"{best.Epoch} of {network.History.Count}, on {network.Device}");
         foreach (var (metric, value) in testMetrics) Line($"test {metric.Name}", metric.Format(value));
+        if (network.OutOfFold is { } predicted)
+            Line("out of fold", string.Join(", ", predicted.Metrics.Values.Select(
+                figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
         Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
         foreach (var kept in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))
             Line("not folded", $"{kept.Name}: {kept.Reason}");

@@ -30,6 +30,7 @@ internal static class TrainingRun
             : [];
         var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed);
         List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
+        if (OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
         {

@@ -70,6 +70,10 @@ internal sealed class BinaryTableTask : TableTask
     /// <inheritdoc/>
     public override IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes) => ["PredictedLabel", "Probability", "Score"];
 
+    /// <summary>The score is the logarithm of the odds.</summary>
+    public override float[] ScoredValues(float[] predictions) =>
+        [.. predictions.Select(probability => (float)(Math.Log(probability) - Math.Log(1 - (double)probability))), .. predictions];
+
     /// <inheritdoc/>
     public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
     {

@@ -65,6 +65,10 @@ internal abstract class TableTask
     /// <summary>The columns that predictions are written in.</summary>
     public abstract IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes);
 
+    /// <summary>What a network would give, as <see cref="TablePrediction.Values"/>, for predictions that are there already.</summary>
+    /// <param name="predictions">The probability of the positive class, those of each class, or the number itself, row by row.</param>
+    public virtual float[] ScoredValues(float[] predictions) => predictions;
+
     /// <summary>Writes the fields of one row's prediction.</summary>
     public abstract void WritePrediction(CsvWriter csv, TablePrediction prediction, int row);
 }

@@ -14,6 +14,7 @@ internal sealed class ReshapeRule : FoldRule
     public override Verdict Behind(NodeProto node, ChannelMap map, FoldPlan plan)
     {
         if (map.IsUniform) return plan.Behind(node, 0, map);
+        if (GroupedProduct.Behind(node, map, plan) is { } verdict) return verdict;
         if (Follow(node.Output[0], node.Input[0], map, plan) is not { } moved) return Lost(node, map);
         return plan.Behind(node, 0, moved);
     }

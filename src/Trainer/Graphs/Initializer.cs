@@ -113,6 +113,9 @@ public abstract record Initializer
     /// <param name="random">The source of randomness.</param>
     internal abstract void Fill(Span<float> values, IReadOnlyList<long> shape, Random random);
 
+    /// <summary>The same for each of several parameters that lie one behind the other: of <c>[groups, …]</c> each <c>[…]</c>.</summary>
+    internal Initializer ForEachOf(int groups) => new GroupedInitializer(groups, this);
+
     /// <summary>A Gaussian number with mean 0 and variance 1 (Box and Muller 1958).</summary>
     private protected static double NextGaussian(Random random) =>
         // 1 − u keeps the logarithm finite.
@@ -174,6 +177,18 @@ public abstract record Initializer
             for (var row = 0; row < rows; row++)
                 for (var column = 0; column < columns; column++)
                     values[(row * columns) + column] = (float)(Gain * (rows <= columns ? vectors[row][column] : vectors[column][row]));
+        }
+    }
+
+    private sealed record GroupedInitializer(int Groups, Initializer Each) : Initializer
+    {
+        private protected override string Text => Each.Text;
+
+        internal override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random)
+        {
+            var size = values.Length / Groups;
+            long[] one = [.. shape.Skip(1)];
+            for (var group = 0; group < Groups; group++) Each.Fill(values.Slice(group * size, size), one, random);
         }
     }
 

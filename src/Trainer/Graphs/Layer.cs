@@ -37,6 +37,16 @@ internal abstract record Layer
     /// <param name="site">The place of this layer.</param>
     public virtual IReadOnlyList<LayerSite> InnerSites(LayerSite site) => [];
 
+    /// <summary>
+    /// The same layer of several members of an ensemble at once, for rows in which their values stand side by side, <c>[members·C]</c>.
+    /// </summary>
+    /// <param name="members">How many there are.</param>
+    /// <param name="isShared">Whether all members still have the same input, <c>[C]</c>.</param>
+    /// <exception cref="ArgumentException">There is no such layer.</exception>
+    public virtual Layer SideBySide(int members, bool isShared) => throw new ArgumentException(
+        $"A layer of the kind '{Kind}' cannot be a part of an ensemble's members; those that can are dense, batchnorm, dropout and the "
+        + "activations.");
+
     /// <summary>Emits the training forward pass and returns it with its backward pass.</summary>
     /// <param name="graph">The training step.</param>
     /// <param name="site">The layer's place.</param>

@@ -38,6 +38,9 @@ internal sealed record BatchNormLayer : Layer
     public override bool NormalizesByBatch => !Frozen;
 
     /// <inheritdoc/>
+    public override Layer SideBySide(int members, bool isShared) => this;
+
+    /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input)
     {
         if (!(Epsilon >= 0 && float.IsFinite(Epsilon)))

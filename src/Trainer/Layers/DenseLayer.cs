@@ -25,6 +25,11 @@ internal sealed record DenseLayer(int Units) : Layer
             $"A dense layer takes rows of shape [C], but gets {input}; put Flatten() or GlobalAveragePool() before it.");
 
     /// <inheritdoc/>
+    public override Layer SideBySide(int members, bool isShared) => isShared
+        ? this with { Units = members * Units }
+        : new GroupedDenseLayer(members, Units) { Bias = Bias, WeightInitializer = WeightInitializer };
+
+    /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters(LayerSite site)
     {
         yield return new Parameter("weight", [site.Input.Channels, Units], ParameterRole.Weight, WeightInitializer ?? site.FirstWeights);

@@ -21,6 +21,9 @@ internal sealed record DropoutLayer(float Rate) : Layer
         : throw new ArgumentException($"A dropout rate is from 0 to below 1, but is {Rate}.");
 
     /// <inheritdoc/>
+    public override Layer SideBySide(int members, bool isShared) => this;
+
+    /// <inheritdoc/>
     /// <remarks>y = x·k/(1−p), dx = dy·k/(1−p), with k the mask that was drawn.</remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
@@ -51,6 +54,9 @@ internal sealed record ActivationLayer(Activation Function) : Layer
 
     /// <inheritdoc/>
     public override SampleShape OutputShape(SampleShape input) => input;
+
+    /// <inheritdoc/>
+    public override Layer SideBySide(int members, bool isShared) => this;
 
     /// <inheritdoc/>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)

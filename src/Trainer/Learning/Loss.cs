@@ -35,6 +35,12 @@ public abstract record Loss
     /// </summary>
     internal virtual bool IsRegression => false;
 
+    /// <summary>
+    /// Whether its predictions are probabilities that a temperature can make right (<see cref="TrainingOptions.Calibrate"/>): not with
+    /// weights of classes, by which they are meant to be off.
+    /// </summary>
+    internal virtual bool HasTemperature => false;
+
     /// <summary>Binary cross-entropy with a weight for each class, for classes of which one is rare or dear.</summary>
     /// <param name="positiveWeight">Multiplies the loss of positive rows; above 0. PyTorch calls it <c>pos_weight</c>.</param>
     /// <param name="negativeWeight">Multiplies the loss of negative rows; above 0. Default: 1.</param>
@@ -151,6 +157,8 @@ public abstract record Loss
 
         internal override string Kind => "sigmoid cross-entropy";
 
+        internal override bool HasTemperature => !IsWeighted;
+
         private bool IsWeighted => _positiveWeight != 1 || _negativeWeight != 1;
 
         internal override IReadOnlyList<Metric> Metrics => Metric.OfTwoClasses;
@@ -231,6 +239,8 @@ public abstract record Loss
             $"softmax (smoothing {_smoothing}, {(_classWeights is null ? "no" : "with")} class weights)") : "softmax";
 
         internal override string Kind => "softmax cross-entropy";
+
+        internal override bool HasTemperature => _classWeights is null;
 
         internal override IReadOnlyList<Metric> Metrics => Metric.OfClasses;
 

@@ -18,6 +18,18 @@ public sealed partial class Network
         return Add(new DenseLayer(units) { Bias = bias, WeightInitializer = weights });
     }
 
+    /// <summary>Adds dense layers side by side, each on its own part of the row; takes rows <c>[groups·C]</c>.</summary>
+    /// <param name="groups">The number of equal parts; at least 1.</param>
+    /// <param name="units">The outputs of each part; at least 1.</param>
+    /// <param name="bias">Whether there is a bias; null (the default) = unless a batch normalization follows, which would undo it.</param>
+    /// <param name="weights">The first weights of each; null (the default) = He before a relu kind, Glorot otherwise.</param>
+    public Network GroupedDense(int groups, int units, bool? bias = null, Initializer? weights = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(groups);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(units);
+        return Add(new GroupedDenseLayer(groups, units) { Bias = bias, WeightInitializer = weights });
+    }
+
     /// <summary>
     /// Adds a batch normalization (Ioffe and Szegedy 2015); takes rows of any shape, and normalizes a channel at all its positions
     /// together.
@@ -146,6 +158,23 @@ public sealed partial class Network
         ArgumentNullException.ThrowIfNull(body);
         var empty = Input([.. OutputShape.Sizes]);
         return Add(new ResidualLayer(body(empty).Stack) { Projection = projection?.Invoke(empty).Stack });
+    }
+
+    /// <summary>
+    /// Adds an ensemble: several members of the same layers, each with weights and batch normalizations of its own, and the mean of what
+    /// they give; takes rows <c>[C]</c>. It is one network to everybody: the members' first dense layer is one product. As the last layer
+    /// of a network it can be trained so that member i never learns from fold i of the rows, which gives an honest prediction for every
+    /// training row (<see cref="TrainingOptions.OutOfFold"/>).
+    /// </summary>
+    /// <param name="count">How many members there are; at least 2.</param>
+    /// <param name="member">
+    /// Adds the layers of one member to an empty network that takes the shape at hand: dense layers, batch normalizations, activations and
+    /// dropouts.
+    /// </param>
+    public Network Members(int count, Func<Network, Network> member)
+    {
+        ArgumentNullException.ThrowIfNull(member);
+        return Add(new MembersLayer(count, member(Input([.. OutputShape.Sizes])).Stack));
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Networks;
 using MlNetBatchNorm.Trainer.Text;
 
@@ -40,6 +41,26 @@ public sealed partial class Network
 
     /// <summary>All parameters, in the order of the layers.</summary>
     internal IReadOnlyList<Parameter> Parameters => Stack.Parameters;
+
+    /// <summary>The ensemble that the network ends with; null = it ends otherwise.</summary>
+    internal MembersLayer? Ensemble => Sites is [.., { Layer: MembersLayer members }] ? members : null;
+
+    /// <summary>The members of the ensemble that the network ends with; 1 = it ends otherwise.</summary>
+    internal int MemberCount => Ensemble?.Count ?? 1;
+
+    /// <summary>
+    /// The layers up to what each member of the ensemble gives, <c>[MemberCount·K]</c>; without one, all layers.
+    /// </summary>
+    internal IReadOnlyList<LayerSite> SitesOfMembers =>
+        Ensemble is { } ensemble ? [.. Sites.SkipLast(1), .. ensemble.InnerSites(Sites[^1])] : Sites;
+
+    /// <summary>The layers behind the first ones, for rows of the shape that they get.</summary>
+    internal Network Skip(int count) =>
+        Sites.Skip(count).Aggregate(Input([.. Sites[count].Input.Sizes]), (network, site) => network.Add(site.Layer));
+
+    /// <summary>The same layers for rows of another shape, behind others.</summary>
+    internal Network Behind(Network first) => Sites.Aggregate(first, (network, site) => network.Add(
+        site.Layer is MembersLayer members ? members.For(network.OutputShape) : site.Layer));
 
     /// <summary>
     /// The fewest rows that a mini-batch may have: 2 where a batch normalization sees one value of a channel for each row, which alone has

@@ -5,12 +5,12 @@ using MlNetBatchNorm.Trainer.Layers;
 namespace MlNetBatchNorm.Trainer.Networks;
 
 /// <summary>
-/// Networks as text, a line for each layer. What is special is the residual block: <c>residual</c>, the lines of its body, perhaps
-/// <c>around</c> and the lines of the way around it, and <c>end</c>.
+/// Networks as text, a line for each layer. What is special are blocks: <c>residual</c>, the lines of its body, perhaps <c>around</c> and
+/// the lines of the way around it, and <c>end</c>; and <c>members COUNT</c>, the lines of one member, and <c>end</c>.
 /// </summary>
 internal static class NetworkText
 {
-    private const string Residual = "residual", Around = "around", End = "end";
+    private const string Residual = "residual", Around = "around", Members = "members", End = "end";
 
     public static Network Read(string text, SampleShape input)
     {
@@ -18,9 +18,11 @@ internal static class NetworkText
         if (lines.Count == 0)
             throw new FormatException(
                 $"There are no layers in the text; write one on each line, as 'dense 64'. The kinds are "
-                + $"{string.Join(", ", LayerForm.Keywords)}, residual.");
+                + $"{string.Join(", ", LayerForm.Keywords)}, {LayerForm.Blocks}.");
         var network = ReadLayers(lines, Network.Input([.. input.Sizes]));
-        return lines.TryDequeue(out var rest) ? throw rest.Error($"there is no '{Residual}' before it that it could belong to.") : network;
+        if (!lines.TryDequeue(out var rest)) return network;
+        var blocks = rest.Keyword == End ? $"'{Residual}' or '{Members}'" : $"'{Residual}'";
+        throw rest.Error($"there is no {blocks} before it that it could belong to.");
     }
 
     public static string Write(Network network)
@@ -36,10 +38,14 @@ internal static class NetworkText
         while (lines.TryPeek(out var line) && line.Keyword is not (Around or End))
         {
             lines.Dequeue();
-            var layer = line.Keyword == Residual ? ReadBlock(lines, line, network.OutputShape) : LayerForm.ToLayer(line);
             try
             {
-                network = network.Add(layer);
+                network = network.Add(line.Keyword switch
+                {
+                    Residual => ReadBlock(lines, line, network.OutputShape),
+                    Members => ReadMembers(lines, line, network.OutputShape),
+                    _ => LayerForm.ToLayer(line),
+                });
             }
             catch (ArgumentException exception)
             {
@@ -68,6 +74,28 @@ internal static class NetworkText
         return block;
     }
 
+    private static MembersLayer ReadMembers(Queue<LayerStatement> lines, LayerStatement start, SampleShape input)
+    {
+        const string usage = $"expected: {Members} COUNT [name=NAME], and the layers of one member on the lines below.";
+        int count;
+        try
+        {
+            count = start.Count("COUNT");
+        }
+        catch (FormatException exception)
+        {
+            throw start.Error($"{exception.Message.TrimEnd('.')}; {usage}", exception);
+        }
+
+        var name = start.Option("name");
+        if (!start.IsUsedUp(out var rest)) throw start.Error($"'{rest}' is too much; {usage}");
+        var body = ReadLayers(lines, Network.Input([.. input.Sizes])).Stack;
+        if (!lines.TryDequeue(out var end)) throw start.Error($"the block has no '{End}'.");
+        if (end.Keyword != End) throw end.Error($"'{End}' was expected.");
+        RequireAlone(end);
+        return new MembersLayer(count, body) { Name = name };
+    }
+
     private static void RequireAlone(LayerStatement line)
     {
         if (!line.IsUsedUp(out var rest)) throw line.Error($"'{rest}' is too much; '{line.Keyword}' stands alone on its line.");
@@ -77,6 +105,21 @@ internal static class NetworkText
     {
         foreach (var layer in stack.Sites.Select(site => site.Layer))
         {
+            if (layer is NumericEncodingLayer { Encoding: var encoding })
+            {
+                // For people: it is made of the rows anew, by the options of the training.
+                Line($"# numbers: {encoding.Numbers.Length} smooth, {encoding.Lower.Length} bins, {encoding.Flags.Length} flags", indent);
+                continue;
+            }
+
+            if (layer is MembersLayer members)
+            {
+                Line(LayerForm.Named(new LayerLine(Members).Value(members.Count), members).ToString(), indent);
+                WriteLayers(text, members.Body, indent + 1);
+                Line(End, indent);
+                continue;
+            }
+
             if (layer is not ResidualLayer block)
             {
                 Line(LayerForm.ToLine(layer), indent);
@@ -139,6 +182,11 @@ internal sealed record LayerForm(
             "groupnorm", "GROUPS [epsilon=1e-5]",
             line => new(line.Count("GROUPS")) { Epsilon = line.NumberOption("epsilon") ?? Epsilon },
             (layer, line) => line.Value(layer.Groups).Number("epsilon", layer.Epsilon, Epsilon)),
+        Of<GroupedDenseLayer>(
+            "groupeddense", "GROUPS UNITS [bias=yes|no] [init=WEIGHTS]",
+            line => new(line.Count("GROUPS"), line.Count("UNITS")) { Bias = line.FlagOption("bias"), WeightInitializer = Weights(line) },
+            (layer, line) => line.Value(layer.Groups).Value(layer.Units)
+                .Flag("bias", layer.Bias, null).Option("init", layer.WeightInitializer?.ToString())),
         Of<DropoutLayer>("dropout", "RATE", line => new(line.Number("RATE")), (layer, line) => line.Value(layer.Rate)),
         Pooling(
             "maxpool",
@@ -152,7 +200,10 @@ internal sealed record LayerForm(
         Of<FlattenLayer>("flatten", string.Empty, _ => new(), (_, _) => { }),
     ];
 
-    /// <summary>The keywords of all layers but the residual block, which is written over several lines.</summary>
+    /// <summary>The keywords of layers that are written over several lines.</summary>
+    public const string Blocks = "residual … around … end, members … end";
+
+    /// <summary>The keywords of all other layers.</summary>
     public static IEnumerable<string> Keywords => All.Select(form => form.Keyword).Concat(Activation.Names);
 
     /// <summary>Makes the layer that a line describes.</summary>
@@ -181,7 +232,7 @@ internal sealed record LayerForm(
         var form = All.FirstOrDefault(form => form.Matches(layer))
             ?? throw new NotSupportedException(
                 $"A layer of the kind '{layer.Kind}' cannot be written as text; the kinds that can are {string.Join(", ", Keywords)}, "
-                + "residual.");
+                + $"{Blocks}.");
         var line = new LayerLine(form.Keyword);
         form.Write(layer, line);
         return Named(line, layer).ToString();
@@ -241,7 +292,7 @@ internal sealed record LayerForm(
     private static LayerForm ActivationForm(LayerStatement line)
     {
         if (!Activation.Names.Contains(line.Keyword.Split(':')[0]))
-            throw line.Error($"'{line.Keyword}' is not a layer; expected one of {string.Join(", ", Keywords)}, residual … around … end.");
+            throw line.Error($"'{line.Keyword}' is not a layer; expected one of {string.Join(", ", Keywords)}, {Blocks}.");
         return new(
             line.Keyword, string.Empty, statement => new ActivationLayer(Activation.Parse(statement.Keyword)), _ => false, (_, _) => { });
     }

@@ -41,7 +41,8 @@ public sealed class EpochReport
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"epoch {Epoch,3}/{Epochs}  loss {Loss:0.0000}");
         if (Validation is null) return text;
-        text += string.Create(CultureInfo.InvariantCulture, $"  validation loss {Validation.Loss:0.0000}  {Validation}");
+        var rows = Validation.IsOutOfFold ? "out-of-fold" : "validation";
+        text += string.Create(CultureInfo.InvariantCulture, $"  {rows} loss {Validation.Loss:0.0000}  {Validation}");
         return IsBest ? $"{text}  *" : text;
     }
 }
@@ -53,6 +54,12 @@ public sealed class EpochReport
 public sealed class EpochMetrics
 {
     internal EpochMetrics(double loss, MetricValues values) => (Loss, Values) = (loss, values);
+
+    /// <summary>
+    /// Whether the rows are the training rows, each measured by the member of an ensemble that does not learn from it
+    /// (<see cref="TrainingOptions.OutOfFold"/>).
+    /// </summary>
+    public bool IsOutOfFold { get; internal init; }
 
     /// <summary>
     /// The weighted mean of the rows' losses; of standardized targets, where training standardizes them. Epochs are compared by it.

@@ -46,7 +46,9 @@ public sealed class TrainedNetwork
         Device = device;
     }
 
-    /// <summary>The architecture.</summary>
+    /// <summary>
+    /// The architecture; where numbers are encoded (<see cref="TrainingOptions.NumericEncoding"/>), with the encoding as its first layer.
+    /// </summary>
     public Network Network { get; }
 
     /// <summary>The loss it was trained with.</summary>
@@ -79,6 +81,17 @@ public sealed class TrainedNetwork
     /// <summary>What is probably not as meant; empty when nothing was found.</summary>
     public IReadOnlyList<TrainingWarning> Warnings { get; internal init; } = [];
 
+    /// <summary>
+    /// A prediction for every training row by the member of the ensemble that did not learn from it; null where there are none (see
+    /// <see cref="TrainingOptions.OutOfFold"/>).
+    /// </summary>
+    public OutOfFoldPredictions? OutOfFold { get; internal init; }
+
+    /// <summary>
+    /// What the logits were divided by (<see cref="TrainingOptions.Calibrate"/>); 1 = nothing. It is in the parameters already.
+    /// </summary>
+    public double Temperature { get; internal init; } = 1;
+
     /// <summary>What <see cref="Parameters"/> shows.</summary>
     internal IReadOnlyDictionary<string, float[]> ParameterArrays { get; }
 
@@ -87,6 +100,9 @@ public sealed class TrainedNetwork
 
     /// <summary>What was taken off the targets that it learned (see <see cref="TrainingData.TargetOffset"/>); 0 = nothing.</summary>
     internal double TargetOffset { get; init; }
+
+    /// <summary>The way back from what the network learned to targets; null = it is the same.</summary>
+    internal TargetMap? TargetMap { get; init; }
 
     /// <summary>How far running statistics are from those of the training rows, by layer; see <see cref="BatchNormHealth"/>.</summary>
     internal IReadOnlyDictionary<string, double> StatisticsDistances { get; init; } = new Dictionary<string, double>();
@@ -118,6 +134,8 @@ public sealed class TrainedNetwork
         {
             Threads = Threads,
             TargetOffset = TargetOffset,
+            TargetMap = TargetMap,
+            Temperature = Temperature,
             Warnings = [.. Warnings.Where(warning => warning.Kind != TrainingWarningKind.StatisticsFarFromPopulation)],
         };
     }
@@ -151,7 +169,7 @@ public sealed class TrainedNetwork
         if (Standardization is not null) x = Standardization.Emit(nodes, x, Network.InputShape.Sizes.Count - 1);
         var graph = new InferenceGraph(nodes, parameter =>
             nodes.Initializer(TensorData.Create(parameter.Name.Split('.')[^1], ParameterArrays[parameter.Name], [.. parameter.Shape])));
-        var output = graph.Infer(Network.Sites, x);
+        var output = Infer(graph, x);
         var prediction = Loss.Prediction(nodes, output);
         TensorDimension[] shape = [TensorDimension.Rows, .. Network.OutputShape.Sizes.Select(size => (TensorDimension)size)];
         if (TargetOffset != 0)
@@ -165,5 +183,13 @@ public sealed class TrainedNetwork
         nodes.Output(ScoreOutput, output, DataType.Float, shape);
         if (prediction != output) nodes.Output(ProbabilityOutput, prediction, DataType.Float, shape);
         return nodes.Build();
+    }
+
+    // Numbers are taken back to their unit before the members are averaged: the mean of a logarithm is not the logarithm of a mean.
+    private Value Infer(InferenceGraph graph, Value x)
+    {
+        if (TargetMap is not { } map) return graph.Infer(Network.Sites, x);
+        var outputs = map.EmitRestored(graph.Nodes, graph.Infer(Network.SitesOfMembers, x));
+        return map.EmitBounded(graph.Nodes, Network.Ensemble?.Mean(graph.Nodes, outputs) ?? outputs);
     }
 }

@@ -8,10 +8,17 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Training;
 
+/// <summary>Measures a network at the end of an epoch.</summary>
+internal interface IEpochEvaluation : IDisposable
+{
+    /// <summary>Measures it with some parameters.</summary>
+    EpochMetrics Run(ParameterStore parameters);
+}
+
 /// <summary>
 /// The network's inference pass with its loss, on the very buffers that training writes: no export, no copy of parameters.
 /// </summary>
-internal sealed class EvaluationStep : IDisposable
+internal sealed class EvaluationStep : IEpochEvaluation
 {
     private const int MostRows = 1024;
     private const string PredictionOutput = "prediction";
@@ -21,6 +28,7 @@ internal sealed class EvaluationStep : IDisposable
     private readonly TrainingData _rows;
     private readonly TrainingData _standardized;
     private readonly TargetStandardization? _targetStandardization;
+    private readonly TargetMap? _map;
     private readonly Loss _loss;
     private readonly string[] _parameters;
     private readonly TensorBuffer<float> _features;
@@ -35,11 +43,15 @@ internal sealed class EvaluationStep : IDisposable
     /// <param name="loss">The loss.</param>
     /// <param name="rows">The rows, with their targets in their own unit.</param>
     /// <param name="targets">The standardization of the targets that the network learns; null = it learns them as they are.</param>
+    /// <param name="map">The way back from what is learned to targets; null = it is the same.</param>
     /// <param name="settings">Device and threads.</param>
-    public EvaluationStep(Network network, Loss loss, TrainingData rows, TargetStandardization? targets, ExecutionOptions settings)
+    public EvaluationStep(
+        Network network, Loss loss, TrainingData rows, TargetStandardization? targets, TargetMap? map, ExecutionOptions settings)
     {
         _rows = rows;
-        _standardized = targets?.Apply(rows) ?? rows;
+        _map = map;
+        var learned = map?.Apply(rows) ?? rows;
+        _standardized = targets?.Apply(learned) ?? learned;
         _targetStandardization = targets;
         _loss = loss;
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
@@ -82,6 +94,7 @@ internal sealed class EvaluationStep : IDisposable
         }
 
         _targetStandardization?.Restore(_allPredictions);
+        _map?.Restore(_allPredictions);
         return new EpochMetrics(weight > 0 ? loss / weight : double.NaN, _loss.Measure(_allPredictions, _rows));
     }
 

@@ -12,6 +12,8 @@ internal sealed class MiniBatches
     private readonly Augmentation? _augmentation;
     private readonly Random _chance;
     private readonly float[] _scratch;
+    private readonly int _members;
+    private readonly Folds? _folds;
     private int _next;
 
     /// <param name="rows">The rows, as they go into the first layer.</param>
@@ -20,9 +22,19 @@ internal sealed class MiniBatches
     /// <param name="minimumRows">The fewest rows in a mini-batch.</param>
     /// <param name="augmentation">Changes each row as it is dealt out; null = nothing does.</param>
     /// <param name="chance">Draws those changes; null = <paramref name="random"/>.</param>
+    /// <param name="members">The members of the network's ensemble, each of which learns every row; 1 = there is none.</param>
+    /// <param name="folds">The rows that each member does not learn; null = each learns all.</param>
     public MiniBatches(
-        TrainingData rows, int batchSize, Random random, int minimumRows, Augmentation? augmentation = null, Random? chance = null)
+        TrainingData rows,
+        int batchSize,
+        Random random,
+        int minimumRows,
+        Augmentation? augmentation = null,
+        Random? chance = null,
+        int members = 1,
+        Folds? folds = null)
     {
+        (_members, _folds) = (members, folds);
         _augmentation = augmentation;
         _chance = chance ?? random;
         _rows = rows;
@@ -77,12 +89,23 @@ internal sealed class MiniBatches
             var target = features.Slice(i * width, width);
             if (_augmentation is null) _rows.FeatureRows.CopyTo(row, 1, target);
             else _augmentation.Apply(Read(row), target, _rows.Shape, _chance);
-            _rows.Target(row).CopyTo(targets[(i * _rows.Outputs)..]);
-            if (_rows.WeightArray is not null) step.RowWeights[i] = _rows.WeightArray[row] * _weightScale;
+            for (var member = 0; member < _members; member++)
+            {
+                var place = (i * _members) + member;
+                _rows.Target(row).CopyTo(targets[(place * _rows.Outputs)..]);
+                if (_folds is not null || _rows.WeightArray is not null) step.RowWeights[place] = Weight(row, member);
+            }
         }
 
         _next += count;
         return count;
+    }
+
+    // A member learns from the other folds alone, which count as much as all of them would.
+    private float Weight(int row, int member)
+    {
+        var weight = _rows.WeightArray is null ? 1 : _rows.WeightArray[row] * _weightScale;
+        return _folds is null ? weight : _folds.Of[row] == member ? 0 : weight * _members / (_members - 1);
     }
 
     private ReadOnlySpan<float> Read(int row) => _rows.FeatureRows.Read(row, _scratch);

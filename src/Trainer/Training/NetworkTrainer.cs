@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
 
@@ -53,17 +54,28 @@ public static class NetworkTrainer
         if (validation is not null) RequireFit(network, validation);
         validation = validation?.CountedFrom(rows.TargetOffset);
 
-        var (givenRows, givenValidation) = (rows, validation);
+        var (given, givenValidation) = (rows, validation);
         var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
 
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
         var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
-        (rows, validation) = validation is null ? HoldOut(rows, loss, options.ValidationFraction, split) : (rows, validation);
+        var folds = validation is null && options.OutOfFold && network.MemberCount > 1
+            ? Folds.Draw(ClassesOf(rows, loss), network.MemberCount, split)
+            : null;
+        if (validation is null && folds is null) (rows, validation) = HoldOut(rows, loss, options.ValidationFraction, split);
         if (rows.Count < 2)
             throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
-        var standardization = options.StandardizeFeatures ? Standardization.Fit(rows, options.FeatureClip) : null;
+        var encodes = options.NumericEncoding.IsPiecewiseLinear && network.InputShape.IsVector;
+        if (encodes)
+        {
+            var encoding = EncodedNumbers.Fit(rows, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression);
+            if (encoding.Width > 0) network = network.Behind(Network.Input(rows.Shape.Count).Add(new NumericEncodingLayer(encoding)));
+            else encodes = false;
+        }
+
+        var standardization = options.StandardizeFeatures && !encodes ? Standardization.Fit(rows, options.FeatureClip) : null;
         if (standardization is not null)
         {
             rows = standardization.Apply(rows);
@@ -77,6 +89,9 @@ public static class NetworkTrainer
             validation = validation is null ? null : used.Apply(validation);
         }
 
+        var inUnit = rows;
+        var map = loss.IsRegression ? TargetMap.Fit(options.TargetTransform, rows) : null;
+        if (map is not null) rows = map.Apply(rows);
         var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
         if (targets is not null) rows = targets.Apply(rows);
 
@@ -91,12 +106,12 @@ public static class NetworkTrainer
             options.Statistics,
             batchSize,
             initial,
-            rows.WeightArray is not null,
+            rows.WeightArray is not null || folds is not null,
             settings,
             options.MaximumGradientNorm,
             checkpoint?.Steps ?? 0);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
-            network, options, givenRows, givenValidation, step, threads);
+            network, options, given, givenValidation, step, threads);
         var warnings = new List<TrainingWarning>();
         if (checkpoint is not null)
         {
@@ -106,12 +121,17 @@ public static class NetworkTrainer
             step.Restore(checkpoint.State);
         }
 
-        using var evaluation = validation is null ? null : new EvaluationStep(network, loss, validation, targets, settings);
+        using var outOfFold = folds is null
+            ? null
+            : new OutOfFoldStep(network, loss, inUnit, folds, map, targets, options.Calibrate, settings);
+        using IEpochEvaluation? evaluation = outOfFold is not null ? outOfFold
+            : validation is null ? null : new EvaluationStep(network, loss, validation, targets, map, settings);
         Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
             : null;
-        var batches = new MiniBatches(rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance);
+        var batches = new MiniBatches(
+            rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds);
         var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
         if (checkpoint is not null) loop.Resume(checkpoint);
         loop.Run(
@@ -131,8 +151,21 @@ public static class NetworkTrainer
         }
 
         options.Checkpoint?.Remove();
+        OutOfFoldPredictions? predictions = null;
+        var temperature = 1.0;
+        if (outOfFold is not null)
+        {
+            step.Set(best);
+            var measured = outOfFold.Run(step.Current);
+            predictions = new OutOfFoldPredictions(outOfFold.Predictions.ToArray(), given, folds!.Of, measured);
+            map = map?.Fitted(outOfFold.Predictions, inUnit);
+            temperature = outOfFold.Temperature;
+        }
+
+        if (temperature != 1) best = TargetStandardization.OfTemperature(temperature, rows.Outputs).Restore(network, best);
         if (targets is not null) best = targets.Restore(network, best);
         if (used is not null) best = used.Restore(best);
+        (whole, best) = NumericEncodingLayer.IntoNext(whole, best);
         return new TrainedNetwork(
             whole,
             loss,
@@ -146,6 +179,9 @@ public static class NetworkTrainer
             Warnings = warnings,
             StatisticsDistances = distances,
             TargetOffset = rows.TargetOffset,
+            TargetMap = map,
+            Temperature = temperature,
+            OutOfFold = predictions,
         };
 
         Random Next() => new(random.Next());
@@ -166,6 +202,12 @@ public static class NetworkTrainer
         if (held == 0) return (rows, null);
         if (rows.Count - held < 2)
             throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
+        var (kept, drawn) = StratifiedSample.Draw(ClassesOf(rows, loss), fraction, random);
+        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
+    }
+
+    private static int[] ClassesOf(TrainingData rows, Loss loss)
+    {
         var classes = new int[rows.Count];
         for (var row = 0; row < classes.Length && !loss.IsRegression; row++)
         {
@@ -173,8 +215,7 @@ public static class NetworkTrainer
             classes[row] = target.Length == 1 ? (target[0] >= 0.5f ? 1 : 0) : TensorPrimitives.IndexOfMax(target);
         }
 
-        var (kept, drawn) = StratifiedSample.Draw(classes, fraction, random);
-        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
+        return classes;
     }
 
     // Said before ONNX Runtime takes it and the system ends the process.

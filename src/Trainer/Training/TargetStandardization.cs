@@ -32,11 +32,15 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
         }
     }
 
+    /// <summary>Logits divided by a temperature, as a standardization that is taken back.</summary>
+    public static TargetStandardization OfTemperature(double temperature, int outputs) =>
+        new(new float[outputs], [.. Enumerable.Repeat((float)(1 / temperature), outputs)]);
+
     /// <summary>Checks that a network ends with the layer that the scale is folded into.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
     public static void RequireDenseEnd(Network network)
     {
-        if (network.Sites is not [.., { Layer: DenseLayer } last]
+        if (network.SitesOfMembers is not [.., { Layer: DenseLayer or GroupedDenseLayer } last]
             || !last.Parameters.Any(parameter => parameter.Name == last.FullName("bias")))
             throw new ArgumentException(
                 "Targets are standardized by scaling the last layer, which has to be a dense one with a bias; end the network with "
@@ -63,14 +67,14 @@ internal sealed record TargetStandardization(float[] Mean, float[] StandardDevia
     /// <summary>The parameters of a network that gives its output in the target's unit.</summary>
     public IReadOnlyDictionary<string, float[]> Restore(Network network, IReadOnlyDictionary<string, float[]> parameters)
     {
-        var last = network.Sites[^1];
+        var last = network.SitesOfMembers[^1];
         var (weight, bias) = (last.FullName("weight"), last.FullName("bias"));
         var outputs = Mean.Length;
         return new Dictionary<string, float[]>(parameters, StringComparer.Ordinal)
         {
-            // [in, out], row-major: the output is the remainder.
+            // [in, out], row-major: the output is the remainder. Those of an ensemble's members stand side by side.
             [weight] = [.. parameters[weight].Select((value, i) => value * StandardDeviation[i % outputs])],
-            [bias] = [.. parameters[bias].Select((value, i) => (value * StandardDeviation[i]) + Mean[i])],
+            [bias] = [.. parameters[bias].Select((value, i) => (value * StandardDeviation[i % outputs]) + Mean[i % outputs])],
         };
     }
 }

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Trainer.Training;
 internal sealed class TrainingLoop
 {
     private readonly TrainingStep _step;
-    private readonly EvaluationStep? _evaluation;
+    private readonly IEpochEvaluation? _evaluation;
     private readonly PopulationStatistics? _population;
     private readonly MiniBatches _batches;
     private readonly Network _network;
@@ -18,7 +18,7 @@ internal sealed class TrainingLoop
 
     public TrainingLoop(
         TrainingStep step,
-        EvaluationStep? evaluation,
+        IEpochEvaluation? evaluation,
         PopulationStatistics? population,
         MiniBatches batches,
         Network network,

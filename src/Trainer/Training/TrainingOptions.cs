@@ -53,6 +53,31 @@ public sealed record TrainingOptions
     /// </summary>
     public bool StandardizeTargets { get; init; } = true;
 
+    /// <summary>
+    /// What the network sees of a feature that is a number. Features of 0 and 1 stay as they are with anything but
+    /// <see cref="NumericEncoding.Standardize"/>, the default, which <see cref="StandardizeFeatures"/> and <see cref="FeatureClip"/> are
+    /// about. The network, made for rows of plain features, then gets rows of another width; <see cref="TrainedNetwork.Network"/> is that one.
+    /// </summary>
+    public NumericEncoding NumericEncoding { get; init; } = NumericEncoding.Standardize;
+
+    /// <summary>In what form numbers are learned. Default: as they are. Ignored for classes, and for several numbers a row.</summary>
+    public TargetTransform TargetTransform { get; init; } = TargetTransform.None;
+
+    /// <summary>
+    /// Whether member i of an ensemble (<see cref="Network.Members"/>, as the last layer) never learns from fold i of the rows, as many
+    /// folds as members, drawn at random by the seed, each class divided evenly. Every training row then has a prediction that was not learned
+    /// from it (<see cref="TrainedNetwork.OutOfFold"/>), and each epoch is measured by these instead of rows held out
+    /// (<see cref="ValidationFraction"/>). Default: true. Ignored without an ensemble, and where validation rows are given.
+    /// </summary>
+    public bool OutOfFold { get; init; } = true;
+
+    /// <summary>
+    /// Whether logits are divided by the number that makes the cross-entropy of the out-of-fold predictions smallest, from 0.2 to 8 (Guo et
+    /// al. 2017, arXiv 1706.04599), so that probabilities are as sure as they are right. It is part of the last layer's weights, and each
+    /// epoch is measured with its own. Default: true. Ignored without out-of-fold predictions, for numbers, and with weights of classes.
+    /// </summary>
+    public bool Calibrate { get; init; } = true;
+
     /// <summary>A change made to each row, by chance, every time it is dealt out for training. Default: null, none.</summary>
     public Augmentation? Augmentation { get; init; }
 

@@ -31,6 +31,7 @@ internal sealed class TrainingStep : IDisposable
     private readonly bool _weighted;
     private readonly bool _needsOnes;
     private readonly int _outputs;
+    private readonly int _members;
     private readonly int _minimumRows;
     private int _current;
 
@@ -70,6 +71,7 @@ internal sealed class TrainingStep : IDisposable
         loss.RequireOutputs(network.OutputShape.Count);
         _weighted = weighted;
         _outputs = (int)network.OutputShape.Count;
+        _members = network.MemberCount;
         _minimumRows = network.MinimumBatchRows;
         BatchSize = batchSize;
         Steps = stepsBefore;
@@ -91,8 +93,8 @@ internal sealed class TrainingStep : IDisposable
         _stores[0].CopyTo(_stores[1]);
 
         Features = _session.CreateBuffer<float>([batchSize, .. network.InputShape.Sizes]);
-        Targets = _session.CreateBuffer<float>(batchSize, _outputs);
-        _rowWeights = _session.CreateBuffer<float>(batchSize, 1);
+        Targets = _session.CreateBuffer<float>(batchSize * _members, _outputs);
+        _rowWeights = _session.CreateBuffer<float>(batchSize * _members, 1);
         _ones = _session.CreateBuffer<float>(batchSize);
         _loss = _session.CreateBuffer<float>(1);
         _ones.Span.Fill(1);
@@ -121,10 +123,13 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The mini-batch's features, <c>[batchSize, …]</c>, to be filled before a step.</summary>
     public TensorBuffer<float> Features { get; }
 
-    /// <summary>The mini-batch's targets, <c>[batchSize, outputs]</c>, to be filled before a step.</summary>
+    /// <summary>
+    /// The mini-batch's targets, <c>[batchSize, outputs]</c>, to be filled before a step; with an ensemble those of each member,
+    /// <c>[batchSize·members, outputs]</c>.
+    /// </summary>
     public TensorBuffer<float> Targets { get; }
 
-    /// <summary>The rows' weights, 1 at first; only read where the step was made for weights.</summary>
+    /// <summary>The rows' weights, 1 at first, for each target; only read where the step was made for weights.</summary>
     public Span<float> RowWeights => _rowWeights.Span;
 
     /// <summary>The parameters after the last step.</summary>
@@ -137,6 +142,12 @@ internal sealed class TrainingStep : IDisposable
     internal void Restore(IReadOnlyDictionary<string, float[]> state)
     {
         foreach (var store in _stores) store.Set(state);
+    }
+
+    /// <summary>Sets the parameters, so that they can be measured; the optimizer's vectors stay.</summary>
+    internal void Set(IReadOnlyDictionary<string, float[]> parameters)
+    {
+        foreach (var (name, values) in parameters) values.CopyTo(Parameter(name));
     }
 
     /// <summary>The scalars that the host computes before a step.</summary>
@@ -187,16 +198,22 @@ internal sealed class TrainingStep : IDisposable
         var nodes = graph.Nodes;
         var x = nodes.Input(
             FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
-        var target = nodes.Input(TargetsInput, DataType.Float, TensorDimension.Rows, network.OutputShape.Count);
-        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, TensorDimension.Rows, 1) : Value.None;
+        TensorDimension targetRows = _members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
+        var target = nodes.Input(TargetsInput, DataType.Float, targetRows, network.OutputShape.Count);
+        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
 
-        var (output, backward) = graph.Train(network.Sites, x);
+        // The members of an ensemble learn by themselves: each of their outputs is a row to the loss.
+        var (output, backward) = graph.Train(network.SitesOfMembers, x);
+        if (_members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, _outputs)]);
         var rowLoss = loss.RowLoss(nodes, output, target);
         if (_weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
+        if (_members > 1)
+            rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, _members)]), keepAxes: true, 1);
         nodes.Output(LossOutput, graph.MeanOverRows(rowLoss, "meanLoss"), DataType.Float, 1);
 
         var gradient = loss.RowGradient(nodes, output, target);
         if (_weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
+        if (_members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, (long)_members * _outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 
@@ -219,8 +236,8 @@ internal sealed class TrainingStep : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, BatchSize);
         var run = _session.CreateBoundRun();
         run.BindInput(FeaturesInput, Features.Rows(rows));
-        run.BindInput(TargetsInput, Targets.Rows(rows));
-        if (_weighted) run.BindInput(RowWeightsInput, _rowWeights.Rows(rows));
+        run.BindInput(TargetsInput, Targets.Rows(rows * _members));
+        if (_weighted) run.BindInput(RowWeightsInput, _rowWeights.Rows(rows * _members));
         if (_needsOnes) run.BindInput(TrainingGraph.OnesInput, _ones.Rows(rows));
         foreach (var (name, _, buffer) in _scalars) run.BindInput(name, buffer.Whole);
         foreach (var name in _stateInputs) run.BindInput(name, _stores[from][name]);

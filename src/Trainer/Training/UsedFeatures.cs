@@ -16,12 +16,7 @@ internal sealed class UsedFeatures
     private readonly Network _whole;
     private readonly int[] _slots;
 
-    private UsedFeatures(Network whole, int[] slots)
-    {
-        _whole = whole;
-        _slots = slots;
-        Network = whole.Sites.Aggregate(Network.Input(slots.Length), (network, site) => network.Add(site.Layer));
-    }
+    private UsedFeatures(Network whole, int[] slots, Network used) => (_whole, _slots, Network) = (whole, slots, used);
 
     /// <summary>The network that takes only these features.</summary>
     public Network Network { get; }
@@ -32,9 +27,17 @@ internal sealed class UsedFeatures
     /// <param name="rows">The training rows.</param>
     public static UsedFeatures? Find(Network network, Standardization? standardization, TrainingData rows)
     {
-        if (standardization is null || !rows.FeatureRows.IsSparse || network.Sites is not [{ Layer: DenseLayer }, ..]) return null;
-        int[] used = [.. Enumerable.Range(0, rows.FeatureRows.Width).Where(slot => standardization.StandardDeviation[slot] > 0)];
-        return used.Length == 0 || (long)used.Length * LargestShare > rows.FeatureRows.Width ? null : new UsedFeatures(network, used);
+        if (!rows.FeatureRows.IsSparse || network.Sites is not [var first, ..]) return null;
+        var encoding = (first.Layer as NumericEncodingLayer)?.Encoding;
+        var takesAll = first.Layer is DenseLayer or MembersLayer { Body.Sites: [{ Layer: DenseLayer }, ..] };
+        if (encoding is null && (standardization is null || !takesAll)) return null;
+        int[] used = encoding?.Used
+            ?? [.. Enumerable.Range(0, rows.FeatureRows.Width).Where(slot => standardization!.StandardDeviation[slot] > 0)];
+        if (used.Length == 0 || (long)used.Length * LargestShare > rows.FeatureRows.Width) return null;
+        var input = Network.Input(used.Length);
+        return new UsedFeatures(network, used, encoding is null
+            ? network.Behind(input)
+            : network.Skip(1).Behind(input.Add(new NumericEncodingLayer(encoding.Of(used)) { Name = first.Layer.Name })));
     }
 
     /// <summary>The rows with these features only.</summary>
@@ -49,7 +52,10 @@ internal sealed class UsedFeatures
     /// <summary>The parameters of the whole network.</summary>
     public Dictionary<string, float[]> Restore(IReadOnlyDictionary<string, float[]> parameters)
     {
+        // An encoding that leaves out the others does so for the whole network, too.
         var first = _whole.Sites[0];
+        if (first.Layer is NumericEncodingLayer) return new Dictionary<string, float[]>(parameters, StringComparer.Ordinal);
+        if (first.Layer is MembersLayer members) first = members.InnerSites(first)[0];
         var (name, units) = (first.FullName("weight"), (int)first.Output.Channels);
         var weights = new float[_whole.InputShape.Channels * units];
         for (var i = 0; i < _slots.Length; i++)

@@ -23,6 +23,34 @@ public sealed record BatchNormNetworkOptions
     public string? ExampleWeightColumnName { get; init; }
 
     /// <summary>
+    /// What options that are left open mean; null (the default) = <see cref="Preset.Accurate"/>, or <see cref="Preset.Fast"/> with a
+    /// <see cref="Network"/> of your own. What is said below "by the task" is that of <see cref="Preset.Fast"/>.
+    /// </summary>
+    public Preset? Preset { get; init; }
+
+    /// <summary>
+    /// The members of an ensemble inside the network, each with the hidden layers and batch normalizations of its own; 1 = there is none;
+    /// null (the default) = by the preset: 8, or 1 with another <see cref="Normalization"/> than that of mini-batches. Without
+    /// <see cref="ValidationSet"/>, member i does not learn from fold i of the rows (<see cref="TrainingOptions.OutOfFold"/>).
+    /// </summary>
+    public int? Members { get; init; }
+
+    /// <summary>
+    /// What the network sees of a number; null (the default) = by the preset: <see cref="NumericEncoding.PiecewiseLinear"/> or
+    /// <see cref="NumericEncoding.Standardize"/>.
+    /// </summary>
+    public NumericEncoding? NumericEncoding { get; init; }
+
+    /// <summary>In what form a regression learns its label; null (the default) = by the preset: by the rows, or as it is.</summary>
+    public TargetTransform? TargetTransform { get; init; }
+
+    /// <summary>
+    /// Whether probabilities are made as sure as they are right by the out-of-fold predictions of an ensemble
+    /// (<see cref="TrainingOptions.Calibrate"/>). Default: true.
+    /// </summary>
+    public bool Calibrate { get; init; } = true;
+
+    /// <summary>
     /// The units of each hidden layer, first to last; null (the default) = by the task: 64, 32 for two classes, 256, 128 for more, 128, 64
     /// for regression.
     /// </summary>
@@ -77,8 +105,11 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public ClassWeights? ClassWeights { get; init; }
 
-    /// <summary>Rows in a mini-batch, at least 2 where there is a batch normalization of plain features. Default: 128.</summary>
-    public int BatchSize { get; init; } = 128;
+    /// <summary>
+    /// Rows in a mini-batch, at least 2 where there is a batch normalization of plain features; null (the default) = 128, or by the preset
+    /// 256 from 10,000 rows on.
+    /// </summary>
+    public int? BatchSize { get; init; }
 
     /// <summary>The most passes over the rows; null (the default) = by the task: 60 for regression, otherwise 30.</summary>
     public int? Epochs { get; init; }
@@ -200,18 +231,30 @@ public sealed record BatchNormNetworkOptions
     /// <summary>What else the exported model is to say of itself; it goes before what the trainer says.</summary>
     internal IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>A copy that nobody changes from outside, with the options of a task where they were left open.</summary>
-    /// <param name="open">The task's.</param>
+    /// <summary>A copy that nobody changes from outside.</summary>
+    internal BatchNormNetworkOptions Copy() => this with
+    {
+        HiddenLayers = HiddenLayers is { } units ? [.. units] : null,
+        Metadata = new Dictionary<string, string>(Metadata),
+    };
+
+    /// <summary>The options with others where they were left open.</summary>
+    /// <param name="open">The others, of the task, the preset and the rows.</param>
     internal BatchNormNetworkOptions CopyWithDefaults(BatchNormNetworkOptions open) => this with
     {
-        HiddenLayers = HiddenLayers is { } units ? [.. units] : open.HiddenLayers,
+        Preset = Preset ?? open.Preset,
+        Members = Members ?? (Normalization is { IsBatch: false } || Network is not null ? 1 : open.Members),
+        NumericEncoding = NumericEncoding ?? open.NumericEncoding,
+        TargetTransform = TargetTransform ?? open.TargetTransform,
+        Dropout = Dropout ?? (Network is null ? open.Dropout : null),
+        BatchSize = BatchSize ?? open.BatchSize,
+        HiddenLayers = HiddenLayers ?? open.HiddenLayers,
         Activation = Activation ?? open.Activation,
         Epochs = Epochs ?? open.Epochs,
         EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
         ValidationFraction = ValidationFraction ?? open.ValidationFraction,
         Optimizer = Optimizer ?? open.Optimizer,
         Schedule = Schedule ?? open.Schedule,
-        Metadata = new Dictionary<string, string>(Metadata),
     };
 
     /// <summary>Rejects what cannot be learned with, whatever the data. Options that depend on the task must have been filled in.</summary>
@@ -220,13 +263,15 @@ public sealed record BatchNormNetworkOptions
     {
         ArgumentException.ThrowIfNullOrEmpty(LabelColumnName);
         ArgumentException.ThrowIfNullOrEmpty(FeatureColumnName);
+        if (Members is < 1 or > 1024)
+            throw new ArgumentOutOfRangeException(nameof(Members), Members, "An ensemble has from 1 to 1024 members.");
         if (!(AllowedMetricLoss >= 0))
             throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
         ToTrainingOptions(seed: 0, MlNetBatchNorm.Device.Cpu).Validate();
         _ = new NetworkExportOptions { Opset = Opset };
 
         // The number of features is not known yet, but the layers have to fit whatever it is.
-        if (Network is null) _ = CreateNetwork(features: 1, outputs: 1, dropout: 0);
+        if (Network is null) _ = CreateNetwork(features: 1, outputs: 1);
     }
 
     /// <summary>Rejects options that a network of one's own leaves without effect. They must not have been filled in.</summary>
@@ -237,7 +282,7 @@ public sealed record BatchNormNetworkOptions
         var without = new (string Name, object? Value)[]
         {
             (nameof(HiddenLayers), HiddenLayers), (nameof(Activation), Activation), (nameof(Normalization), Normalization),
-            (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout),
+            (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout), (nameof(Members), Members),
         };
         if (without.FirstOrDefault(option => option.Value is not null).Name is { } name)
             throw new ArgumentException(
@@ -247,20 +292,20 @@ public sealed record BatchNormNetworkOptions
     /// <summary>The architecture. Options that depend on the task must have been filled in.</summary>
     /// <param name="features">The features of a row.</param>
     /// <param name="outputs">The values that are needed for a row.</param>
-    /// <param name="dropout">The rate where <see cref="Dropout"/> is left open.</param>
-    internal Network CreateNetwork(int features, int outputs, float dropout)
+    internal Network CreateNetwork(int features, int outputs)
     {
         if (Network is null)
         {
-            return MlNetBatchNorm.Network.FeedForward(
+            var one = MlNetBatchNorm.Network.FeedForward(
                 features,
                 HiddenLayers!,
                 outputs,
                 Activation,
                 Normalization ?? MlNetBatchNorm.Normalization.Batch(BatchNorm),
                 BatchNorm.Placement,
-                Dropout ?? dropout,
+                Dropout ?? 0,
                 WeightInitializer);
+            return Members > 1 ? MlNetBatchNorm.Network.Input(features).Members(Members.Value, _ => one) : one;
         }
 
         if (Network.OutputShape.Count != outputs)
@@ -272,7 +317,10 @@ public sealed record BatchNormNetworkOptions
 
     internal TrainingOptions ToTrainingOptions(int seed, Device device) => new()
     {
-        BatchSize = BatchSize,
+        NumericEncoding = NumericEncoding!,
+        TargetTransform = TargetTransform!.Value,
+        Calibrate = Calibrate,
+        BatchSize = BatchSize!.Value,
         Epochs = Epochs!.Value,
         EarlyStoppingPatience = EarlyStoppingPatience!.Value,
         ValidationFraction = ValidationFraction!.Value,

@@ -20,6 +20,9 @@ namespace MlNetBatchNorm;
 public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransformer, TrainedNetwork>
     where TTransformer : BatchNormTransformer
 {
+    // What depends on the number of rows is filled in when they are there, and is right for any.
+    private const int ValidatedRows = 1000;
+
     private readonly NetworkTask _task;
     private readonly BatchNormNetworkOptions _options;
     private readonly IHostEnvironment? _environment;
@@ -31,8 +34,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         ArgumentNullException.ThrowIfNull(options);
         options.RequireOneArchitecture();
         _task = task;
-        _options = task.Complete(options);
-        _options.Validate();
+        _options = options.Copy();
+        task.Complete(_options, ValidatedRows).Validate();
         RequireLossOfTask(_options.Loss);
         RequireNames();
         _environment = environment;
@@ -89,14 +92,15 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             Precision = _options.Precision,
             AllowedMetricLoss = _options.AllowedMetricLoss,
         };
-        var architecture = _options.CreateNetwork((int)rows.Shape.Count, rows.Outputs, _task.DropoutFor(rows.Count));
+        var complete = _task.Complete(_options, rows.Count);
+        var architecture = complete.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
-        log.Started(architecture, rows, device);
+        log.Started(rows, device);
         var network = NetworkTrainer.Train(
             architecture,
             CreateLoss(rows, classes),
             rows,
-            _options.ToTrainingOptions(_seed, device) with { Progress = log.Epoch, Warning = log.Warning },
+            complete.ToTrainingOptions(_seed, device) with { Progress = log.Epoch, Warning = log.Warning },
             validationRows,
             _options.CancellationToken);
         var training = NetworkTraining.Create(network, rows, export, ReadAgain(classes));

@@ -72,7 +72,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
         // Sigmoid, as in the paper's own experiments, overfits less than relu where labels are as noisy as people's decisions.
 
         /// <inheritdoc/>
-        public override BatchNormNetworkOptions Defaults { get; } = new()
+        protected override BatchNormNetworkOptions FastDefaults { get; } = new()
         {
             HiddenLayers = [64, 32],
             Activation = Activation.Sigmoid,

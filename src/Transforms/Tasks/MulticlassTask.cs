@@ -81,7 +81,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
         // A cosine is laid out over all epochs, so there is nothing to be gained from stopping early.
 
         /// <inheritdoc/>
-        public override BatchNormNetworkOptions Defaults { get; } = new()
+        protected override BatchNormNetworkOptions FastDefaults { get; } = new()
         {
             HiddenLayers = [256, 128],
             Activation = Activation.Relu,

@@ -16,6 +16,8 @@ namespace MlNetBatchNorm.Transforms.Tasks;
 /// </summary>
 internal abstract class NetworkTask
 {
+    private const int FastBatchSize = 128;
+
     /// <summary>Every task.</summary>
     public static IReadOnlyList<NetworkTask> All { get; } = [new BinaryTask(), new MulticlassTask(), new RegressionTask()];
 
@@ -32,13 +34,13 @@ internal abstract class NetworkTask
     public abstract Loss Loss { get; }
 
     /// <summary>
-    /// What options of the network that depend on the task are, where the user has left them open. They were chosen by the figures on a
-    /// table of each kind (see <c>sample-data</c>), over several seeds.
+    /// What <see cref="Preset.Fast"/> stands for. The options were chosen by the figures on a table of each kind (see <c>sample-data</c>),
+    /// over several seeds.
     /// </summary>
-    public abstract BatchNormNetworkOptions Defaults { get; }
+    protected abstract BatchNormNetworkOptions FastDefaults { get; }
 
-    /// <summary>The rate of a dropout in front of the last layer, for so many rows, where the user has left it open.</summary>
-    public virtual float DropoutFor(int rows) => 0;
+    /// <summary>The rate of a dropout in front of the last layer in <see cref="Preset.Fast"/>, for so many rows.</summary>
+    protected virtual float DropoutFor(int rows) => 0;
 
     /// <summary>The type of the label: what one value is in memory, whether it is a key, and how an error says it.</summary>
     public abstract (Type RawType, bool IsKey, string Advice) ExpectedLabel { get; }
@@ -61,8 +63,31 @@ internal abstract class NetworkTask
     /// <summary>The task of a model by its metadata; null where it does not say, or says something that is not known here.</summary>
     public static NetworkTask? Of(ModelProto model) => Find(ModelFile.GetMetadata(model, ModelMetadata.Task));
 
-    /// <summary>The options with every one that depends on the task filled in where it was left open.</summary>
-    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options) => options.CopyWithDefaults(Defaults);
+    /// <summary>What options are where the user has left them open.</summary>
+    /// <param name="preset">The preset.</param>
+    /// <param name="rows">The training rows.</param>
+    public BatchNormNetworkOptions Defaults(Preset preset, int rows) => preset switch
+    {
+        Preset.Accurate => AccurateRecipe.For(Kind, rows),
+        Preset.Fast => FastDefaults with
+        {
+            Members = 1,
+            NumericEncoding = NumericEncoding.Standardize,
+            TargetTransform = TargetTransform.None,
+            Dropout = DropoutFor(rows),
+            BatchSize = FastBatchSize,
+        },
+        _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "There is no such preset."),
+    };
+
+    /// <summary>The options with every one filled in that was left open.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="rows">The training rows.</param>
+    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options, int rows)
+    {
+        var preset = options.Preset ?? (options.Network is null ? Preset.Accurate : Preset.Fast);
+        return options.CopyWithDefaults(Defaults(preset, rows) with { Preset = preset });
+    }
 
     /// <summary>The classes of a label column, in the order of the network's outputs.</summary>
     public abstract ClassLabels Classes(DataViewSchema.Column label);

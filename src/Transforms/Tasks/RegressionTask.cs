@@ -67,7 +67,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
         // training.
 
         /// <inheritdoc/>
-        public override BatchNormNetworkOptions Defaults { get; } = new()
+        protected override BatchNormNetworkOptions FastDefaults { get; } = new()
         {
             HiddenLayers = [128, 64],
             Activation = Activation.Relu,
@@ -79,7 +79,7 @@ namespace MlNetBatchNorm.Transforms.Tasks
         };
 
         /// <inheritdoc/>
-        public override float DropoutFor(int rows) => rows <= FewRows ? 0.5f : 0;
+        protected override float DropoutFor(int rows) => rows <= FewRows ? 0.5f : 0;
 
         /// <inheritdoc/>
         public override (Type RawType, bool IsKey, string Advice) ExpectedLabel =>

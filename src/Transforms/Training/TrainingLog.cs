@@ -26,13 +26,12 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>Says what is trained on what.</summary>
-    public void Started(Network network, TrainingData rows, Device asked)
+    public void Started(TrainingData rows, Device asked)
     {
         ThrowIfCancelled();
         Info(string.Create(
             CultureInfo.InvariantCulture,
-            $"training {network.ParameterCount:N0} parameters on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; "
-                + $"device asked for: {asked}"));
+            $"training on {rows.Count:N0} rows of {rows.Shape.Count:N0} features; device asked for: {asked}"));
     }
 
     /// <summary>Says what rows were left out.</summary>
@@ -66,7 +65,8 @@ internal sealed class TrainingLog : IDisposable
     public void Finished(TrainedNetwork network, NetworkExport export, OnnxScorer scorer)
     {
         var (kept, difference) = (network.Best.Epoch, export.Verification.LargestRelative);
-        Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count}; trained on {network.Device}, ")
+        Info(FormattableString.Invariant($"kept epoch {kept} of {network.History.Count} of a network with ")
+            + FormattableString.Invariant($"{network.Network.ParameterCount:N0} parameters; trained on {network.Device}, ")
             + FormattableString.Invariant(
                 $"scoring on {scorer.Device}; folded - unfolded at most {difference:0.0e+0} of the output's scale"));
         foreach (var left in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))

@@ -28,6 +28,9 @@ public class LayerExportTests
         ["without gamma or beta, in slices, behind the activation"] = Network.Input(5)
             .Dense(8).Sigmoid().Add(new BatchNormLayer { Scale = false, GhostBatchSize = 8 })
             .Dense(8).Add(new BatchNormLayer { Center = false }).Dropout(0.2f).Dense(3),
+        ["members of an ensemble"] = Network.Input(5)
+            .Members(3, member => member.Dense(8).BatchNorm().Silu().Dense(6).BatchNorm().Silu().Dropout(0.1f).Dense(3)),
+        ["groups"] = Network.Input(6).GroupedDense(3, 4).BatchNorm().Relu().GroupedDense(2, 3).Dense(3),
         ["in front of a padded convolution"] = Network.Input(2, 8, 8).BatchNorm().Conv2d(3, 3).GlobalAveragePool().Dense(3),
     };
 

@@ -80,7 +80,7 @@ public class NetworkTextTests
     [InlineData("residual\ndense 8\nend", "The body gives [8], but the way around it gives [5]")]
     [InlineData("residual 3\ndense 5\nend", "'3' is too much; expected: residual")]
     [InlineData("residual\ndense 8\naround\ndense 8\naround\ndense 8\nend", "Line 5, 'around': 'end' was expected")]
-    [InlineData("dense 5\nend", "Line 2, 'end': there is no 'residual' before it")]
+    [InlineData("dense 5\nend", "Line 2, 'end': there is no 'residual' or 'members' before it")]
     [InlineData("batchnorm name=a\nbatchnorm name=a", "Line 2, 'batchnorm name=a': Two layers are named 'a'")]
     [InlineData("# nothing\n ;; \n", "There are no layers in the text")]
     public void Parse_Mistake_NamesTheLineAndWhatWasExpected(string text, string expected)

@@ -7,6 +7,7 @@ public sealed class BatchNormBinaryTrainerTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Preset = Preset.Fast,
         Seed = 0,
         HiddenLayers = [16, 8],
         Activation = Activation.Relu,

@@ -52,7 +52,7 @@ public sealed class BatchNormRegressionTrainerTests
     [InlineData(5001, false)]
     public void Fit_DropoutLeftOpen_IsThereForFewRows(int rows, bool expected)
     {
-        using var model = Fit(Quick with { Dropout = null, Epochs = 1, HiddenLayers = [4] }, rows);
+        using var model = Fit(Quick with { Preset = Preset.Fast, Dropout = null, Epochs = 1, HiddenLayers = [4] }, rows);
         Assert.Equal(expected, model.Model.Network.ToString().Contains("dropout 0.5", StringComparison.Ordinal));
     }
 

@@ -7,6 +7,7 @@ public sealed class TrainingLogTests
 {
     private static readonly BatchNormNetworkOptions Quick = new()
     {
+        Preset = Preset.Fast,
         HiddenLayers = [8],
         Epochs = 3,
         EarlyStoppingPatience = 0,
@@ -29,10 +30,12 @@ public sealed class TrainingLogTests
         var lines = Lines(ChannelMessageKind.Info);
         Assert.Equal(5, lines.Length);
         var parameters = model.Model.Network.ParameterCount;
-        Assert.Equal($"training {parameters} parameters on 200 rows of 2 features; device asked for: cpu", lines[0]);
+        Assert.Equal("training on 200 rows of 2 features; device asked for: cpu", lines[0]);
         Assert.Equal(model.Model.History.Select(report => report.ToString()), lines[1..4]);
         Assert.StartsWith(
-            $"kept epoch {model.Model.Best.Epoch} of 3; trained on cpu, scoring on cpu; ", lines[4], StringComparison.Ordinal);
+            $"kept epoch {model.Model.Best.Epoch} of 3 of a network with {parameters} parameters; trained on cpu, scoring on cpu; ",
+            lines[4],
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,7 +11,8 @@ namespace MlNetBatchNorm.Transforms.Tests.WholePipeline;
 public class StockPipelineExportTests
 {
     private static readonly MLContext Ml = new(seed: 1);
-    private static readonly BatchNormNetworkOptions Small = new() { HiddenLayers = [8], Epochs = 3, Device = Device.Cpu, Seed = 0 };
+    private static readonly BatchNormNetworkOptions Small =
+        new() { Preset = Preset.Fast, HiddenLayers = [8], Epochs = 3, Device = Device.Cpu, Seed = 0 };
 
     [Fact]
     public void Export_CategoriesNumbersAndMissingValues_ReadsTheRawColumns()

@@ -28,7 +28,14 @@ internal static class FiguresSection
                     double.IsFinite(figure.Value)
                         ? Meaning(figure.Metric, figure.Value, trained.Schema.Label, baseline)
                         : "The test rows are all alike, so that there is nothing to compare."))));
+        if (trained.Network.Model.OutOfFold is { } predicted)
+            yield return Html.P(
+                $"On the {Html.Count(predicted.Rows.Count)} rows to learn from, each predicted by the one member of the ensemble that did "
+                + $"not learn from it: {string.Join(", ", predicted.Metrics.Values.Select(Text))}. A member alone is a little worse than "
+                + "all of them together.");
     }
+
+    private static string Text((Metric Metric, double Value) figure) => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}";
 
     private static string Meaning(Metric metric, double value, LabelMap label, Baseline baseline) => metric switch
     {

@@ -42,6 +42,7 @@ internal static class FilesSection
         "model.batchnorm.onnx" => "the network as it was trained, to look at or to compare with",
         "pipeline.onnx" => "the whole pipeline for ONNX Runtime, from the table's columns to the prediction",
         "metrics.json" => "the figures on this page, for programs",
+        "outOfFold.csv" => "for each row to learn from, what the member of the ensemble predicts that did not learn from it",
         _ => string.Empty,
     };
 }

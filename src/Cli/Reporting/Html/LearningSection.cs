@@ -9,6 +9,7 @@ internal static class LearningSection
     public static IEnumerable<XElement> Create(TrainedNetwork network)
     {
         var (history, best) = (network.History, network.Best);
+        var outOfFold = network.OutOfFold is not null;
         (double X, double Y)[] training = [.. history.Select(report => ((double)report.Epoch, report.Loss))];
         (double X, double Y)[] validation = [.. history.Where(report => report.Validation is not null).Select(
             report => ((double)report.Epoch, report.Validation!.Loss))];
@@ -22,7 +23,8 @@ internal static class LearningSection
         if (validation.Length > 0)
         {
             chart.Line(validation, "b").Dots(validation.Where(point => point.X == best.Epoch), "b", 5);
-            caption = [.. caption, Html.Swatch("b"), "rows held out, with a dot at the epoch that was taken"];
+            var measured = outOfFold ? "each row by the member that does not learn from it" : "rows held out";
+            caption = [.. caption, Html.Swatch("b"), $"{measured}, with a dot at the epoch that was taken"];
         }
 
         yield return Html.H2("How it learned");
@@ -30,7 +32,11 @@ internal static class LearningSection
             CultureInfo.InvariantCulture,
             $"An epoch is one pass over the rows. There were {history.Count}, in {history[^1].Elapsed.TotalSeconds:0.0} seconds on "
             + $"{network.Device}; the network is that of epoch {best.Epoch}. ")
-            + (validation.Length > 0
+            + (outOfFold
+                ? $"It is an ensemble of {network.Network.MemberCount} members, each of which learns from all rows but one part; the loss, "
+                    + "which training makes small, is also measured on each row by the one member that did not learn from it. Where that "
+                    + "curve rises again while the other falls, the members begin to learn their rows by heart."
+                : validation.Length > 0
                 ? "The loss is what training makes small. It should fall on the rows held out, too; where that curve rises again while the "
                     + "other falls, the network begins to learn its rows by heart."
                 : "The loss is what training makes small. No rows were held out, so the last epoch counts."));
