@@ -25,7 +25,7 @@ internal sealed class ScoringLane : IDisposable
         _layout = layout;
         _scoring = model.Direct;
         _direct = _scoring?.CreateRuns();
-        _single = new NumberBlock(session, null, layout, layout.FixedRows ?? 1, _scoring);
+        _single = new NumberBlock(session, sessions, layout, layout.FixedRows ?? 1, _scoring);
         _batch = new(session, sessions, (where, workers) => new BatchRuns(where, layout, workers));
     }
 
