@@ -52,7 +52,7 @@ public sealed class DirectNetworkTests
     [InlineData(3, true)]
     public void Members_OfAnEnsemble_AsOnnxRuntime(int results, bool byConv)
     {
-        var model = DirectCase.Members(8, 20, 4, 32, results, byConv);
+        var model = MembersModel.Create(8, 20, 4, 32, results, byConv);
         DirectCase.RequireAgreement(model, DirectCase.Rows(200, 8), 8, units: 4);
     }
 
@@ -65,14 +65,14 @@ public sealed class DirectNetworkTests
     {
         var rows = DirectCase.Rows(8, 8);
         for (var row = 0; row < 8; row++) rows[(row * 8) + row] = number;
-        DirectCase.RequireAgreement(DirectCase.Members(8, 20, 4, 32, 1), rows, 8, units: 4);
+        DirectCase.RequireAgreement(MembersModel.Create(8, 20, 4, 32, 1), rows, 8, units: 4);
     }
 
     // At the edges of the bins, and a bit beside them.
     [Fact]
     public void Members_NumbersAtTheEdges_AsOnnxRuntime()
     {
-        var model = DirectCase.Members(4, 30, 2, 16, 2);
+        var model = MembersModel.Create(4, 30, 2, 16, 2);
         var edges = TensorData.ToFloats(model.Graph.Initializer.Single(tensor => tensor.Name == "lower"));
         var rows = new List<float>();
         for (var i = 0; i < 30; i++)
@@ -84,7 +84,7 @@ public sealed class DirectNetworkTests
     [Fact]
     public void Lines_ThatOverlap_AreMultipliedOneByOne()
     {
-        var model = DirectCase.Members(4, 30, 2, 16, 2);
+        var model = MembersModel.Create(4, 30, 2, 16, 2);
         var lower = model.Graph.Initializer.Single(tensor => tensor.Name == "lower");
         var edges = TensorData.ToFloats(lower);
         for (var i = 0; i < edges.Length; i++) edges[i] = -edges[i] / 2;
@@ -174,7 +174,7 @@ public sealed class DirectNetworkTests
     [Fact]
     public void Score_AfterTheFirstCalls_AllocatesNothing()
     {
-        using var scorer = OnnxScorer.Load(DirectCase.Members(8, 20, 4, 32, 1), Direct);
+        using var scorer = OnnxScorer.Load(MembersModel.Create(8, 20, 4, 32, 1), Direct);
         var rows = DirectCase.Rows(2000, 8);
         var results = new float[2000];
         for (var i = 0; i < 20; i++) Score();
