@@ -9,7 +9,7 @@ public sealed class LayerTests
         ["Onnx"] =
         [
             "Files", "Graph", "Metrics", "Folding", "Execution/Devices", "Execution/Memory", "Execution/Sessions", "Verification",
-            "Precision", "Execution/Sharing", "Execution/Scoring", ".",
+            "Precision", "Execution/Sharing", "Execution/Direct", "Execution/Scoring", ".",
         ],
         ["Trainer"] = ["Text", "Data", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
         ["Transforms"] =

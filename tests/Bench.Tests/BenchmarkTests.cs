@@ -17,7 +17,7 @@ public sealed class BenchmarkTests
         Assert.Equal(0, result.ExitCode);
         using var document = JsonDocument.Parse(File.ReadAllText(json));
         var rows = document.RootElement.GetProperty("score").EnumerateArray().ToList();
-        string[] networks = ["32-64-32-1", "784-512-512-512-10", "residual CNN"];
+        string[] networks = ["32-64-32-1", "784-512-512-512-10", "residual CNN", "8 × (8-64-64-1)"];
         Assert.Equal(
             networks.SelectMany(network => new[] { (network, 1), (network, 20) }),
             rows.Select(row => (row.GetProperty("network").GetString()!, row.GetProperty("rows").GetInt32())));

@@ -3,6 +3,7 @@ using System.Globalization;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
+using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -55,6 +56,13 @@ internal static class InspectCommand
             "parameters",
             graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString(
                 "N0", CultureInfo.InvariantCulture));
+        if (DirectNetwork.TryCreate(model.Clone(), [.. graph.Output.Select(output => output.Name)], out var refusal) is { } network)
+            Row(
+                "without ONNX Runtime",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"possible: {network.Products:N0} multiplications a row; a scorer chooses while loading, by proof and measurement"));
+        else Row("without ONNX Runtime", $"not possible: {refusal}");
         foreach (var fault in RuntimeFault.In(model, NativeRuntime.Version))
             Row("ONNX Runtime is wrong", $"{fault}; switched off when this program or library runs the model, on in all others");
         if (CenteredBatchNorm.In(model) is [_, ..] far)

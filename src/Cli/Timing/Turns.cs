@@ -112,9 +112,12 @@ internal sealed class ScorerContender : Contender
     /// <param name="count">Rows in a call.</param>
     /// <param name="device">Where it runs.</param>
     /// <param name="threads">The threads that share an operator; null = chosen by measurement.</param>
-    public ScorerContender(ModelProto model, int count, Device device, int? threads = null)
+    /// <param name="engine">What computes the rows.</param>
+    public ScorerContender(
+        ModelProto model, int count, Device device, int? threads = null, ScoringEngine engine = ScoringEngine.Auto)
     {
-        _scorer = OnnxScorer.Load(model.ToByteArray(), new OnnxScorerOptions { Device = device, Threads = threads });
+        _scorer = OnnxScorer.Load(
+            model.ToByteArray(), new OnnxScorerOptions { Device = device, Threads = threads, Engine = engine });
         _count = count;
         _rows = RandomRows(count * _scorer.RowLength);
         _results = new float[count * _scorer.ResultLength];
@@ -122,6 +125,9 @@ internal sealed class ScorerContender : Contender
 
     /// <summary>Where it runs, and how tensors get there.</summary>
     public string Place => $"{_scorer.DeviceReport}: {_scorer.Memory}";
+
+    /// <summary>What computes which numbers of rows.</summary>
+    public string Engine => _scorer.EngineReport;
 
     public override void Run()
     {

@@ -25,10 +25,9 @@ public sealed class OnnxScorer : IDisposable
         Rows = model;
         Outputs = [.. model.Outputs.Select(output => model.Session.RequireOutput(output.Name))];
         RowShape = model.Inputs is [var input] ? input.Shape : [RowLength];
-        _lanes = new ScoringLanePool(() => new ScoringLane(model.Sessions, model.Layout));
+        _lanes = new ScoringLanePool(() => new ScoringLane(model));
 
-        // The first run of a session plans its memory; better now than with the first customer waiting.
-        Score(new float[RowLength], new float[ResultLength]);
+        Warm();
     }
 
     /// <summary>The shape of one row; for several inputs <c>[RowLength]</c>.</summary>
@@ -54,6 +53,14 @@ public sealed class OnnxScorer : IDisposable
     /// was chosen, batches that take several cores less time run on them.
     /// </summary>
     public int Threads => Rows.Sessions.Plan.Threads;
+
+    /// <summary>
+    /// What computes a single row: <see cref="ScoringEngine.OnnxRuntime"/> or <see cref="ScoringEngine.Direct"/>, given or chosen.
+    /// </summary>
+    public ScoringEngine Engine => Rows.Direct?.TakesOne == true ? ScoringEngine.Direct : ScoringEngine.OnnxRuntime;
+
+    /// <summary>What computes which numbers of rows, and where that is ONNX Runtime alone, why: a clause for people.</summary>
+    public string EngineReport => Rows.Engine;
 
     /// <summary>The device in use.</summary>
     public Device Device => Rows.Session.Device;
@@ -267,7 +274,18 @@ public sealed class OnnxScorer : IDisposable
         if (options.Sessions is <= 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Sessions, "A scorer needs at least one session.");
         var (pace, rows) = (new RowPace(), new RowModelSettings { Run = options, Outputs = options.Outputs });
-        return options.Threads is { } threads ? Create(threads) : ThreadChoice.Load(model.Identity, Create, options, pace);
+        var scorer = options.Threads is { } given ? Create(given) : ThreadChoice.Load(model.Identity, Create, options, pace);
+        try
+        {
+            scorer.Rows.ChooseEngine(model, options.Engine, options);
+            if (scorer.Rows.Direct is not null) scorer.Warm();
+            return scorer;
+        }
+        catch
+        {
+            scorer.Dispose();
+            throw;
+        }
 
         OnnxScorer Create(int threads)
         {
@@ -287,6 +305,13 @@ public sealed class OnnxScorer : IDisposable
                 throw;
             }
         }
+    }
+
+    // The first run of a session plans its memory; better now than with the first customer waiting.
+    private void Warm()
+    {
+        _lanes.Clear();
+        Score(new float[RowLength], new float[ResultLength]);
     }
 
     private void RequireLengths(int count, int rows, int result)

@@ -25,6 +25,13 @@ public sealed record OnnxScorerOptions : ExecutionOptions
     /// </summary>
     public int? Sessions { get; init; }
 
+    /// <summary>
+    /// What computes the rows. Default: <see cref="ScoringEngine.Auto"/>, what was measured to be quicker while loading. On other devices
+    /// than the CPU it is ONNX Runtime. With <see cref="ScoringEngine.Direct"/> loading fails with an <see cref="InvalidModelException"/>
+    /// that names the first node that cannot be done.
+    /// </summary>
+    public ScoringEngine Engine { get; init; }
+
     /// <summary>The outputs to compute, in this order; null = all of the model's.</summary>
     public IReadOnlyList<string>? Outputs { get; init; }
 }

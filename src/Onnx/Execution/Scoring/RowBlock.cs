@@ -15,6 +15,7 @@ internal class RowBlock : IDisposable
     private readonly RowSlot[] _inputs;
     private readonly RowSlot[] _outputs;
     private readonly ChosenRuns<BlockRuns> _runs;
+    private readonly DirectRuns? _direct;
 
     // Texts have native tensors of their own for each number of rows.
     private readonly bool _hasTexts;
@@ -24,7 +25,8 @@ internal class RowBlock : IDisposable
     /// <param name="sessions">All its sessions, where cores may share the rows; null = the rows run on the one session.</param>
     /// <param name="layout">How rows lie in it.</param>
     /// <param name="capacity">The most rows at once; rounded up to a power of two. Without effect where the model fixes the number.</param>
-    public RowBlock(OnnxSession session, ModelSessions? sessions, RowLayout layout, int capacity)
+    /// <param name="direct">What evaluates rows without the session; null = nothing does.</param>
+    public RowBlock(OnnxSession session, ModelSessions? sessions, RowLayout layout, int capacity, DirectScoring? direct = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         FixedRows = layout.FixedRows;
@@ -33,6 +35,7 @@ internal class RowBlock : IDisposable
         _outputs = [.. layout.Outputs.Select(output => RowSlot.Create(session, output, Capacity, layout))];
         _hasTexts = _inputs.Concat(_outputs).Any(slot => slot is RowSlot.ITexts);
         _runs = new(session, sessions, (where, workers) => new BlockRuns(where, this, workers));
+        _direct = direct?.CreateRuns();
     }
 
     /// <summary>The most rows at once.</summary>
@@ -73,6 +76,7 @@ internal class RowBlock : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Capacity);
+        if (_direct is not null && _direct.TryRun(this, count)) return;
         _runs.Choose(count, Capacity, CanBeCut).Run(count, _runs.Decision);
         _runs.Report();
     }
@@ -134,9 +138,9 @@ internal sealed class NumberBlock : RowBlock
     private readonly Part[] _inputs;
     private readonly Part[] _outputs;
 
-    /// <inheritdoc cref="RowBlock(OnnxSession, ModelSessions, RowLayout, int)"/>
-    public NumberBlock(OnnxSession session, ModelSessions? sessions, RowLayout layout, int capacity)
-        : base(session, sessions, layout, capacity)
+    /// <inheritdoc cref="RowBlock(OnnxSession, ModelSessions, RowLayout, int, DirectScoring)"/>
+    public NumberBlock(OnnxSession session, ModelSessions? sessions, RowLayout layout, int capacity, DirectScoring? direct = null)
+        : base(session, sessions, layout, capacity, direct)
     {
         _inputs = [.. layout.Inputs.Select((input, index) => new Part(Input<float>(index), input.Count))];
         _outputs = [.. layout.Outputs.Select((output, index) => new Part(Output<float>(index), output.Count))];

@@ -53,6 +53,9 @@ internal sealed class RowLayout
     /// <summary>The values of one row's result: all outputs.</summary>
     public int ResultLength { get; }
 
+    /// <summary>Whether all tensors are float32 with the rows in front.</summary>
+    public bool IsOfNumbers => !_rowByRow && Inputs.Concat(Outputs).All(tensor => tensor.Type == DataType.Float);
+
     /// <summary>The only number of rows that the model takes; null where it takes any.</summary>
     public int? FixedRows { get; }
 

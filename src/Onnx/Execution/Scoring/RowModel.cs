@@ -34,6 +34,12 @@ internal sealed class RowModel : IDisposable
     /// <summary>The outputs that are computed, in order.</summary>
     public IReadOnlyList<RowTensor> Outputs => Layout.Outputs;
 
+    /// <summary>What evaluates rows without ONNX Runtime; null = nothing does.</summary>
+    public DirectScoring? Direct { get; private set; }
+
+    /// <summary>What computes, and why: a clause.</summary>
+    public string Engine { get; private set; } = "ONNX Runtime";
+
     /// <summary>How tensors get to the model on its device.</summary>
     public MemoryReport Memory => Session.Memory;
 
@@ -92,8 +98,13 @@ internal sealed class RowModel : IDisposable
         }
     }
 
+    /// <summary>Chooses what computes rows, for buffers that are made from now on.</summary>
+    /// <inheritdoc cref="DirectScoring.Prepare"/>
+    public void ChooseEngine(ReloadableModel source, ScoringEngine engine, ExecutionOptions run) =>
+        (Direct, Engine) = DirectScoring.Prepare(this, source, engine, run);
+
     /// <summary>Makes buffers for up to <paramref name="capacity"/> rows, which the cores share as it is best.</summary>
-    public RowBlock CreateBlock(int capacity) => new(Session, Sessions, Layout, capacity);
+    public RowBlock CreateBlock(int capacity) => new(Session, Sessions, Layout, capacity, Direct);
 
     /// <inheritdoc/>
     public void Dispose() => Sessions.Dispose();
@@ -101,9 +112,11 @@ internal sealed class RowModel : IDisposable
     private static RowModel Open(ReloadableModel model, Func<ModelProto> read, RowModelSettings settings)
     {
         var threads = settings.Run.Threads ?? (model.MayBeTwice ? 1 : ExecutionOptions.AllCores);
-        return Open(
+        var opened = Open(
             model, settings, threads, sessions: 1, new RowPace(),
             (session, given) => RowLayout.Of(session, given.Shapes is { Count: > 0 } ? GivenSizes.Complete(session, given, read) : given));
+        opened.ChooseEngine(model, ScoringEngine.Auto, settings.Run);
+        return opened;
     }
 }
 

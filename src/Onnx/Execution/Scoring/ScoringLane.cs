@@ -13,14 +13,19 @@ internal sealed class ScoringLane : IDisposable
     private readonly RowLayout _layout;
     private readonly NumberBlock _single;
     private readonly ChosenRuns<BatchRuns> _batch;
+    private readonly DirectScoring? _scoring;
+    private readonly DirectRuns? _direct;
     private NumberBlock? _inPlace;
 
-    public ScoringLane(ModelSessions sessions, RowLayout layout)
+    public ScoringLane(RowModel model)
     {
+        var (sessions, layout) = (model.Sessions, model.Layout);
         var session = sessions.Next();
         _sessions = sessions;
         _layout = layout;
-        _single = new NumberBlock(session, null, layout, layout.FixedRows ?? 1);
+        _scoring = model.Direct;
+        _direct = _scoring?.CreateRuns();
+        _single = new NumberBlock(session, sessions, layout, layout.FixedRows ?? 1, _scoring);
         _batch = new(session, sessions, (where, workers) => new BatchRuns(where, layout, workers));
     }
 
@@ -29,6 +34,7 @@ internal sealed class ScoringLane : IDisposable
 
     public void Score(ReadOnlySpan<float> row, Span<float> result)
     {
+        if (_direct is not null && _direct.TryRun(row, 1, result)) return;
         _single.Fill(row, 1, 0, 1);
         _single.Run(1);
         _single.Take(result, 1, 0, 1);
@@ -36,6 +42,7 @@ internal sealed class ScoringLane : IDisposable
 
     public void ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
     {
+        if (_direct is not null && _direct.TryRun(rows, count, result)) return;
         _batch.Choose(count, _layout.BatchSize, canBeCut: true).Score(rows, count, result, _batch.Decision);
         _batch.Report();
     }
@@ -47,7 +54,7 @@ internal sealed class ScoringLane : IDisposable
         if (_inPlace is { } block && rows <= block.Capacity) return block;
         _inPlace?.Dispose();
         _inPlace = null;
-        return _inPlace = new NumberBlock(_sessions.First, _sessions, _layout, rows);
+        return _inPlace = new NumberBlock(_sessions.First, _sessions, _layout, rows, _scoring);
     }
 
     public void Dispose()
@@ -104,7 +111,8 @@ internal sealed class ScoringLanePool(Func<ScoringLane> create) : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) == 0) Clear();
     }
 
-    private void Clear()
+    /// <summary>Lets the lanes go that are free: those that come are made anew.</summary>
+    public void Clear()
     {
         foreach (ref var place in _places.AsSpan()) Interlocked.Exchange(ref place.Lane, null)?.Dispose();
     }

@@ -6,15 +6,14 @@ namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
 /// <summary>
 /// Chooses how many threads share an operator of a single row, by measurement. Waking another thread takes some microseconds, so a row that
-/// is over in less than 50 µs stays on one; for longer ones all cores are tried as well, in turn, and kept if they take at least a fifth
-/// off.
+/// is over in less than 10 µs stays on one; for longer ones all cores are tried as well, in turn, and kept if they take at least a tenth
+/// off. What else the machine did meanwhile may have decided that: the calls themselves ask again (<see cref="RunChoice"/>).
 /// </summary>
 internal static class ThreadChoice
 {
-    private const int Rounds = 5;
-    private const int RunsInRound = 5;
-    private const double WorthIt = 0.8;
-    private static readonly TimeSpan LongRun = TimeSpan.FromMicroseconds(50);
+    private const int Rounds = 10;
+    private const int RunsInRound = 20;
+    private const double WorthIt = 0.9;
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(100);
     private static readonly ConcurrentDictionary<string, (int Threads, TimeSpan OnOne)> Known = new();
 
@@ -29,7 +28,7 @@ internal static class ThreadChoice
         if (Known.TryGetValue(key, out var known))
         {
             pace.Report(1, known.OnOne, isBest: true);
-            return load(known.Threads);
+            return Begun(load(known.Threads));
         }
 
         var one = load(1);
@@ -39,7 +38,7 @@ internal static class ThreadChoice
             // On another device it is not the CPU's threads that do the work.
             if (Environment.ProcessorCount == 1 || one.Device.Kind != DeviceKind.Cpu) return one;
             var time = Time(one);
-            if (time >= LongRun)
+            if (time >= RunChoice.ShortRow)
             {
                 all = load(ExecutionOptions.AllCores);
                 var (total, shared) = (Stopwatch.StartNew(), Time(all));
@@ -51,6 +50,7 @@ internal static class ThreadChoice
 
                 if (shared < WorthIt * time) (one, all) = (all, one);
                 Known.TryAdd(key, (one.Threads, time));
+                Begun(one);
             }
 
             pace.Report(1, time, isBest: true);
@@ -67,17 +67,24 @@ internal static class ThreadChoice
         }
     }
 
+    private static OnnxScorer Begun(OnnxScorer scorer)
+    {
+        scorer.Rows.Sessions.Plan.Choice?.Begin(scorer.Threads == 1 ? RunWay.OneThread : RunWay.SharedOperators);
+        return scorer;
+    }
+
     // What disturbs a run only ever makes it slower, so the best counts; the first one wakes threads and fills caches.
     private static TimeSpan Time(OnnxScorer scorer)
     {
-        using var call = scorer.Rent(1);
-        for (var i = 0; i < scorer.Inputs.Count; i++) call.Input(i).Clear();
+        var layout = scorer.Rows.Layout;
+        using var block = new NumberBlock(scorer.Rows.Session, null, layout, 1);
+        for (var i = 0; i < layout.Inputs.Count; i++) block.Input(i, 1).Clear();
         var best = TimeSpan.MaxValue;
         var total = Stopwatch.StartNew();
         for (var i = 0; i < RunsInRound && (i < 2 || total.Elapsed < Budget / Rounds); i++)
         {
             var start = Stopwatch.GetTimestamp();
-            call.Run();
+            block.Run(1);
             best = Least(best, Stopwatch.GetElapsedTime(start));
         }
 

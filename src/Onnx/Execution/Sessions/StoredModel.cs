@@ -110,6 +110,14 @@ internal sealed class ReloadableModel
         return new(identity, path, null);
     }
 
+    /// <summary>The model's message; null where it takes more bytes than that.</summary>
+    /// <exception cref="InvalidModelException">It is not a model, or its external data is not there.</exception>
+    public ModelProto? Read(long most)
+    {
+        if (_bytes is not null) return _bytes.Length <= most ? ModelFile.Parse(_bytes) : null;
+        return new FileInfo(_path!).Length <= most ? ModelFile.Read(_path!) : null;
+    }
+
     public OnnxSession Open(ExecutionOptions options) =>
         _bytes is null ? OnnxSession.Load(_path!, options)
         : _path is null ? OnnxSession.Load(_bytes, options)

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace MlNetBatchNorm.Onnx.Execution.Sharing;
 
 /// <summary>
-/// How the cores share rows, where they may run on one thread or more. What one thread is expected to be done with in 100 µs stays there.
+/// How the cores share rows, where they may run on one thread or more. What one thread is expected to be done with in 100 µs stays there,
+/// a single row in 10 µs.
 /// What would keep it busy for more than 20 ms is divided, or, with fewer rows than cores, left to operators that all share. Between the
 /// two there is a match for each doubling of the rows: three rounds, in which each way gets two calls, of which the second counts; a way
 /// that took more than twice the best one's time is out. More threads have to take a tenth off to win. Shared operators take part only
@@ -18,6 +19,11 @@ internal sealed class RunChoice(bool sharedOperators, int processors)
     /// <summary>What takes less is not worth a choice.</summary>
     public static readonly TimeSpan Short = TimeSpan.FromMicroseconds(100);
 
+    /// <summary>
+    /// The same for a single row, which two threads may be done with sooner as soon as it takes several times what waking one takes.
+    /// </summary>
+    public static readonly TimeSpan ShortRow = TimeSpan.FromMicroseconds(10);
+
     private const int Rounds = 3;
     private const int FirstPause = 64;
     private const double WorthIt = 0.9;
@@ -30,12 +36,18 @@ internal sealed class RunChoice(bool sharedOperators, int processors)
 
     private readonly Match?[] _matches = new Match?[32];
 
+    /// <summary>Single rows go a way that was found to be the best before; it is asked again after some calls.</summary>
+    public void Begin(RunWay way) => _matches[Index(1)] = new Match(OneRow, way);
+
+    /// <summary>Whether a call is over too soon for a choice.</summary>
+    public static bool IsShort(int rows, TimeSpan expected) => expected < (rows == 1 ? ShortRow : Short);
+
     /// <summary>The way for the next call.</summary>
     /// <param name="rows">Its rows.</param>
     /// <param name="expected">The time that it is expected to take on one thread.</param>
     public RunWay Next(int rows, TimeSpan expected)
     {
-        if (expected < Short || (rows == 1 && !sharedOperators)) return RunWay.OneThread;
+        if (IsShort(rows, expected) || (rows == 1 && !sharedOperators)) return RunWay.OneThread;
         if (expected > Long) return rows >= processors || !sharedOperators ? RunWay.Divided : RunWay.SharedOperators;
         return (_matches[Index(rows)] ??= new Match(Ways(rows))).Next;
     }
@@ -50,6 +62,10 @@ internal sealed class RunChoice(bool sharedOperators, int processors)
 
     private sealed class Match(RunWay[] ways)
     {
+        // Begins with a pause.
+        public Match(RunWay[] ways, RunWay winner)
+            : this(ways) => (_winner, _pause) = (winner, FirstPause);
+
         private readonly TimeSpan[] _best = [TimeSpan.MaxValue, TimeSpan.MaxValue, TimeSpan.MaxValue];
         private int _run;
         private int _pause;

@@ -54,8 +54,7 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
 
         var expected = Pace.Predict(rows);
 
-        // Where a lane's session has all cores, they were found to be the best for a single row.
-        if (expected < RunChoice.Short || (decision.Rows == 1 && Threads != 1))
+        if (RunChoice.IsShort(rows, expected))
         {
             (decision.Pace, decision.Most) = (null, most);
             return;

@@ -11,6 +11,23 @@ public sealed class RunChoiceTests
     private const int FewRows = 16;
 
     [Fact]
+    public void Next_SingleRowsMeasuredUnderLoad_AreChosenForAgain()
+    {
+        var choice = new RunChoice(sharedOperators: true, processors: 2);
+        choice.Begin(RunWay.OneThread);
+        var ways = new List<RunWay>();
+        for (var call = 0; call < 100; call++)
+        {
+            var way = choice.Next(1, TimeSpan.FromMicroseconds(30));
+            ways.Add(way);
+            choice.Report(1, way, TimeSpan.FromMicroseconds(way == RunWay.SharedOperators ? 18 : 30));
+        }
+
+        Assert.All(ways.Take(64), way => Assert.Equal(RunWay.OneThread, way));
+        Assert.All(ways.TakeLast(20), way => Assert.Equal(RunWay.SharedOperators, way));
+    }
+
+    [Fact]
     public void ShortBatches_StayOnOneThread()
     {
         var choice = new RunChoice(sharedOperators: true, processors: 2);

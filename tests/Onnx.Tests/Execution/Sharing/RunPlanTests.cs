@@ -65,15 +65,36 @@ public sealed class RunPlanTests
     }
 
     [Fact]
-    public void Decide_OneRowOfASessionWithAllCores_StaysThere()
+    public void Decide_OneRowFoundBestOnAllCores_StaysThereUntilItIsAskedAgain()
     {
+        if (Environment.ProcessorCount == 1) return;
         var pace = new RowPace();
         var plan = RunPlan.For(0, onCpu: true, free: true, twice: true, pace);
-        pace.Report(1, TimeSpan.FromMilliseconds(5), isBest: true);
+        pace.Report(1, TimeSpan.FromMicroseconds(20), isBest: true);
+        plan.Choice!.Begin(RunWay.SharedOperators);
 
-        var decision = Decided(plan, 1);
+        for (var call = 0; call < 64; call++)
+        {
+            var decision = Decided(plan, 1);
+            Assert.True(decision.IsOwn);
+            plan.Report(decision);
+        }
 
-        Assert.Equal((true, 0L), (decision.IsOwn, decision.Start));
+        Assert.Equal(RunWay.OneThread, Decided(plan, 1).Way);
+    }
+
+    [Theory]
+    [InlineData(8, false)]
+    [InlineData(12, true)]
+    public void Decide_OneRow_IsChosenForFromTenMicrosecondsOn(int microseconds, bool isChosen)
+    {
+        if (Environment.ProcessorCount == 1) return;
+        var pace = new RowPace();
+        var plan = RunPlan.For(1, onCpu: true, free: true, twice: true, pace);
+        pace.Report(1, TimeSpan.FromMicroseconds(microseconds), isBest: true);
+
+        Assert.Equal(isChosen, Decided(plan, 1).Start != 0);
+        Assert.Equal(0, Decided(plan, 3).Start);
     }
 
     [Fact]
