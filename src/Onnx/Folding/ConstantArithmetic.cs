@@ -61,8 +61,8 @@ internal static class ConstantArithmetic
             // The old broadcast aligns the constant at an axis that is given, or at the end.
             if (data != 0 || (node.Integer("broadcast", 0) == 0 && constant.Count != 1)) return null;
             if (wide.Length == 0) return 0;
-            if (node.Attribute("axis") is { } given) return (int)given.I + wide[0];
-            return rank is { } known ? known - constant.Rank + wide[0] : null;
+            var start = node.Attribute("axis") is { } given ? (int)given.I : rank - constant.Rank;
+            return start is >= 0 and var first ? first + wide[0] : null;
         }
 
         // A constant of more dimensions than the data, or of more channels, would give the result a shape of its own.

@@ -6,14 +6,19 @@ namespace MlNetBatchNorm.Onnx.Graph;
 internal sealed class ModelEditor
 {
     // What constants that are worked out may take together: this, and some times what the model holds.
-    private const long FreeBytes = 1L << 28;
+    private const long FreeBytes = 1L << 24;
     private const long LargestGrowth = 4;
+
+    // The same for multiplications, of which a second has about 2^30.
+    private const long FreeSteps = 1L << 28;
+    private const long StepsPerByte = 16;
 
     private readonly HashSet<(OnnxGraph Graph, string Value)> _abandoned = [];
     private readonly Queue<(OnnxGraph Graph, string Value)> _queue = new();
     private bool _hasShapes;
     private long _computed;
-    private long? _mostComputed;
+    private long _steps;
+    private long? _constantBytes;
 
     /// <param name="model">The model, which is changed in place; what is changed is complete after <see cref="Finish"/>.</param>
     /// <param name="defaultsAreConstant">Whether an initializer that callers may override counts as constant.</param>
@@ -77,12 +82,17 @@ internal sealed class ModelEditor
         ShapeInference.Run(Main);
     }
 
+    /// <summary>The bytes that the model's constants have as they were given.</summary>
+    public long ConstantBytes => _constantBytes ??= ExternalData.Tensors(Model.Graph).Sum(InitializerChecker.StoredBytes);
+
     /// <summary>Counts a constant that is worked out, and says whether that is not too much by now.</summary>
-    public bool MayCompute(long bytes)
+    /// <param name="bytes">What it takes.</param>
+    /// <param name="steps">The multiplications that a product takes; 0 for anything else.</param>
+    public bool MayCompute(long bytes, long steps = 0)
     {
-        _mostComputed ??= FreeBytes + (LargestGrowth * Model.Graph.Initializer.Sum(tensor => (long)tensor.RawData.Length));
-        if (_computed + bytes > _mostComputed) return false;
-        _computed += bytes;
+        if (_computed + bytes > FreeBytes + (LargestGrowth * ConstantBytes)) return false;
+        if (_steps + steps > FreeSteps + (StepsPerByte * ConstantBytes)) return false;
+        (_computed, _steps) = (_computed + bytes, _steps + steps);
         return true;
     }
 

@@ -151,8 +151,8 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Whether one more constant of a shape may be worked out: what all of them take is bounded by what the model holds.</summary>
-    public bool MayCompute(IEnumerable<long> shape, TensorProto.Types.DataType type) =>
-        _model.MayCompute(shape.Aggregate((long)ElementTypes.Of(type).Bits! / 8, (product, size) => product * size));
+    public bool MayCompute(IEnumerable<long> shape, TensorProto.Types.DataType type, long steps = 0) =>
+        _model.MayCompute(shape.Aggregate((long)ElementTypes.Of(type).Bits! / 8, (product, size) => product * size), steps);
 
     /// <summary>An integer constant of at most one dimension, or null.</summary>
     public long[]? Integers(string value)
@@ -173,7 +173,7 @@ internal sealed partial class OnnxGraph
     /// <summary>Notes a shape that was found out.</summary>
     public void SetShape(string value, TensorShape? shape)
     {
-        if (shape is not null && value.Length > 0) _shapes[value] = shape;
+        if (shape is not null && value.Length > 0 && shape.Rank <= GraphChecker.MostAxes) _shapes[value] = shape.WithoutAbsurdSizes();
     }
 
     /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
@@ -188,7 +188,8 @@ internal sealed partial class OnnxGraph
     /// <summary>Notes elements that were found out.</summary>
     public void SetContents(string value, TensorDimension[]? elements)
     {
-        if (elements is not null) _contents[value] = elements;
+        // Shapes and axes are short, and what is made of shapes (Concat) must not grow without end.
+        if (elements is { Length: <= GraphChecker.MostAxes }) _contents[value] = elements;
     }
 
     // What is known of a value without looking at what the nodes of this graph compute; null when one makes it that was not looked at.
