@@ -33,7 +33,7 @@ internal static class FoldReport
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
-        foreach (var line in Proof(result)) Console.WriteLine(line);
+        foreach (var line in Proof(result)) Terminal.Print(line);
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
     }
 
@@ -114,7 +114,7 @@ internal static class FoldReport
             string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
             if (isJudged) cells = [.. cells, outcome.RelativeError?.ToString("G2", CultureInfo.InvariantCulture) ?? string.Empty];
             if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
-            table.AddRow([.. cells.Select(Markup.Escape)]);
+            table.AddRow([.. cells.Select(Output.Cell)]);
         }
 
         Output.Print(table);
