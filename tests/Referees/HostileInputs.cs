@@ -5,7 +5,8 @@ namespace MlNetBatchNorm.Tests.Referees;
 
 /// <summary>
 /// Gives something one made-up input after the other, most of them broken, and requires of each that it is read, or refused by an exception
-/// that is documented. <c>MLNETBN_HOSTILE_INPUTS=500000</c> makes each such test a run of so many inputs.
+/// that is documented. <c>MLNETBN_HOSTILE_INPUTS=500000</c> makes each such test a run of so many inputs, and <c>MLNETBN_HOSTILE_FIRST</c>
+/// is the number of the first, to see one again or to go on behind an earlier run.
 /// </summary>
 /// <param name="seed">What the inputs are made of: input number i is the same in each run.</param>
 internal sealed class HostileInputs(int seed)
@@ -27,11 +28,11 @@ internal sealed class HostileInputs(int seed)
     /// <returns>What happened, for the log.</returns>
     public string Run(int count, Func<Random, byte[]> create, Action<byte[]> read, Func<Exception, bool> isDocumented)
     {
-        if (Environment.GetEnvironmentVariable("MLNETBN_HOSTILE_INPUTS") is { Length: > 0 } wanted)
-            count = int.Parse(wanted, CultureInfo.InvariantCulture);
+        count = Number("MLNETBN_HOSTILE_INPUTS", count);
+        var first = Number("MLNETBN_HOSTILE_FIRST", 0);
         var (refused, slowest, most, largest) = (0, TimeSpan.Zero, 0L, 0);
         var failures = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (var i = 0; i < count; i++)
+        for (var i = first; i < first + count; i++)
         {
             var input = create(new Random(HashCode.Of(seed, i)));
             var (watch, before) = (Stopwatch.StartNew(), GC.GetAllocatedBytesForCurrentThread());
@@ -66,6 +67,9 @@ internal sealed class HostileInputs(int seed)
             $"{count:N0} inputs of at most {largest:N0} bytes, {refused:N0} refused as documented; the slowest took "
             + $"{slowest.TotalMilliseconds:N0} ms, the hungriest allocated {most:N0} bytes");
     }
+
+    private static int Number(string variable, int otherwise) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     /// <summary>Bytes with some of them changed, moved, doubled or gone.</summary>
     public static byte[] Mutated(byte[] bytes, Random random)

@@ -82,7 +82,8 @@ internal static class ArithmeticFold
     /// <summary>Merges a node into the batch normalization before it.</summary>
     public static bool TryMergeUp(NodeProto node, OnnxGraph graph, FoldLog log)
     {
-        if (!graph.Contains(node)) return false;
+        if (!graph.Contains(node) || !node.Input.Any(input => graph.Producer(input) is { } maker && maker.Is("BatchNormalization")))
+            return false;
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
         if (graph.Producer(node.Input[data]) is not { } producer || !producer.Is("BatchNormalization")) return false;
@@ -97,10 +98,11 @@ internal static class ArithmeticFold
     public static bool TryMergeDown(NodeProto node, OnnxGraph graph, FoldLog log)
     {
         if (!graph.Contains(node)) return false;
+        var uses = graph.Readers(node.Output[0]);
+        if (uses.Count == 0 || !uses.All(use => use.Node.Is("BatchNormalization"))) return false;
+        var readers = uses.Select(use => use.Node).ToArray();
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
-        var readers = graph.Readers(node.Output[0]).Select(use => use.Node).ToArray();
-        if (readers.Length == 0 || !readers.All(reader => reader.Is("BatchNormalization"))) return false;
         if (!plan.InFront(node.Output[0], map).IsYes || !plan.CheckNumbers().IsYes) return false;
         plan.Apply();
         graph.RemoveKeepingInput(node, data);

@@ -27,6 +27,14 @@ internal static class GraphChecker
     /// <exception cref="InvalidModelException">The first problem that was found, with its place.</exception>
     public static void Check(ModelProto model)
     {
+        CheckForm(model);
+        new ModelEditor(model).InferShapes();
+    }
+
+    /// <summary>The same without the operands that fit together, for who follows the shapes anyway.</summary>
+    /// <exception cref="InvalidModelException">As above.</exception>
+    public static void CheckForm(ModelProto model)
+    {
         ArgumentNullException.ThrowIfNull(model);
         if (model.Graph is null) throw new InvalidModelException("The model has no graph.");
         var domains = model.OpsetImport.Select(import => Domain(import.Domain)).ToHashSet(StringComparer.Ordinal);
@@ -38,7 +46,6 @@ internal static class GraphChecker
                 .ToHashSet(StringComparer.Ordinal));
         foreach (var function in model.Functions) CheckFunction(function, rules);
         CheckGraph(model.Graph, null, rules);
-        new ModelEditor(model).InferShapes();
     }
 
     private static string Domain(string domain) => domain == "ai.onnx" ? string.Empty : domain;

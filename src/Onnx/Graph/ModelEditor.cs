@@ -5,20 +5,9 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>A model that is looked at and changed: its graphs, the names in it, and what has to be tidied up at the end.</summary>
 internal sealed class ModelEditor
 {
-    // What constants that are worked out may take together: this, and some times what the model holds.
-    private const long FreeBytes = 1L << 24;
-    private const long LargestGrowth = 4;
-
-    // The same for multiplications, of which a second has about 2^30.
-    private const long FreeSteps = 1L << 28;
-    private const long StepsPerByte = 16;
-
     private readonly HashSet<(OnnxGraph Graph, string Value)> _abandoned = [];
     private readonly Queue<(OnnxGraph Graph, string Value)> _queue = new();
     private bool _hasShapes;
-    private long _computed;
-    private long _steps;
-    private long? _constantBytes;
 
     /// <param name="model">The model, which is changed in place; what is changed is complete after <see cref="Finish"/>.</param>
     /// <param name="defaultsAreConstant">Whether an initializer that callers may override counts as constant.</param>
@@ -27,6 +16,7 @@ internal sealed class ModelEditor
         Model = model;
         DefaultsAreConstant = defaultsAreConstant;
         Opset = OperatorSets.DefaultOf(model);
+        Budget = new WorkBudget(model);
         Names.Take(model.Graph);
         // These initializers change while the model is trained: their values are not constants.
         foreach (var training in model.TrainingInfo)
@@ -49,6 +39,9 @@ internal sealed class ModelEditor
 
     /// <summary>The version of ONNX's own operators that the model is written for.</summary>
     public long Opset { get; }
+
+    /// <summary>What may be spent on the model.</summary>
+    public WorkBudget Budget { get; }
 
     /// <summary>Names of initializers that the model's training part changes.</summary>
     public HashSet<string> Trained { get; } = new(StringComparer.Ordinal);
@@ -80,20 +73,6 @@ internal sealed class ModelEditor
         if (_hasShapes) return;
         _hasShapes = true;
         ShapeInference.Run(Main);
-    }
-
-    /// <summary>The bytes that the model's constants have as they were given.</summary>
-    public long ConstantBytes => _constantBytes ??= ExternalData.Tensors(Model.Graph).Sum(InitializerChecker.StoredBytes);
-
-    /// <summary>Counts a constant that is worked out, and says whether that is not too much by now.</summary>
-    /// <param name="bytes">What it takes.</param>
-    /// <param name="steps">The multiplications that a product takes; 0 for anything else.</param>
-    public bool MayCompute(long bytes, long steps = 0)
-    {
-        if (_computed + bytes > FreeBytes + (LargestGrowth * ConstantBytes)) return false;
-        if (_steps + steps > FreeSteps + (StepsPerByte * ConstantBytes)) return false;
-        (_computed, _steps) = (_computed + bytes, _steps + steps);
-        return true;
     }
 
     /// <summary>Notes a value that lost a reader: what only it needed goes at the end.</summary>

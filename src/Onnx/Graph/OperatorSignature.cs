@@ -31,6 +31,7 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
         }
 
         if (!ByOperator.TryGetValue(node.OpType, out var signature)) return;
+        if (node.Output[0].Length == 0 && node.OpType != "Split") throw new InvalidModelException($"{node.Describe()} has no first output.");
         for (var input = 0; input < signature.Required; input++)
         {
             if (node.InputAt(input).Length == 0)

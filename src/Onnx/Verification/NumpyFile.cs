@@ -19,6 +19,9 @@ internal static partial class NumpyFile
     private const long FreeBytes = 1L << 26;
     private const long LargestGrowth = 50;
 
+    // What Deflate can do at most (RFC 1951: 258 bytes for two bits): nothing is allocated for a larger claim.
+    private const long LargestRatio = 1032;
+
     // NumPy reads no longer headers either.
     private const int LongestHeader = 10_000;
 
@@ -57,6 +60,8 @@ internal static partial class NumpyFile
                 throw new InvalidDataException(
                     $"{what} would become {entry.Length} bytes; an archive of {size} bytes may become "
                     + $"{FreeBytes + (LargestGrowth * size)} in all. Save it without compression (numpy.savez).");
+            if (entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
+                throw new InvalidDataException($"{what} cannot become {entry.Length} bytes out of {entry.CompressedLength}.");
             left -= entry.Length;
             var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(entry.Length, Array.MaxLength));
             using var stream = entry.Open();

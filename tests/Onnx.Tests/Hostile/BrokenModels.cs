@@ -40,17 +40,25 @@ internal static class BrokenModels
         "stretch", "not_larger", "\u001b[2J", "tf_crop_and_resize",
     ];
 
+    private static readonly ModelProto[] Whole = [.. Enumerable.Range(0, 600).Select(Sound)];
+
     /// <summary>Makes the bytes of a model.</summary>
     public static byte[] Create(Random random)
     {
-        var model = RandomGraph.From(
-            Enumerable.Range(0, random.Next(2, 14)).Select(_ => random.Next(1 << 24)),
-            random.Next(8) switch { 0 => DataType.Double, 1 => DataType.Float16, _ => DataType.Float });
+        var model = Pick(Whole, random).Clone();
         foreach (var value in model.Graph.Input.Concat(model.Graph.Output))
             if (random.Next(30) == 0) Shape(value, random);
         for (var change = random.Next(1, random.Next(2, 6)); change > 0; change--) Break(model, random);
         var bytes = model.ToByteArray();
         return random.Next(10) == 0 ? HostileInputs.Mutated(bytes, random) : bytes;
+    }
+
+    private static ModelProto Sound(int seed)
+    {
+        var random = new Random(seed);
+        return RandomGraph.From(
+            Enumerable.Range(0, random.Next(2, 14)).Select(_ => random.Next(1 << 24)),
+            random.Next(8) switch { 0 => DataType.Double, 1 => DataType.Float16, _ => DataType.Float });
     }
 
     private static void Break(ModelProto model, Random random)
@@ -164,7 +172,7 @@ internal static class BrokenModels
         }
     }
 
-    private static void Break(TensorProto tensor, Random random)
+    public static void Break(TensorProto tensor, Random random)
     {
         switch (random.Next(11))
         {
