@@ -58,7 +58,7 @@ internal static class Failure
 
     private static int Report(string message, int code)
     {
-        Console.Error.WriteLine($"mlnetbn: {message.ReplaceLineEndings(" ")}");
+        Terminal.Note($"mlnetbn: {message.ReplaceLineEndings(" ")}");
         return code;
     }
 

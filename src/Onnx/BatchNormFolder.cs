@@ -24,6 +24,19 @@ public sealed record FoldOptions
     /// since s·x and t nearly cancel; s·(x − m) does not.
     /// </summary>
     public bool KeepSubtractions { get; init; }
+
+    /// <summary>
+    /// How long folding may take, proofs not counted; what is left then stays as it is, with that as the reason. Default: 10 minutes. Work
+    /// is bounded by the size of the model anyway, so only models of many gigabytes meet it.
+    /// </summary>
+    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// How many times the size of the model's constants folding may add to the file, and hold in memory of what it works out from
+    /// constants; a few MiB are always free. A fold that takes more is declined. Default: 4. Weights that many layers share, or that the
+    /// model stores as one repeated value, have to be written out for each fold.
+    /// </summary>
+    public double MaximumGrowth { get; init; } = 4;
 }
 
 /// <summary>
@@ -68,13 +81,14 @@ public static class BatchNormFolder
     /// <param name="trace">Says what is to stay, and takes down what was changed; null where nobody asks.</param>
     internal static FoldResult Fold(ModelProto model, FoldOptions? options = null, FoldTrace? trace = null)
     {
-        GraphChecker.Check(model);
+        GraphChecker.CheckForm(model);
         options ??= new FoldOptions();
         var functions = FunctionInlining.Of(model, "BatchNormalization");
         var given = functions.Model;
         var folded = given.Clone();
         trace?.Begin(given, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
+        (editor.Budget.TimeLimit, editor.Budget.MaximumGrowth) = (options.TimeLimit, options.MaximumGrowth);
         editor.InferShapes();
         var (log, chains) = (new FoldLog(trace), new List<(BatchNormOutcome Outcome, NodeProto Node)>());
         var batchNorms = FindAll(editor, log);

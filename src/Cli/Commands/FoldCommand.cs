@@ -217,15 +217,15 @@ internal static class FoldCommand
             throw new ModelVerificationException(
                 $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
-        foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
-        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {ServedComparison.Describe(result.Served!, culprit)}");
+        foreach (var warning in result.Fold.Warnings) Terminal.Note($"warning: {warning}");
+        if (result.ServedCulprit is { } culprit) Terminal.Note($"warning: {ServedComparison.Describe(result.Served!, culprit)}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];
         if (explained is null) FoldReport.Print(result, speed);
         else FoldExplanation.Print(inputPath, result, explained);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
-        Console.Error.WriteLine(outputPath is null ? "nothing was written" : $"written to {outputPath}");
+        Terminal.Note(outputPath is null ? "nothing was written" : $"written to {outputPath}");
     }
 
     private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>

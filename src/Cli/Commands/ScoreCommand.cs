@@ -30,11 +30,11 @@ internal static class ScoreCommand
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
             foreach (var unknown in prediction.UnknownValues)
-                Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
+                Terminal.Note($"note: {unknown}; they count as none of the known ones.");
             Output.NoteDevice(prediction.Device);
             var path = arguments.GetRequiredValue(output);
             PredictionTable.Write(path, prediction);
-            Console.Error.WriteLine($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
+            Terminal.Note($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
         });
         return command;
     }

@@ -18,6 +18,9 @@ internal static class FoldReport
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    // More than the largest networks have; a table of ten thousand rows would take longer than the fold.
+    private const int MostRows = 300;
+
     /// <summary>Prints the table to stdout.</summary>
     /// <param name="result">What was done.</param>
     /// <param name="speed">What scoring takes with fewer bits; empty where it was not measured.</param>
@@ -33,7 +36,7 @@ internal static class FoldReport
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
-        foreach (var line in Proof(result)) Console.WriteLine(line);
+        foreach (var line in Proof(result)) Terminal.Print(line);
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
     }
 
@@ -109,15 +112,17 @@ internal static class FoldReport
             (outcomes.Any(outcome => outcome.RelativeError is not null), outcomes.Any(outcome => outcome.WouldFoldIf.Length > 0));
         if (isJudged) table.AddColumn("error");
         if (isHelpful) table.AddColumn("would fold if");
-        foreach (var outcome in outcomes)
+        foreach (var outcome in outcomes.Take(MostRows))
         {
             string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
             if (isJudged) cells = [.. cells, outcome.RelativeError?.ToString("G2", CultureInfo.InvariantCulture) ?? string.Empty];
             if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
-            table.AddRow([.. cells.Select(Markup.Escape)]);
+            table.AddRow([.. cells.Select(Output.Cell)]);
         }
 
         Output.Print(table);
+        if (outcomes.Count > MostRows)
+            Console.WriteLine($"… and {Number(outcomes.Count - MostRows)} more, which --report FILE.json has, too");
     }
 
     private static JsonObject ToJson(BatchNormOutcome outcome)

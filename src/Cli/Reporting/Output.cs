@@ -26,9 +26,12 @@ internal static class Output
     public static CsvTable Read(string path)
     {
         var table = CsvTable.Read(path);
-        if (table.Note is { } note) Console.Error.WriteLine($"note: {note}");
+        if (table.Note is { } note) Terminal.Note($"note: {note}");
         return table;
     }
+
+    /// <summary>A text as a cell of a table.</summary>
+    public static string Cell(string text) => Markup.Escape(Terminal.Clean(text));
 
     /// <summary>Prints a table to stdout.</summary>
     public static void Print(Table table)
@@ -40,6 +43,6 @@ internal static class Output
     /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
     public static void NoteDevice(DeviceReport report)
     {
-        if (report.IsSurprising) Console.Error.WriteLine($"note: {report}");
+        if (report.IsSurprising) Terminal.Note($"note: {report}");
     }
 }

@@ -9,7 +9,7 @@ internal abstract class ProgressDisplay : IDisposable
 
     public abstract void Epoch(EpochReport report);
 
-    public virtual void Warning(TrainingWarning warning) => Console.Error.WriteLine($"warning: {warning.Message}");
+    public virtual void Warning(TrainingWarning warning) => Terminal.Note($"warning: {warning.Message}");
 
     public virtual void Dispose()
     {

@@ -22,7 +22,7 @@ internal static class TrainingRun
         using var trained = Train(rows, options);
         progress.Dispose();
         Output.NoteDevice(trained.Network.DeviceReport);
-        if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
+        if (trained.Network.Export.ServedWarning is { } served) Terminal.Note($"warning: {served}");
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced
@@ -54,7 +54,7 @@ internal static class TrainingRun
     private static TrainedTable Train(TableSplit rows, TableTrainingOptions options)
     {
         var checkpoint = options.Network.Checkpoint?.Path;
-        if (checkpoint is not null && File.Exists(checkpoint)) Console.Error.WriteLine($"going on from {checkpoint}");
+        if (checkpoint is not null && File.Exists(checkpoint)) Terminal.Note($"going on from {checkpoint}");
         try
         {
             return TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
@@ -71,21 +71,21 @@ internal static class TrainingRun
             ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
             : string.Empty;
         var all = rows.Training.RowCount + (rows.Validation?.RowCount ?? 0) + rows.Test.RowCount;
-        Console.Error.WriteLine(string.Create(
+        Terminal.Note(string.Create(
             CultureInfo.InvariantCulture,
             $"{all:N0} rows and {rows.Training.Columns.Count} columns read: {rows.Training.RowCount:N0} rows to learn from{validation}, "
                 + $"{rows.Test.RowCount:N0} to test on"));
-        Console.Error.WriteLine($"test rows: {rows.Rule}");
-        Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
-        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
+        Terminal.Note($"test rows: {rows.Rule}");
+        Terminal.Note($"predicting {schema.Label.Column}: {Describe(schema)}");
+        Terminal.Note($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         foreach (var report in schema.Reports)
         {
-            if (report.Lost is { } lost) Console.Error.WriteLine($"note: column {report.Name}: {lost}");
-            if (report.Kind == ColumnKind.Dropped) Console.Error.WriteLine($"note: column {report.Name} is left out: {report.Detail}");
+            if (report.Lost is { } lost) Terminal.Note($"note: column {report.Name}: {lost}");
+            if (report.Kind == ColumnKind.Dropped) Terminal.Note($"note: column {report.Name} is left out: {report.Detail}");
             else if (report.MissingRows > 0)
-                Console.Error.WriteLine($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
-            if (report.Problem is { } problem) Console.Error.WriteLine($"warning: column {report.Name} {problem}");
-            if (report.Reading is { } reading) Console.Error.WriteLine($"note: column {report.Name} {reading}");
+                Terminal.Note($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
+            if (report.Problem is { } problem) Terminal.Note($"warning: column {report.Name} {problem}");
+            if (report.Reading is { } reading) Terminal.Note($"note: column {report.Name} {reading}");
         }
 
         NoteUntestedClasses(schema, rows.Test);
@@ -99,7 +99,7 @@ internal static class TrainingRun
         var tested = schema.Label.Encode(test).Select(label => (int)label).ToHashSet();
         var untested = schema.Label.Classes.Where((_, index) => !tested.Contains(index)).ToList();
         if (untested.Count > 0)
-            Console.Error.WriteLine(
+            Terminal.Note(
                 $"note: no test row has the class{(untested.Count == 1 ? string.Empty : "es")} "
                 + $"{NameList.Of(untested.Select(NameList.Quote), 20)}: the figures say nothing about it");
     }
@@ -111,7 +111,7 @@ internal static class TrainingRun
         if (unknown.Count == 0) return;
         var columns = unknown.Select(values => $"{values.Column} {NameList.Of(values.Examples.Select(NameList.Quote))} "
             + $"({(values.Rows == 1 ? "1 row" : $"{values.Rows} rows")})");
-        Console.Error.WriteLine(
+        Terminal.Note(
             $"warning: categories of rows to {use} that no row to learn from has, so that they count as none: {NameList.Of(columns, 10)}");
     }
 

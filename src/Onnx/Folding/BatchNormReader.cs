@@ -26,7 +26,8 @@ internal static class BatchNormReader
             var lookup = plan.Constant(node, i + 1);
             if (lookup.Tensor is null)
                 return Verdict.No($"its {roles[i]} is not constant: {lookup.Reason}", $"its {roles[i]} were a constant");
-            if (lookup.Tensor.Count > ChannelMap.LargestCount) return Verdict.No($"its {roles[i]} has {lookup.Tensor.Count} elements");
+            if (lookup.Tensor.Count is 0 or > ChannelMap.LargestCount)
+                return Verdict.No($"its {roles[i]} has {lookup.Tensor.Count} elements");
             parameters[i] = lookup.Tensor.ToArray();
             if (lookup.Tensor.Rank != 1 && !(lookup.Tensor.Rank == 0 && i > 0))
                 return Verdict.No($"its {roles[i]} has {lookup.Tensor.Rank} dimensions instead of one");

@@ -280,7 +280,9 @@ internal sealed class TileRule : FoldRule
     {
         if (input != 0) return Verdict.No($"{node.Describe()} reads it as a count");
         if (map.IsUniform) return plan.InFront(node.Output[0], map);
-        if (Times(node, map.Axis, plan) is not (> 0 and var times) || times * map.Count > ChannelMap.LargestCount) return Unknown(node);
+        if (Times(node, map.Axis, plan) is not (> 0 and <= ChannelMap.LargestCount and var times)
+            || times * map.Count > ChannelMap.LargestCount)
+            return Unknown(node);
         return plan.InFront(node.Output[0], map.Tile((int)times));
     }
 

@@ -61,8 +61,8 @@ internal static class ConstantArithmetic
             // The old broadcast aligns the constant at an axis that is given, or at the end.
             if (data != 0 || (node.Integer("broadcast", 0) == 0 && constant.Count != 1)) return null;
             if (wide.Length == 0) return 0;
-            if (node.Attribute("axis") is { } given) return (int)given.I + wide[0];
-            return rank is { } known ? known - constant.Rank + wide[0] : null;
+            var start = node.Attribute("axis") is { } given ? (int)given.I : rank - constant.Rank;
+            return start is >= 0 and var first ? first + wide[0] : null;
         }
 
         // A constant of more dimensions than the data, or of more channels, would give the result a shape of its own.
@@ -82,7 +82,8 @@ internal static class ArithmeticFold
     /// <summary>Merges a node into the batch normalization before it.</summary>
     public static bool TryMergeUp(NodeProto node, OnnxGraph graph, FoldLog log)
     {
-        if (!graph.Contains(node)) return false;
+        if (!graph.Contains(node) || !node.Input.Any(input => graph.Producer(input) is { } maker && maker.Is("BatchNormalization")))
+            return false;
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
         if (graph.Producer(node.Input[data]) is not { } producer || !producer.Is("BatchNormalization")) return false;
@@ -97,10 +98,11 @@ internal static class ArithmeticFold
     public static bool TryMergeDown(NodeProto node, OnnxGraph graph, FoldLog log)
     {
         if (!graph.Contains(node)) return false;
+        var uses = graph.Readers(node.Output[0]);
+        if (uses.Count == 0 || !uses.All(use => use.Node.Is("BatchNormalization"))) return false;
+        var readers = uses.Select(use => use.Node).ToArray();
         var plan = new FoldPlan(graph);
         if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
-        var readers = graph.Readers(node.Output[0]).Select(use => use.Node).ToArray();
-        if (readers.Length == 0 || !readers.All(reader => reader.Is("BatchNormalization"))) return false;
         if (!plan.InFront(node.Output[0], map).IsYes || !plan.CheckNumbers().IsYes) return false;
         plan.Apply();
         graph.RemoveKeepingInput(node, data);

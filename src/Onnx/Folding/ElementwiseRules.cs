@@ -18,7 +18,7 @@ internal sealed class AddRule : FoldRule
         // Up to opset 6 a summand is aligned by attributes; only a plain sum of equals is followed there.
         if (plan.Graph.Opset < 7 && node.Integer("broadcast", 0) != 0)
             return Legacy.Broadcasts(node);
-        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return UnknownRank(node.Output[0]);
+        if (plan.Rank(node.Output[0], map) is not { } rank) return UnknownRank(node.Output[0]);
         var constants = Enumerable.Range(0, node.Input.Count).Where(input => plan.Constant(node, input).Tensor is not null).ToArray();
         // A minus sign before the constant turns the shift round.
         var takesShift = constants.Length > 0 ? constants[0] : 0;
@@ -54,7 +54,7 @@ internal sealed class AddRule : FoldRule
         var type = plan.Constant(node, operand).Tensor!.Type;
         var values = node.OpType == "Sub" && operand == 1 ? Array.ConvertAll(summand, value => -value) : summand;
         var onward = new ChannelMap(axis, map.Scales(count), rest);
-        if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank) return UnknownRank(node.Output[0]);
+        if (plan.Rank(node.Output[0], onward) is not { } rank) return UnknownRank(node.Output[0]);
         plan.SetConstant(node, operand, RealTensor.Of(type, values, Broadcasting.OnAxis(onward, rank)));
         return plan.InFront(node.Output[0], onward);
     }
@@ -103,7 +103,7 @@ internal sealed class MulRule : FoldRule
     {
         if (plan.Constant(node, input).Tensor is { } constant)
         {
-            if (plan.Graph.Shape(node.Output[0])?.Rank is not { } rank || !Broadcasting.Fits(map, constant, rank))
+            if (plan.Rank(node.Output[0], map) is not { } rank || !Broadcasting.Fits(map, constant, rank))
                 return WrongCount(node, map, constant.Count);
             if (Broadcasting.Apply(map, constant, rank) is not { } mapped) return TooLarge(node);
             plan.SetConstant(node, input, mapped);
@@ -160,6 +160,7 @@ internal sealed class MaxMinRule : FoldRule
         }
 
         var onward = new ChannelMap(axis, map.Scales(count), shift);
+        if (plan.Rank(node.Output[0], onward) is null) return UnknownRank(node.Output[0]);
         var type = plan.Constant(node, 1 - input).Tensor!.Type;
         plan.SetConstant(node, 1 - input, RealTensor.Of(type, moved, Broadcasting.OnAxis(onward, rank)));
         return plan.InFront(node.Output[0], onward);
@@ -167,7 +168,7 @@ internal sealed class MaxMinRule : FoldRule
 
     private static Verdict Check(NodeProto node, ChannelMap map, FoldPlan plan, out int rank)
     {
-        rank = plan.Graph.Shape(node.Output[0])?.Rank ?? -1;
+        rank = plan.Rank(node.Output[0], map) ?? -1;
         if (rank < 0) return UnknownRank(node.Output[0]);
         if (plan.Graph.Opset < 8)
             return Verdict.No($"{node.Describe()} does not broadcast before opset 8", "the operator set were 8 or later");
@@ -229,7 +230,7 @@ internal sealed class ClipRule : FoldRule
 
     private static Verdict Read(NodeProto node, ChannelMap map, FoldPlan plan, out double low, out double high, out int rank)
     {
-        (low, high, rank) = (double.NegativeInfinity, double.PositiveInfinity, plan.Graph.Shape(node.Output[0])?.Rank ?? -1);
+        (low, high, rank) = (double.NegativeInfinity, double.PositiveInfinity, plan.Rank(node.Output[0], map) ?? -1);
         if (rank < 0) return UnknownRank(node.Output[0]);
         if (plan.Changes(node)) return Verdict.No($"{node.Describe()} is reached on two ways", "one way led to it");
         if (plan.Graph.Opset < 11)

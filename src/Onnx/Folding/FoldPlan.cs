@@ -17,7 +17,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     // A value that is read on many ways is met on each of them: this bounds how many are followed in one plan.
     private const int MaximumSteps = 2000;
 
-    // A fold may make the file larger by this, or by a few times what it changes.
+    // A single fold may make the file larger by this, or by a few times what it changes.
     private const long FreeBytes = 1 << 22;
     private const long LargestGrowth = 4;
 
@@ -130,6 +130,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     public Verdict Behind(NodeProto reader, int input, ChannelMap map, Func<Use, bool>? isUnharmed = null)
     {
         var value = reader.InputAt(input);
+        if (!HasChannels(value, map)) return NoChannels(value, map);
         if (Constant(reader, input).Tensor is { } constant) return MapConstant(reader, input, constant, map);
         if (graph.WhyOthersRead(value, reader, input, use => isUnharmed?.Invoke(use) == true || HasSameMap(use, map)) is { } others)
             return Verdict.No(others, $"nothing else read '{value}'");
@@ -153,6 +154,8 @@ internal sealed class FoldPlan(OnnxGraph graph)
         {
             if (IsKept?.Invoke(node) == true) return false;
             if (_twins.Contains(node, ReferenceEqualityComparer.Instance)) return true;
+            // What subgraphs read keeps its name.
+            if (graph.Readers(node.Output[0]).Any(reader => reader.IsCapture)) return false;
             // Of two outputs of the graph that are one value only one could keep its name.
             if (graph.IsOutput(node.Output[0]) && graph.Readers(node.Input[0]).Count > 1) return false;
             if (!BatchNormReader.Read(node, this, out var own).IsYes || !own.IsSameAs(map)) return false;
@@ -170,6 +173,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>Makes every reader of a value give on the value what it gave on map(value).</summary>
     public Verdict InFront(string value, ChannelMap map)
     {
+        if (!HasChannels(value, map)) return NoChannels(value, map);
         if (graph.IsOutput(value)) return Verdict.No($"'{value}' is an output of the graph", $"'{value}' were no output of the graph");
         var readers = graph.Readers(value);
         if (readers.Count == 0) return Verdict.No($"nothing reads '{value}'");
@@ -217,6 +221,11 @@ internal sealed class FoldPlan(OnnxGraph graph)
             return Verdict.No(
                 $"{bytes:N0} bytes of constants would have to be written out in place of {stored:N0}", "the constants were stored in full");
         var bounds = _replacements.SelectMany(planned => planned.Chain.Select(step => (planned.Node, step.Operand)));
+        if (!graph.Budget.MayGrow(Growth()))
+            return Verdict.No(
+                $"the model would become more than {graph.Budget.MaximumGrowth} times as large",
+                "the constants were stored in full, or more were allowed (FoldOptions.MaximumGrowth)");
+        if (graph.Budget.WhyNoMore(bytes >> 13) is { } over) return OutOfBudget(over);
         foreach (var (node, tensor) in
             _constants.Select(planned => (planned.Key.Node, planned.Value.Tensor)).Concat(_shifts).Concat(bounds))
         {
@@ -232,9 +241,19 @@ internal sealed class FoldPlan(OnnxGraph graph)
         return Verdict.Yes;
     }
 
+    // What the file becomes larger: a constant that nobody else reads goes.
+    private long Growth() =>
+        _constants.Sum(planned => planned.Value.Tensor.WrittenBytes - Replaced(planned.Key.Node.InputAt(planned.Key.Input)))
+        + _shifts.Sum(planned => planned.Shift.WrittenBytes);
+
+    private long Replaced(string value) => value.Length > 0 && graph.Readers(value).Count == 1 ? graph.StoredBytes(value) : 0;
+
+    private static Verdict OutOfBudget(string why) => Verdict.No(why, "it were given more time (FoldOptions.TimeLimit), or were simpler");
+
     /// <summary>Carries the plan out.</summary>
     public void Apply()
     {
+        graph.Budget.Grow(Growth());
         graph.Changed.UnionWith(_changed);
         foreach (var ((node, input), (tensor, stem)) in _constants) graph.SetConstant(node, input, tensor, stem);
         foreach (var (node, attribute) in _attributes) OnnxGraph.SetAttribute(node, attribute);
@@ -280,6 +299,17 @@ internal sealed class FoldPlan(OnnxGraph graph)
         return Verdict.Yes;
     }
 
+    /// <summary>The number of dimensions of a value; null where it is not known, or the map has no place among them.</summary>
+    public int? Rank(string value, ChannelMap map) =>
+        graph.Shape(value)?.Rank is { } rank && (map.IsUniform || map.Axis < rank) ? rank : null;
+
+    // All rules rely on this: the map has channels, and they lie on an axis that the value has.
+    private bool HasChannels(string value, ChannelMap map) =>
+        map.Count > 0 && (map.IsUniform || (map.Axis >= 0 && (graph.Shape(value)?.Rank is not { } rank || map.Axis < rank)));
+
+    private static Verdict NoChannels(string value, ChannelMap map) => Verdict.No(
+        map.Count == 0 ? $"'{value}' has no channels" : $"'{value}' has no axis {map.Axis}, where {map.Count} channels would lie");
+
     private static Verdict NoRule(NodeProto node) => Verdict.No(
         $"{node.Describe()} can take in no scale or shift",
         $"{node.Describe()} were a layer with weights (Conv, Gemm, MatMul, …) or an operator that leaves channels as they are");
@@ -292,6 +322,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (++_steps > MaximumSteps)
             return Verdict.No(
                 $"too many ways lead through {node.Describe()} to follow them all", $"fewer than {MaximumSteps} ways led to the weights");
+        if (graph.Budget.WhyNoMore(1) is { } over) return OutOfBudget(over);
         _depth++;
         var verdict = step();
         _depth--;

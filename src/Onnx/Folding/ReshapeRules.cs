@@ -105,6 +105,8 @@ internal static class ReshapeAxes
             if (from[axis].Size is not { } size) return null;
             if (axis < map.Axis) outer *= size;
             else inner *= size;
+            // More than a map can have, or none: in either case there is nothing to follow.
+            if (outer is <= 0 or > ChannelMap.LargestCount || inner is <= 0 or > ChannelMap.LargestCount) return null;
         }
 
         // The channels came out as an axis of their own.
@@ -114,6 +116,7 @@ internal static class ReshapeAxes
             if (to[axis].Size is not { } size) return null;
             if (size == map.Count && before == outer) return map.At(axis);
             before *= size;
+            if (before is <= 0 or > ChannelMap.LargestCount) break;
         }
 
         // All of the group became one axis: each channel is repeated, and the whole as often as what stood before it says.

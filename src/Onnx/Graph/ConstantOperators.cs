@@ -5,7 +5,8 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>What an operator makes of constants: its shape is known at once, its elements when they are asked for.</summary>
 /// <param name="Shape">The shape.</param>
 /// <param name="Compute">Gives the elements, row-major, in float64.</param>
-internal sealed record ConstantPlan(long[] Shape, Func<double[]> Compute);
+/// <param name="Steps">How many multiplications a product takes; 0 where the time goes with the elements.</param>
+internal sealed record ConstantPlan(long[] Shape, Func<double[]> Compute, long Steps = 0);
 
 /// <summary>The operators that are worked out on constants, as the ONNX specification of each defines it.</summary>
 internal static class ConstantOperators
@@ -177,6 +178,7 @@ internal static class ConstantOperators
         else
         {
             var given = 1;
+            if (data.Skip(1).Any(bound => bound.Count != 1)) return null;
             if (node.InputAt(1).Length > 0) low = data[given++].ToArray()[0];
             if (node.InputAt(2).Length > 0) high = data[given].ToArray()[0];
         }
@@ -247,7 +249,7 @@ internal static class ConstantOperators
             }
 
             return result;
-        });
+        }, rows * inner * columns);
     }
 
     private static ConstantPlan? Concat(NodeProto node, RealTensor[] data)
@@ -345,6 +347,7 @@ internal static class ConstantOperators
     private static ConstantPlan? Tile(NodeProto node, RealTensor x, OnnxGraph graph)
     {
         if (graph.Opset < 6 || graph.Integers(node.InputAt(1)) is not { } times || times.Length != x.Rank) return null;
+        if (times.Any(count => count is < 0 or > int.MaxValue)) return null;
         long[] shape = [.. x.Shape.Select((size, axis) => size * times[axis])];
         return new(shape, () =>
         {
@@ -410,7 +413,8 @@ internal readonly record struct AxisRange(int Axis, long Start, long End, long S
         var count = node.Output.Count;
         var given = node.Integers("split") ?? (node.InputAt(1).Length > 0 ? graph.Integers(node.InputAt(1)) : []);
         if (given is null) return null;
-        if (given.Count > 0) return given.Count == count && given.Sum() == size && given.All(part => part >= 0) ? [.. given] : null;
+        if (given.Count > 0)
+            return given.Count == count && given.All(part => part >= 0 && part <= size) && given.Sum() == size ? [.. given] : null;
         // Equal parts; from opset 18 on the last may be smaller.
         var part = (size + count - 1) / count;
         if (size % count != 0 && node.Attribute("num_outputs") is null) return null;
@@ -425,10 +429,11 @@ internal readonly record struct AxisRange(int Axis, long Start, long End, long S
         if (Step > 0)
         {
             (start, end) = (Math.Clamp(start, 0, size), Math.Clamp(end, 0, size));
-            return (start, end <= start ? 0 : (end - start + Step - 1) / Step);
+            return (start, end <= start ? 0 : ((end - start - 1) / Step) + 1);
         }
 
+        if (size == 0) return (0, 0);
         (start, end) = (Math.Clamp(start, 0, size - 1), Math.Clamp(end, -1, size - 1));
-        return (start, end >= start ? 0 : (start - end - Step - 1) / -Step);
+        return (start, end >= start ? 0 : ((end - start + 1) / Step) + 1);
     }
 }

@@ -66,10 +66,10 @@ internal static class ConstantReader
         var stored = tensors.Aggregate(0L, (sum, tensor) => Math.Min(sum + tensor.Stored, 1L << 50));
         if (IsTooLarge(tensors[0].Type, plan.Shape, stored))
             return ConstantLookup.None($"{node.Describe()} makes a constant far larger than what it is made from");
-        return graph.MayCompute(plan.Shape, tensors[0].Type)
+        return graph.MayCompute(plan.Shape, tensors[0].Type, plan.Steps)
             ? ConstantLookup.Found(
                 RealTensor.Computed(tensors[0].Type, plan.Shape, stored, tensors.Max(tensor => tensor.Waiting), plan.Compute))
-            : ConstantLookup.None($"the model computes more from constants than is worked out here, and {node.Describe()} comes too late");
+            : TooLate(node);
     }
 
     private static bool IsTooLarge(DataType type, long[] shape, long stored)
@@ -95,14 +95,24 @@ internal static class ConstantReader
                 if (ElementTypes.Of(type).Bits >= ElementTypes.Of(tensor.Type).Bits && type != DataType.Bfloat16)
                     return ConstantLookup.Found(tensor.As(type));
                 // A Cast that rounds does so before the fold, or the fold would be more exact than the model.
-                return ConstantLookup.Found(RealTensor.Computed(type, [.. tensor.Shape], tensor.Stored, tensor.Waiting, tensor.ToArray));
+                return graph.MayCompute(tensor.Shape, type)
+                    ? ConstantLookup.Found(
+                        RealTensor.Computed(type, [.. tensor.Shape], tensor.Stored, tensor.Waiting, tensor.ToArray))
+                    : TooLate(node);
             case "Transpose":
-                return ConstantLookup.Found(Transposed(tensor, node.Integers("perm")));
+                var order = node.Integers("perm")?.Select(axis => (int)(axis < 0 ? axis + tensor.Rank : axis)).ToArray()
+                    ?? [.. Enumerable.Range(0, tensor.Rank).Reverse()];
+                if (order.Length != tensor.Rank) return computed;
+                return tensor.Repeated is not null || graph.MayCompute(tensor.Shape, tensor.Type)
+                    ? ConstantLookup.Found(Transposed(tensor, order))
+                    : TooLate(node);
             default:
                 var shape = graph.Shape(node.Output[0]);
-                return shape is null || !shape.Dimensions.All(size => size.Size is not null)
-                    ? computed
-                    : ConstantLookup.Found(tensor.Reshaped([.. shape.Dimensions.Select(size => size.Size!.Value)]));
+                if (shape is null || !shape.Dimensions.All(size => size.Size is not null)) return computed;
+                long[] sizes = [.. shape.Dimensions.Select(size => size.Size!.Value)];
+                return RealTensor.Fits(sizes) && sizes.Aggregate(1L, (product, size) => product * size) == tensor.Count
+                    ? ConstantLookup.Found(tensor.Reshaped(sizes))
+                    : computed;
         }
     }
 
@@ -122,10 +132,11 @@ internal static class ConstantReader
         return RealTensor.From(value) is { Count: 1 } one ? RealTensor.Filled(one.Type, shape, one.ToArray()[0]) : null;
     }
 
-    private static RealTensor Transposed(RealTensor tensor, IReadOnlyList<long>? perm)
+    private static ConstantLookup TooLate(NodeProto node) => ConstantLookup.None(
+        $"the model computes more from constants than is worked out here, and {node.Describe()} comes too late");
+
+    private static RealTensor Transposed(RealTensor tensor, int[] order)
     {
-        var order = perm?.Select(axis => (int)(axis < 0 ? axis + tensor.Rank : axis)).ToArray()
-            ?? [.. Enumerable.Range(0, tensor.Rank).Reverse()];
         var shape = order.Select(axis => tensor.Shape[axis]).ToArray();
         if (tensor.Repeated is { } value) return RealTensor.Filled(tensor.Type, shape, value)!;
         return RealTensor.Computed(tensor.Type, shape, tensor.Stored, tensor.Waiting, () =>

@@ -66,7 +66,8 @@ internal static class ContentShapes
         else if (node.Node.Attribute("value_ints") is { } integers)
         {
             node.Output(0, TensorShape.Of([integers.Ints.Count]));
-            node.OutputContents([.. integers.Ints.Select(element => (TensorDimension)element)]);
+            if (integers.Ints.Count <= GraphChecker.MostAxes)
+                node.OutputContents([.. integers.Ints.Select(element => (TensorDimension)element)]);
         }
         else if (node.Node.Attribute("value_int") is { } integer)
         {

@@ -19,9 +19,10 @@ internal static class ExternalData
     /// <exception cref="InvalidModelException">A location outside of the folder, a missing file, or one that is too short.</exception>
     public static void Load(ModelProto model, string folder)
     {
+        var files = new Dictionary<string, DataFile>(StringComparer.Ordinal);
         foreach (var tensor in Tensors(model.Graph).Where(tensor => tensor.DataLocation == TensorProto.Types.DataLocation.External))
         {
-            tensor.RawData = Read(tensor, folder);
+            tensor.RawData = Read(tensor, folder, files);
             tensor.ExternalData.Clear();
             tensor.ClearDataLocation();
         }
@@ -69,34 +70,41 @@ internal static class ExternalData
     private static void Add(TensorProto tensor, string key, string value) =>
         tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
 
-    private static ByteString Read(TensorProto tensor, string folder)
+    private static ByteString Read(TensorProto tensor, string folder, Dictionary<string, DataFile> files)
     {
         var entries = tensor.ExternalData.GroupBy(entry => entry.Key)
             .ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.Ordinal);
         var location = entries.GetValueOrDefault("location") ?? string.Empty;
         var what = $"The external data of '{tensor.Name}'";
-        var path = Resolve(location, folder)
-            ?? throw new InvalidModelException(
-                $"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
-        if (!File.Exists(path)) throw new InvalidModelException($"{what} is missing: there is no file '{location}' in the model's folder.");
-        var file = new FileInfo(path);
-        var offset = Number(entries, "offset", 0, what);
-        var length = Number(entries, "length", Math.Max(0, file.Length - offset), what);
-        var needed = ElementTypes.Find((DataType)tensor.DataType)?.Bits is { } bits
-            ? ((Int128)TensorData.ElementCount(tensor.Dims, tensor.Name) * bits + 7) / 8
-            : length;
-        if (length != needed)
-            throw new InvalidModelException($"{what} has {length} bytes, but its shape [{string.Join(", ", tensor.Dims)}] needs {needed}.");
-        if (offset > file.Length || length > file.Length - offset)
-            throw new InvalidModelException(
-                $"{what} ends at byte {(Int128)offset + length}, but the file '{location}' has only {file.Length} bytes.");
-        if (length > Array.MaxLength)
-            throw new InvalidModelException($"{what} has {length} bytes; a single constant may have at most {Array.MaxLength}.");
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        stream.Seek(offset, SeekOrigin.Begin);
-        var bytes = GC.AllocateUninitializedArray<byte>((int)length);
-        stream.ReadExactly(bytes);
-        return UnsafeByteOperations.UnsafeWrap(bytes);
+        try
+        {
+            var path = Resolve(location, folder)
+                ?? throw new InvalidModelException(
+                    $"{what} lies at '{location}', outside of the model's folder; only files in that folder are read.");
+            if (!File.Exists(path))
+                throw new InvalidModelException($"{what} is missing: there is no file '{location}' in the model's folder.");
+            if (!files.TryGetValue(path, out var file)) files.Add(path, file = new DataFile(path));
+            var offset = Number(entries, "offset", 0, what);
+            var length = Number(entries, "length", Math.Max(0, file.Length - offset), what);
+            var needed = ElementTypes.Find((DataType)tensor.DataType)?.Bits is { } bits
+                ? ((Int128)TensorData.ElementCount(tensor.Dims, tensor.Name) * bits + 7) / 8
+                : length;
+            if (length != needed)
+                throw new InvalidModelException(
+                    $"{what} has {length} bytes, but its shape [{string.Join(", ", tensor.Dims)}] needs {needed}.");
+            if (offset > file.Length || length > file.Length - offset)
+                throw new InvalidModelException(
+                    $"{what} ends at byte {(Int128)offset + length}, but the file '{location}' has only {file.Length} bytes.");
+            if (length > Array.MaxLength)
+                throw new InvalidModelException($"{what} has {length} bytes; a single constant may have at most {Array.MaxLength}.");
+            return file.Read(offset, (int)length)
+                ?? throw new InvalidModelException(
+                    $"{what} overlaps that of other constants: together they would take more bytes than '{location}' has.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new InvalidModelException($"{what} cannot be read from '{location}': {exception.Message}", exception);
+        }
     }
 
     private static long Number(Dictionary<string, string> entries, string key, long otherwise, string what)
@@ -127,4 +135,31 @@ internal static class ExternalData
     private static bool IsInside(string path, string folder) =>
         path.StartsWith(
             folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    /// <summary>A file of constants: constants that are stored once are read once, and no more is read than the file has.</summary>
+    private sealed class DataFile(string path)
+    {
+        private readonly Dictionary<(long Offset, int Length), ByteString> _known = [];
+        private long _read;
+
+        /// <summary>Its size, which for a link is that of what it leads to; 0 for what is no ordinary file, so that it is not opened.</summary>
+        public long Length { get; } =
+            (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path)).Length;
+
+        /// <summary>Some of its bytes; null where all that was asked for is more than it has.</summary>
+        public ByteString? Read(long offset, int length)
+        {
+            if (_known.TryGetValue((offset, length), out var known)) return known;
+            if ((_read += length) > Length) return null;
+            var bytes = GC.AllocateUninitializedArray<byte>(length);
+            if (length > 0)
+            {
+                using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+                stream.Seek(offset, SeekOrigin.Begin);
+                stream.ReadExactly(bytes);
+            }
+
+            return _known[(offset, length)] = UnsafeByteOperations.UnsafeWrap(bytes);
+        }
+    }
 }

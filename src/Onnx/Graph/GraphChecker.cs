@@ -7,33 +7,64 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// Finds what makes a model invalid before a runtime does, and says where: operator sets that are not imported, names that are used twice
 /// or made nowhere, nodes in the wrong order or in a cycle, constants that do not fit their shape, operands that do not fit together.
 /// </summary>
-/// <remarks>No tensor is read or allocated, so a file that declares absurd sizes costs nothing.</remarks>
+/// <remarks>
+/// No tensor is read or allocated, so a file that declares absurd sizes costs nothing. Everything behind relies on what is checked here:
+/// <list type="bullet">
+/// <item>each value has a name of its own and is made before it is read; inputs, outputs and constants have names, inputs also types;</item>
+/// <item>a constant holds as many elements as its shape says, in the bytes or in the list of its type, and nothing in any other;</item>
+/// <item>a node of ONNX's own domain has the inputs that its operator asks for and at least one output
+/// (<see cref="OperatorSignature"/>);</item>
+/// <item>axes lie within ±<see cref="MostAxes"/>, and the order of a Transpose names each axis once;</item>
+/// <item>operands whose shapes are known fit together (<see cref="ShapeInference"/>).</item>
+/// </list>
+/// </remarks>
 internal static class GraphChecker
 {
+    /// <summary>More dimensions than any runtime takes; shapes of more are not followed.</summary>
+    public const int MostAxes = 64;
+
     /// <summary>Checks a model.</summary>
     /// <exception cref="InvalidModelException">The first problem that was found, with its place.</exception>
     public static void Check(ModelProto model)
+    {
+        CheckForm(model);
+        new ModelEditor(model).InferShapes();
+    }
+
+    /// <summary>The same without the operands that fit together, for who follows the shapes anyway.</summary>
+    /// <exception cref="InvalidModelException">As above.</exception>
+    public static void CheckForm(ModelProto model)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (model.Graph is null) throw new InvalidModelException("The model has no graph.");
         var domains = model.OpsetImport.Select(import => Domain(import.Domain)).ToHashSet(StringComparer.Ordinal);
         // Operator sets came with IR version 3; older files mean the first one.
         if (model.IrVersion < 3) domains.Add(string.Empty);
-        foreach (var function in model.Functions) CheckFunction(function);
-        CheckGraph(model.Graph, null, domains);
-        new ModelEditor(model).InferShapes();
+        var rules = new NodeRules(
+            domains, OperatorSets.DefaultOf(model),
+            model.Functions.Where(function => Domain(function.Domain).Length == 0).Select(function => function.Name)
+                .ToHashSet(StringComparer.Ordinal));
+        foreach (var function in model.Functions) CheckFunction(function, rules);
+        CheckGraph(model.Graph, null, rules);
     }
 
     private static string Domain(string domain) => domain == "ai.onnx" ? string.Empty : domain;
 
-    private static void CheckGraph(GraphProto graph, Names? outer, HashSet<string> domains)
+    private static void CheckGraph(GraphProto graph, Names? outer, NodeRules rules)
     {
         var where = outer is null ? "The graph" : $"The subgraph '{graph.Name}'";
         var names = new Names(outer);
-        foreach (var input in graph.Input) names.Define(input.Name, $"{where} has two inputs", input.Name);
+        foreach (var input in graph.Input)
+        {
+            if (input.Name.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
+            if (outer is null && input.Type is null) throw new InvalidModelException($"{where} has an input '{input.Name}' without a type.");
+            names.Define(input.Name, $"{where} has two inputs", input.Name);
+        }
+
         var initializers = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tensor in graph.Initializer)
         {
+            if (tensor.Name.Length == 0) throw new InvalidModelException($"{where} has an initializer without a name.");
             if (!initializers.Add(tensor.Name))
                 throw new InvalidModelException($"{where} has two initializers named '{tensor.Name}'; names must be unique.");
             // An initializer with an input's name is that input's default value.
@@ -43,11 +74,12 @@ internal static class GraphChecker
 
         foreach (var tensor in graph.SparseInitializer)
         {
-            var name = tensor.Values?.Name ?? string.Empty;
+            if (tensor.Values is not { Name: { Length: > 0 } name })
+                throw new InvalidModelException($"{where} has a sparse initializer without values or a name.");
             if (!names.IsDefinedHere(name)) names.Define(name, $"{where} has a sparse initializer and another value", name);
         }
 
-        CheckNodes(graph.Node, names, where, domains);
+        CheckNodes(graph.Node, names, where, rules);
         foreach (var output in graph.Output)
         {
             if (!names.IsVisible(output.Name))
@@ -56,14 +88,15 @@ internal static class GraphChecker
         }
     }
 
-    private static void CheckNodes(IReadOnlyList<NodeProto> nodes, Names names, string where, HashSet<string> domains)
+    private static void CheckNodes(IReadOnlyList<NodeProto> nodes, Names names, string where, NodeRules rules)
     {
         foreach (var node in nodes)
         {
             if (node.OpType.Length == 0) throw new InvalidModelException($"{where} has a node '{node.Label()}' without an operator type.");
-            if (!domains.Contains(Domain(node.Domain)))
+            if (!rules.Domains.Contains(Domain(node.Domain)))
                 throw new InvalidModelException(
                     $"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
+            if (node.IsStandard() && !rules.Functions.Contains(node.OpType)) OperatorSignature.Check(node, rules.Opset);
             foreach (var input in node.Input)
             {
                 if (input.Length > 0 && !names.IsVisible(input))
@@ -76,7 +109,7 @@ internal static class GraphChecker
                     InitializerChecker.Check(attribute.T, $"The attribute '{attribute.Name}' of {node.Describe()}");
             }
 
-            foreach (var subgraph in node.Subgraphs()) CheckGraph(subgraph, names, domains);
+            foreach (var subgraph in node.Subgraphs()) CheckGraph(subgraph, names, rules);
             foreach (var output in node.Output)
             {
                 if (output.Length > 0) names.Define(output, $"{node.Describe()} makes a value whose name is taken", output);
@@ -85,19 +118,27 @@ internal static class GraphChecker
     }
 
     // A function sees nothing but its own inputs, and imports its own operator sets.
-    private static void CheckFunction(FunctionProto function)
+    private static void CheckFunction(FunctionProto function, NodeRules rules)
     {
         var where = $"The function '{function.Name}'";
         var names = new Names(null);
-        foreach (var input in function.Input) names.Define(input, $"{where} has two inputs", input);
+        foreach (var input in function.Input)
+        {
+            if (input.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
+            names.Define(input, $"{where} has two inputs", input);
+        }
+
         var domains = function.OpsetImport.Select(import => Domain(import.Domain)).ToHashSet(StringComparer.Ordinal);
-        CheckNodes(function.Node, names, where, domains);
+        CheckNodes(function.Node, names, where, rules with { Domains = domains });
         foreach (var output in function.Output)
         {
             if (!names.IsVisible(output))
                 throw new InvalidModelException($"{where} declares the output '{output}', but none of its nodes makes it.");
         }
     }
+
+    /// <summary>What nodes are checked by: the domains that are imported, the version of ONNX's own, and functions in its place.</summary>
+    private sealed record NodeRules(HashSet<string> Domains, long Opset, HashSet<string> Functions);
 
     /// <summary>The values that can be read at one place: those of the graph so far, and those of the graphs around it.</summary>
     private sealed class Names(Names? outer)
@@ -122,6 +163,10 @@ internal static class GraphChecker
 /// <summary>Whether a constant holds as many elements as its shape says, found out from counts alone.</summary>
 internal static class InitializerChecker
 {
+    /// <summary>About the bytes that a constant's elements take in the file: those of a list are counted as if they were bytes.</summary>
+    public static long StoredBytes(TensorProto tensor) => tensor.RawData.Length + (4L * (tensor.FloatData.Count + tensor.Int32Data.Count))
+        + (8L * (tensor.Int64Data.Count + tensor.DoubleData.Count + tensor.Uint64Data.Count));
+
     /// <exception cref="InvalidModelException">Too few or too many elements, or an impossible shape.</exception>
     public static void Check(TensorProto tensor, string what)
     {
@@ -130,8 +175,13 @@ internal static class InitializerChecker
         if (tensor.DataLocation == TensorProto.Types.DataLocation.External) return;
         var type = (DataType)tensor.DataType;
         if (type == DataType.Undefined) throw new InvalidModelException($"{what} has no element type.");
-        if (tensor.HasRawData && type != DataType.String)
+        var total = (long)tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count
+            + tensor.DoubleData.Count + tensor.Uint64Data.Count + tensor.StringData.Count;
+        // An empty field of bytes beside a list is nothing.
+        if (tensor.HasRawData && (tensor.RawData.Length > 0 || total == 0))
         {
+            if (type == DataType.String) throw new InvalidModelException($"{what} holds texts as bytes; they belong into string_data.");
+            if (total > 0) throw new InvalidModelException($"{what} holds its elements twice, as bytes and as a list.");
             // A type newer than this library knows passes through unmeasured.
             if (ElementTypes.Find(type)?.Bits is not { } bits) return;
             var bytes = (((Int128)count * bits) + 7) / 8;
@@ -141,8 +191,17 @@ internal static class InitializerChecker
             return;
         }
 
-        var stored = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count
-            + tensor.DoubleData.Count + tensor.Uint64Data.Count + tensor.StringData.Count;
+        var stored = type switch
+        {
+            DataType.Float or DataType.Complex64 => tensor.FloatData.Count,
+            DataType.Double or DataType.Complex128 => tensor.DoubleData.Count,
+            DataType.Int64 => tensor.Int64Data.Count,
+            DataType.Uint64 or DataType.Uint32 => tensor.Uint64Data.Count,
+            DataType.String => tensor.StringData.Count,
+            _ => tensor.Int32Data.Count,
+        };
+        if (total != stored)
+            throw new InvalidModelException($"{what} holds elements of another type than {type}, which it says it has.");
         var expected = type switch
         {
             DataType.Complex64 or DataType.Complex128 => 2 * (Int128)count,
@@ -159,6 +218,9 @@ internal static class InitializerChecker
 /// </summary>
 internal static class NodeOrder
 {
+    // A cycle of thousands is seen by its first nodes.
+    private const int MostNamed = 8;
+
     /// <summary>The error for <paramref name="reader"/>, which reads <paramref name="value"/> before it exists.</summary>
     public static InvalidModelException Explain(OnnxGraph graph, NodeProto reader, string value)
     {
@@ -172,7 +234,8 @@ internal static class NodeOrder
                 $"{reader.Describe()} reads '{value}', which {maker.Describe()} makes only later in the file; nodes must stand in"
                 + " topological order.")
             : new InvalidModelException(
-                $"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Select(node => node.Describe()))}.");
+                $"The graph has a cycle: {string.Join(" ← ", path.Prepend(reader).Take(MostNamed).Select(node => node.Describe()))}"
+                + (path.Count < MostNamed ? "." : $" ← … ({path.Count} nodes)."));
     }
 
     // Breadth first from the maker up through what it reads; reaching the reader closes the circle.
@@ -185,7 +248,8 @@ internal static class NodeOrder
             if (ReferenceEquals(node, to))
             {
                 var path = new List<NodeProto>();
-                for (var step = node; step is not null; step = cameFrom[step]) path.Insert(0, step);
+                for (var step = node; step is not null; step = cameFrom[step]) path.Add(step);
+                path.Reverse();
                 return path;
             }
 

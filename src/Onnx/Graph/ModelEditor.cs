@@ -5,15 +5,9 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>A model that is looked at and changed: its graphs, the names in it, and what has to be tidied up at the end.</summary>
 internal sealed class ModelEditor
 {
-    // What constants that are worked out may take together: this, and some times what the model holds.
-    private const long FreeBytes = 1L << 28;
-    private const long LargestGrowth = 4;
-
     private readonly HashSet<(OnnxGraph Graph, string Value)> _abandoned = [];
     private readonly Queue<(OnnxGraph Graph, string Value)> _queue = new();
     private bool _hasShapes;
-    private long _computed;
-    private long? _mostComputed;
 
     /// <param name="model">The model, which is changed in place; what is changed is complete after <see cref="Finish"/>.</param>
     /// <param name="defaultsAreConstant">Whether an initializer that callers may override counts as constant.</param>
@@ -22,6 +16,7 @@ internal sealed class ModelEditor
         Model = model;
         DefaultsAreConstant = defaultsAreConstant;
         Opset = OperatorSets.DefaultOf(model);
+        Budget = new WorkBudget(model);
         Names.Take(model.Graph);
         // These initializers change while the model is trained: their values are not constants.
         foreach (var training in model.TrainingInfo)
@@ -44,6 +39,9 @@ internal sealed class ModelEditor
 
     /// <summary>The version of ONNX's own operators that the model is written for.</summary>
     public long Opset { get; }
+
+    /// <summary>What may be spent on the model.</summary>
+    public WorkBudget Budget { get; }
 
     /// <summary>Names of initializers that the model's training part changes.</summary>
     public HashSet<string> Trained { get; } = new(StringComparer.Ordinal);
@@ -75,15 +73,6 @@ internal sealed class ModelEditor
         if (_hasShapes) return;
         _hasShapes = true;
         ShapeInference.Run(Main);
-    }
-
-    /// <summary>Counts a constant that is worked out, and says whether that is not too much by now.</summary>
-    public bool MayCompute(long bytes)
-    {
-        _mostComputed ??= FreeBytes + (LargestGrowth * Model.Graph.Initializer.Sum(tensor => (long)tensor.RawData.Length));
-        if (_computed + bytes > _mostComputed) return false;
-        _computed += bytes;
-        return true;
     }
 
     /// <summary>Notes a value that lost a reader: what only it needed goes at the end.</summary>

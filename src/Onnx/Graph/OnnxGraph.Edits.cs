@@ -292,8 +292,6 @@ internal sealed partial class OnnxGraph
         // sake.
         if (_initializers.TryGetValue(value, out var tensor) && (!_inputs.Contains(value) || _model.InitializersAreInputs))
         {
-            RemoveAll(Proto.Initializer, other => ReferenceEquals(other, tensor));
-            RemoveAll(Proto.Input, input => input.Name == value);
             _initializers.Remove(value);
             _inputs.Remove(value);
             _gone.Add(value);
@@ -313,7 +311,9 @@ internal sealed partial class OnnxGraph
         _hasOtherNodes = false;
     }
 
-    /// <summary>Writes the new constants that are used, and forgets what was declared about values that are gone.</summary>
+    /// <summary>
+    /// Writes the new constants that are used, takes out those that are gone, and forgets what was declared about values that are gone.
+    /// </summary>
     /// <param name="isLazy">Whether large ones are computed each time they are read.</param>
     public void WriteConstants(bool isLazy)
     {
@@ -321,6 +321,8 @@ internal sealed partial class OnnxGraph
         _fresh.Clear();
         foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name, isLazy));
         if (_gone.Count == 0) return;
+        RemoveAll(Proto.Initializer, tensor => IsDropped(tensor.Name));
+        RemoveAll(Proto.Input, input => IsDropped(input.Name));
         RemoveAll(Proto.ValueInfo, value => _gone.Contains(value.Name) && Producer(value.Name) is null);
         RemoveAll(
             Proto.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && Producer(annotation.TensorName) is null);
@@ -335,6 +337,9 @@ internal sealed partial class OnnxGraph
         Define(node);
         Read(node);
     }
+
+    // Several at once: each by itself would go through the whole list.
+    private bool IsDropped(string constant) => _gone.Contains(constant) && !Owns(constant);
 
     // Nothing in this graph, which goes with the node around it, reads anything outside any more.
     private void ForgetReads()
@@ -353,9 +358,10 @@ internal sealed partial class OnnxGraph
     // Not Remove of the list: messages are compared by content, which for a constant means all of its elements.
     private static void RemoveAll<T>(IList<T> list, Func<T, bool> isGone)
     {
-        for (var i = list.Count - 1; i >= 0; i--)
-        {
-            if (isGone(list[i])) list.RemoveAt(i);
-        }
+        // Not RemoveAt, which moves all that stands behind.
+        var kept = list.Where(item => !isGone(item)).ToList();
+        if (kept.Count == list.Count) return;
+        list.Clear();
+        foreach (var item in kept) list.Add(item);
     }
 }

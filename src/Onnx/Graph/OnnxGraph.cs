@@ -1,3 +1,5 @@
+using System.Collections;
+using System.Runtime.CompilerServices;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -15,6 +17,79 @@ internal readonly record struct Use(NodeProto Node, int Input)
     public bool Is(NodeProto node, int input) => ReferenceEquals(Node, node) && Input == input;
 }
 
+/// <summary>The places where one value is read, in order: a constant may have a hundred thousand, and lose them one by one.</summary>
+internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
+{
+    private const int Few = 32;
+
+    // Once there were many, those that are gone leave a gap until somebody looks, and it is known where each stands.
+    private readonly List<Use> _uses = new(1);
+    private Dictionary<Use, int>? _places;
+    private int _gaps;
+
+    public int Count => _uses.Count - _gaps;
+
+    public Use this[int index]
+    {
+        get
+        {
+            Close();
+            return _uses[index];
+        }
+    }
+
+    public void Add(Use use)
+    {
+        if (_places is not null) _places[use] = _uses.Count;
+        _uses.Add(use);
+    }
+
+    /// <summary>Takes out one place, and says whether it was there.</summary>
+    public bool Remove(Use use)
+    {
+        if (_places is null && _uses.Count > Few) Number();
+        // A subgraph may read a value several times: only the last of its places has been noted.
+        if (_places is null || !_places.Remove(use, out var index)) index = _uses.FindIndex(other => Equals(other, use));
+        if (index < 0) return false;
+        if (_places is null)
+        {
+            _uses.RemoveAt(index);
+            return true;
+        }
+
+        _uses[index] = default;
+        if (++_gaps * 2 > _uses.Count) Close();
+        return true;
+    }
+
+    public IEnumerator<Use> GetEnumerator()
+    {
+        Close();
+        return _uses.GetEnumerator();
+    }
+
+    // Nodes are compared by content otherwise.
+    public bool Equals(Use x, Use y) => ReferenceEquals(x.Node, y.Node) && x.Input == y.Input;
+
+    public int GetHashCode(Use use) => HashCode.Combine(RuntimeHelpers.GetHashCode(use.Node), use.Input);
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private void Close()
+    {
+        if (_gaps == 0) return;
+        _uses.RemoveAll(use => use.Node is null);
+        _gaps = 0;
+        Number();
+    }
+
+    private void Number()
+    {
+        _places = new(_uses.Count, this);
+        for (var i = 0; i < _uses.Count; i++) _places[_uses[i]] = i;
+    }
+}
+
 /// <summary>
 /// One graph of a model, and what is known about each of its values: who makes it and who reads it (nodes, outputs, subgraphs inside of
 /// nodes), whether it is constant, and its shape. All changes are made here too, in OnnxGraph.Edits.cs, so that this stays true while a
@@ -22,6 +97,8 @@ internal readonly record struct Use(NodeProto Node, int Input)
 /// </summary>
 internal sealed partial class OnnxGraph
 {
+    private static readonly IReadOnlyList<Use> NoUses = [];
+
     private readonly ModelEditor _model;
     private readonly OnnxGraph? _outer;
     private readonly NodeProto? _owner;
@@ -32,7 +109,7 @@ internal sealed partial class OnnxGraph
     private readonly HashSet<string> _outputs;
     private readonly HashSet<string> _sparse;
     private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<Use>> _readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, UseList> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
@@ -71,6 +148,9 @@ internal sealed partial class OnnxGraph
 
     public long Opset => _model.Opset;
 
+    /// <summary>What may be spent on the model.</summary>
+    public WorkBudget Budget => _model.Budget;
+
     /// <summary>The graph around this one; null for the main graph.</summary>
     public OnnxGraph? Outer => _outer;
 
@@ -87,7 +167,7 @@ internal sealed partial class OnnxGraph
     public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
 
     /// <summary>The nodes of this graph that read a value, one entry for each place.</summary>
-    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : [];
+    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : NoUses;
 
     /// <summary>The initializer of a name in this very graph, or null.</summary>
     public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
@@ -95,6 +175,10 @@ internal sealed partial class OnnxGraph
     public bool IsInput(string value) => _inputs.Contains(value);
 
     public bool IsOutput(string value) => _outputs.Contains(value);
+
+    /// <summary>The bytes that a constant takes in the file, before or after the changes so far; 0 for a repeated value.</summary>
+    public long StoredBytes(string value) => _fresh.TryGetValue(value, out var fresh) ? fresh.WrittenBytes
+        : Constant(value).Tensor is { } tensor ? Math.Min(tensor.Stored, tensor.WrittenBytes) : 0;
 
     /// <summary>Whether a node reads a value or the graph gives it.</summary>
     public bool IsUsed(string value) => IsOutput(value) || Readers(value).Count > 0;
@@ -150,9 +234,9 @@ internal sealed partial class OnnxGraph
         return _computed[value];
     }
 
-    /// <summary>Whether one more constant of a shape may be worked out: what all of them take is bounded by what the model holds.</summary>
-    public bool MayCompute(IEnumerable<long> shape, TensorProto.Types.DataType type) =>
-        _model.MayCompute(shape.Aggregate((long)ElementTypes.Of(type).Bits! / 8, (product, size) => product * size));
+    /// <summary>Whether one more constant of a shape may be worked out; see <see cref="WorkBudget"/>.</summary>
+    public bool MayCompute(IEnumerable<long> shape, TensorProto.Types.DataType type, long steps = 0) =>
+        Budget.MayCompute(shape.Aggregate((long)ElementTypes.Of(type).Bits! / 8, (product, size) => product * size), steps);
 
     /// <summary>An integer constant of at most one dimension, or null.</summary>
     public long[]? Integers(string value)
@@ -173,7 +257,7 @@ internal sealed partial class OnnxGraph
     /// <summary>Notes a shape that was found out.</summary>
     public void SetShape(string value, TensorShape? shape)
     {
-        if (shape is not null && value.Length > 0) _shapes[value] = shape;
+        if (shape is not null && value.Length > 0 && shape.Rank <= GraphChecker.MostAxes) _shapes[value] = shape.WithoutAbsurdSizes();
     }
 
     /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
@@ -188,7 +272,8 @@ internal sealed partial class OnnxGraph
     /// <summary>Notes elements that were found out.</summary>
     public void SetContents(string value, TensorDimension[]? elements)
     {
-        if (elements is not null) _contents[value] = elements;
+        // Shapes and axes are short, and what is made of shapes (Concat) must not grow without end.
+        if (elements is { Length: <= GraphChecker.MostAxes }) _contents[value] = elements;
     }
 
     // What is known of a value without looking at what the nodes of this graph compute; null when one makes it that was not looked at.
@@ -259,11 +344,7 @@ internal sealed partial class OnnxGraph
 
     private void RemoveReader(string value, Use use)
     {
-        // Not Remove: nodes are compared by content.
-        if (!_readers.TryGetValue(value, out var uses)
-            || uses.FindIndex(other => other.Is(use.Node, use.Input)) is not (>= 0 and var index))
-            return;
-        uses.RemoveAt(index);
+        if (!_readers.TryGetValue(value, out var uses) || !uses.Remove(use)) return;
         if (!Owns(value)) _outer?.RemoveReader(value, new Use(_owner!, -1));
     }
 }

@@ -11,6 +11,9 @@ internal static class OperatorSets
     /// <summary>The newest IR version that is written.</summary>
     public const long NewestIrVersion = 10;
 
+    /// <summary>The newest version of ONNX's own operators whose forms are known here.</summary>
+    public const long Newest = 25;
+
     /// <summary>The version of ONNX's own operators that a model is written for; 1 for files older than operator sets.</summary>
     public static long DefaultOf(ModelProto model) =>
         model.OpsetImport.FirstOrDefault(import => import.Domain is "" or "ai.onnx")?.Version ?? 1;

@@ -241,8 +241,18 @@ internal sealed class RealTensor
     public static bool Fits(IReadOnlyList<long> shape)
     {
         // Offsets in bytes are 32-bit in .NET arrays, and no element is larger than eight bytes.
-        var count = shape.Aggregate((Int128)1, (product, size) => product * size);
-        return count <= int.MaxValue / 8 && shape.All(size => size >= 0);
+        const int most = int.MaxValue / 8;
+
+        if (shape.Any(size => size < 0)) return false;
+        if (shape.Contains(0)) return true;
+        long count = 1;
+        foreach (var size in shape)
+        {
+            if (size > most / count) return false;
+            count *= size;
+        }
+
+        return true;
     }
 
     // Typed fields instead of raw bytes take about as many.

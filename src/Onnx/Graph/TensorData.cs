@@ -105,7 +105,7 @@ internal static class TensorData
     public static TensorDimension[]? ToDimensions(TensorProto tensor)
     {
         // Shapes and axes are short; a long vector is data.
-        const int longest = 64;
+        const int longest = GraphChecker.MostAxes;
         if (tensor.Dims.Count > 1 || tensor.DataLocation == TensorProto.Types.DataLocation.External) return null;
         var raw = tensor.RawData.Span;
         var wide = tensor.DataType == (int)DataType.Int64;

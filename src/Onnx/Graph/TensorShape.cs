@@ -5,6 +5,9 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>The shape of a tensor whose rank is known; single dimensions may be symbols or unknown.</summary>
 internal sealed class TensorShape
 {
+    // More elements than any memory holds; sums of as many sizes as a file can name stay within 64 bits.
+    private const long LargestSize = 1L << 40;
+
     private readonly TensorDimension[] _dimensions;
 
     /// <summary>Creates a shape.</summary>
@@ -28,6 +31,15 @@ internal sealed class TensorShape
         type?.TensorType?.Shape is { } shape
             ? new TensorShape(shape.Dim.Select(TensorDimension.From).Select(size => size.Size <= 0 ? TensorDimension.Unknown : size))
             : null;
+
+    /// <summary>
+    /// The shape, where sizes that no tensor has, negative ones and such as only products of absurd claims give, are not known.
+    /// </summary>
+    public TensorShape WithoutAbsurdSizes() => Array.Exists(_dimensions, IsAbsurd)
+        ? new TensorShape(_dimensions.Select(size => IsAbsurd(size) ? TensorDimension.Unknown : size))
+        : this;
+
+    private static bool IsAbsurd(TensorDimension size) => size.Size is < 0 or > LargestSize;
 
     /// <summary>The shape of a constant.</summary>
     public static TensorShape Of(IEnumerable<long> sizes) => new(sizes.Select(size => (TensorDimension)size));

@@ -81,12 +81,24 @@ internal static class InputFiles
                 throw new InvalidDataException($"'{file}' has no number in its name.");
             // A name in the tensor counts; without one, its place does.
             var name = inputNames.Contains(tensor.Name) ? tensor.Name : index < inputNames.Count ? inputNames[index] : $"input {index}";
-            result[name] = StoredTensor.ToHost(tensor);
+            result[name] = ToHost(tensor, file);
         }
 
         if (label is not null && Path.Combine(folder, $"{label}.pb") is var labels && File.Exists(labels))
-            result[label] = StoredTensor.ToHost(ReadTensor(labels));
+            result[label] = ToHost(ReadTensor(labels), labels);
         return result;
+    }
+
+    private static HostTensor ToHost(TensorProto tensor, string file)
+    {
+        try
+        {
+            return StoredTensor.ToHost(tensor);
+        }
+        catch (InvalidModelException exception)
+        {
+            throw new InvalidDataException($"'{file}': {exception.Message}", exception);
+        }
     }
 
     private static TensorProto ReadTensor(string file)

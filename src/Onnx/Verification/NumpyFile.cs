@@ -15,18 +15,60 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// </summary>
 internal static partial class NumpyFile
 {
+    // What arrays may become together: this, and some times the size of the archive. Zeros are packed a thousand to one.
+    private const long FreeBytes = 1L << 26;
+    private const long LargestGrowth = 50;
+
+    // What Deflate can do at most (RFC 1951: 258 bytes for two bits): nothing is allocated for a larger claim.
+    private const long LargestRatio = 1032;
+
+    // NumPy reads no longer headers either.
+    private const int LongestHeader = 10_000;
+
     /// <summary>The arrays of an archive, by name.</summary>
-    /// <exception cref="InvalidDataException">Not such an archive, or an array that cannot be read.</exception>
+    /// <exception cref="InvalidDataException">
+    /// Not such an archive, two arrays of one name, an array that cannot be read, or far more bytes than the archive has.
+    /// </exception>
     public static IReadOnlyDictionary<string, HostTensor> ReadArchive(string path)
     {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var archive = new ZipArchive(file, ZipArchiveMode.Read);
+            return ReadArchive(archive, path, file.Length);
+        }
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException or EndOfStreamException
+            or OverflowException)
+        {
+            throw new InvalidDataException($"'{path}' is not a NumPy archive, or is damaged: {exception.Message}", exception);
+        }
+        catch (InvalidDataException exception) when (!exception.Message.Contains(path, StringComparison.Ordinal))
+        {
+            throw new InvalidDataException($"'{path}' is not a NumPy archive, or is damaged: {exception.Message}", exception);
+        }
+    }
+
+    private static Dictionary<string, HostTensor> ReadArchive(ZipArchive archive, string path, long size)
+    {
         var arrays = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
-        using var archive = ZipFile.OpenRead(path);
+        var left = FreeBytes + (LargestGrowth * size);
         foreach (var entry in archive.Entries.Where(entry => entry.Name.EndsWith(".npy", StringComparison.Ordinal)))
         {
+            var (name, what) = (entry.FullName[..^4], $"'{entry.FullName}' in '{path}'");
+            if (arrays.ContainsKey(name)) throw new InvalidDataException($"'{path}' holds the array '{name}' twice.");
+            if (entry.Length > left)
+                throw new InvalidDataException(
+                    $"{what} would become {entry.Length} bytes; an archive of {size} bytes may become "
+                    + $"{FreeBytes + (LargestGrowth * size)} in all. Save it without compression (numpy.savez).");
+            if (entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
+                throw new InvalidDataException($"{what} cannot become {entry.Length} bytes out of {entry.CompressedLength}.");
+            left -= entry.Length;
+            var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(entry.Length, Array.MaxLength));
             using var stream = entry.Open();
-            using var memory = new MemoryStream();
-            stream.CopyTo(memory);
-            arrays.Add(entry.FullName[..^4], Parse(memory.ToArray(), $"'{entry.FullName}' in '{path}'"));
+            // An entry that says less than it holds, or more, is no longer what was packed.
+            if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length || stream.ReadByte() >= 0)
+                throw new InvalidDataException($"{what} has not the {entry.Length} bytes that the archive says it has.");
+            arrays.Add(name, Parse(bytes, what));
         }
 
         return arrays;
@@ -42,12 +84,19 @@ internal static partial class NumpyFile
             ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8))
             : (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
         if (length > bytes.Length - start) throw new InvalidDataException($"{what} is cut off.");
+        if (length > LongestHeader) throw new InvalidDataException($"{what} has a header of {length} bytes; {LongestHeader} are read.");
         var header = HeaderPattern().Match(Encoding.UTF8.GetString(bytes, start, (int)length));
         if (!header.Success) throw new InvalidDataException($"{what} has a header that cannot be read.");
         if (header.Groups["order"].Value == "True")
             throw new InvalidDataException($"{what} is stored column by column; save numpy.ascontiguousarray of it.");
-        var shape = header.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Select(size => long.Parse(size, CultureInfo.InvariantCulture)).ToArray();
+        var sizes = header.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var shape = new long[sizes.Length];
+        for (var axis = 0; axis < shape.Length; axis++)
+        {
+            if (!long.TryParse(sizes[axis], NumberStyles.None, CultureInfo.InvariantCulture, out shape[axis]))
+                throw new InvalidDataException($"{what} has the shape ({header.Groups["shape"].Value}), which is none.");
+        }
+
         return Elements(header.Groups["type"].Value, shape, bytes.AsSpan(start + (int)length), what);
     }
 
@@ -58,7 +107,12 @@ internal static partial class NumpyFile
         if (type is null && !(descr.StartsWith("<U", StringComparison.Ordinal) && int.TryParse(descr.AsSpan(2), out characters)))
             throw new InvalidDataException($"{what} has elements of NumPy type '{descr}', which cannot be read.");
         var size = type is null ? 4 * characters : type.Bits!.Value / 8;
-        var count = shape.Aggregate((Int128)1, (product, axis) => product * axis);
+        // Elements of no bytes would be as many as the header says.
+        if (type is null && characters < 1 && !shape.Contains(0))
+            throw new InvalidDataException($"{what} has elements of NumPy type '{descr}', which hold nothing.");
+        if (shape.Length > GraphChecker.MostAxes || !RealTensor.Fits(shape))
+            throw new InvalidDataException($"{what} of shape [{string.Join(", ", shape)}] is more than can be read.");
+        var count = shape.Aggregate(1L, (product, axis) => product * axis);
         if (count * size != data.Length)
             throw new InvalidDataException(
                 $"{what} of shape [{string.Join(", ", shape)}] needs {count * size} bytes, but holds {data.Length}.");

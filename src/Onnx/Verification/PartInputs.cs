@@ -37,14 +37,15 @@ internal sealed class PartInputs
                 ? [.. shape.Skip(2).Select(size => (long)size)]
                 : null);
             if (kernel is not { Count: > 0 }) continue;
-            var reach = kernel.Select((size, i) => ((size - 1) * (node.Integers("dilations")?[i] ?? 1)) + 1).Max();
+            var dilations = node.Integers("dilations") ?? [];
+            var reach = kernel.Select((size, i) => ((size - 1) * (i < dilations.Count ? dilations[i] : 1)) + 1).Max();
             // What is padded on both sides need not be there.
             var padding = node.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal)
                 ? reach - 1
                 : node.Integers("pads") is { Count: > 1 } pads
                     ? pads.Take(pads.Count / 2).Zip(pads.Skip(pads.Count / 2), (begin, end) => begin + end).Min()
                     : 0;
-            extent = (int)Math.Clamp(((extent - 1) * (node.Integers("strides")?.Max() ?? 1)) + reach - padding, 2, LargestExtent);
+            extent = (int)Math.Clamp(((extent - 1) * (node.Integers("strides") ?? []).DefaultIfEmpty(1).Max()) + reach - padding, 2, LargestExtent);
         }
 
         _extent = extent;

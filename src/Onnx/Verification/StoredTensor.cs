@@ -12,6 +12,8 @@ internal static class StoredTensor
     public static HostTensor ToHost(TensorProto tensor)
     {
         InitializerChecker.Check(tensor, $"The tensor '{tensor.Name}'");
+        if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            throw new InvalidModelException($"The tensor '{tensor.Name}' lies in another file, which is not looked for.");
         var type = (DataType)tensor.DataType;
         if (ElementTypes.Find(type) is not { Clr: not null } elements)
             throw new InvalidModelException($"The tensor '{tensor.Name}' holds {type}, which cannot be given to a model.");

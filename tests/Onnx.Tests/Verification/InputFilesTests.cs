@@ -101,6 +101,36 @@ public sealed class InputFilesTests : IDisposable
         Assert.Contains("holds no rows", Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x"])).Message);
     }
 
+    [Theory]
+    [InlineData("<f4", "9223372036854775807, 9223372036854775807, 16", "more than can be read")]
+    [InlineData("<f4", "-1,", "which is none")]
+    [InlineData("<f4", "1e3,", "which is none")]
+    [InlineData("<U0", "2000000000,", "which hold nothing")]
+    [InlineData("<U-1", "4,", "which hold nothing")]
+    public void Read_ArrayOfAnAbsurdShape_IsRefusedWithTheFilesName(string type, string shape, string expected)
+    {
+        var path = Archive(("x", type, shape, [0, 0, 0, 0]));
+        var message = Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x"])).Message;
+        Assert.Contains(expected, message);
+        Assert.Contains(path, message);
+    }
+
+    [Fact]
+    public void Read_ArrayThatIsThereTwice_IsRefused() => Assert.Contains(
+        "holds the array 'x' twice",
+        Assert.Throws<InvalidDataException>(() => InputFiles.Read(Archive(("x", "|u1", "1,", [1]), ("x", "|u1", "1,", [2])), ["x"])).Message);
+
+    [Fact]
+    public void Read_ZerosPackedAThousandToOne_AreRefusedBeforeTheyAreUnpacked()
+    {
+        var path = Archive(("x", "|u1", $"{100 << 20},", new byte[100 << 20]));
+        Assert.True(new FileInfo(path).Length < 1 << 20);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var message = Assert.Throws<InvalidDataException>(() => InputFiles.Read(path, ["x"])).Message;
+        Assert.Contains("without compression", message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
     private string Archive(params (string Name, string Type, string Shape, byte[] Data)[] arrays)
     {
         var path = Path.Combine(_folder, "inputs.npz");
