@@ -45,7 +45,8 @@ internal sealed class ColumnInference
     /// <remarks>Of a column of many numbers the first rows are looked at.</remarks>
     public static string? FindLostDigits(TableColumn column)
     {
-        var (exact, merged, example) = (new Dictionary<double, decimal>(), new HashSet<decimal>(), (First: string.Empty, Second: string.Empty));
+        var (exact, merged) = (new Dictionary<double, decimal>(), new HashSet<decimal>());
+        var example = (First: string.Empty, Second: string.Empty);
         foreach (var (number, digits) in column.Numbers is null ? DigitsOfTexts(column) : DigitsOfNumbers(column))
         {
             if (exact.TryAdd(number, digits) || exact[number] == digits || !merged.Add(digits)) continue;
@@ -63,7 +64,8 @@ internal sealed class ColumnInference
     private static IEnumerable<(double Number, decimal Digits)> DigitsOfTexts(TableColumn column)
     {
         var rows = column.CountRows();
-        if (!Enumerable.Range(0, rows.Length).Any(code => rows[code] > 0 && column.Texts[code].Length > NumberTraits.AlwaysKept)) yield break;
+        var isLong = Enumerable.Range(0, rows.Length).Any(code => rows[code] > 0 && column.Texts[code].Length > NumberTraits.AlwaysKept);
+        if (!isLong) yield break;
         for (var code = 0; code < rows.Length; code++)
             if (rows[code] > 0 && column.Values[code].Kind == CellKind.Number && column.TryReadExact(code, out var digits))
                 yield return (column.Values[code].Number, digits);

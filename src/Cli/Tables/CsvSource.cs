@@ -38,7 +38,8 @@ internal sealed class CsvSource
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
-            return new CsvSource(path, stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream), []);
+            var file = stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream);
+            return new CsvSource(path, file, []);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -217,7 +217,9 @@ internal sealed class NumericFeature : FeatureColumn
     }
 
     private TableException TooLarge(CsvTable table, TableColumn column, int row) => table.CellError(
-        row, Name, $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field empty.");
+        row,
+        Name,
+        $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field empty.");
 }
 
 /// <summary>
@@ -226,8 +228,6 @@ internal sealed class NumericFeature : FeatureColumn
 /// </summary>
 internal sealed class CategoricalFeature : FeatureColumn
 {
-    private const int MostExamples = 3;
-
     /// <summary>Describes a column of categories.</summary>
     /// <param name="name">The column of the table.</param>
     /// <param name="categories">The categories in the order of their features.</param>
@@ -305,7 +305,7 @@ internal sealed class CategoricalFeature : FeatureColumn
             if (slots[code] >= 0 || rows[code] == 0) continue;
             unknownRows += rows[code];
             var example = isMissing ? MissingText : column.Texts[code];
-            if (examples.Count < MostExamples && !examples.Contains(example)) examples.Add(example);
+            if (examples.Count < UnknownValues.MostExamples && !examples.Contains(example)) examples.Add(example);
         }
 
         if (unknownRows > 0) unknown.Add(new(Name, unknownRows, examples));

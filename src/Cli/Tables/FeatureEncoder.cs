@@ -148,8 +148,15 @@ internal readonly struct BoundColumn
 /// <param name="Column">The column.</param>
 /// <param name="Rows">How many rows.</param>
 /// <param name="Examples">Up to three of the texts, in the order in which they first occur.</param>
-internal sealed record UnknownValues(string Column, int Rows, IReadOnlyList<string> Examples)
+internal sealed record UnknownValues(string Column, long Rows, IReadOnlyList<string> Examples)
 {
+    /// <summary>How many of the texts are named.</summary>
+    public const int MostExamples = 3;
+
+    /// <summary>These and those of later rows.</summary>
+    public UnknownValues Add(UnknownValues later) =>
+        new(Column, Rows + later.Rows, [.. Examples.Union(later.Examples).Take(MostExamples)]);
+
     /// <inheritdoc/>
     public override string ToString() =>
         $"{(Rows == 1 ? "1 row has" : $"{Rows} rows have")} a value in column {NameList.Quote(Column)} that was not there in training: "

@@ -202,6 +202,7 @@ internal struct NumberTraits
         }
         else if (!TryReadLong(text, mark, out number))
         {
+            number = double.NaN;
             return false;
         }
 

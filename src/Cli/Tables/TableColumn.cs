@@ -65,8 +65,8 @@ internal sealed class TableColumn
         Numbers is null ? Values[Codes[row]].Kind == CellKind.Missing : double.IsNaN(NumberAt(row));
 
     /// <summary>
-    /// The numbers of the whole file, by <see cref="StoredRow"/>, where all cells are numbers in <see cref="Format"/> or have no value; null
-    /// where there are others.
+    /// The numbers of the whole file, by <see cref="StoredRow"/>, where all cells are numbers in <see cref="Format"/> or have no value;
+    /// null where there are others.
     /// </summary>
     internal NumberCells? Numbers { get; }
 
