@@ -8,7 +8,7 @@ $sources = Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRo
 if ($sources) {
   $started = Get-Date # before the build: what is edited meanwhile is built next time
   Push-Location $PSScriptRoot
-  dotnet msbuild src/Cli -restore -p:Configuration=Release -v:quiet -nologo -nodeReuse:false | ForEach-Object { [Console]::Error.WriteLine($_) }
+  dotnet msbuild src/Cli -restore -p:Configuration=Release -p:CompileAhead=true -v:quiet -nologo -nodeReuse:false | ForEach-Object { [Console]::Error.WriteLine($_) }
   Pop-Location
   if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
   (New-Item $built -ItemType File -Force).LastWriteTime = $started

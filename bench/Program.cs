@@ -14,7 +14,7 @@ if (args is ["micro", .. var theirs])
 Benchmark[] benchmarks =
 [
     new ScoreBenchmark(), new SoakBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(),
-    new PrecisionComparison(), new PrecisionTables(), new LoadFigures(),
+    new PrecisionComparison(), new PrecisionTables(), new LoadFigures(), new TablesBenchmark(),
 ];
 var root = new RootCommand("How fast and how right this machine finds us, beside others.")
 {

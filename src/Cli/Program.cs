@@ -3,17 +3,16 @@ using System.Runtime.InteropServices;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Commands;
 
-var root = new RootCommand("Train batch-normalised networks, fold them into plain ONNX, and score tables with them.")
-{
-    DemoCommand.Create(),
-    TrainCommand.Create(),
-    ScoreCommand.Create(),
-    FoldCommand.Create(),
-    FoldCommand.CreateComparison(),
-    InspectCommand.Create(),
-    DevicesCommand.Create(),
-    ReproduceCommand.Create(),
-};
+// Only the command that is called is made, with its options; all of them where none is, for --help.
+(string Name, Func<Command> Create)[] commands =
+[
+    ("demo", DemoCommand.Create), ("train", TrainCommand.Create), ("score", ScoreCommand.Create), ("fold", FoldCommand.Create),
+    ("compare-models", FoldCommand.CreateComparison), ("inspect", InspectCommand.Create), ("devices", DevicesCommand.Create),
+    ("reproduce", ReproduceCommand.Create),
+];
+var called = commands.Where(command => args is [var first, ..] && first == command.Name).ToArray();
+var root = new RootCommand("Train batch-normalised networks, fold them into plain ONNX, and score tables with them.");
+foreach (var command in called.Length > 0 ? called : commands) root.Add(command.Create());
 var result = root.Parse(args);
 
 // Wrong usage is 2, so that a script can tell it from work that failed (1).

@@ -22,4 +22,24 @@ public sealed class TrainingWarningTests : IDisposable
             line => line.StartsWith("warning: ", StringComparison.Ordinal) && line.Contains(expected, StringComparison.Ordinal));
         Assert.True(File.Exists(_folder.File("out/model.onnx")));
     }
+
+    [Fact]
+    public void Train_ManyColumnsLeftOutForTheSameReason_NamesSomeAndCountsTheOthers()
+    {
+        var same = Enumerable.Range(0, 30).Select(i => $"same{i}").ToArray();
+        var rows = Enumerable.Range(0, 60).Select(row => $"{row % 2},{row},{string.Join(',', same.Select(_ => "x"))}");
+        _folder.Write("data.csv", $"y,a,{string.Join(',', same)}\n{string.Join('\n', rows)}\n");
+
+        var result = Tool.Run(_folder.Path, "train", "data.csv", "--label", "y", "--epochs", "1", "--out", "out");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(
+            [
+                "note: column same0 is left out: the same text ('x') in every row",
+                "note: column same1 is left out: the same text ('x') in every row",
+                "note: column same2 is left out: the same text ('x') in every row",
+                "note: left out are 27 more columns: same3, same4, same5, same6, same7 and 22 more",
+            ],
+            result.Error.Split('\n').Where(line => line.Contains("left out", StringComparison.Ordinal)));
+    }
 }

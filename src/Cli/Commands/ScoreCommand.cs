@@ -24,17 +24,19 @@ internal static class ScoreCommand
         batch.RequireRange(1, 1 << 20);
         var device = CommonOptions.Device();
         var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, batch, device };
-        command.SetAction(arguments =>
+        command.SetAction((arguments, cancellation) =>
         {
-            var table = Output.Read(arguments.GetRequiredValue(data));
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
-            var prediction = TableScorer.Score(arguments.GetRequiredValue(model), table, settings);
-            foreach (var unknown in prediction.UnknownValues)
-                Terminal.Note($"note: {unknown}; they count as none of the known ones.");
-            Output.NoteDevice(prediction.Device);
+            using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
+            using var reader = scorer.Read(arguments.GetRequiredValue(data));
             var path = arguments.GetRequiredValue(output);
-            PredictionTable.Write(path, prediction);
-            Terminal.Note($"{prediction.RowCount.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
+            var rows = PredictionTable.Write(path, scorer.Score(reader, cancellation));
+            if (reader.Note is { } note) Terminal.Note($"note: {note}");
+            foreach (var unknown in scorer.UnknownValues)
+                Terminal.Note($"note: {unknown}; they count as none of the known ones.");
+            Output.NoteDevice(scorer.Device!);
+            Terminal.Note($"{rows.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
+            return Task.CompletedTask;
         });
         return command;
     }

@@ -58,6 +58,10 @@ internal sealed class SplitChoices
     public TableSchemaOptions Apply(TableSchemaOptions options, ParseResult arguments) =>
         options with { Group = arguments.GetValue(_group), Time = arguments.GetValue(_time) };
 
+    /// <summary>The columns that were given; their texts say which rows belong together, or follow each other.</summary>
+    public IEnumerable<string> TextColumns(ParseResult arguments) =>
+        new[] { arguments.GetValue(_group), arguments.GetValue(_time) }.OfType<string>();
+
     /// <summary>What was given, beside the options of the training.</summary>
     public SplitOptions Read(ParseResult arguments, TableTrainingOptions training) => new()
     {

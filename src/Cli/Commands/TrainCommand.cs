@@ -68,12 +68,15 @@ internal static class TrainCommand
         });
         command.SetAction((arguments, cancellation) =>
         {
-            var table = Output.Read(arguments.GetRequiredValue(data));
-            var testing = arguments.GetValue(test) is { } testPath ? Output.Read(testPath) : null;
+            var kind = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind;
+            string[] texts = [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? []];
+            if (kind != LearningTask.Regression) texts = [.. texts, arguments.GetRequiredValue(label)];
+            var table = Output.Read(arguments.GetRequiredValue(data), texts);
+            var testing = arguments.GetValue(test) is { } testPath ? Output.Read(testPath, texts) : null;
             var options = new TableTrainingOptions
             {
                 Label = arguments.GetRequiredValue(label),
-                Task = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind,
+                Task = kind,
                 Schema = rows.Apply(new TableSchemaOptions
                 {
                     Positive = arguments.GetValue(positive),

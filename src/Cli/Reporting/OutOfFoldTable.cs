@@ -27,14 +27,11 @@ internal static class OutOfFoldTable
             label.Classes,
             predicted.Rows.Count,
             label.Task.ScoredValues(predicted.Predictions.ToArray()),
-            predicted.Rows.TargetOffset,
-            [],
-            trained.Network.DeviceReport);
+            predicted.Rows.TargetOffset);
         var labels = learned.Column(label.Column);
         AtomicFile.Write(path, stream =>
         {
-            using var text = new StreamWriter(stream, leaveOpen: true);
-            using var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true);
+            using var csv = CsvWriter.Create(stream, new CsvWriterOptions(), leaveOpen: true);
             foreach (var name in (string[])["Line", "Fold", label.Column, .. label.Task.PredictionColumns(label.Classes)])
                 csv.WriteField(name);
             csv.EndRecord();

@@ -22,10 +22,12 @@ internal static class Output
     public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint"));
 
     /// <summary>Reads a table, and says how its lines became rows where that needs saying.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="texts">Columns of which the texts matter although they may look like numbers.</param>
     /// <exception cref="TableException">It cannot be read.</exception>
-    public static CsvTable Read(string path)
+    public static CsvTable Read(string path, IReadOnlyCollection<string> texts)
     {
-        var table = CsvTable.Read(path);
+        var table = CsvTable.Read(path, texts);
         if (table.Note is { } note) Terminal.Note($"note: {note}");
         return table;
     }

@@ -78,19 +78,46 @@ internal static class TrainingRun
         Terminal.Note($"test rows: {rows.Rule}");
         Terminal.Note($"predicting {schema.Label.Column}: {Describe(schema)}");
         Terminal.Note($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
-        foreach (var report in schema.Reports)
-        {
-            if (report.Lost is { } lost) Terminal.Note($"note: column {report.Name}: {lost}");
-            if (report.Kind == ColumnKind.Dropped) Terminal.Note($"note: column {report.Name} is left out: {report.Detail}");
-            else if (report.MissingRows > 0)
-                Terminal.Note($"note: column {report.Name} has {report.MissingRows} missing values: {report.Detail}");
-            if (report.Problem is { } problem) Terminal.Note($"warning: column {report.Name} {problem}");
-            if (report.Reading is { } reading) Terminal.Note($"note: column {report.Name} {reading}");
-        }
+        ShowNotes(schema.Reports);
 
         NoteUntestedClasses(schema, rows.Test);
         WarnOfUnknownCategories(schema, rows.Test, "test on");
         if (rows.Validation is { } validated) WarnOfUnknownCategories(schema, validated, "validate by");
+    }
+
+    // What many columns have in common is said once, with the names of some; report.html has all of it.
+    private static void ShowNotes(IReadOnlyList<ColumnReport> reports)
+    {
+        const int Most = 20, Shown = 3;
+        var notes = reports.SelectMany(NotesOf).ToList();
+        var alike = notes.ToLookup(note => note.Kind);
+        foreach (var note in notes)
+        {
+            if (alike[note.Kind].Count() is var count && (count <= Most || alike[note.Kind].Take(Shown).Contains(note)))
+                Terminal.Note(note.Text);
+        }
+
+        foreach (var kind in alike.Where(kind => kind.Count() > Most))
+        {
+            var names = NameList.Of(kind.Skip(Shown).Select(note => note.Column), 5);
+            Terminal.Note($"{kind.Key} {kind.Count() - Shown} more columns: {names}");
+        }
+    }
+
+    private static IEnumerable<(string Kind, string Column, string Text)> NotesOf(ColumnReport report)
+    {
+        var name = report.Name;
+        if (report.Lost is { } lost) yield return ("note: digits are lost in", name, $"note: column {name}: {lost}");
+        if (report.Kind == ColumnKind.Dropped)
+            yield return ("note: left out are", name, $"note: column {name} is left out: {report.Detail}");
+        else if (report.MissingRows > 0)
+        {
+            yield return (
+                "note: values are missing in", name, $"note: column {name} has {report.MissingRows} missing values: {report.Detail}");
+        }
+
+        if (report.Problem is { } problem) yield return ("warning: such problems have", name, $"warning: column {name} {problem}");
+        if (report.Reading is { } reading) yield return ("note: numbers are read likewise in", name, $"note: column {name} {reading}");
     }
 
     private static void NoteUntestedClasses(TableSchema schema, CsvTable test)

@@ -52,7 +52,7 @@ internal sealed class BinaryTableTask : TableTask
     /// <inheritdoc/>
     public override ViewColumn View(CsvTable table, LabelMap label)
     {
-        var isPositive = Array.ConvertAll(Encode(table, label), value => value == 1);
+        var isPositive = Array.ConvertAll(label.FindClasses(table), index => index == 1);
         return new ViewColumn<bool>(label.Column, BooleanDataViewType.Instance, isPositive, table.Column(label.Column).Codes);
     }
 

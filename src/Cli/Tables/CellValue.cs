@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -16,6 +17,17 @@ internal readonly record struct CellValue(CellKind Kind, double Number)
     private static readonly HashSet<string> Infinities = new(StringComparer.OrdinalIgnoreCase)
     {
         "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "∞", "+∞", "-∞",
+    };
+
+    /// <summary>Whether a trimmed text, as UTF-8, stands for "no value".</summary>
+    public static bool IsMissing(ReadOnlySpan<byte> text) => text.Length switch
+    {
+        0 => true,
+        1 => text[0] == '?',
+        2 => Ascii.EqualsIgnoreCase(text, "NA"u8),
+        3 => Ascii.EqualsIgnoreCase(text, "N/A"u8) || Ascii.EqualsIgnoreCase(text, "NaN"u8),
+        4 => Ascii.EqualsIgnoreCase(text, "#N/A"u8) || Ascii.EqualsIgnoreCase(text, "null"u8),
+        _ => false,
     };
 
     /// <summary>Reads a trimmed text.</summary>

@@ -11,11 +11,14 @@ internal sealed class ColumnInference
     /// </summary>
     public const int FewTexts = 20;
 
+    // So many numbers, drawn of all, say where the middle of a column is.
+    private const int ManyRows = 1 << 16;
+
     private readonly CsvTable _table;
     private readonly TableColumn _column;
     private readonly ColumnNumbers _numbers;
     private readonly TableSchemaOptions _options;
-    private readonly int[] _rowsOf;
+    private readonly Lazy<int[]> _rowsOf;
     private readonly int _missingRows;
 
     private ColumnInference(CsvTable table, TableColumn column, ColumnNumbers numbers, TableSchemaOptions options)
@@ -24,7 +27,7 @@ internal sealed class ColumnInference
         _column = column.ReadAs(numbers.Format);
         _numbers = numbers;
         _options = options;
-        _rowsOf = column.CountRows();
+        _rowsOf = new Lazy<int[]>(column.CountRows);
         _missingRows = CountRows(CellKind.Missing);
     }
 
@@ -39,28 +42,48 @@ internal sealed class ColumnInference
 
     /// <summary>Says of a column whose numbers have more digits than float64 which of them have become one; null where none have.</summary>
     /// <param name="column">The column.</param>
-    /// <param name="numbers">The number that each of its texts is read as.</param>
-    /// <param name="codes">Which of the texts to look at.</param>
-    public static string? FindLostDigits(TableColumn column, double[] numbers, int[] codes)
+    /// <remarks>Of a column of many numbers the first rows are looked at.</remarks>
+    public static string? FindLostDigits(TableColumn column)
     {
-        // Fewer characters cannot have more digits than float64 always keeps.
-        const int AlwaysKept = 15;
-        var (exact, merged, example) = (new Dictionary<double, decimal>(), 0, (First: string.Empty, Second: string.Empty));
-        var texts = column.Texts;
-        var longest = 0;
-        foreach (var code in codes) longest = Math.Max(longest, texts[code].Length);
-        if (longest <= AlwaysKept) return null;
-        foreach (var code in codes)
+        var (exact, merged) = (new Dictionary<double, decimal>(), new HashSet<decimal>());
+        var example = (First: string.Empty, Second: string.Empty);
+        foreach (var (number, digits) in column.Numbers is null ? DigitsOfTexts(column) : DigitsOfNumbers(column))
         {
-            if (!column.TryReadExact(code, out var number)) continue;
-            if (exact.TryAdd(numbers[code], number) || exact[numbers[code]] == number) continue;
-            if (merged++ == 0) example = (exact[numbers[code]].ToString(CultureInfo.InvariantCulture), texts[code]);
+            if (exact.TryAdd(number, digits) || exact[number] == digits || !merged.Add(digits)) continue;
+            if (merged.Count == 1) example = (Text(exact[number]), Text(digits));
         }
 
         // A few of many are the last digits of some computation.
-        if (merged * 100 <= exact.Count) return null;
-        return $"{example.First} and {example.Second} are one number in float64, which keeps 15 to 17 digits ({merged} "
+        if (merged.Count * 100 <= exact.Count) return null;
+        return $"{example.First} and {example.Second} are one number in float64, which keeps 15 to 17 digits ({merged.Count} "
             + "in all are taken for another). Take off what all rows have in common, or take the column as categories.";
+
+        static string Text(decimal number) => number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static IEnumerable<(double Number, decimal Digits)> DigitsOfTexts(TableColumn column)
+    {
+        var rows = column.CountRows();
+        var isLong = Enumerable.Range(0, rows.Length).Any(code => rows[code] > 0 && column.Texts[code].Length > NumberTraits.AlwaysKept);
+        if (!isLong) yield break;
+        for (var code = 0; code < rows.Length; code++)
+            if (rows[code] > 0 && column.Values[code].Kind == CellKind.Number && column.TryReadExact(code, out var digits))
+                yield return (column.Values[code].Number, digits);
+    }
+
+    private static IEnumerable<(double Number, decimal Digits)> DigitsOfNumbers(TableColumn column)
+    {
+        // Beyond, a decimal has no room.
+        const double Most = 1e28;
+        if (column.Numbers!.Traits.Exact is not { Count: > 0 } known) yield break;
+        var exact = known.ToDictionary(cell => cell.Row, cell => cell.Number);
+        for (var row = 0; row < column.Count; row++)
+        {
+            if (column.StoredRow(row) >= CsvTableReader.ExactRows) continue;
+            var number = column.NumberAt(row);
+            if (exact.TryGetValue(column.StoredRow(row), out var digits)) yield return (number, digits);
+            else if (Math.Abs(number) < Most) yield return (number, (decimal)number);
+        }
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) Infer()
@@ -76,7 +99,7 @@ internal sealed class ColumnInference
         if (_options.Categorical.Contains(_column.Name))
             return AsCategories(limited: false);
 
-        var texts = CountRows(CellKind.Text);
+        var texts = _column.Numbers is null ? CountRows(CellKind.Text) : 0;
         var numbers = _column.Count - _missingRows - texts;
         if (texts == 0)
             return AsNumbers();
@@ -92,22 +115,27 @@ internal sealed class ColumnInference
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
     {
         // Throws where a number is infinite.
-        var numbers = _column.ReadNumbers(_table, double.NaN);
-        int[] known = [.. Enumerable.Range(0, numbers.Length).Where(code => _rowsOf[code] > 0 && !double.IsNaN(numbers[code]))];
-        double[] values = [.. known.Select(code => numbers[code])];
-        var (least, most) = (values.Min(), values.Max());
+        var numbers = _column.ReadRows(_table, double.NaN);
+        var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
+        foreach (var number in numbers)
+        {
+            if (double.IsNaN(number)) continue;
+            (least, most) = (Math.Min(least, number), Math.Max(most, number));
+        }
+
         if (least == most && !_options.KeepConstants)
-            return Without(ColumnKind.Dropped, Constant(least, FindLostDigits(_column, numbers, known)));
+            return Without(ColumnKind.Dropped, Constant(least, FindLostDigits(_column)));
 
         // Means of numbers that are close to each other: what float32 has room for depends on the column.
-        var map = Float32Map.For(values, [.. known.Select(code => _rowsOf[code])]);
+        var (values, rows) = Count(numbers, least, most);
+        var map = Float32Map.For(values, rows);
         var sum = 0.0;
-        foreach (var code in _column.Codes)
-            if (!double.IsNaN(numbers[code])) sum += map.IsPlain ? (float)numbers[code] : numbers[code] - map.Offset;
+        foreach (var number in numbers)
+            if (!double.IsNaN(number)) sum += map.IsPlain ? (float)number : number - map.Offset;
         var mean = sum / (_column.Count - _missingRows);
         mean = map.IsPlain ? (float)mean : mean + map.Offset;
         // A few numbers far beyond all others, which no feature can be, are said below; their mean is none.
-        if (!float.IsFinite(map.Apply(mean))) mean = Float32Map.Middle(values, [.. known.Select(code => _rowsOf[code])]).Median;
+        if (!float.IsFinite(map.Apply(mean))) mean = Float32Map.Middle(values, rows).Median;
         var imputed = _missingRows > 0 ? $"; {Rows(_missingRows)} without a value get the mean" : "";
         var detail = map.Offset == 0
             ? string.Create(CultureInfo.InvariantCulture, $"{least:G6} to {most:G6}, mean {mean:G6}{imputed}")
@@ -116,25 +144,58 @@ internal sealed class ColumnInference
                 $"{least} to {most}, mean {mean}, counted from {map.Offset} on: float32 would lose what tells them apart{imputed}");
         var feature = new NumericFeature(
             _column.Name, mean, map.Offset == 0 ? null : map.Offset, map.Scale == 1 ? null : map.Scale, _numbers.Format);
-        var lost = FindLostDigits(_column, numbers, known) ?? FindFarNumber(values, [.. known.Select(code => _rowsOf[code])]);
+        var lost = FindLostDigits(_column) ?? FindFarNumber(numbers, Float32Map.Middle(values, rows), least, most);
         return (
             feature,
             new(_column.Name, ColumnKind.Numeric, detail, _missingRows, 1, []) { Lost = lost, Reading = _numbers.Reading });
+    }
+
+    // The different numbers with the rows that have them. Where there are many rows, of some of them, with the least and the most of all.
+    private static (double[] Numbers, int[] Rows) Count(double[] numbers, double least, double most)
+    {
+        double[] known = [.. numbers.Where(number => !double.IsNaN(number))];
+        if (known.Length > ManyRows)
+        {
+            var random = new Random(0);
+            double[] drawn = [least, most, .. Enumerable.Range(2, ManyRows - 2).Select(_ => known[random.Next(known.Length)])];
+            known = drawn;
+        }
+
+        Array.Sort(known);
+        var (values, rows) = (new List<double>(), new List<int>());
+        foreach (var number in known)
+        {
+            if (values.Count == 0 || values[^1] != number)
+            {
+                values.Add(number);
+                rows.Add(0);
+            }
+
+            rows[^1]++;
+        }
+
+        return ([.. values], [.. rows]);
     }
 
     /// <summary>
     /// Says of a column in which most numbers are so close to each other, beside how far a few are away, that a network will not tell them
     /// apart: 0 for "none" among order numbers, 9999-12-31 among times. Null where there is no such number.
     /// </summary>
-    private static string? FindFarNumber(double[] numbers, int[] rows)
+    private static string? FindFarNumber(double[] numbers, (double Median, double Spread) middle, double least, double most)
     {
         // Standardized, half of the numbers would lie within this of each other.
         const double Least = 1e-4;
-        var (median, spread) = Float32Map.Middle(numbers, rows);
-        double count = rows.Sum(), square = 0;
-        for (var i = 0; i < numbers.Length; i++) square += rows[i] / count * Math.Pow((numbers[i] - median) / spread, 2);
-        if (spread == 0 || Math.Sqrt(square) * Least < 1) return null;
-        var far = numbers.MaxBy(number => Math.Abs(number - median));
+        var (median, spread) = middle;
+        var (count, square) = (0, 0.0);
+        foreach (var number in numbers)
+        {
+            if (double.IsNaN(number)) continue;
+            count++;
+            square += Math.Pow((number - median) / spread, 2);
+        }
+
+        if (spread == 0 || Math.Sqrt(square / count) * Least < 1) return null;
+        var far = median - least > most - median ? least : most;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{far} is so far from the others, of which half are within {spread:G6} of {median}, that the network will hardly tell those "
@@ -197,10 +258,11 @@ internal sealed class ColumnInference
     private List<CategoryCount> CountCategories()
     {
         var counts = new List<CategoryCount>();
-        for (var code = 0; code < _rowsOf.Length; code++)
+        var rows = _rowsOf.Value;
+        for (var code = 0; code < rows.Length; code++)
         {
-            if (_rowsOf[code] > 0 && _column.Values[code].Kind != CellKind.Missing)
-                counts.Add(new(_column.Texts[code], _rowsOf[code]));
+            if (rows[code] > 0 && _column.Values[code].Kind != CellKind.Missing)
+                counts.Add(new(_column.Texts[code], rows[code]));
         }
 
         counts.Sort((a, b) => string.CompareOrdinal(a.Category, b.Category));
@@ -212,10 +274,18 @@ internal sealed class ColumnInference
 
     private int CountRows(CellKind kind)
     {
-        var rows = 0;
-        for (var code = 0; code < _rowsOf.Length; code++)
-            rows += _column.Values[code].Kind == kind ? _rowsOf[code] : 0;
-        return rows;
+        var count = 0;
+        if (_column.Numbers is not null)
+        {
+            for (var row = 0; row < _column.Count; row++)
+                if (double.IsNaN(_column.NumberAt(row)) == (kind == CellKind.Missing)) count++;
+            return count;
+        }
+
+        var rows = _rowsOf.Value;
+        for (var code = 0; code < rows.Length; code++)
+            count += _column.Values[code].Kind == kind ? rows[code] : 0;
+        return count;
     }
 
     private int FirstRow(CellKind kind) => Array.FindIndex(_column.Codes, code => _column.Values[code].Kind == kind);

@@ -13,12 +13,19 @@ internal sealed class CsvTable
 {
     private readonly Dictionary<string, TableColumn> _byName;
     private readonly int[] _lines;
+    private readonly int[]? _rows;
 
     internal CsvTable(string filePath, IReadOnlyList<TableColumn> columns, int[] lines)
+        : this(filePath, columns, lines, null)
+    {
+    }
+
+    private CsvTable(string filePath, IReadOnlyList<TableColumn> columns, int[] lines, int[]? rows)
     {
         FilePath = filePath;
         Columns = columns;
         _lines = lines;
+        _rows = rows;
         _byName = columns.ToDictionary(column => column.Name);
     }
 
@@ -29,7 +36,7 @@ internal sealed class CsvTable
     public IReadOnlyList<TableColumn> Columns { get; }
 
     /// <summary>The rows, without the header.</summary>
-    public int RowCount => _lines.Length;
+    public int RowCount => _rows?.Length ?? _lines.Length;
 
     /// <summary>What separates the fields of the file; it says a little about how its numbers are written.</summary>
     internal char Separator { get; init; } = ',';
@@ -39,29 +46,15 @@ internal sealed class CsvTable
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="texts">Columns of which the texts will be asked for: others that look like numbers would be read a second time.</param>
     /// <exception cref="TableException">
     /// The file cannot be read, is not text, has no rows, has a nameless or repeated column, or a row whose number of fields is not the
     /// header's.
     /// </exception>
-    public static CsvTable Read(string path)
+    public static CsvTable Read(string path, params IReadOnlyCollection<string> texts)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] content;
-        try
-        {
-            content = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new TableException($"{path}: there is no such file.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            var reason = Directory.Exists(path) ? "this is a folder, not a file." : e.Message;
-            throw new TableException($"{path}: cannot be read: {reason}", e);
-        }
-
-        return CsvTableReader.Read(path, content);
+        return CsvTableReader.Read(CsvSource.OfFile(path), texts);
     }
 
     /// <summary>Reads a table from CSV text that is already in memory.</summary>
@@ -71,7 +64,7 @@ internal sealed class CsvTable
     public static CsvTable Parse(string csv, string name = "table")
     {
         ArgumentNullException.ThrowIfNull(csv);
-        return CsvTableReader.Read(name, Encoding.UTF8.GetBytes(csv));
+        return CsvTableReader.Read(CsvSource.OfText(name, Encoding.UTF8.GetBytes(csv)), []);
     }
 
     /// <summary>The column of a name (exactly that, case included), or null.</summary>
@@ -86,19 +79,16 @@ internal sealed class CsvTable
 
     /// <summary>The line of the file on which a row starts, as an editor counts: from 1, the header and blank lines included.</summary>
     /// <param name="row">The row, from 0.</param>
-    public int LineOf(int row) => _lines[row];
+    public int LineOf(int row) => _lines[_rows is null ? row : _rows[row]];
 
-    /// <summary>A table with only some of the rows, in the given order; it shares the texts of this one.</summary>
+    /// <summary>A table with only some of the rows, in the given order; it shares the cells of this one.</summary>
     /// <param name="rows">The rows, from 0.</param>
     public CsvTable Select(ReadOnlySpan<int> rows)
     {
-        var columns = new TableColumn[Columns.Count];
-        for (var i = 0; i < columns.Length; i++)
-            columns[i] = Columns[i].Select(rows);
-        var lines = new int[rows.Length];
-        for (var i = 0; i < lines.Length; i++)
-            lines[i] = _lines[rows[i]];
-        return new(FilePath, columns, lines) { Separator = Separator };
+        int[] selected = [.. rows];
+        if (_rows is not null)
+            for (var i = 0; i < selected.Length; i++) selected[i] = _rows[selected[i]];
+        return new(FilePath, [.. Columns.Select(column => column.Select(selected))], _lines, selected) { Separator = Separator };
     }
 
     /// <summary>The names of the columns for a message.</summary>

@@ -1,54 +1,246 @@
-using System.Text;
-using System.Text.Unicode;
 using CsvHelper;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>Reads the bytes of a CSV file into columns, and says where they are not a table.</summary>
-internal sealed class CsvTableReader
+/// <summary>As what the cells of a column are read.</summary>
+internal enum CellReading
 {
-    private readonly string _path;
+    /// <summary>Not at all, until someone asks for their texts.</summary>
+    None,
+
+    /// <summary>As texts.</summary>
+    Text,
+
+    /// <summary>As numbers with a decimal point, as programs write them; as texts where one is none.</summary>
+    Point,
+
+    /// <summary>As numbers with a decimal comma; as texts where one is none.</summary>
+    Comma,
+}
+
+/// <summary>
+/// Goes once through the bytes of a CSV file, in blocks of rows and on all cores, and says where they are not a table. What its fields are
+/// made of is CsvHelper's work.
+/// </summary>
+/// <remarks>
+/// Numbers are read where they stand, and their texts are not kept: a column is taken for numbers by its first rows, and read again where a
+/// later one is none.
+/// </remarks>
+internal sealed class CsvTableReader : IDisposable
+{
+    /// <summary>Of so many first rows the numbers of many digits are kept with all of them.</summary>
+    public const int ExactRows = 1 << 14;
+
+    // So many rows, or bytes, say what the columns are.
+    private const int TriedRows = 1000;
+    private const int TriedBytes = 1 << 18;
+
+    // Of less, one core has made a table before others have begun.
+    private const int LittleText = 1 << 20;
+
+    private const int CellsOfBlock = 1 << 20;
+    private const int TextsOfPool = 1 << 16;
+    private const int BytesOfPool = 1 << 22;
+
+    private readonly CsvSource _source;
     private readonly CsvReader _reader;
-    private readonly List<int> _lines = [];
-    private char[] _field = new char[256];
+    private readonly CellReading _otherwise;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, RowBlock> _blocks = [];
+    private readonly Stack<RowBlock> _free = new();
+    private readonly List<int> _blank = [];
+    private readonly ThreadLocal<Worker> _worker;
+    private readonly int _rowsOfBlock;
+    private Worker[] _workers = [];
+    private CellReading[] _readings;
+    private long _rowsBefore;
+    private int _lastLine;
 
-    private CsvTableReader(string path, CsvReader reader)
+    private CsvTableReader(CsvSource source, Func<string, CellReading>? readingOf, CellReading otherwise)
     {
-        _path = path;
-        _reader = reader;
-    }
-
-    /// <summary>Reads a table.</summary>
-    public static CsvTable Read(string path, byte[] content)
-    {
-        if (content.AsSpan().TrimStart(" \t\r\n"u8).IsEmpty)
-            throw Empty(path);
-
-        using var reader = CsvReader.Create(content, new CsvReaderOptions
+        _source = source;
+        _otherwise = otherwise;
+        _reader = CsvReader.Create(source.Open(), new CsvReaderOptions
         {
             HasHeader = false, // Taken as the first record, so that duplicates and empty names can be told by position.
             SkipEmptyLines = false, // In a table of one column they are rows.
             TrackLineNumbers = true,
             TrimWhitespace = true,
             TrimInsideQuotes = true,
-            Encoding = EncodingOf(path, content),
-            OnMalformedRecord = record => RejectMalformed(path, record),
+            Encoding = source.Encoding,
+            OnMalformedRecord = RejectMalformed,
+            BufferSize = (int)Math.Clamp(source.Length, 1 << 12, 1 << 18),
         });
-        return new CsvTableReader(path, reader).ReadTable();
+        try
+        {
+            Header = ReadHeader();
+        }
+        catch
+        {
+            _reader.Dispose();
+            throw;
+        }
+
+        _readings = Array.ConvertAll(Header, name => readingOf is null ? CellReading.None : readingOf(name));
+        _rowsOfBlock = Math.Clamp(CellsOfBlock / Header.Length, 16, ExactRows);
+        _worker = new ThreadLocal<Worker>(() =>
+        {
+            var worker = new Worker(Header.Length);
+            lock (_lock) _workers = [.. _workers, worker];
+            return worker;
+        });
     }
 
-    /// <summary>Null where the reader finds out by itself (UTF-8, and all that a byte order mark announces).</summary>
-    private static Encoding? EncodingOf(string path, byte[] content)
+    /// <summary>The names of the columns.</summary>
+    private string[] Header { get; }
+
+    /// <summary>Reads all of a table.</summary>
+    /// <param name="source">Its bytes.</param>
+    /// <param name="texts">Columns whose texts will be asked for, whatever they look like.</param>
+    /// <exception cref="TableException">It is no table.</exception>
+    public static CsvTable Read(CsvSource source, IReadOnlyCollection<string> texts)
     {
-        if (content is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] or [0, 0, 0xFE, 0xFF, ..])
-            return null;
-        var nul = Array.IndexOf(content, (byte)0);
-        if (nul >= 0)
-            throw new TableException($"{path}: this is not a text file (byte {nul} is zero); save the table as CSV in UTF-8.");
-        return Utf8.IsValid(content) ? null : CodePagesEncodingProvider.Instance.GetEncoding(1252);
+        try
+        {
+            return ReadAll(source, texts);
+        }
+        catch (NotUtf8Exception)
+        {
+            return ReadAll(source, texts);
+        }
     }
 
-    private static void RejectMalformed(string path, CsvMalformedRecord record)
+    /// <summary>The texts of one column.</summary>
+    /// <param name="source">The table.</param>
+    /// <param name="column">The column.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">How many rows.</param>
+    public static TextCells ReadTexts(CsvSource source, int column, int first, int count)
+    {
+        using var reader = new CsvTableReader(source, null, CellReading.Text);
+        reader._readings[column] = CellReading.Text;
+        var (texts, row) = (new TextCells.Builder(), 0);
+        foreach (var block in reader.ReadBlocks())
+        {
+            var start = Math.Max(0, first - row);
+            block.AddTo(texts, column, start, Math.Min(block.Count, first + count - row) - start);
+            row += block.Count;
+            if (row >= first + count) break;
+        }
+
+        return texts.Build();
+    }
+
+    /// <summary>Opens a table to go through its rows once.</summary>
+    /// <param name="source">Its bytes.</param>
+    /// <param name="readingOf">How each column is read.</param>
+    public static CsvTableReader Open(CsvSource source, Func<string, CellReading> readingOf)
+    {
+        source.Check();
+        return new CsvTableReader(source, readingOf, CellReading.Text);
+    }
+
+    /// <summary>What is to be said of lines that are empty, after reading; null = nothing.</summary>
+    public string? Note
+    {
+        get
+        {
+            // At the end of a table of several columns they are no more than line ends.
+            if (Header.Length > 1) _blank.RemoveAll(line => line > _lastLine);
+            if (_blank.Count == 0) return null;
+            var lines = _blank.Count == 1
+                ? $"line {_blank[0]} is empty"
+                : $"{_blank.Count} lines are empty, the first is line {_blank[0]}";
+            return Header.Length > 1
+                ? $"{_source.Name}: {lines}; in a table of {Header.Length} columns an empty line is no row."
+                : $"{_source.Name}: {lines}; in a table of one column an empty line is a row without a value.";
+        }
+    }
+
+    /// <summary>The rows in tables, each of which is good until the next one.</summary>
+    public IEnumerable<CsvTable> ReadTables()
+    {
+        var first = 0;
+        foreach (var block in ReadBlocks())
+        {
+            var (start, count) = (first, block.Count);
+            var columns = new TableColumn[Header.Length];
+            for (var i = 0; i < columns.Length; i++) columns[i] = new TableColumn(Header[i], CellsOf(block, i, start));
+            yield return new CsvTable(_source.Name, columns, block.Lines[..count]) { Separator = _reader.Separator };
+            first += count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _worker.Dispose();
+    }
+
+    private static CsvTable ReadAll(CsvSource source, IReadOnlyCollection<string> texts)
+    {
+        var guess = Guess(source);
+        using var reader = new CsvTableReader(source, null, CellReading.None);
+        for (var i = 0; i < guess.Length; i++) reader._readings[i] = texts.Contains(reader.Header[i]) ? CellReading.Text : guess[i];
+        var header = reader.Header;
+        var (lines, builders) = (new List<int>(), Array.ConvertAll(header, _ => new ColumnBuilder()));
+        foreach (var block in reader.ReadBlocks())
+        {
+            lines.AddRange(block.Lines.AsSpan(0, block.Count));
+            for (var i = 0; i < builders.Length; i++) builders[i].Add(reader, block, i);
+        }
+
+        // All the columns that are no numbers after all, at once.
+        if (Array.Exists(builders, builder => builder.IsBroken))
+        {
+            using var again = new CsvTableReader(source, null, CellReading.Text);
+            for (var i = 0; i < builders.Length; i++)
+            {
+                if (!builders[i].IsBroken) continue;
+                (builders[i], again._readings[i]) = (new ColumnBuilder(), CellReading.Text);
+            }
+
+            foreach (var block in again.ReadBlocks())
+                for (var i = 0; i < builders.Length; i++)
+                    if (again._readings[i] == CellReading.Text) builders[i].Add(again, block, i);
+        }
+
+        var columns = new TableColumn[header.Length];
+        for (var i = 0; i < columns.Length; i++)
+        {
+            var column = i;
+            columns[i] = new TableColumn(header[i], builders[i].Build(
+                () => reader.TraitsOf(column), lines.Count, () => ReadTexts(source, column, 0, lines.Count)));
+        }
+
+        return new CsvTable(source.Name, columns, [.. lines]) { Separator = reader._reader.Separator, Note = reader.Note };
+    }
+
+    // What the columns look like at the start.
+    private static CellReading[] Guess(CsvSource source)
+    {
+        using var reader = new CsvTableReader(source, null, CellReading.None);
+        var csv = reader._reader;
+        var (isPoint, isComma) = (new bool[reader.Header.Length], new bool[reader.Header.Length]);
+        Array.Fill(isPoint, true);
+        Array.Fill(isComma, true);
+        var traits = default(NumberTraits);
+        for (var row = 0; row < TriedRows && csv.ByteOffset < TriedBytes && csv.Read(); row++)
+        {
+            for (var i = 0; i < Math.Min(isPoint.Length, csv.FieldCount); i++)
+            {
+                if (!isPoint[i] && !isComma[i]) continue;
+                var cell = csv.GetSpan(i);
+                isPoint[i] &= traits.TryRead(cell, '.', row, false, out _);
+                isComma[i] &= traits.TryRead(cell, ',', row, false, out _);
+            }
+        }
+
+        return [.. isPoint.Zip(isComma, (point, comma) => point ? CellReading.Point : comma ? CellReading.Comma : CellReading.Text)];
+    }
+
+    private void RejectMalformed(CsvMalformedRecord record)
     {
         // A quote inside an unquoted field (5" pipe) can only mean itself; the others swallow or join fields without a word.
         var problem = record.Reason switch
@@ -59,120 +251,330 @@ internal sealed class CsvTableReader
             _ => null,
         };
         if (problem is not null)
-            throw new TableException($"{path}, line {record.LineNumber}: {problem}");
-    }
-
-    private CsvTable ReadTable()
-    {
-        var header = ReadHeader();
-        var builders = Array.ConvertAll(header, _ => new ColumnBuilder());
-        var blank = new List<int>();
-        while (_reader.Read())
-        {
-            var line = checked((int)_reader.LineNumber);
-            if (IsBlank())
-            {
-                blank.Add(line);
-                if (header.Length > 1)
-                    continue;
-            }
-
-            if (_reader.FieldCount != header.Length)
-            {
-                throw new TableException(
-                    $"{_path}, line {line}: {Fields(_reader.FieldCount)} where the header has {header.Length}; " +
-                    "fix the row, or put quotes around fields that contain the separator.");
-            }
-
-            _lines.Add(line);
-            for (var i = 0; i < builders.Length; i++)
-                builders[i].Add(Decode(_reader.GetSpan(i)));
-        }
-
-        if (_lines.Count == 0)
-            throw new TableException($"{_path}: there is a header but no rows.");
-        var columns = new TableColumn[header.Length];
-        for (var i = 0; i < columns.Length; i++)
-            columns[i] = builders[i].Build(header[i]);
-        return new(_path, columns, [.. _lines]) { Separator = _reader.Separator, Note = Describe(blank, header) };
-    }
-
-    // Nothing but white space: quotes and separators make fields.
-    private bool IsBlank() => _reader.FieldCount == 1 && _reader.RawRecord.Trim(" \t"u8).IsEmpty;
-
-    private string? Describe(List<int> blank, string[] header)
-    {
-        // At the end of a table of several columns they are no more than line ends.
-        if (header.Length > 1 && _lines.Count > 0)
-            blank.RemoveAll(line => line > _lines[^1]);
-        if (blank.Count == 0)
-            return null;
-        var lines = blank.Count == 1 ? $"line {blank[0]} is empty" : $"{blank.Count} lines are empty, the first is line {blank[0]}";
-        return header.Length > 1
-            ? $"{_path}: {lines}; in a table of {header.Length} columns an empty line is no row."
-            : $"{_path}: {lines}; in a table of one column an empty line is a row without a value.";
+            throw new TableException($"{_source.Name}, line {record.LineNumber}: {problem}");
     }
 
     private string[] ReadHeader()
     {
+        var path = _source.Name;
         do
         {
-            if (!_reader.Read()) // Nothing but a byte order mark or a line sep=;
-                throw Empty(_path);
+            if (!_reader.Read()) // Nothing but white space, a byte order mark or a line sep=;
+                throw new TableException($"{path}: the file is empty; it needs a header line with the names of the columns, and rows.");
         }
-        while (IsBlank());
+        while (IsBlank(_reader));
 
+        _rowsBefore = _reader.RowNumber;
         var header = new string[_reader.FieldCount];
         var seen = new Dictionary<string, int>();
         for (var i = 0; i < header.Length; i++)
         {
             var name = header[i] = _reader.GetString(i).Trim();
             if (name.Length == 0)
-                throw new TableException($"{_path}: column {i + 1} has no name in the header; name it or remove it.");
+                throw new TableException($"{path}: column {i + 1} has no name in the header; name it or remove it.");
             if (!seen.TryAdd(name, i))
             {
                 throw new TableException(
-                    $"{_path}: columns {seen[name] + 1} and {i + 1} are both named {NameList.Quote(name)}; rename one of them.");
+                    $"{path}: columns {seen[name] + 1} and {i + 1} are both named {NameList.Quote(name)}; rename one of them.");
             }
         }
 
         return header;
     }
 
-    private ReadOnlySpan<char> Decode(ReadOnlySpan<byte> utf8)
+    // Nothing but white space: quotes and separators make fields.
+    private static bool IsBlank(CsvReader record) => record.FieldCount == 1 && record.RawRecord.Trim(" \t"u8).IsEmpty;
+
+    /// <summary>The rows in blocks, each of which is good until the next one.</summary>
+    private IEnumerable<RowBlock> ReadBlocks()
     {
-        if (_field.Length < utf8.Length) // UTF-8 never has fewer bytes than UTF-16 has characters.
-            _field = new char[utf8.Length * 2];
-        return _field.AsSpan(0, Encoding.UTF8.GetChars(utf8, _field));
+        var lines = _source.Length < LittleText ? ReadInTurn() : _reader.ParallelEnumerate(Take, Environment.ProcessorCount);
+        var (index, place, rows) = (0L, 0, 0L);
+        foreach (var line in lines)
+        {
+            var block = BlockAt(index);
+            block.Lines[place++] = line;
+            if (place < _rowsOfBlock) continue;
+            Finish(block, place);
+            rows += block.Count;
+            if (block.Count > 0) yield return block;
+            Recycle(index++);
+            place = 0;
+        }
+
+        if (place > 0)
+        {
+            var block = BlockAt(index);
+            Finish(block, place);
+            rows += block.Count;
+            if (block.Count > 0) yield return block;
+        }
+
+        if (rows == 0) throw new TableException($"{_source.Name}: there is a header but no rows.");
     }
 
-    private static TableException Empty(string path) =>
-        new($"{path}: the file is empty; it needs a header line with the names of the columns, and rows.");
+    private IEnumerable<int> ReadInTurn()
+    {
+        while (_reader.Read()) yield return Take(_reader);
+    }
+
+    /// <summary>Reads the row on which a reader stands, of which there is one on each core.</summary>
+    /// <returns>Its line; with a minus where it has nothing.</returns>
+    private int Take(CsvReader record)
+    {
+        var line = checked((int)record.LineNumber);
+        var isBlank = IsBlank(record);
+        if (isBlank && Header.Length > 1) return -line;
+        if (record.FieldCount != Header.Length)
+        {
+            throw new TableException(
+                $"{_source.Name}, line {line}: {Fields(record.FieldCount)} where the header has {Header.Length}; " +
+                "fix the row, or put quotes around fields that contain the separator.");
+        }
+
+        var worker = _worker.Value!;
+        var row = record.RowNumber - _rowsBefore - 1;
+        var (index, place) = ((long)((ulong)row / (uint)_rowsOfBlock), (int)((ulong)row % (uint)_rowsOfBlock));
+        if (worker.Block is not { } block || worker.Index != index)
+        {
+            block = BlockAt(index);
+            (worker.Block, worker.Index) = (block, index);
+        }
+
+        var (readings, keepDigits) = (block.Readings, _otherwise == CellReading.None && row < ExactRows);
+        for (var i = 0; i < readings.Length; i++)
+        {
+            switch (readings[i])
+            {
+                case CellReading.None:
+                    break;
+                case CellReading.Text:
+                    block.Texts[i]![place] = AddText(worker, block, i, record.GetSpan(i));
+                    break;
+                default:
+                    var mark = readings[i] == CellReading.Point ? '.' : ',';
+                    ref var number = ref block.Numbers[i]![place];
+                    if (!worker.Traits[i].TryRead(record.GetSpan(i), mark, row, keepDigits, out number)) Break(block, i);
+                    break;
+            }
+        }
+
+        return isBlank ? -line : line;
+    }
 
     private static string Fields(int count) => count == 1 ? "1 field" : $"{count} fields";
 
-    /// <summary>Collects a column: each different text once.</summary>
-    private sealed class ColumnBuilder
+    private static long AddText(Worker worker, RowBlock block, int column, ReadOnlySpan<byte> text)
     {
-        private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _codeOf =
-            new Dictionary<string, int>().GetAlternateLookup<ReadOnlySpan<char>>();
+        ref var pool = ref worker.Pools[column];
+        if (pool.Texts is null || pool.Texts.Count >= TextsOfPool || pool.Texts.Size >= BytesOfPool) pool = (-1, 0, new TextPool());
+        if (pool.Block != worker.Index) pool = (worker.Index, block.Add(pool.Texts), pool.Texts);
+        return ((long)pool.Number << 32) | (uint)pool.Texts.Add(text);
+    }
 
-        private readonly List<string> _texts = [];
-        private readonly List<int> _codes = [];
-
-        public void Add(ReadOnlySpan<char> text)
+    // From the next block on it is no column of numbers.
+    private void Break(RowBlock block, int column)
+    {
+        if (block.IsBroken[column]) return;
+        lock (_lock)
         {
-            if (!_codeOf.TryGetValue(text, out var code))
-            {
-                code = _texts.Count;
-                var kept = text.ToString();
-                _texts.Add(kept);
-                _codeOf.Dictionary.Add(kept, code);
-            }
+            block.IsBroken[column] = true;
+            if (_readings[column] == _otherwise) return;
+            _readings = [.. _readings];
+            _readings[column] = _otherwise;
+        }
+    }
 
-            _codes.Add(code);
+    private RowBlock BlockAt(long index)
+    {
+        lock (_lock)
+        {
+            if (_blocks.TryGetValue(index, out var block)) return block;
+            if (!_free.TryPop(out block)) block = new RowBlock(Header.Length, _rowsOfBlock);
+            block.Begin(_readings);
+            _blocks.Add(index, block);
+            return block;
+        }
+    }
+
+    private void Recycle(long index)
+    {
+        lock (_lock)
+        {
+            _blocks.Remove(index, out var block);
+            _free.Push(block!);
+        }
+    }
+
+    // Takes out the lines that are no rows.
+    private void Finish(RowBlock block, int count)
+    {
+        block.Count = count;
+        var lines = block.Lines;
+        if (lines.AsSpan(0, count).IndexOfAnyInRange(int.MinValue, 0) < 0)
+        {
+            _lastLine = lines[count - 1];
+            return;
         }
 
-        public TableColumn Build(string name) => new(name, [.. _texts], [.. _codes]);
+        var kept = new List<int>();
+        for (var i = 0; i < count; i++)
+        {
+            if (lines[i] < 0) _blank.Add(lines[i] = -lines[i]);
+            else kept.Add(i);
+        }
+
+        if (Header.Length == 1) return;
+        block.Keep(kept);
+        if (kept.Count > 0) _lastLine = lines[kept.Count - 1];
+    }
+
+    private NumberTraits TraitsOf(int column)
+    {
+        var traits = default(NumberTraits);
+        foreach (var worker in _workers) traits.Add(worker.Traits[column]);
+        return traits;
+    }
+
+    private int DecimalsOf(int column) => _workers.Max(worker => worker.Traits[column].Decimals);
+
+    private ColumnCells CellsOf(RowBlock block, int column, int first)
+    {
+        var count = block.Count;
+        if (block.Readings[column] == CellReading.Text)
+        {
+            var texts = new TextCells.Builder();
+            block.AddTo(texts, column, 0, count);
+            var built = texts.Build();
+            return new ColumnCells(count, null, () => built);
+        }
+
+        var numbers = block.Numbers[column] is { } read && !block.IsBroken[column] ? NumberCells.Of(read, count, TraitsOf(column)) : null;
+        return new ColumnCells(count, numbers, () => ReadTexts(_source, column, first, count));
+    }
+
+    /// <summary>What a core reads with.</summary>
+    private sealed class Worker(int columns)
+    {
+        public readonly NumberTraits[] Traits = new NumberTraits[columns];
+
+        public readonly (long Block, int Number, TextPool Texts)[] Pools = new (long, int, TextPool)[columns];
+
+        public RowBlock? Block { get; set; }
+
+        public long Index { get; set; }
+    }
+
+    /// <summary>Some rows, column by column.</summary>
+    private sealed class RowBlock(int columns, int rows)
+    {
+        private readonly List<TextPool> _pools = [];
+
+        /// <summary>As what its columns are read.</summary>
+        public CellReading[] Readings { get; private set; } = [];
+
+        /// <summary>The columns that were read as numbers and have other cells.</summary>
+        public bool[] IsBroken { get; } = new bool[columns];
+
+        /// <summary>The numbers of each column that has any.</summary>
+        public double[]?[] Numbers { get; } = new double[]?[columns];
+
+        /// <summary>Of each column of texts the number of the pool, in the upper half, and the place there.</summary>
+        public long[]?[] Texts { get; } = new long[]?[columns];
+
+        /// <summary>The line of each row; with a minus where it has nothing.</summary>
+        public int[] Lines { get; } = new int[rows];
+
+        /// <summary>The rows.</summary>
+        public int Count { get; set; }
+
+        /// <summary>Makes it known where texts are.</summary>
+        public int Add(TextPool pool)
+        {
+            lock (_pools)
+            {
+                _pools.Add(pool);
+                return _pools.Count - 1;
+            }
+        }
+
+        /// <summary>Gives the texts of some rows to a column.</summary>
+        public void AddTo(TextCells.Builder texts, int column, int first, int count)
+        {
+            for (var i = first; i < first + count; i++)
+            {
+                var cell = Texts[column]![i];
+                texts.Add(_pools[(int)(cell >> 32)], (int)cell);
+            }
+        }
+
+        public void Begin(CellReading[] readings)
+        {
+            Readings = readings;
+            Array.Clear(IsBroken);
+            _pools.Clear();
+            for (var i = 0; i < readings.Length; i++)
+            {
+                if (readings[i] is CellReading.Point or CellReading.Comma) Numbers[i] ??= new double[Lines.Length];
+                else Numbers[i] = null;
+                if (readings[i] == CellReading.Text) Texts[i] ??= new long[Lines.Length];
+            }
+        }
+
+        public void Keep(List<int> rows)
+        {
+            for (var to = 0; to < rows.Count; to++)
+            {
+                Lines[to] = Lines[rows[to]];
+                foreach (var numbers in Numbers)
+                    if (numbers is not null) numbers[to] = numbers[rows[to]];
+                foreach (var texts in Texts)
+                    if (texts is not null) texts[to] = texts[rows[to]];
+            }
+
+            Count = rows.Count;
+        }
+    }
+
+    /// <summary>Collects a column.</summary>
+    private sealed class ColumnBuilder
+    {
+        private NumberCells.Builder? _numbers;
+        private TextCells.Builder? _texts;
+        private bool _isRead;
+
+        /// <summary>Whether it was read as numbers, and is none.</summary>
+        public bool IsBroken { get; private set; }
+
+        public void Add(CsvTableReader reader, RowBlock block, int column)
+        {
+            _isRead = true;
+            if (IsBroken) return;
+            if (block.Texts[column] is not null && block.Readings[column] == CellReading.Text)
+            {
+                _texts ??= new TextCells.Builder();
+                block.AddTo(_texts, column, 0, block.Count);
+                return;
+            }
+
+            if (block.IsBroken[column] || block.Numbers[column] is not { } numbers)
+            {
+                (IsBroken, _numbers) = (true, null);
+                return;
+            }
+
+            (_numbers ??= new NumberCells.Builder()).Add(numbers.AsSpan(0, block.Count), reader.DecimalsOf(column));
+        }
+
+        public ColumnCells Build(Func<NumberTraits> traits, int count, Func<TextCells> texts)
+        {
+            if (_isRead && _texts is not null)
+            {
+                var built = _texts.Build();
+                return new ColumnCells(count, null, () => built);
+            }
+
+            return new ColumnCells(count, _numbers!.Build(traits()), texts);
+        }
     }
 }

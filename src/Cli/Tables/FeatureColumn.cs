@@ -41,6 +41,10 @@ internal abstract class FeatureColumn
     [JsonIgnore]
     public abstract string Prototype { get; }
 
+    /// <summary>As what its cells are best read where many rows go by.</summary>
+    [JsonIgnore]
+    public virtual CellReading Reading => CellReading.Text;
+
     /// <summary>The features that each different text of the column in a table means.</summary>
     /// <param name="table">The table.</param>
     /// <param name="offset">The first of the features in the vector.</param>
@@ -153,9 +157,24 @@ internal sealed class NumericFeature : FeatureColumn
     public override string Prototype => Format.Write(ImputedValue);
 
     /// <inheritdoc/>
+    [JsonIgnore]
+    public override CellReading Reading => Format switch
+    {
+        { GroupMark: null, Unit: null, DecimalMark: '.' } => CellReading.Point,
+        { GroupMark: null, Unit: null, DecimalMark: ',' } => CellReading.Comma,
+        _ => CellReading.Text,
+    };
+
+    /// <inheritdoc/>
     public override BoundColumn Bind(CsvTable table, int offset, ICollection<UnknownValues> unknown)
     {
         var column = table.Column(Name).ReadAs(Format);
+        if (column.Numbers is not null)
+        {
+            RequireFinite(table, column);
+            return new(column, offset, ImputedValue, Map);
+        }
+
         var values = Array.ConvertAll(column.ReadNumbers(table, ImputedValue), Map.Apply);
         RequireFinite(table, column, values);
         var slots = new int[values.Length];
@@ -167,6 +186,14 @@ internal sealed class NumericFeature : FeatureColumn
     public override ViewColumn View(CsvTable table)
     {
         var column = table.Column(Name).ReadAs(Format);
+        if (column.Numbers is not null)
+        {
+            RequireFinite(table, column);
+            return Map.IsPlain
+                ? new NumberColumn<float>(Name, RawType, row => Map.Apply(column.NumberAt(row)))
+                : new NumberColumn<double>(Name, RawType, column.NumberAt);
+        }
+
         var numbers = column.ReadNumbers(table, double.NaN);
         var values = Array.ConvertAll(numbers, Map.Apply);
         RequireFinite(table, column, values);
@@ -179,13 +206,20 @@ internal sealed class NumericFeature : FeatureColumn
     private void RequireFinite(CsvTable table, TableColumn column, float[] values)
     {
         for (var code = 0; code < values.Length; code++)
-            if (float.IsInfinity(values[code]) && column.FirstRowWith(code) is >= 0 and var row)
-                throw table.CellError(
-                    row,
-                    Name,
-                    $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field "
-                    + "empty.");
+            if (float.IsInfinity(values[code]) && column.FirstRowWith(code) is >= 0 and var row) throw TooLarge(table, column, row);
     }
+
+    private void RequireFinite(CsvTable table, TableColumn column)
+    {
+        if (float.IsFinite(Map.Apply(column.Numbers!.Traits.Most)) && float.IsFinite(Map.Apply(-column.Numbers.Traits.Most))) return;
+        for (var row = 0; row < column.Count; row++)
+            if (float.IsInfinity(Map.Apply(column.NumberAt(row)))) throw TooLarge(table, column, row);
+    }
+
+    private TableException TooLarge(CsvTable table, TableColumn column, int row) => table.CellError(
+        row,
+        Name,
+        $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field empty.");
 }
 
 /// <summary>
@@ -194,8 +228,6 @@ internal sealed class NumericFeature : FeatureColumn
 /// </summary>
 internal sealed class CategoricalFeature : FeatureColumn
 {
-    private const int MostExamples = 3;
-
     /// <summary>Describes a column of categories.</summary>
     /// <param name="name">The column of the table.</param>
     /// <param name="categories">The categories in the order of their features.</param>
@@ -273,7 +305,7 @@ internal sealed class CategoricalFeature : FeatureColumn
             if (slots[code] >= 0 || rows[code] == 0) continue;
             unknownRows += rows[code];
             var example = isMissing ? MissingText : column.Texts[code];
-            if (examples.Count < MostExamples && !examples.Contains(example)) examples.Add(example);
+            if (examples.Count < UnknownValues.MostExamples && !examples.Contains(example)) examples.Add(example);
         }
 
         if (unknownRows > 0) unknown.Add(new(Name, unknownRows, examples));

@@ -50,9 +50,8 @@ internal sealed class FeatureEncoder
         features.Clear();
         foreach (ref readonly var column in _columns.AsSpan())
         {
-            var code = column.Codes[row];
-            var slot = column.Slots[code];
-            if (slot >= 0) features[slot] = column.Values[code];
+            var (slot, value) = column[row];
+            if (slot >= 0) features[slot] = value;
         }
     }
 
@@ -69,9 +68,9 @@ internal sealed class FeatureEncoder
         var count = 0;
         foreach (ref readonly var column in _columns.AsSpan())
         {
-            var code = column.Codes[row];
-            if (column.Slots[code] < 0) continue;
-            (slots[count], values[count]) = (column.Slots[code], column.Values[code]);
+            var (slot, value) = column[row];
+            if (slot < 0) continue;
+            (slots[count], values[count]) = (slot, value);
             count++;
         }
 
@@ -108,20 +107,56 @@ internal sealed class FeatureEncoder
     }
 }
 
-/// <summary>
-/// For the text in a row, <c>text = Codes[row]</c>, the one feature of a column that is not 0 and its value; slot -1 for none.
-/// </summary>
-/// <param name="Codes">For each row, the index of its text.</param>
-/// <param name="Slots">For each text, the feature.</param>
-/// <param name="Values">For each text, its value.</param>
-internal readonly record struct BoundColumn(int[] Codes, int[] Slots, float[] Values);
+/// <summary>The one feature of a column that is not 0 in a row: by the row's text, or made of its number.</summary>
+internal readonly struct BoundColumn
+{
+    private readonly int[] _codes = [];
+    private readonly int[] _slots = [];
+    private readonly float[] _values = [];
+    private readonly TableColumn? _numbers;
+    private readonly int _slot;
+    private readonly double _missing;
+    private readonly Float32Map _map;
+
+    /// <summary>By the text in a row, <c>text = codes[row]</c>.</summary>
+    /// <param name="codes">For each row, the index of its text.</param>
+    /// <param name="slots">For each text, the feature; -1 for none.</param>
+    /// <param name="values">For each text, its value.</param>
+    public BoundColumn(int[] codes, int[] slots, float[] values) => (_codes, _slots, _values) = (codes, slots, values);
+
+    /// <summary>By the number in a row.</summary>
+    /// <param name="numbers">The column.</param>
+    /// <param name="slot">The feature.</param>
+    /// <param name="missing">The number where there is none.</param>
+    /// <param name="map">Makes the value of it.</param>
+    public BoundColumn(TableColumn numbers, int slot, double missing, Float32Map map) =>
+        (_numbers, _slot, _missing, _map) = (numbers, slot, missing, map);
+
+    /// <summary>The feature, -1 for none, and its value.</summary>
+    public (int Slot, float Value) this[int row]
+    {
+        get
+        {
+            if (_numbers is null) return (_slots[_codes[row]], _values[_codes[row]]);
+            var number = _numbers.NumberAt(row);
+            return (_slot, _map.Apply(double.IsNaN(number) ? _missing : number));
+        }
+    }
+}
 
 /// <summary>Rows whose text in a column of categories was not there in training; all the features of that column are 0 in them.</summary>
 /// <param name="Column">The column.</param>
 /// <param name="Rows">How many rows.</param>
 /// <param name="Examples">Up to three of the texts, in the order in which they first occur.</param>
-internal sealed record UnknownValues(string Column, int Rows, IReadOnlyList<string> Examples)
+internal sealed record UnknownValues(string Column, long Rows, IReadOnlyList<string> Examples)
 {
+    /// <summary>How many of the texts are named.</summary>
+    public const int MostExamples = 3;
+
+    /// <summary>These and those of later rows.</summary>
+    public UnknownValues Add(UnknownValues later) =>
+        new(Column, Rows + later.Rows, [.. Examples.Union(later.Examples).Take(MostExamples)]);
+
     /// <inheritdoc/>
     public override string ToString() =>
         $"{(Rows == 1 ? "1 row has" : $"{Rows} rows have")} a value in column {NameList.Quote(Column)} that was not there in training: "

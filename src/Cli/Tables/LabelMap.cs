@@ -71,8 +71,7 @@ internal sealed class LabelMap
     {
         ArgumentNullException.ThrowIfNull(table);
         RequireLabels(table, table.Column(Column));
-        var labels = Task.Encode(table, this);
-        return Array.ConvertAll(table.Column(Column).Codes, code => labels[code]);
+        return Task.Encode(table, this);
     }
 
     /// <summary>The label as a column of ML.NET data.</summary>

@@ -49,7 +49,7 @@ internal sealed class MulticlassTableTask : TableTask
     /// <inheritdoc/>
     public override ViewColumn View(CsvTable table, LabelMap label)
     {
-        var classes = Array.ConvertAll(Encode(table, label), value => value < 0 ? default : label.Classes[(int)value].AsMemory());
+        var classes = Array.ConvertAll(label.FindClasses(table), index => index < 0 ? default : label.Classes[index].AsMemory());
         return new ViewColumn<ReadOnlyMemory<char>>(
             label.Column, TextDataViewType.Instance, classes, table.Column(label.Column).Codes);
     }

@@ -31,10 +31,9 @@ internal sealed class RegressionTableTask : TableTask
         if (numbers.Problem is { } problem)
             throw LabelClasses.Error(table, column, $"{problem}; write them alike, or choose another label.");
         column = column.ReadAs(numbers.Format);
-        var values = column.ReadNumbers(table, double.NaN, NumberAdvice);
-        var labels = Array.ConvertAll(column.Codes, code => values[code]);
+        var labels = column.ReadRows(table, double.NaN, NumberAdvice);
         var (least, most) = (labels.Min(), labels.Max());
-        var lost = ColumnInference.FindLostDigits(column, values, [.. Enumerable.Range(0, values.Length)]);
+        var lost = ColumnInference.FindLostDigits(column);
         if (least == most)
             throw LabelClasses.Error(
                 table, column, lost is null ? $"is {column[0]} in every row; there is nothing to learn." : $"cannot be learned: {lost}");
@@ -63,19 +62,15 @@ internal sealed class RegressionTableTask : TableTask
 
     /// <inheritdoc/>
     public override float[] Encode(CsvTable table, LabelMap label) =>
-        Array.ConvertAll(
-            table.Column(label.Column).ReadAs(label.Numbers).ReadNumbers(table, double.NaN, NumberAdvice),
-            number => (float)(number - label.Offset));
+        Array.ConvertAll(ReadRows(table, label), number => (float)(number - label.Offset));
 
     /// <inheritdoc/>
-    public override ViewColumn View(CsvTable table, LabelMap label)
-    {
-        var column = table.Column(label.Column).ReadAs(label.Numbers);
-        return label.Offset == 0
-            ? new ViewColumn<float>(label.Column, NumberDataViewType.Single, Encode(table, label), column.Codes)
-            : new ViewColumn<double>(
-                label.Column, NumberDataViewType.Double, column.ReadNumbers(table, double.NaN, NumberAdvice), column.Codes);
-    }
+    public override ViewColumn View(CsvTable table, LabelMap label) => label.Offset == 0
+        ? new ViewColumn<float>(label.Column, NumberDataViewType.Single, Encode(table, label), null)
+        : new ViewColumn<double>(label.Column, NumberDataViewType.Double, ReadRows(table, label), null);
+
+    private static double[] ReadRows(CsvTable table, LabelMap label) =>
+        table.Column(label.Column).ReadAs(label.Numbers).ReadRows(table, double.NaN, NumberAdvice);
 
     /// <inheritdoc/>
     public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options) =>

@@ -55,19 +55,15 @@ internal sealed class TableDataView : IDataView
         List<ViewColumn> columns = [schema.Label.View(table)];
         if (schema.WeightColumn is { } weight)
             columns.Add(new ViewColumn<float>(
-                weight, NumberDataViewType.Single, RowWeights.ReadTexts(table, weight, schema.WeightNumbers), table.Column(weight).Codes));
+                weight, NumberDataViewType.Single, RowWeights.Read(table, weight, schema.WeightNumbers)!, null));
         columns.Add(new FeatureVector(featuresColumn, schema.Features, schema.Features.Bind(table)));
         return new TableDataView(table.RowCount, columns);
     }
 
     /// <summary>Columns of Double with as many numbers each.</summary>
-    public static TableDataView OfNumbers(IReadOnlyList<(string Name, double[] Numbers)> columns)
-    {
-        int[] rows = [.. Enumerable.Range(0, columns[0].Numbers.Length)];
-        return new TableDataView(
-            rows.Length,
-            columns.Select(column => new ViewColumn<double>(column.Name, NumberDataViewType.Double, column.Numbers, rows)));
-    }
+    public static TableDataView OfNumbers(IReadOnlyList<(string Name, double[] Numbers)> columns) => new(
+        columns[0].Numbers.Length,
+        columns.Select(column => new ViewColumn<double>(column.Name, NumberDataViewType.Double, column.Numbers, null)));
 
     /// <inheritdoc/>
     public long? GetRowCount() => _rowCount;
@@ -151,11 +147,24 @@ internal abstract class ViewColumn(string name, DataViewType type)
     public abstract Delegate GetterFor(TableCursor cursor);
 }
 
-/// <summary>A column whose values are worked out: one for each different text of the table's column.</summary>
-internal sealed class ViewColumn<T>(string name, DataViewType type, T[] values, int[] codes) : ViewColumn(name, type)
+/// <summary>A column whose values are worked out: one for each different text of the table's column, or for each row.</summary>
+/// <param name="name">The name of the column.</param>
+/// <param name="type">The type of its values.</param>
+/// <param name="values">The values.</param>
+/// <param name="codes">For each row, which of them; null = each row has its own.</param>
+internal sealed class ViewColumn<T>(string name, DataViewType type, T[] values, int[]? codes) : ViewColumn(name, type)
 {
     /// <inheritdoc/>
-    public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<T>)((ref T value) => value = values[codes[cursor.Row]]);
+    public override Delegate GetterFor(TableCursor cursor) => codes is null
+        ? (ValueGetter<T>)((ref T value) => value = values[cursor.Row])
+        : (ValueGetter<T>)((ref T value) => value = values[codes[cursor.Row]]);
+}
+
+/// <summary>A column whose values are made of the numbers of the rows.</summary>
+internal sealed class NumberColumn<T>(string name, DataViewType type, Func<int, T> valueOf) : ViewColumn(name, type)
+{
+    /// <inheritdoc/>
+    public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<T>)((ref T value) => value = valueOf(cursor.Row));
 }
 
 /// <summary>Walks over the rows of a <see cref="TableDataView"/>, in the order of the table or shuffled.</summary>

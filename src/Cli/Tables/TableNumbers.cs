@@ -96,13 +96,8 @@ internal sealed class TableNumbers
         public Evidence(TableColumn column, NumberMarks marks)
         {
             (_column, _marks) = (column, marks);
-            var rows = column.CountRows();
-            for (var code = 0; code < rows.Length; code++)
-            {
-                // Rows that are held back for the test count once: their texts, not how often they occur, say how numbers are written.
-                var kind = column.Values[code].Kind;
-                if (kind != CellKind.Missing) Take(column.Texts[code], kind, Math.Max(1, rows[code]));
-            }
+            if (column.Traits is { } traits && (traits.HasMark || !traits.HasDoubtful) && !marks.Say(Name)) Take(traits);
+            else TakeTexts();
 
             var best = 0L;
             for (var i = 0; i < Candidates.Length; i++)
@@ -206,6 +201,26 @@ internal sealed class TableNumbers
             if (isUsual || example is null || !format.TryRead(example, out var number)) return new ColumnNumbers(format);
             var bare = format.Unit is not null && _bare > 0 ? $"; {_bare} without {format.Unit} are taken as the same" : string.Empty;
             return new ColumnNumbers(format, $"is read {format}: {NameList.Quote(example)} is {Plain(number)}{bare}");
+        }
+
+        private void TakeTexts()
+        {
+            var rows = _column.CountRows();
+            for (var code = 0; code < rows.Length; code++)
+            {
+                // Rows that are held back for the test count once: their texts, not how often they occur, say how numbers are written.
+                var kind = _column.Values[code].Kind;
+                if (kind != CellKind.Missing) Take(_column.Texts[code], kind, Math.Max(1, rows[code]));
+            }
+        }
+
+        // Nothing but numbers, which a mark that leaves no doubt, or the lack of one, makes alike.
+        private void Take(in NumberTraits traits)
+        {
+            if (!traits.HasNumbers) return;
+            (_total, _numbers, _written, _bare, _hasMark, _inexact) = (1, 1, 1, 1, traits.HasMark, traits.Example);
+            for (var i = 0; i < _covered.Length; i++)
+                if (!traits.HasMark || Candidates[i].Decimal == traits.Mark) _covered[i] = 1;
         }
 
         private void Take(string text, CellKind kind, long rows)

@@ -1,19 +1,11 @@
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>The predictions for a table.</summary>
+/// <summary>The predictions for some rows of a table.</summary>
 /// <param name="Task">What is predicted, which says what the values mean.</param>
 /// <param name="Classes">The classes, for two of them the negative one first; none for regression.</param>
 /// <param name="RowCount">The number of rows.</param>
 /// <param name="Values">What the network gives: one output after the other, each of them row by row.</param>
 /// <param name="Offset">What is to be added to the values of a regression, in float64.</param>
-/// <param name="UnknownValues">The columns with categories that were not there in training.</param>
-/// <param name="Device">The device that was used, and why.</param>
 internal sealed record TablePrediction(
-    TableTask Task,
-    IReadOnlyList<string> Classes,
-    int RowCount,
-    float[] Values,
-    double Offset,
-    IReadOnlyList<UnknownValues> UnknownValues,
-    DeviceReport Device);
+    TableTask Task, IReadOnlyList<string> Classes, int RowCount, float[] Values, double Offset);

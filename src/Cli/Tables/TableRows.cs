@@ -51,6 +51,12 @@ internal static class TableRows
             column = column.ReadAs(numbers[column].Format);
             for (var row = 0; row < table.RowCount; row++)
             {
+                if (column.Numbers is not null && !double.IsNaN(column.NumberAt(row)))
+                {
+                    result[(row * names.Count) + i] = (float)column.NumberAt(row);
+                    continue;
+                }
+
                 var value = column.Values[column.Codes[row]];
                 ref var number = ref result[(row * names.Count) + i];
                 number = (float)value.Number;

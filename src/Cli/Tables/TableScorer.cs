@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
@@ -13,64 +14,142 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// Scores the rows of a table with a model that was trained on one: an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>),
 /// whose network says as much of its features. Either way they are made by the <see cref="FeatureMap"/>, as in training.
 /// </summary>
-internal static class TableScorer
+internal sealed class TableScorer : IDisposable
 {
-    /// <summary>Scores all rows. The task is the model's.</summary>
+    private readonly string _path;
+    private readonly TableDescription _description;
+    private readonly Func<OnnxScorer> _open;
+    private readonly List<IDisposable> _owned = [];
+    private readonly Dictionary<string, UnknownValues> _unknown = [];
+    private OnnxScorer? _scorer;
+    private float[] _features = [];
+
+    private TableScorer(string path, ModelProto model, Func<TableScorer, OnnxScorer> open)
+    {
+        _path = path;
+        _description = TableDescription.Read(model, path);
+        _open = () => open(this);
+    }
+
+    /// <summary>The columns with categories that were not there in training, in the rows that have been scored.</summary>
+    public IReadOnlyCollection<UnknownValues> UnknownValues => _unknown.Values;
+
+    /// <summary>The device that is used, and why; null before the first rows.</summary>
+    public DeviceReport? Device => _scorer?.DeviceReport;
+
+    /// <summary>Opens a model. The task is the model's.</summary>
     /// <param name="modelPath">The model.</param>
-    /// <param name="table">The rows; columns that the model does not know are passed over.</param>
     /// <param name="settings">Device, threads and batch size; null = the defaults.</param>
     /// <exception cref="FileNotFoundException">There is no such model.</exception>
     /// <exception cref="InvalidModelException">The file is not a model, or not one that was trained on a table.</exception>
-    /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
-    public static TablePrediction Score(string modelPath, CsvTable table, OnnxScorerOptions? settings = null)
+    public static TableScorer Open(string modelPath, OnnxScorerOptions? settings = null)
     {
-        ArgumentNullException.ThrowIfNull(table);
         if (!File.Exists(modelPath)) throw new FileNotFoundException($"There is no file '{modelPath}'.", modelPath);
         settings ??= new OnnxScorerOptions();
-        if (Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
+        if (!Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
         {
-            using var pipeline = Load(modelPath, settings);
+            var model = ModelFile.Read(modelPath);
+            ModelMetadata.RequireKnownFormat(
+                model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{modelPath}'");
+            return new TableScorer(modelPath, model, scorer => scorer.Owned(
+                OnnxScorer.Load(modelPath, settings with { Outputs = scorer._description.Outputs })));
+        }
+
+        var pipeline = Load(modelPath, settings);
+        try
+        {
             var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault()
                 ?? throw new InvalidModelException(
                 $"'{modelPath}' holds no batch-normalised network; score tables with a model that 'train' wrote.");
-            if (network.Measured.Offset == 0) return Score(modelPath, network.Proto, table, _ => network.Scorer);
-            using var scorer = network.CreateScorer(settings with { Outputs = network.Measured.Outputs });
-            return Score(modelPath, network.Proto, table, _ => scorer);
+            var opened = new TableScorer(modelPath, network.Proto, scorer => network.Measured.Offset == 0
+                ? network.Scorer
+                : scorer.Owned(network.CreateScorer(settings with { Outputs = network.Measured.Outputs })));
+            opened.Owned(pipeline);
+            return opened;
         }
-
-        var model = ModelFile.Read(modelPath);
-        ModelMetadata.RequireKnownFormat(
-            model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{modelPath}'");
-        OnnxScorer? loaded = null;
-        try
+        catch
         {
-            return Score(
-                modelPath, model, table, known => loaded = OnnxScorer.Load(modelPath, settings with { Outputs = known.Outputs }));
-        }
-        finally
-        {
-            loaded?.Dispose();
+            pipeline.Dispose();
+            throw;
         }
     }
 
-    private static TablePrediction Score(string path, ModelProto model, CsvTable table, Func<TableDescription, OnnxScorer> open)
+    /// <summary>Goes through a file and scores its rows, some at a time, whatever its size.</summary>
+    /// <param name="reader">The file; columns that the model does not know are passed over.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
+    public IEnumerable<TablePrediction> Score(CsvTableReader reader, CancellationToken cancellation = default)
     {
+        foreach (var rows in reader.ReadTables())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            yield return Score(rows);
+        }
+    }
+
+    /// <summary>Opens a file for <see cref="Score(CsvTableReader, CancellationToken)"/>.</summary>
+    /// <exception cref="TableException">It cannot be read, or is no table.</exception>
+    public CsvTableReader Read(string path)
+    {
+        var columns = _description.Features.Columns.ToDictionary(column => column.Name);
+        return CsvTableReader.Open(
+            CsvSource.OfFile(path), name => columns.TryGetValue(name, out var column) ? column.Reading : CellReading.None);
+    }
+
+    /// <summary>Scores all rows of a table.</summary>
+    /// <param name="table">The rows; columns that the model does not know are passed over.</param>
+    /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
+    public TablePrediction Score(CsvTable table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+
         // What is wrong with the table is said before a device is looked for.
-        var description = TableDescription.Read(model, path);
-        var (task, classes) = (description.Task, description.Classes);
-        var encoder = description.Features.Bind(table);
-        var scorer = open(description);
-        if (scorer.RowLength != encoder.FeatureCount)
-            throw Changed($"takes {scorer.RowLength} features, but its metadata describes {encoder.FeatureCount}");
-        if (!task.CanHave(classes.Count)) throw Changed($"predicts '{task.Name}', but its metadata names {classes.Count} classes");
-        if (scorer.ResultLength != task.ValuesOfRow(classes.Count))
-            throw Changed($"gives {scorer.ResultLength} values for a row, but its metadata names {classes.Count} classes");
-        var values = ModelEvaluation.Score(scorer, encoder.ToRows());
-        return new TablePrediction(
-            task, classes, encoder.RowCount, values, description.LabelOffset, encoder.UnknownValues, scorer.DeviceReport);
+        var encoder = _description.Features.Bind(table);
+        _scorer ??= OpenScorer(encoder.FeatureCount);
+        foreach (var unknown in encoder.UnknownValues)
+            _unknown[unknown.Column] = _unknown.TryGetValue(unknown.Column, out var known) ? known.Add(unknown) : unknown;
+        var values = Score(_scorer, encoder);
+        return new TablePrediction(_description.Task, _description.Classes, encoder.RowCount, values, _description.LabelOffset);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        for (var i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
+        _owned.Clear();
+    }
+
+    private T Owned<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Add(owned);
+        return owned;
+    }
+
+    // Many categories are written out a few rows at a time.
+    private float[] Score(OnnxScorer scorer, FeatureEncoder encoder)
+    {
+        var (rows, width) = (encoder.RowCount, encoder.FeatureCount);
+        if ((long)rows * width > FeatureRows.ValuesAtOnce) return ModelEvaluation.Score(scorer, encoder.ToRows());
+        if (_features.Length < rows * width) _features = new float[rows * width];
+        for (var row = 0; row < rows; row++) encoder.Encode(row, _features.AsSpan(row * width, width));
+        var values = new float[rows * scorer.ResultLength];
+        scorer.ScoreBatch(_features.AsSpan(0, rows * width), rows, values);
+        return values;
+    }
+
+    private OnnxScorer OpenScorer(int features)
+    {
+        var (task, classes) = (_description.Task, _description.Classes.Count);
+        var scorer = _open();
+        if (scorer.RowLength != features) throw Changed($"takes {scorer.RowLength} features, but its metadata describes {features}");
+        if (!task.CanHave(classes)) throw Changed($"predicts '{task.Name}', but its metadata names {classes} classes");
+        if (scorer.ResultLength != task.ValuesOfRow(classes))
+            throw Changed($"gives {scorer.ResultLength} values for a row, but its metadata names {classes} classes");
+        return scorer;
 
         InvalidModelException Changed(FormattableString what) =>
-            new($"'{path}' {what.ToString(CultureInfo.InvariantCulture)}; the file has been changed since it was trained.");
+            new($"'{_path}' {what.ToString(CultureInfo.InvariantCulture)}; the file has been changed since it was trained.");
     }
 
     private static TransformerChain<ITransformer> Load(string path, OnnxScorerOptions settings)

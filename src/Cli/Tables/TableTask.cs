@@ -44,8 +44,12 @@ internal abstract class TableTask
     public abstract (LabelMap Label, ColumnReport Report) Infer(
         CsvTable table, TableColumn column, string? positive, ColumnNumbers numbers);
 
-    /// <summary>The number that each different text of the label column means; -1 or NaN for those that no row has.</summary>
-    public virtual float[] Encode(CsvTable table, LabelMap label) => Array.ConvertAll(label.FindClasses(table), index => (float)index);
+    /// <summary>The number that the label of each row means.</summary>
+    public virtual float[] Encode(CsvTable table, LabelMap label)
+    {
+        var classes = label.FindClasses(table);
+        return Array.ConvertAll(table.Column(label.Column).Codes, code => (float)classes[code]);
+    }
 
     /// <summary>The targets of all rows from the numbers that their labels mean.</summary>
     /// <param name="labels">The numbers.</param>

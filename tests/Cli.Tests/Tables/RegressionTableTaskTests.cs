@@ -24,5 +24,5 @@ public sealed class RegressionTableTaskTests
     }
 
     private static TablePrediction Prediction(float value, double offset) =>
-        new(TableTask.Of(LearningTask.Regression), [], 1, [value], offset, [], new DeviceReport(Device.Cpu, Device.Cpu, []));
+        new(TableTask.Of(LearningTask.Regression), [], 1, [value], offset);
 }

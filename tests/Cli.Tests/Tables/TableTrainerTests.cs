@@ -46,7 +46,8 @@ public sealed class TableTrainerTests
         foreach (var model in new[] { "model.onnx", "model.zip" })
         {
             var path = Path.Combine(folder.Path, "scores.csv");
-            PredictionTable.Write(path, TableScorer.Score(Path.Combine(folder.Path, model), Table(features, offset)));
+            using (var scorer = TableScorer.Open(Path.Combine(folder.Path, model)))
+                PredictionTable.Write(path, [scorer.Score(Table(features, offset))]);
             decimal[] scores = [.. File.ReadLines(path).Skip(1).Select(line => decimal.Parse(line, CultureInfo.InvariantCulture))];
             for (var row = 0; row < scores.Length; row++)
                 Assert.InRange(scores[row] - offset, (50 * (decimal)features[row]) - 12, (50 * (decimal)features[row]) + 12);
