@@ -117,7 +117,10 @@ public static class NetworkTrainer
         loop.Run(
             epochs =>
             {
-                var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best);
+                var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best)
+                {
+                    IsDone = epochs.IsDone,
+                };
                 state.Write(options.Checkpoint!.Path);
             },
             cancellationToken);
@@ -130,7 +133,7 @@ public static class NetworkTrainer
             Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
 
-        options.Checkpoint?.Remove();
+        if (options.Checkpoint is { Keep: false } finished) finished.Remove();
         if (targets is not null) best = targets.Restore(network, best);
         if (used is not null) best = used.Restore(best);
         return new TrainedNetwork(
