@@ -1,5 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
@@ -54,9 +55,7 @@ public sealed record FoldFileResult
     /// <summary>See <see cref="BatchNormFolder.FoldFile"/>.</summary>
     internal static FoldFileResult Run(string inputPath, string outputPath, FoldFileOptions options)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(outputPath))!;
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder '{folder}' to write '{Path.GetFileName(outputPath)}' to.");
+        AtomicFile.RequireWritable(outputPath);
         var model = ModelFile.Read(inputPath);
         var needsInputs = options.Proof != FoldProof.None || options.Precision != ModelPrecision.Float32;
         var rows = needsInputs ? options.Inputs?.For(new OnnxModel(model)) : null;
@@ -140,21 +139,16 @@ public sealed record FoldFileResult
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? inputs,
         FoldFileOptions options)
     {
-        var candidate = $"{Path.GetFullPath(outputPath)}.{Guid.NewGuid():N}.tmp";
-        try
-        {
-            ModelFile.Write(folded, candidate);
-            var (was, now) = (new ComparedFile(inputPath, $"'{inputPath}'"), new ComparedFile(candidate, "the folded model"));
-            // A device of the caller's own cannot be named to another process.
-            return options.Process is { } process && options.Device.Kind != DeviceKind.Custom
-                ? process.Compare(was, now, inputs, options.Device, Tolerance, options.CancellationToken)
-                : ServedComparison.Of(was, now, inputs, options.Device, Tolerance);
-        }
-        finally
-        {
-            File.Delete(candidate);
-            File.Delete($"{candidate}.data");
-        }
+        // A large model has room where it is to be written; the system's temporary folder may be memory. Beside a device there is no room.
+        using var folder = new ScratchFolder(
+            "fold", AtomicFile.IsPlain(outputPath) ? Path.GetDirectoryName(Path.GetFullPath(outputPath)) : null);
+        var candidate = folder.File("folded.onnx");
+        ModelFile.Write(folded, candidate);
+        var (was, now) = (new ComparedFile(inputPath, $"'{inputPath}'"), new ComparedFile(candidate, "the folded model"));
+        // A device of the caller's own cannot be named to another process.
+        return options.Process is { } process && options.Device.Kind != DeviceKind.Custom
+            ? process.Compare(was, now, inputs, options.Device, Tolerance, options.CancellationToken)
+            : ServedComparison.Of(was, now, inputs, options.Device, Tolerance);
     }
 
     private static PrecisionCheck Reduce(FoldResult fold, ModelRows? rows, FoldFileOptions options)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -67,38 +68,30 @@ public sealed record ComparisonProcess
         double tolerance,
         CancellationToken cancellationToken = default)
     {
-        var folder = Directory.CreateTempSubdirectory("mlnetbn-compare-");
-        try
+        using var folder = new ScratchFolder("compare");
+        var request = new JsonObject
         {
-            var request = new JsonObject
-            {
-                ["reference"] = Path.GetFullPath(reference.Path),
-                ["referenceName"] = reference.Name,
-                ["candidate"] = Path.GetFullPath(candidate.Path),
-                ["candidateName"] = candidate.Name,
-                ["device"] = device.ToString(),
-                ["tolerance"] = tolerance,
-            };
-            if (inputs is not null)
-            {
-                request["inputs"] = Write(inputs, folder);
-                request["names"] = new JsonArray([.. inputs[0].Keys.Select(name => JsonValue.Create(name))]);
-            }
+            ["reference"] = Path.GetFullPath(reference.Path),
+            ["referenceName"] = reference.Name,
+            ["candidate"] = Path.GetFullPath(candidate.Path),
+            ["candidateName"] = candidate.Name,
+            ["device"] = device.ToString(),
+            ["tolerance"] = tolerance,
+        };
+        if (inputs is not null)
+        {
+            request["inputs"] = Write(inputs, Directory.CreateDirectory(folder.File("inputs")));
+            request["names"] = new JsonArray([.. inputs[0].Keys.Select(name => JsonValue.Create(name))]);
+        }
 
-            var path = Path.Combine(folder.FullName, "request.json");
-            File.WriteAllText(path, request.ToJsonString());
-            return Run(path, reference.Name, cancellationToken);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        var path = folder.File("request.json");
+        File.WriteAllText(path, request.ToJsonString());
+        return Run(path, reference.Name, cancellationToken);
     }
 
     // A set a folder, as in ONNX's test data.
-    private static string Write(IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> inputs, DirectoryInfo folder)
+    private static string Write(IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> inputs, DirectoryInfo sets)
     {
-        var sets = folder.CreateSubdirectory("inputs");
         for (var set = 0; set < inputs.Count; set++)
         {
             // In the order of their names, which is that of texts.

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
@@ -10,18 +11,18 @@ namespace MlNetBatchNorm.Onnx.Verification;
 internal sealed class ModelSource : IDisposable
 {
     private readonly ModelProto _model;
-    private readonly DirectoryInfo? _folder;
+    private readonly ScratchFolder? _folder;
 
-    private ModelSource(ModelProto model, DirectoryInfo? folder) => (_model, _folder) = (model, folder);
+    private ModelSource(ModelProto model, ScratchFolder? folder) => (_model, _folder) = (model, folder);
 
-    private string File => Path.Combine(_folder!.FullName, "model.onnx");
+    private string File => _folder!.File("model.onnx");
 
     /// <param name="model">The model.</param>
     /// <param name="largestMessage">Above this many bytes it goes through files.</param>
     public static ModelSource Of(ModelProto model, long largestMessage = ModelFile.LargestSingleFile)
     {
         if (ModelFile.Size(model) <= largestMessage) return new ModelSource(model, null);
-        var source = new ModelSource(model, Directory.CreateTempSubdirectory("mlnetbn-source-"));
+        var source = new ModelSource(model, new ScratchFolder("source"));
         try
         {
             ModelFile.Write(model, source.File, largestMessage);
@@ -37,5 +38,5 @@ internal sealed class ModelSource : IDisposable
     public OnnxSession Open(ExecutionOptions settings) =>
         _folder is null ? OnnxSession.Load(_model, settings) : OnnxSession.Load(File, settings);
 
-    public void Dispose() => _folder?.Delete(recursive: true);
+    public void Dispose() => _folder?.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Onnx.Verification;
 
@@ -18,20 +19,12 @@ internal sealed record NodePlacement(string Node, string Operator, string Provid
     /// <exception cref="ModelRunException">The model fails on everything that was generated.</exception>
     public static IReadOnlyList<NodePlacement> Of(string path, Device device)
     {
-        var folder = Directory.CreateTempSubdirectory("mlnetbn-");
-        try
-        {
-            // ONNX Runtime tells it only in the profile of a run.
-            using var session = OnnxSession.Load(
-                path, new ExecutionOptions { Device = device, ProfilePrefix = Path.Combine(folder.FullName, "run") });
-            InputGenerator.Run(session);
-            using var profile = JsonDocument.Parse(File.ReadAllBytes(session.EndProfiling()));
-            return [.. profile.RootElement.EnumerateArray().Select(Read).OfType<NodePlacement>().Distinct()];
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        using var folder = new ScratchFolder("profile");
+        // ONNX Runtime tells it only in the profile of a run.
+        using var session = OnnxSession.Load(path, new ExecutionOptions { Device = device, ProfilePrefix = folder.File("run") });
+        InputGenerator.Run(session);
+        using var profile = JsonDocument.Parse(File.ReadAllBytes(session.EndProfiling()));
+        return [.. profile.RootElement.EnumerateArray().Select(Read).OfType<NodePlacement>().Distinct()];
     }
 
     private static NodePlacement? Read(JsonElement happening)

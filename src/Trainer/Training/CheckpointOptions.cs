@@ -11,7 +11,9 @@ public sealed record CheckpointOptions
     public CheckpointOptions(string path) => Path = path;
 
     /// <summary>
-    /// The file; its folder is made if it is not there. It is replaced as a whole after an epoch and removed when the training is done.
+    /// The file; its folder is made if it is not there. It is replaced as a whole after an epoch and removed when all is done: by
+    /// <see cref="NetworkTrainer.Train"/> behind the last epoch, by <c>Fit</c> when the network is also folded and compared. See
+    /// <see cref="Keep"/>.
     /// </summary>
     public string Path { get; }
 
@@ -29,6 +31,13 @@ public sealed record CheckpointOptions
     /// </summary>
     public bool Resume { get; init; } = true;
 
+    /// <summary>
+    /// Whether the file stays when the training is done, so that nothing is lost if what comes next fails: testing, saving, a full disk.
+    /// The same training then goes on from it at once, behind its last epoch. <see cref="Remove"/> is for when the results are safe.
+    /// Default: false.
+    /// </summary>
+    public bool Keep { get; init; }
+
     /// <summary>Checks every value.</summary>
     internal void Validate()
     {
@@ -36,8 +45,9 @@ public sealed record CheckpointOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(EveryEpochs, 1, nameof(EveryEpochs));
     }
 
-    /// <summary>Removes the file of a training that is done.</summary>
-    internal void Remove()
+    /// <summary>Removes the file, if it is there.</summary>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public void Remove()
     {
         File.Delete(Path);
         File.Delete($"{Path}.data");

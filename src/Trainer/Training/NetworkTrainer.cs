@@ -137,7 +137,10 @@ public static class NetworkTrainer
         loop.Run(
             epochs =>
             {
-                var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best);
+                var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best)
+                {
+                    IsDone = epochs.IsDone,
+                };
                 state.Write(options.Checkpoint!.Path);
             },
             cancellationToken);
@@ -150,7 +153,6 @@ public static class NetworkTrainer
             Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
 
-        options.Checkpoint?.Remove();
         OutOfFoldPredictions? predictions = null;
         var temperature = 1.0;
         if (outOfFold is not null)
@@ -166,6 +168,7 @@ public static class NetworkTrainer
         if (targets is not null) best = targets.Restore(network, best);
         if (used is not null) best = used.Restore(best);
         (whole, best) = NumericEncodingLayer.IntoNext(whole, best);
+        if (options.Checkpoint is { Keep: false } finished) finished.Remove();
         return new TrainedNetwork(
             whole,
             loss,

@@ -26,6 +26,9 @@ internal sealed record TrainingCheckpoint(
     IReadOnlyDictionary<string, float[]> State,
     IReadOnlyDictionary<string, float[]> Best)
 {
+    /// <summary>Whether no epoch is to follow, although there are fewer than there might have been.</summary>
+    public bool IsDone { get; init; }
+
     private const string Format = "1";
     private const string FormatKey = "mlnetbn.checkpoint";
     private const string DocumentKey = "mlnetbn.checkpoint.training";
@@ -43,7 +46,7 @@ internal sealed record TrainingCheckpoint(
         var model = nodes.Build();
         foreach (var (name, values) in State) model.Graph.Initializer.Add(TensorData.Create(StatePrefix + name, values, values.Length));
         foreach (var (name, values) in Best) model.Graph.Initializer.Add(TensorData.Create(BestPrefix + name, values, values.Length));
-        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)]), Json);
+        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
         ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, document));
@@ -81,7 +84,10 @@ internal sealed record TrainingCheckpoint(
                 document.Steps,
                 [.. document.History.Select(entry => entry.ToReport())],
                 Tensors(model, StatePrefix),
-                Tensors(model, BestPrefix));
+                Tensors(model, BestPrefix))
+            {
+                IsDone = document.IsDone,
+            };
         }
         catch (Exception exception) when (exception is JsonException or FormatException)
         {
@@ -104,7 +110,9 @@ internal sealed record TrainingCheckpoint(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private sealed record Document(IReadOnlyDictionary<string, string> Fingerprint, long Steps, IReadOnlyList<EpochEntry> History);
+    // Files of earlier versions do not say whether they are done: then they are not.
+    private sealed record Document(
+        IReadOnlyDictionary<string, string> Fingerprint, long Steps, IReadOnlyList<EpochEntry> History, bool IsDone = false);
 
     // What is stored of a report, whatever becomes of the class itself.
     private sealed record EpochEntry(int Epoch, int Epochs, double Loss, ValidationEntry? Validation, bool IsBest, TimeSpan Elapsed)

@@ -15,6 +15,7 @@ internal sealed class TrainingLoop
     private readonly EarlyStopping _stopping;
     private readonly List<EpochReport> _history = [];
     private IReadOnlyDictionary<string, float[]> _best;
+    private bool _isDone;
 
     public TrainingLoop(
         TrainingStep step,
@@ -35,13 +36,16 @@ internal sealed class TrainingLoop
     /// <summary>The parameters of the best epoch.</summary>
     public IReadOnlyDictionary<string, float[]> Best => _best;
 
+    /// <summary>Whether no epoch is to follow, however few there were.</summary>
+    public bool IsDone => _isDone;
+
     /// <summary>Takes up a training where a checkpoint left it; the step has its state already.</summary>
     public void Resume(TrainingCheckpoint checkpoint)
     {
         _history.AddRange(checkpoint.History);
         foreach (var report in _history)
             if (report.Validation is { } measured) _stopping.IsBest(measured.Loss);
-        _best = checkpoint.Best;
+        (_best, _isDone) = (checkpoint.Best, checkpoint.IsDone);
         for (var epoch = 0; epoch < _history.Count; epoch++) _batches.Skip();
     }
 
@@ -52,7 +56,8 @@ internal sealed class TrainingLoop
     {
         var watch = Stopwatch.StartNew();
         var before = _history.Count == 0 ? TimeSpan.Zero : _history[^1].Elapsed;
-        while (_history.Count < _options.Epochs && !_stopping.ShouldStop)
+        var isKept = _history.Count > 0;
+        while (_history.Count < _options.Epochs && !_stopping.ShouldStop && !_isDone)
         {
             var epoch = _history.Count + 1;
             var loss = RunEpoch(epoch, cancellation);
@@ -65,7 +70,8 @@ internal sealed class TrainingLoop
             var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
             _history.Add(report);
             // Before anybody hears of the epoch: who stops then has it.
-            if (_options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0) save(this);
+            isKept = _options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0;
+            if (isKept) save(this);
             _options.Progress?.Invoke(report);
             if (!report.IsStopped) continue;
             if (_evaluation is null && epoch < _options.Epochs)
@@ -75,8 +81,10 @@ internal sealed class TrainingLoop
                 _best = Snapshot();
             }
 
-            break;
+            (_isDone, isKept) = (true, false);
         }
+
+        if (_options.Checkpoint is { Keep: true } && !isKept) save(this);
     }
 
     // Validation runs on the statistics that would be exported, so these are set before it.

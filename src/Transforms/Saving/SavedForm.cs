@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.Interop;
@@ -31,29 +32,23 @@ internal sealed record SavedForm(ModelProto Model)
     /// <param name="columns">The columns of the data that are read.</param>
     public void Save(ModelSaveContext context, IEnumerable<(string Name, DataViewType Type)> columns)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
-        try
-        {
-            ModelFile.Write(SavedGraph.WithoutHalfInitializers(Model), path);
-            var schema = new DataViewSchema.Builder();
-            foreach (var (name, type) in columns) schema.AddColumn(name, type);
+        using var folder = new ScratchFolder("saved");
+        var path = folder.File("model.onnx");
+        ModelFile.Write(SavedGraph.WithoutHalfInitializers(Model), path);
+        var schema = new DataViewSchema.Builder();
+        foreach (var (name, type) in columns) schema.AddColumn(name, type);
 
-            // ML.NET runs an unknown first dimension as 1: one row at a time.
-            var constants = Model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-            string[] read = [.. Model.Graph.Input.Select(input => input.Name).Where(name => !constants.Contains(name))];
-            var chain = new EstimatorChain<ITransformer>();
-            foreach (var step in Before) chain = chain.Append<ITransformer>(step);
-            chain = chain.Append<ITransformer>(Shapes.Count == 0
-                ? new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path)
-                : new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path, Shapes.ToDictionary(), null, false));
-            foreach (var step in After) chain = chain.Append<ITransformer>(step);
-            using var fitted = chain.Fit(new EmptyView(schema.ToSchema()));
-            ITransformer whole = Before.Count + After.Count == 0 ? fitted.LastTransformer : fitted;
-            whole.Save(context);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        // ML.NET runs an unknown first dimension as 1: one row at a time.
+        var constants = Model.Graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        string[] read = [.. Model.Graph.Input.Select(input => input.Name).Where(name => !constants.Contains(name))];
+        var chain = new EstimatorChain<ITransformer>();
+        foreach (var step in Before) chain = chain.Append<ITransformer>(step);
+        chain = chain.Append<ITransformer>(Shapes.Count == 0
+            ? new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path)
+            : new MLContext().Transforms.ApplyOnnxModel([.. Outputs], read, path, Shapes.ToDictionary(), null, false));
+        foreach (var step in After) chain = chain.Append<ITransformer>(step);
+        using var fitted = chain.Fit(new EmptyView(schema.ToSchema()));
+        ITransformer whole = Before.Count + After.Count == 0 ? fitted.LastTransformer : fitted;
+        whole.Save(context);
     }
 }

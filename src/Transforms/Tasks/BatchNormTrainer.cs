@@ -100,7 +100,14 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             architecture,
             CreateLoss(rows, classes),
             rows,
-            complete.ToTrainingOptions(_seed, device) with { Progress = log.Epoch, Warning = log.Warning },
+            complete.ToTrainingOptions(_seed, device) with
+            {
+                Progress = log.Epoch,
+                Warning = log.Warning,
+
+                // What is refused or fails below is no reason to train again.
+                Checkpoint = _options.Checkpoint is { } checkpoint ? checkpoint with { Keep = true } : null,
+            },
             validationRows,
             _options.CancellationToken);
         var training = NetworkTraining.Create(network, rows, export, ReadAgain(classes));
@@ -111,6 +118,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         };
         var transformer = (TTransformer)_task.CreateTransformer(parts);
         log.Finished(network, training.Export, transformer.Scorer);
+        if (_options.Checkpoint is { Keep: false } finished) finished.Remove();
         return transformer;
     }
 

@@ -1,3 +1,5 @@
+using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Tests.Files;
 using MlNetBatchNorm.Trainer.Layers;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
@@ -119,6 +121,58 @@ public sealed class CheckpointTests : IDisposable
         Train(Kept(Quick) with { Progress = _ => seen.Add(File.Exists(FilePath)) });
         Assert.All(seen, Assert.True);
         Assert.Empty(_folder.GetFiles());
+    }
+
+    [Theory]
+    [InlineData("all epochs", 1)]
+    [InlineData("all epochs", 4)]
+    [InlineData("early stopping", 4)]
+    [InlineData("stopped by the caller", 1)]
+    [InlineData("stopped by the caller", 4)]
+    [InlineData("stopped by the caller, no validation rows", 4)]
+    public void Train_DoneAndKept_GoesOnBehindItsLastEpoch(string how, int every)
+    {
+        var options = how switch
+        {
+            "early stopping" => Trainings["early stopping"],
+            "stopped by the caller, no validation rows" => Trainings["no validation rows"],
+            _ => Quick,
+        };
+        if (how.StartsWith("stopped", StringComparison.Ordinal))
+            options = options with { Progress = report => { if (report.Epoch == 3) report.StopAfterThisEpoch(); } };
+        var whole = Train(options);
+        var checkpoint = new CheckpointOptions(FilePath) { EveryEpochs = every, Keep = true };
+        RequireEqual(whole, Train(options with { Checkpoint = checkpoint }));
+        Assert.True(File.Exists(FilePath));
+
+        // What came next has failed, and is begun again.
+        var again = Train(options with { Checkpoint = checkpoint, Progress = _ => Assert.Fail("An epoch was run again.") });
+
+        RequireEqual(whole, again);
+        checkpoint.Remove();
+        Assert.Empty(_folder.GetFiles("*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Train_EachWriteOfTheCheckpointFails_KeepsTheOneBefore()
+    {
+        Stop(Kept(Quick), 2);
+        var kept = File.ReadAllBytes(FilePath);
+        var whole = Train(Quick);
+        for (var failed = 1; ; failed++)
+        {
+            AtomicFile.Layer = new FailingLayer(failed);
+            var ended = Record.Exception(
+                () => Train(Kept(Quick) with { Progress = _ => throw new OperationCanceledException() }));
+            if (ended is OperationCanceledException) break;
+            Assert.IsType<IOException>(ended);
+
+            Assert.Equal(kept, File.ReadAllBytes(FilePath));
+            Assert.Single(_folder.GetFiles("*", SearchOption.AllDirectories));
+        }
+
+        AtomicFile.Layer = FileLayer.System;
+        RequireEqual(whole, Train(Kept(Quick)));
     }
 
     [Fact]
