@@ -51,7 +51,7 @@ internal sealed class ConcatRule : FoldRule
             if (i == input) own = size;
             total += size;
             // Declared sizes are anybody's claim: nothing is allocated for an absurd one.
-            if (total is < 0 or > ChannelMap.LargestCount) return Verdict.No($"{node.Describe()} makes too many channels to follow");
+            if (total > plan.MostChannels) return Verdict.No($"{node.Describe()} makes too many channels to follow");
         }
 
         if (!map.Fits(own)) return WrongCount(node, map, own);
@@ -85,7 +85,7 @@ internal static class Sizes
 
     /// <summary>How many channels a value has on an axis; null where that is not known, or more than is to be believed.</summary>
     public static int? Of(string value, int axis, FoldPlan plan) =>
-        plan.Graph.Shape(value) is { } shape && axis < shape.Rank && shape[axis].Size is >= 0 and <= ChannelMap.LargestCount and var size
+        plan.Graph.Shape(value) is { } shape && axis < shape.Rank && shape[axis].Size is >= 0 and var size && size <= plan.MostChannels
             ? (int)size
             : null;
 
@@ -280,8 +280,8 @@ internal sealed class TileRule : FoldRule
     {
         if (input != 0) return Verdict.No($"{node.Describe()} reads it as a count");
         if (map.IsUniform) return plan.InFront(node.Output[0], map);
-        if (Times(node, map.Axis, plan) is not (> 0 and <= ChannelMap.LargestCount and var times)
-            || times * map.Count > ChannelMap.LargestCount)
+        if (Times(node, map.Axis, plan) is not (> 0 and var times) || times > plan.MostChannels
+            || times * map.Count > plan.MostChannels)
             return Unknown(node);
         return plan.InFront(node.Output[0], map.Tile((int)times));
     }
@@ -304,7 +304,7 @@ internal sealed class DepthToSpaceRule : FoldRule
     {
         if (map.IsUniform) return plan.Behind(node, 0, map);
         if (map.Axis != 1) return WrongAxis(node, map, "axis 1");
-        if (Weave.Count(node) is not { } times || (long)times * map.Count > ChannelMap.LargestCount) return Weave.Unknown(node);
+        if (Weave.Count(node) is not { } times || (long)times * map.Count > plan.MostChannels) return Weave.Unknown(node);
         return plan.Behind(node, 0, IsApart(node) ? map.Tile(times) : map.Repeat(times));
     }
 
@@ -340,7 +340,7 @@ internal sealed class SpaceToDepthRule : FoldRule
     {
         if (map.IsUniform) return plan.InFront(node.Output[0], map);
         if (map.Axis != 1) return WrongAxis(node, map, "axis 1");
-        if (Weave.Count(node) is not { } times || (long)times * map.Count > ChannelMap.LargestCount) return Weave.Unknown(node);
+        if (Weave.Count(node) is not { } times || (long)times * map.Count > plan.MostChannels) return Weave.Unknown(node);
         return plan.InFront(node.Output[0], map.Tile(times));
     }
 }
