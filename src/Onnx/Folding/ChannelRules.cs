@@ -69,7 +69,7 @@ internal sealed class ConcatRule : FoldRule
     }
 
     private static long? Size(NodeProto node, int input, int axis, FoldPlan plan) =>
-        plan.Graph.Shape(node.Input[input]) is { } shape && axis < shape.Rank ? shape[axis].Size : null;
+        plan.Graph.Shape(node.Input[input]) is { } shape && axis >= 0 && axis < shape.Rank ? shape[axis].Size : null;
 }
 
 /// <summary>Sizes of axes that rules for channels ask for.</summary>
@@ -80,7 +80,8 @@ internal static class Sizes
     {
         var axis = node.Integer("axis", otherwise);
         if (axis < 0 && plan.Graph.Shape(node.Input[0])?.Rank is not { }) return null;
-        return (int)(axis < 0 ? axis + plan.Graph.Shape(node.Input[0])!.Rank : axis);
+        if (axis < 0) axis += plan.Graph.Shape(node.Input[0])!.Rank;
+        return axis < 0 ? null : (int)axis;
     }
 
     /// <summary>How many channels a value has on an axis; null where that is not known, or more than is to be believed.</summary>
