@@ -46,9 +46,13 @@ internal sealed record TrainingCheckpoint(
         var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)]), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
-        ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, document));
+        Seal(model);
         ModelFile.Write(model, path);
     }
+
+    /// <summary>Notes the checksum of what a model holds: the last step of writing one.</summary>
+    public static void Seal(ModelProto model) =>
+        ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, ModelFile.GetMetadata(model, DocumentKey) ?? string.Empty));
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InvalidDataException">
@@ -75,7 +79,9 @@ internal sealed record TrainingCheckpoint(
             throw Damaged(path);
         try
         {
-            var document = JsonSerializer.Deserialize<Document>(text, Json)!;
+            var document = JsonSerializer.Deserialize<Document>(text, Json);
+            if (document is not { Fingerprint: not null, History: not null } || document.History.Any(entry => entry is null))
+                throw Damaged(path);
             return new TrainingCheckpoint(
                 document.Fingerprint,
                 document.Steps,
@@ -83,7 +89,8 @@ internal sealed record TrainingCheckpoint(
                 Tensors(model, StatePrefix),
                 Tensors(model, BestPrefix));
         }
-        catch (Exception exception) when (exception is JsonException or FormatException)
+        catch (Exception exception) when (exception is JsonException or FormatException or ArgumentException or InvalidModelException
+            or NotSupportedException or KeyNotFoundException)
         {
             throw Damaged(path, exception);
         }
