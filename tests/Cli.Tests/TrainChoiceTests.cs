@@ -78,8 +78,8 @@ public sealed class TrainChoiceTests : IDisposable
     public void Train_SharedWeightsWavesAveragesAndSmoothing_ReachTheModel()
     {
         var result = Run(
-            "data.csv", "--label", "churn", "--epochs", "2", "--members", "3", "--shared-weights", "--numbers", "periodic:3,0.5", "--weight-averaging", "0.9",
-            "--label-smoothing", "0.1");
+            "data.csv", "--label", "churn", "--epochs", "2", "--members", "3", "--shared-weights", "--numbers", "periodic:3,0.5",
+            "--weight-averaging", "0.9", "--label-smoothing", "0.1");
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("2 before folding, 0 after", result.Output, StringComparison.Ordinal);
         var model = ModelFile.Read(_folder.File("out/model.onnx"));

@@ -30,8 +30,8 @@ internal sealed class ArchitectureOptions
     private readonly Option<NumericEncoding?> _numbers = CommonOptions.Parsed(
         "--numbers",
         "ENCODING",
-        "what the network sees of a number: standardize, piecewise[:BINS] or periodic[:FREQUENCIES,DEVIATION] [default: accurate piecewise, "
-            + "fast standardize]",
+        "what the network sees of a number: standardize, piecewise[:BINS] or periodic[:FREQUENCIES,DEVIATION] [default: accurate "
+            + "piecewise, fast standardize]",
         NumericEncoding.Parse);
 
     private readonly Option<TargetTransform?> _target = new("--target")

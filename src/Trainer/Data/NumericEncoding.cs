@@ -61,7 +61,8 @@ public sealed record NumericEncoding
     /// </summary>
     /// <param name="frequencies">The frequencies of each number, from 1 to 1024. Default: 16.</param>
     /// <param name="deviation">
-    /// The standard deviation of the first frequencies, above 0, in turns per quartile range: larger ones begin with finer steps. Default: 1.
+    /// The standard deviation of the first frequencies, above 0, in turns per quartile range: larger ones begin with finer
+    /// steps. Default: 1.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public static NumericEncoding Periodic(int frequencies = 16, float deviation = 1)

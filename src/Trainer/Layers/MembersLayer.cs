@@ -10,7 +10,8 @@ namespace MlNetBatchNorm.Trainer.Layers;
 /// <param name="Count">How many members there are; at least 2.</param>
 /// <param name="Body">The layers of one member; takes the shape that comes in.</param>
 /// <param name="Shared">
-/// Whether the weights of all dense layers but the last are one for all members, each with scales of its own (<see cref="SharedDenseLayer"/>).
+/// Whether the weights of all dense layers but the last are one for all members, each with scales of its own
+/// (<see cref="SharedDenseLayer"/>).
 /// </param>
 internal sealed record MembersLayer(int Count, LayerStack Body, bool Shared = false) : Layer
 {
@@ -236,8 +237,8 @@ internal sealed record SharedDenseLayer(int Members, int Units, bool IsFirst) : 
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Where all members have the same input, their scales go into the weights, <c>[C, members·units]</c>: one product, which what stands in
-    /// front and behind can be folded into.
+    /// Where all members have the same input, their scales go into the weights, <c>[C, members·units]</c>: one product, which what stands
+    /// in front and behind can be folded into.
     /// </remarks>
     public override Value Infer(InferenceGraph graph, LayerSite site, Value x)
     {

@@ -29,7 +29,8 @@ internal sealed record PeriodicLayer(int Numbers, int Frequencies, float Deviati
         : throw new ArgumentException($"The periodic encoding takes rows of at least {Numbers} numbers, but gets {input}.");
 
     /// <inheritdoc/>
-    public override Layer SideBySide(int members, bool isShared) => isShared ? this with { Groups = members } : base.SideBySide(members, false);
+    public override Layer SideBySide(int members, bool isShared) =>
+        isShared ? this with { Groups = members } : base.SideBySide(members, false);
 
     /// <inheritdoc/>
     /// <remarks>Without weight decay, which would draw every frequency to 0, where a wave is a constant.</remarks>

@@ -121,7 +121,8 @@ internal static class NetworkText
 
             if (layer is MembersLayer members)
             {
-                Line(LayerForm.Named(new LayerLine(Members).Value(members.Count).Flag("shared", members.Shared, false), members).ToString(), indent);
+                var start = new LayerLine(Members).Value(members.Count).Flag("shared", members.Shared, false);
+                Line(LayerForm.Named(start, members).ToString(), indent);
                 WriteLayers(text, members.Body, indent + 1);
                 Line(End, indent);
                 continue;

@@ -50,7 +50,8 @@ internal sealed class TrainingStep : IDisposable
     /// The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.
     /// </param>
     /// <param name="weightAveraging">
-    /// The share of the averaged weights that stays at each step, from 0 (no averaging) to below 1 (<see cref="TrainingOptions.WeightAveraging"/>).
+    /// The share of the averaged weights that stays at each step, from 0 (no averaging) to below 1; see
+    /// <see cref="TrainingOptions.WeightAveraging"/>.
     /// </param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
@@ -228,11 +229,12 @@ internal sealed class TrainingStep : IDisposable
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 
-    // a ← a + rate·(w − a), with the rate (1−d)/(1−dᵗ): the mean of w₁ … wₜ weighted by dᵗ⁻ⁱ, so that the first weights count for nothing.
+    // a ← a + rate·(w − a), with the rate 1 − d, but more at first: a tenth of the steps so far are long enough a window, since what
+    // weights were long before is far from where they are. The first weights count for nothing.
     private static void EmitAverages(UpdateGraph update, float decay)
     {
         var nodes = update.Nodes;
-        var rate = update.HostScalar("averageRate", context => (float)((1 - (double)decay) / (1 - Math.Pow(decay, context.Step))));
+        var rate = update.HostScalar("averageRate", context => Math.Max(1 - decay, 10f / (9 + context.Step)));
         foreach (var group in update.Groups)
         {
             var average = update.Slot(group, AverageSlot);

@@ -274,7 +274,8 @@ public sealed record BatchNormNetworkOptions
         Activation = Activation ?? open.Activation,
         Epochs = Epochs ?? open.Epochs,
         EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
-        ValidationFraction = ValidationFraction ?? (SharedWeights && open.ValidationFraction == 0 ? HeldOutOfShared : open.ValidationFraction),
+        ValidationFraction = ValidationFraction
+            ?? (SharedWeights && open.ValidationFraction == 0 ? HeldOutOfShared : open.ValidationFraction),
         Optimizer = Optimizer ?? open.Optimizer,
         Schedule = Schedule ?? open.Schedule,
     };
@@ -289,8 +290,8 @@ public sealed record BatchNormNetworkOptions
             throw new ArgumentOutOfRangeException(nameof(Members), Members, "An ensemble has from 1 to 1024 members.");
         if (SharedWeights && Members == 1)
             throw new ArgumentException(
-                $"{nameof(SharedWeights)} is about the members of an ensemble, but there is one network only: give {nameof(Members)}, or leave "
-                + "it out.");
+                $"{nameof(SharedWeights)} is about the members of an ensemble, but there is one network only: give {nameof(Members)}, or "
+                + "leave it out.");
         if (!(AllowedMetricLoss >= 0))
             throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
         ToTrainingOptions(seed: 0, MlNetBatchNorm.Device.Cpu).Validate();

@@ -17,8 +17,14 @@ public class PeriodicLayerTests
             var layer = new PeriodicLayer(numbers, frequencies, 1) { Groups = groups };
             GradientCheck.Holds(layer, test.Shape, test.Rows, test.Seed, (x, parameters) =>
             {
-                return [.. Enumerable.Range(0, test.Rows).SelectMany(row => Enumerable.Range(0, groups).SelectMany(
-                    member => x[(row * width)..((row + 1) * width)].Concat(Waves(row, member, Math.Sin)).Concat(Waves(row, member, Math.Cos))))];
+                return
+                [
+                    .. from row in Enumerable.Range(0, test.Rows)
+                       from member in Enumerable.Range(0, groups)
+                       let own = x[(row * width)..((row + 1) * width)]
+                       from value in own.Concat(Waves(row, member, Math.Sin)).Concat(Waves(row, member, Math.Cos))
+                       select value,
+                ];
 
                 IEnumerable<double> Waves(int row, int member, Func<double, double> wave) =>
                     from number in Enumerable.Range(0, numbers)

@@ -1,9 +1,7 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Learning;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
