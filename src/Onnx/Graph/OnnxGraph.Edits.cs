@@ -292,6 +292,7 @@ internal sealed partial class OnnxGraph
         // sake.
         if (_initializers.TryGetValue(value, out var tensor) && (!_inputs.Contains(value) || _model.InitializersAreInputs))
         {
+            _dropped.Add(tensor);
             _initializers.Remove(value);
             _inputs.Remove(value);
             _gone.Add(value);
@@ -321,8 +322,10 @@ internal sealed partial class OnnxGraph
         _fresh.Clear();
         foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name, isLazy));
         if (_gone.Count == 0) return;
-        RemoveAll(Proto.Initializer, tensor => IsDropped(tensor.Name));
-        RemoveAll(Proto.Input, input => IsDropped(input.Name));
+        // Several at once, since each by itself would go through the whole list. Another value may have the name by now.
+        RemoveAll(Proto.Initializer, _dropped.Contains);
+        _dropped.Clear();
+        RemoveAll(Proto.Input, input => _gone.Contains(input.Name) && !_inputs.Contains(input.Name));
         RemoveAll(Proto.ValueInfo, value => _gone.Contains(value.Name) && Producer(value.Name) is null);
         RemoveAll(
             Proto.QuantizationAnnotation, annotation => _gone.Contains(annotation.TensorName) && Producer(annotation.TensorName) is null);
@@ -337,9 +340,6 @@ internal sealed partial class OnnxGraph
         Define(node);
         Read(node);
     }
-
-    // Several at once: each by itself would go through the whole list.
-    private bool IsDropped(string constant) => _gone.Contains(constant) && !Owns(constant);
 
     // Nothing in this graph, which goes with the node around it, reads anything outside any more.
     private void ForgetReads()

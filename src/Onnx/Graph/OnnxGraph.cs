@@ -110,6 +110,7 @@ internal sealed partial class OnnxGraph
     private readonly HashSet<string> _sparse;
     private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UseList> _readers = new(StringComparer.Ordinal);
+    private readonly HashSet<TensorProto> _dropped = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
