@@ -38,4 +38,13 @@ foreach ($project in Get-ChildItem tests/*/*.csproj) {
   if ($code -ne 0 -and $ran -eq $ok) { Add-Failure "$($project.Name) ended early (exit code $code)" }
 }
 if ($count.passed + $count.failed -eq 0) { Add-Failure 'no test was run' }
+
+# The code that computes with vectors, as on machines without these instructions.
+foreach ($without in 'DOTNET_EnableAVX512', 'DOTNET_EnableAVX2') {
+  if ($args.Count -gt 0) { break }
+  Set-Item "env:$without" 0
+  dotnet test tests/Onnx.Tests -c Release --no-build --nologo -v quiet --filter FullyQualifiedName~Execution.Direct > (Join-Path $results "$without.txt")
+  if ($LASTEXITCODE -ne 0) { Add-Failure "tests/Onnx.Tests with $without=0, see $results/$without.txt" }
+  Remove-Item "env:$without"
+}
 Complete-Run

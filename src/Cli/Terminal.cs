@@ -21,7 +21,8 @@ internal static class Terminal
         });
 
     private static bool Steers(char character) => character is not ('\t' or '\n')
-        && (char.IsControl(character) || character is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069') or '\u200E' or '\u200F');
+        && (char.IsControl(character)
+            || character is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069') or '\u200E' or '\u200F');
 
     private static char Picture(char character) => character switch
     {

@@ -48,7 +48,8 @@ internal sealed class HostileInputs(int seed)
             catch (Exception exception)
             {
                 // One of each kind, so that one run shows them all.
-                var place = exception.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("MlNetBatchNorm", StringComparison.Ordinal));
+                var place = exception.StackTrace?.Split('\n')
+                    .FirstOrDefault(line => line.Contains("MlNetBatchNorm", StringComparison.Ordinal));
                 failures.TryAdd($"{exception.GetType()}{place}", $"input {i} of seed {seed} ({input.Length} bytes): {exception}");
             }
 

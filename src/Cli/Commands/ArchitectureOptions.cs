@@ -83,6 +83,12 @@ internal sealed class ArchitectureOptions
         HelpName = "RATE",
     };
 
+    private readonly Option<float?> _hiddenDropout = new("--hidden-dropout")
+    {
+        Description = "the rate of a dropout behind each hidden layer but the last [default: accurate 0.05, fast none]",
+        HelpName = "RATE",
+    };
+
     private readonly Option<Initializer?> _initializer = CommonOptions.Parsed(
         "--init",
         "NAME",
@@ -111,6 +117,7 @@ internal sealed class ArchitectureOptions
         _epsilon.RequireRange(0, 1);
         _ghost.RequireRange(2, 1 << 20);
         _dropout.RequireRange(0, 0.99f);
+        _hiddenDropout.RequireRange(0, 0.99f);
     }
 
     // What is said of the training, not of the layers.
@@ -119,7 +126,7 @@ internal sealed class ArchitectureOptions
     public IReadOnlyList<Option> All =>
     [
         _preset, _members, _numbers, _target, _uncalibrated, _hidden, _activation, _normalization, _placement, _epsilon, _ghost, _dropout,
-        _initializer, _network, _inputShape,
+        _hiddenDropout, _initializer, _network, _inputShape,
     ];
 
     /// <summary>Rejects options that exclude each other.</summary>
@@ -160,6 +167,7 @@ internal sealed class ArchitectureOptions
                 HiddenLayers = arguments.GetValue(_hidden),
                 Activation = arguments.GetValue(_activation),
                 Dropout = arguments.GetValue(_dropout),
+                HiddenDropout = arguments.GetValue(_hiddenDropout),
                 WeightInitializer = arguments.GetValue(_initializer),
                 Normalization = normalization is { IsBatch: false } ? normalization : null,
                 BatchNorm = options.Network.BatchNorm with

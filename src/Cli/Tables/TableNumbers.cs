@@ -59,7 +59,9 @@ internal sealed class TableNumbers
         var marksOf = found.Where(column => column is { IsNumeric: true, SureDecimal: not null })
             .ToLookup(column => column.SureDecimal!.Value);
         var usual = marksOf[','].Count().CompareTo(marksOf['.'].Count()) switch { > 0 => ',', < 0 => '.', _ => (char?)null };
-        foreach (var column in found) _columns.Add(column.Name, column.Decide(usual, Groups, table.Separator));
+        var (pointGroup, commaGroup) = (Groups('.'), Groups(','));
+        foreach (var column in found)
+            _columns.Add(column.Name, column.Decide(usual, mark => mark == ',' ? commaGroup : pointGroup, table.Separator));
 
         char? Groups(char decimalMark)
         {

@@ -45,7 +45,8 @@ internal sealed class TableScorer : IDisposable
     public static TableScorer Open(string modelPath, OnnxScorerOptions? settings = null)
     {
         if (!File.Exists(modelPath)) throw new FileNotFoundException($"There is no file '{modelPath}'.", modelPath);
-        settings ??= new OnnxScorerOptions();
+        // Measuring which engine is quicker would take longer than scoring most tables, and another choice might give other last digits.
+        settings = (settings ?? new OnnxScorerOptions()) with { Engine = ScoringEngine.OnnxRuntime };
         if (!Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
         {
             var model = ModelFile.Read(modelPath);

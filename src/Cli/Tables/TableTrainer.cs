@@ -91,9 +91,11 @@ internal static class TableTrainer
         var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
         try
         {
-            using var measured = trained.Measured.Offset == 0 ? null : trained.CreateScorer(new() { Outputs = trained.Measured.Outputs });
+            // One engine, so that the same seed gives the same figures to the last digit.
+            using var measured = trained.CreateScorer(
+                new() { Outputs = trained.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
             testRows = testRows.CountedFrom(trained.Measured.Offset);
-            var tested = ModelEvaluation.Of(measured ?? trained.Scorer, trained.Model.Loss, testRows);
+            var tested = ModelEvaluation.Of(measured, trained.Model.Loss, testRows);
             var float32Metrics = MeasureFloat32(trained, testRows, tested.Metrics, network.AllowedMetricLoss);
             var predicted = new TestedRows(testRows, tested.Predictions);
             return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, training.RowCount, predicted);

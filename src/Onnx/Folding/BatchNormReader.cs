@@ -26,7 +26,7 @@ internal static class BatchNormReader
             var lookup = plan.Constant(node, i + 1);
             if (lookup.Tensor is null)
                 return Verdict.No($"its {roles[i]} is not constant: {lookup.Reason}", $"its {roles[i]} were a constant");
-            if (lookup.Tensor.Count is 0 or > ChannelMap.LargestCount)
+            if (lookup.Tensor.Count == 0 || lookup.Tensor.Count > plan.MostChannels)
                 return Verdict.No($"its {roles[i]} has {lookup.Tensor.Count} elements");
             parameters[i] = lookup.Tensor.ToArray();
             if (lookup.Tensor.Rank != 1 && !(lookup.Tensor.Rank == 0 && i > 0))

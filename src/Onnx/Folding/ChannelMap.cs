@@ -9,9 +9,6 @@ namespace MlNetBatchNorm.Onnx.Folding;
 /// <param name="Shift">One summand per channel, or a single one for all.</param>
 internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
 {
-    /// <summary>More channels than any network has: a declared size beyond it is not to be believed, let alone allocated.</summary>
-    public const int LargestCount = 1 << 24;
-
     /// <summary>How many channels there are; 1 for a map that treats every element alike.</summary>
     public int Count => Scale.Length;
 

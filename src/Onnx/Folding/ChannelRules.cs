@@ -51,7 +51,7 @@ internal sealed class ConcatRule : FoldRule
             if (i == input) own = size;
             total += size;
             // Declared sizes are anybody's claim: nothing is allocated for an absurd one.
-            if (total is < 0 or > ChannelMap.LargestCount) return Verdict.No($"{node.Describe()} makes too many channels to follow");
+            if (total > plan.MostChannels) return Verdict.No($"{node.Describe()} makes too many channels to follow");
         }
 
         if (!map.Fits(own)) return WrongCount(node, map, own);
@@ -69,7 +69,7 @@ internal sealed class ConcatRule : FoldRule
     }
 
     private static long? Size(NodeProto node, int input, int axis, FoldPlan plan) =>
-        plan.Graph.Shape(node.Input[input]) is { } shape && axis < shape.Rank ? shape[axis].Size : null;
+        plan.Graph.Shape(node.Input[input]) is { } shape && axis >= 0 && axis < shape.Rank ? shape[axis].Size : null;
 }
 
 /// <summary>Sizes of axes that rules for channels ask for.</summary>
@@ -80,12 +80,13 @@ internal static class Sizes
     {
         var axis = node.Integer("axis", otherwise);
         if (axis < 0 && plan.Graph.Shape(node.Input[0])?.Rank is not { }) return null;
-        return (int)(axis < 0 ? axis + plan.Graph.Shape(node.Input[0])!.Rank : axis);
+        if (axis < 0) axis += plan.Graph.Shape(node.Input[0])!.Rank;
+        return axis < 0 ? null : (int)axis;
     }
 
     /// <summary>How many channels a value has on an axis; null where that is not known, or more than is to be believed.</summary>
     public static int? Of(string value, int axis, FoldPlan plan) =>
-        plan.Graph.Shape(value) is { } shape && axis < shape.Rank && shape[axis].Size is >= 0 and <= ChannelMap.LargestCount and var size
+        plan.Graph.Shape(value) is { } shape && axis < shape.Rank && shape[axis].Size is >= 0 and var size && size <= plan.MostChannels
             ? (int)size
             : null;
 
@@ -280,8 +281,8 @@ internal sealed class TileRule : FoldRule
     {
         if (input != 0) return Verdict.No($"{node.Describe()} reads it as a count");
         if (map.IsUniform) return plan.InFront(node.Output[0], map);
-        if (Times(node, map.Axis, plan) is not (> 0 and <= ChannelMap.LargestCount and var times)
-            || times * map.Count > ChannelMap.LargestCount)
+        if (Times(node, map.Axis, plan) is not (> 0 and var times) || times > plan.MostChannels
+            || times * map.Count > plan.MostChannels)
             return Unknown(node);
         return plan.InFront(node.Output[0], map.Tile((int)times));
     }
@@ -304,7 +305,7 @@ internal sealed class DepthToSpaceRule : FoldRule
     {
         if (map.IsUniform) return plan.Behind(node, 0, map);
         if (map.Axis != 1) return WrongAxis(node, map, "axis 1");
-        if (Weave.Count(node) is not { } times || (long)times * map.Count > ChannelMap.LargestCount) return Weave.Unknown(node);
+        if (Weave.Count(node) is not { } times || (long)times * map.Count > plan.MostChannels) return Weave.Unknown(node);
         return plan.Behind(node, 0, IsApart(node) ? map.Tile(times) : map.Repeat(times));
     }
 
@@ -340,7 +341,7 @@ internal sealed class SpaceToDepthRule : FoldRule
     {
         if (map.IsUniform) return plan.InFront(node.Output[0], map);
         if (map.Axis != 1) return WrongAxis(node, map, "axis 1");
-        if (Weave.Count(node) is not { } times || (long)times * map.Count > ChannelMap.LargestCount) return Weave.Unknown(node);
+        if (Weave.Count(node) is not { } times || (long)times * map.Count > plan.MostChannels) return Weave.Unknown(node);
         return plan.InFront(node.Output[0], map.Tile(times));
     }
 }

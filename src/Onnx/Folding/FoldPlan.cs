@@ -130,7 +130,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     public Verdict Behind(NodeProto reader, int input, ChannelMap map, Func<Use, bool>? isUnharmed = null)
     {
         var value = reader.InputAt(input);
-        if (!HasChannels(value, map)) return NoChannels(value, map);
+        if (WhyNoChannels(value, map) is { } none) return none;
         if (Constant(reader, input).Tensor is { } constant) return MapConstant(reader, input, constant, map);
         if (graph.WhyOthersRead(value, reader, input, use => isUnharmed?.Invoke(use) == true || HasSameMap(use, map)) is { } others)
             return Verdict.No(others, $"nothing else read '{value}'");
@@ -173,7 +173,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
     /// <summary>Makes every reader of a value give on the value what it gave on map(value).</summary>
     public Verdict InFront(string value, ChannelMap map)
     {
-        if (!HasChannels(value, map)) return NoChannels(value, map);
+        if (WhyNoChannels(value, map) is { } none) return none;
         if (graph.IsOutput(value)) return Verdict.No($"'{value}' is an output of the graph", $"'{value}' were no output of the graph");
         var readers = graph.Readers(value);
         if (readers.Count == 0) return Verdict.No($"nothing reads '{value}'");
@@ -299,16 +299,21 @@ internal sealed class FoldPlan(OnnxGraph graph)
         return Verdict.Yes;
     }
 
+    /// <summary>How many channels a map may have.</summary>
+    public int MostChannels => graph.Budget.MostChannels;
+
     /// <summary>The number of dimensions of a value; null where it is not known, or the map has no place among them.</summary>
     public int? Rank(string value, ChannelMap map) =>
         graph.Shape(value)?.Rank is { } rank && (map.IsUniform || map.Axis < rank) ? rank : null;
 
     // All rules rely on this: the map has channels, and they lie on an axis that the value has.
-    private bool HasChannels(string value, ChannelMap map) =>
-        map.Count > 0 && (map.IsUniform || (map.Axis >= 0 && (graph.Shape(value)?.Rank is not { } rank || map.Axis < rank)));
-
-    private static Verdict NoChannels(string value, ChannelMap map) => Verdict.No(
-        map.Count == 0 ? $"'{value}' has no channels" : $"'{value}' has no axis {map.Axis}, where {map.Count} channels would lie");
+    private Verdict? WhyNoChannels(string value, ChannelMap map)
+    {
+        if (map.Count == 0) return Verdict.No($"'{value}' has no channels");
+        if (!map.IsUniform && (map.Axis < 0 || (graph.Shape(value)?.Rank is { } rank && map.Axis >= rank)))
+            return Verdict.No($"'{value}' has no axis {map.Axis}, where {map.Count} channels would lie");
+        return graph.Budget.WhyNoMore(map.Count >> 10) is { } over ? OutOfBudget(over) : null;
+    }
 
     private static Verdict NoRule(NodeProto node) => Verdict.No(
         $"{node.Describe()} can take in no scale or shift",

@@ -33,7 +33,7 @@ internal sealed class ReshapeRule : FoldRule
     private static ChannelMap? Follow(string from, string to, ChannelMap map, FoldPlan plan)
     {
         if (plan.Graph.Shape(from) is not { } source || plan.Graph.Shape(to) is not { } target || map.Axis >= source.Rank) return null;
-        return ReshapeAxes.Follow(source, target, map);
+        return ReshapeAxes.Follow(source, target, map, plan.MostChannels);
     }
 }
 
@@ -43,17 +43,21 @@ internal static class ReshapeAxes
     /// <summary>
     /// The map on the axes of <paramref name="target"/>, or null where the channels do not lie on one axis there, or cannot be found.
     /// </summary>
+    /// <param name="source">The shape that the map lies on.</param>
+    /// <param name="target">The shape that it is to lie on.</param>
+    /// <param name="map">The map.</param>
+    /// <param name="most">How many channels it may get.</param>
     /// <remarks>
     /// Both shapes are cut into the smallest groups of neighbouring axes that hold as many elements: from the front as far as the sizes are
     /// known, then from the back. The channels are looked for in the group that theirs became.
     /// </remarks>
-    public static ChannelMap? Follow(TensorShape source, TensorShape target, ChannelMap map)
+    public static ChannelMap? Follow(TensorShape source, TensorShape target, ChannelMap map, int most)
     {
         var (from, to) = (source.Dimensions, target.Dimensions);
         var front = Group([.. from], [.. to], map.Axis);
-        if (front is var (start, end, newStart, newEnd)) return Within(from, to, start, end, newStart, newEnd, map);
+        if (front is var (start, end, newStart, newEnd)) return Within(from, to, start, end, newStart, newEnd, map, most);
         var back = Group([.. from.Reverse()], [.. to.Reverse()], from.Count - 1 - map.Axis);
-        return back is var (s, e, ns, ne) ? Within(from, to, from.Count - e, from.Count - s, to.Count - ne, to.Count - ns, map) : null;
+        return back is var (s, e, ns, ne) ? Within(from, to, from.Count - e, from.Count - s, to.Count - ne, to.Count - ns, map, most) : null;
     }
 
     // The ranges [start, end) of source and target axes that hold the axis and equally many elements; null where a size is not known.
@@ -94,7 +98,7 @@ internal static class ReshapeAxes
 
     private static ChannelMap? Within(
         IReadOnlyList<TensorDimension> from, IReadOnlyList<TensorDimension> to, int start, int end, int newStart, int newEnd,
-        ChannelMap map)
+        ChannelMap map, int most)
     {
         if (end - start == 1 && newEnd - newStart == 1) return map.At(newStart);
         // Without a single axis of its own, or with the map's own axis among others, every size must be known.
@@ -106,7 +110,7 @@ internal static class ReshapeAxes
             if (axis < map.Axis) outer *= size;
             else inner *= size;
             // More than a map can have, or none: in either case there is nothing to follow.
-            if (outer is <= 0 or > ChannelMap.LargestCount || inner is <= 0 or > ChannelMap.LargestCount) return null;
+            if (outer <= 0 || outer > most || inner <= 0 || inner > most) return null;
         }
 
         // The channels came out as an axis of their own.
@@ -116,12 +120,12 @@ internal static class ReshapeAxes
             if (to[axis].Size is not { } size) return null;
             if (size == map.Count && before == outer) return map.At(axis);
             before *= size;
-            if (before is <= 0 or > ChannelMap.LargestCount) break;
+            if (before <= 0 || before > most) break;
         }
 
         // All of the group became one axis: each channel is repeated, and the whole as often as what stood before it says.
         var joined = Enumerable.Range(newStart, newEnd - newStart).Where(axis => to[axis].Size != 1).ToArray();
-        return joined.Length == 1 && (Int128)outer * inner * map.Count <= ChannelMap.LargestCount
+        return joined.Length == 1 && (Int128)outer * inner * map.Count <= most
             ? map.Repeat((int)inner).Tile((int)outer).At(joined[0])
             : null;
     }

@@ -57,7 +57,8 @@ internal static class GraphChecker
         foreach (var input in graph.Input)
         {
             if (input.Name.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
-            if (outer is null && input.Type is null) throw new InvalidModelException($"{where} has an input '{input.Name}' without a type.");
+            if (outer is null && input.Type is null)
+                throw new InvalidModelException($"{where} has an input '{input.Name}' without a type.");
             names.Define(input.Name, $"{where} has two inputs", input.Name);
         }
 

@@ -1,3 +1,4 @@
+using Google.Protobuf.Collections;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -23,7 +24,8 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
         foreach (var attribute in node.Attribute)
         {
             if (attribute.Name is "axis" && IsNoAxis(attribute.I)) throw NoAxis(node, attribute.I);
-            if (attribute.Name is "axes" or "perm" && attribute.Ints.FirstOrDefault(IsNoAxis) is not 0 and var axis) throw NoAxis(node, axis);
+            if (attribute.Name is "axes" or "perm" && attribute.Ints.FirstOrDefault(IsNoAxis) is not 0 and var axis)
+                throw NoAxis(node, axis);
             if (attribute.Name is "perm" && node.OpType == "Transpose" && !IsOrder(attribute.Ints))
                 throw new InvalidModelException(
                     $"{node.Describe()} has the perm [{string.Join(", ", attribute.Ints.Take(GraphChecker.MostAxes))}], which does not name "
@@ -52,7 +54,7 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
     private static InvalidModelException NoAxis(NodeProto node, long axis) =>
         new($"{node.Describe()} names the axis {axis}; tensors have at most {GraphChecker.MostAxes} dimensions.");
 
-    private static bool IsOrder(IReadOnlyList<long> perm)
+    private static bool IsOrder(RepeatedField<long> perm)
     {
         var seen = new bool[perm.Count];
         foreach (var given in perm)

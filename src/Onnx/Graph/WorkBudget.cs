@@ -17,6 +17,8 @@ internal sealed class WorkBudget(ModelProto model)
     private const long FreeProducts = 1L << 28;
     private const long FreeSteps = 200_000;
 
+    private const long FreeChannels = 1L << 16;
+    private const long LargestChannels = 1L << 24;
     private const long ProductsPerByte = 16;
     private const long StepsPerNode = 100;
 
@@ -33,6 +35,12 @@ internal sealed class WorkBudget(ModelProto model)
 
     /// <summary>How many times as large as its constants the model may become, in the file and in memory.</summary>
     public double MaximumGrowth { get; set; } = 4;
+
+    /// <summary>
+    /// How many channels are followed: more than the model has numbers are somebody's claim (a declared size, a Concat of one value with
+    /// itself many times over), of which nothing may be allocated.
+    /// </summary>
+    public int MostChannels => (int)Math.Min(LargestChannels, FreeChannels + (Constants / 2));
 
     // The bytes of the model's constants as they were given.
     private long Constants => _constants ??= ExternalData.Tensors(model.Graph).Sum(InitializerChecker.StoredBytes);

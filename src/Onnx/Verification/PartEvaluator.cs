@@ -11,6 +11,10 @@ namespace MlNetBatchNorm.Onnx.Verification;
 /// <param name="opset">The operator set that the nodes are written for.</param>
 internal sealed class PartEvaluator(long opset)
 {
+    // What one side may compute: this many numbers, and some times as many as its constants have. Sizes are anybody's claim.
+    private const long FreeNumbers = 1L << 26;
+    private const long NumbersPerConstant = 64;
+
     /// <summary>Some values of a side.</summary>
     /// <param name="side">The nodes and their constants.</param>
     /// <param name="inputs">What goes in.</param>
@@ -21,13 +25,21 @@ internal sealed class PartEvaluator(long opset)
     {
         var values = new Dictionary<string, PartTensor>(inputs, StringComparer.Ordinal);
         var lastUse = new Dictionary<string, int>(StringComparer.Ordinal);
+        var left = FreeNumbers;
         for (var i = 0; i < side.Nodes.Count; i++)
-            foreach (var input in side.Nodes[i].Input) lastUse[input] = i;
+        {
+            foreach (var input in side.Nodes[i].Input)
+                if (lastUse.TryAdd(input, i)) left += NumbersPerConstant * Numbers(side, input);
+                else lastUse[input] = i;
+        }
+
         for (var i = 0; i < side.Nodes.Count; i++)
         {
             var node = side.Nodes[i];
             var operands = node.Input.Select(name => Operand(name, side, values)).ToArray();
             var results = Compute(node, operands);
+            if ((left -= results.Sum(result => (long)result.Exact.Count)) < 0)
+                throw new NotSupportedException($"up to {node.Describe()} it has more numbers than are computed here");
             for (var o = 0; o < results.Count && o < node.Output.Count; o++)
                 if (node.Output[o].Length > 0) values[node.Output[o]] = results[o];
             // What nobody reads any more is let go at once.
@@ -36,6 +48,9 @@ internal sealed class PartEvaluator(long opset)
 
         return outputs.Where(values.ContainsKey).ToDictionary(output => output, output => values[output], StringComparer.Ordinal);
     }
+
+    private static long Numbers(PartSide side, string name) =>
+        name.Length > 0 && side.Constant(name) is { } tensor ? TensorData.ElementCount(tensor.Dims, name) : 0;
 
     private static PartTensor? Operand(string name, PartSide side, Dictionary<string, PartTensor> values)
     {

@@ -45,7 +45,8 @@ internal sealed class PartInputs
                 : node.Integers("pads") is { Count: > 1 } pads
                     ? pads.Take(pads.Count / 2).Zip(pads.Skip(pads.Count / 2), (begin, end) => begin + end).Min()
                     : 0;
-            extent = (int)Math.Clamp(((extent - 1) * (node.Integers("strides") ?? []).DefaultIfEmpty(1).Max()) + reach - padding, 2, LargestExtent);
+            var stride = (node.Integers("strides") ?? []).DefaultIfEmpty(1).Max();
+            extent = (int)Math.Clamp(((extent - 1) * stride) + reach - padding, 2, LargestExtent);
         }
 
         _extent = extent;

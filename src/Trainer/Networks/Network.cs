@@ -95,6 +95,10 @@ public sealed partial class Network
     /// The rate of a dropout in front of the last layer (behind every batch normalization), below 1. Default: 0, none.
     /// </param>
     /// <param name="weights">The first weights of every dense layer; null = He in front of a relu kind, Glorot otherwise.</param>
+    /// <param name="hiddenDropout">
+    /// The rate of a dropout behind each hidden layer but the last, in front of the next one's batch normalization, below 1: keep it at
+    /// 0.05 or less there. Default: 0, none.
+    /// </param>
     /// <exception cref="ArgumentException">A number is out of its range.</exception>
     public static Network FeedForward(
         int features,
@@ -104,7 +108,8 @@ public sealed partial class Network
         Normalization? normalization = null,
         BatchNormPlacement? placement = null,
         float dropout = 0,
-        Initializer? weights = null)
+        Initializer? weights = null,
+        float hiddenDropout = 0)
     {
         ArgumentNullException.ThrowIfNull(hidden);
         normalization ??= Normalization.Batch();
@@ -113,8 +118,9 @@ public sealed partial class Network
             throw new ArgumentOutOfRangeException(nameof(placement), place, "A normalization stands before or after the activation.");
         var function = activation ?? MlNetBatchNorm.Activation.Relu;
         var network = Input(features);
-        foreach (var units in hidden)
+        foreach (var (index, units) in hidden.Index())
         {
+            if (index > 0 && hiddenDropout > 0) network = network.Dropout(hiddenDropout);
             network = network.Dense(units, weights: weights);
             var layer = normalization.CreateLayer();
             if (layer is not null && place == BatchNormPlacement.BeforeActivation) network = network.Add(layer);

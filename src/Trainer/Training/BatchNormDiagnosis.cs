@@ -9,6 +9,9 @@ internal static class BatchNormDiagnosis
 {
     private const int FewValues = 8;
 
+    // Up to here the variance of what is dropped differs by a twentieth at most, which is less than it does from batch to batch.
+    private const float HarmlessDropout = 0.05f;
+
     /// <summary>What can be said before the first step.</summary>
     public static IEnumerable<TrainingWarning> BeforeTraining(Network network, RunningStatistics statistics, int batchSize)
     {
@@ -16,7 +19,7 @@ internal static class BatchNormDiagnosis
         var any = false;
         foreach (var site in network.AllSites)
         {
-            if (site.Layer is DropoutLayer { Rate: > 0 }) dropout ??= site;
+            if (site.Layer is DropoutLayer { Rate: > HarmlessDropout }) dropout ??= site;
             if (site.Layer is not BatchNormLayer { Frozen: false } layer) continue;
             any = true;
             var values = Math.Min(batchSize, layer.GhostBatchSize ?? batchSize) * site.Input.Positions;

@@ -49,9 +49,13 @@ internal sealed record TrainingCheckpoint(
         var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
-        ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, document));
+        Seal(model);
         ModelFile.Write(model, path);
     }
+
+    /// <summary>Notes the checksum of what a model holds: the last step of writing one.</summary>
+    public static void Seal(ModelProto model) =>
+        ModelFile.SetMetadata(model, ChecksumKey, Checksum(model, ModelFile.GetMetadata(model, DocumentKey) ?? string.Empty));
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InvalidDataException">
@@ -78,7 +82,9 @@ internal sealed record TrainingCheckpoint(
             throw Damaged(path);
         try
         {
-            var document = JsonSerializer.Deserialize<Document>(text, Json)!;
+            var document = JsonSerializer.Deserialize<Document>(text, Json);
+            if (document is not { Fingerprint: not null, History: not null } || document.History.Any(entry => entry is null))
+                throw Damaged(path);
             return new TrainingCheckpoint(
                 document.Fingerprint,
                 document.Steps,
@@ -89,7 +95,8 @@ internal sealed record TrainingCheckpoint(
                 IsDone = document.IsDone,
             };
         }
-        catch (Exception exception) when (exception is JsonException or FormatException)
+        catch (Exception exception) when (exception is JsonException or FormatException or ArgumentException or InvalidModelException
+            or NotSupportedException or KeyNotFoundException)
         {
             throw Damaged(path, exception);
         }

@@ -94,6 +94,12 @@ public sealed record BatchNormNetworkOptions
     public float? Dropout { get; init; }
 
     /// <summary>
+    /// The rate of a dropout behind each hidden layer but the last, from 0 (none) to below 1; null (the default) = by the preset: 0.05 or
+    /// none. Above 0.05 it makes the running variances of the batch normalizations behind it wrong, which is warned of.
+    /// </summary>
+    public float? HiddenDropout { get; init; }
+
+    /// <summary>
     /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more
     /// (with smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>,
     /// <c>Loss.AbsoluteError</c>).
@@ -247,6 +253,7 @@ public sealed record BatchNormNetworkOptions
         NumericEncoding = NumericEncoding ?? open.NumericEncoding,
         TargetTransform = TargetTransform ?? open.TargetTransform,
         Dropout = Dropout ?? (Network is null ? open.Dropout : null),
+        HiddenDropout = HiddenDropout ?? (Network is null ? open.HiddenDropout : null),
         BatchSize = BatchSize ?? open.BatchSize,
         HiddenLayers = HiddenLayers ?? open.HiddenLayers,
         Activation = Activation ?? open.Activation,
@@ -282,7 +289,8 @@ public sealed record BatchNormNetworkOptions
         var without = new (string Name, object? Value)[]
         {
             (nameof(HiddenLayers), HiddenLayers), (nameof(Activation), Activation), (nameof(Normalization), Normalization),
-            (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout), (nameof(Members), Members),
+            (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout),
+            (nameof(HiddenDropout), HiddenDropout), (nameof(Members), Members),
         };
         if (without.FirstOrDefault(option => option.Value is not null).Name is { } name)
             throw new ArgumentException(
@@ -304,7 +312,8 @@ public sealed record BatchNormNetworkOptions
                 Normalization ?? MlNetBatchNorm.Normalization.Batch(BatchNorm),
                 BatchNorm.Placement,
                 Dropout ?? 0,
-                WeightInitializer);
+                WeightInitializer,
+                HiddenDropout ?? 0);
             return Members > 1 ? MlNetBatchNorm.Network.Input(features).Members(Members.Value, _ => one) : one;
         }
 

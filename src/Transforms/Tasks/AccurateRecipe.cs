@@ -12,6 +12,7 @@ internal static class AccurateRecipe
     private const int MostSteps = 6000;
     private const int LeastPatience = 8;
     private const int EpochsPerPatience = 5;
+    private const float DropoutRate = 0.05f;
 
     /// <summary>The options for a task and so many rows.</summary>
     public static BatchNormNetworkOptions For(LearningTask task, int rows)
@@ -27,7 +28,8 @@ internal static class AccurateRecipe
             Members = MembersOfEnsemble,
             NumericEncoding = NumericEncoding.PiecewiseLinear(),
             TargetTransform = TargetTransform.Auto,
-            Dropout = 0.05f,
+            Dropout = DropoutRate,
+            HiddenDropout = DropoutRate,
             BatchSize = batch,
             Epochs = epochs,
             EarlyStoppingPatience = Math.Max(LeastPatience, epochs / EpochsPerPatience),

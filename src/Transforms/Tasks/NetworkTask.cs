@@ -75,6 +75,7 @@ internal abstract class NetworkTask
             NumericEncoding = NumericEncoding.Standardize,
             TargetTransform = TargetTransform.None,
             Dropout = DropoutFor(rows),
+            HiddenDropout = 0,
             BatchSize = FastBatchSize,
         },
         _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "There is no such preset."),

@@ -8,7 +8,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Onnx.Tests.Hostile;
 
-/// <summary>Models that are broken in ways that know what a model is: operators, operands, attributes, shapes, constants, subgraphs, functions.</summary>
+/// <summary>
+/// Models that are broken in ways that know what a model is: operators, operands, attributes, shapes, constants, subgraphs, functions.
+/// </summary>
 internal static class BrokenModels
 {
     private static readonly long[] Numbers =
@@ -143,8 +145,10 @@ internal static class BrokenModels
     {
         if (random.Next(3) > 0)
         {
-            attribute.Type = attribute.Name is "axes" or "perm" or "pads" or "strides" or "dilations" or "kernel_shape" or "split" or "starts"
-                or "ends" or "steps" or "value_ints" or "shape" or "output_shape" or "output_padding" ? AttributeType.Ints : AttributeType.Int;
+            attribute.Type = attribute.Name is "axes" or "perm" or "pads" or "strides" or "dilations" or "kernel_shape" or "split"
+                or "starts" or "ends" or "steps" or "value_ints" or "shape" or "output_shape" or "output_padding"
+                ? AttributeType.Ints
+                : AttributeType.Int;
         }
         else
         {
@@ -238,11 +242,15 @@ internal static class BrokenModels
         }
         else
         {
-            graph.Node.Insert(0, new NodeProto { OpType = "Constant", Output = { name }, Attribute = { ((NodeArgument)("value", tensor)).Proto } });
+            var node = new NodeProto { OpType = "Constant", Output = { name } };
+            node.Attribute.Add(((NodeArgument)("value", tensor)).Proto);
+            graph.Node.Insert(0, node);
         }
 
         var filled = $"{name}_filled";
-        if (random.Next(2) == 0) graph.Node.Insert(Math.Min(1, graph.Node.Count), new NodeProto { OpType = "ConstantOfShape", Input = { name }, Output = { filled } });
+        if (random.Next(2) == 0)
+            graph.Node.Insert(
+                Math.Min(1, graph.Node.Count), new NodeProto { OpType = "ConstantOfShape", Input = { name }, Output = { filled } });
         var reader = Pick(graph.Node, random);
         var given = random.Next(2) == 0 ? name : filled;
         if (reader.Input.Count > 1) reader.Input[random.Next(reader.Input.Count)] = given;
@@ -252,7 +260,8 @@ internal static class BrokenModels
     private static void Nest(GraphProto graph, NodeProto node)
     {
         if (node.Output.Count == 0) return;
-        var branch = new GraphProto { Name = "branch", Node = { node.Clone() }, Output = { new ValueInfoProto { Name = $"{node.Output[0]}_in" } } };
+        var branch = new GraphProto { Name = "branch", Node = { node.Clone() } };
+        branch.Output.Add(new ValueInfoProto { Name = $"{node.Output[0]}_in" });
         branch.Node[0].Output[0] = $"{node.Output[0]}_in";
         node.OpType = "If";
         node.Attribute.Clear();
@@ -263,10 +272,8 @@ internal static class BrokenModels
     private static void Function(ModelProto model, NodeProto node)
     {
         var body = node.Clone();
-        var function = new FunctionProto
-        {
-            Domain = "local", Name = $"f{model.Functions.Count}", Node = { body }, OpsetImport = { model.OpsetImport[0].Clone() },
-        };
+        var function = new FunctionProto { Domain = "local", Name = $"f{model.Functions.Count}", Node = { body } };
+        function.OpsetImport.Add(model.OpsetImport[0].Clone());
         function.Input.AddRange(node.Input.Where(input => input.Length > 0).Distinct());
         function.Output.AddRange(node.Output);
         (node.OpType, node.Domain) = (function.Name, "local");

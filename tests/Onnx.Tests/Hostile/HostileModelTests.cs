@@ -1,7 +1,5 @@
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Precision;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Tests.Referees;
 using Xunit.Abstractions;
 

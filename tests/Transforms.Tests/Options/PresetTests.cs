@@ -47,11 +47,11 @@ public sealed class PresetTests
         using var open = Fit(LearningTask.Regression, Left with { TargetTransform = TargetTransform.None });
         using var rows = Fit(LearningTask.Binary, Left with { Normalization = Normalization.Layer() });
 
-        Assert.Equal("numbers, dense, batchnorm, silu, dense, batchnorm, silu, dropout, dense", Kinds(alone));
+        Assert.Equal("numbers, dense, batchnorm, silu, dropout, dense, batchnorm, silu, dropout, dense", Kinds(alone));
         Assert.Null(alone.Model.OutOfFold);
         Assert.Equal(["members"], plain.Model.Network.Sites.Select(site => site.Layer.Kind));
         Assert.DoesNotContain(open.Export.Folded.Proto.Graph.Node, node => node.OpType == "Clip" && node.Output[0] == "Score");
-        Assert.Equal("numbers, dense, layernorm, silu, dense, layernorm, silu, dropout, dense", Kinds(rows));
+        Assert.Equal("numbers, dense, layernorm, silu, dropout, dense, layernorm, silu, dropout, dense", Kinds(rows));
 
         static string Kinds(BatchNormTransformer model) => string.Join(", ", model.Model.Network.Layers.Select(layer => layer.Kind));
     }

@@ -106,7 +106,8 @@ internal sealed partial class DirectCompiler
             {
                 Lower(node);
             }
-            catch (InvalidModelException exception)
+            catch (Exception exception) when (exception
+                is InvalidModelException or IndexOutOfRangeException or ArgumentException or OverflowException or NotSupportedException)
             {
                 return $"{node.Describe()}: {exception.Message}";
             }

@@ -62,8 +62,10 @@ internal sealed unsafe class DirectNetwork
             refusal = compiler.Run();
             return refusal is null ? new DirectNetwork(compiler, kernels ?? Kernels.Best) : null;
         }
-        catch (InvalidModelException exception)
+        catch (Exception exception) when (exception
+            is InvalidModelException or IndexOutOfRangeException or ArgumentException or OverflowException or NotSupportedException)
         {
+            // Sizes or attributes that do not fit together: what becomes of them is ONNX Runtime's to say.
             refusal = exception.Message;
             return null;
         }

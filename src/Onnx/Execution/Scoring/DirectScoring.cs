@@ -4,6 +4,7 @@ using System.Numerics;
 using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Execution.Sharing;
+using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Execution.Scoring;
 
@@ -75,8 +76,17 @@ internal sealed class DirectScoring
         if (model.FixedRows is { } rows) return (null, $"it takes {rows} row(s) at a time");
         if (!model.Layout.IsOfNumbers) return (null, "its inputs and outputs are not all float32 with the rows in front");
         if (!isForced && run.Optimization != GraphOptimization.All) return (null, "ONNX Runtime's optimizations are switched off");
-        if (source.Read(isForced ? long.MaxValue : LargestModel) is not { } proto)
-            return (null, $"it is larger than {LargestModel >> 20} MiB");
+        ModelProto? proto;
+        try
+        {
+            proto = source.Read(isForced ? long.MaxValue : LargestModel);
+        }
+        catch (Exception exception) when (exception is InvalidModelException or IOException or UnauthorizedAccessException)
+        {
+            return (null, $"it cannot be read a second time: {exception.Message}");
+        }
+
+        if (proto is null) return (null, $"it is larger than {LargestModel >> 20} MiB");
         var network = DirectNetwork.TryCreate(proto, [.. model.Outputs.Select(output => output.Name)], out var refusal);
         if (network is null) return (null, refusal!);
         if (!isForced && network.Products > MostProducts)
