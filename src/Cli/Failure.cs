@@ -13,14 +13,6 @@ internal static class Failure
         {
             return await run();
         }
-        catch (StoppedException exception)
-        {
-            return Report(exception.Message, ExitCode.Failed);
-        }
-        catch (OperationCanceledException)
-        {
-            return Report("stopped; nothing was written.", ExitCode.Failed);
-        }
         catch (ModelVerificationException exception)
         {
             return Report(exception.Message, ExitCode.VerificationFailed);
@@ -28,6 +20,13 @@ internal static class Failure
         catch (UsageException exception)
         {
             return Report(exception.Message, ExitCode.Usage);
+        }
+        catch (OutOfMemoryException exception) when (exception is not InsufficientMemoryException)
+        {
+            return Report(
+                $"there is not enough memory: the process may take {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20:N0} MiB, and more "
+                + "was needed. Give it more, or fewer rows and columns, or a smaller --batch.",
+                ExitCode.Failed);
         }
         catch (Exception exception) when (IsExpected(exception))
         {
@@ -58,7 +57,7 @@ internal static class Failure
 
     private static int Report(string message, int code)
     {
-        Terminal.Note($"mlnetbn: {message.ReplaceLineEndings(" ")}");
+        Console.Error.WriteLine($"mlnetbn: {message.ReplaceLineEndings(" ")}");
         return code;
     }
 
@@ -71,6 +70,3 @@ internal static class Failure
 
 /// <summary>An option cannot be what it was given, which was found out only beside the data.</summary>
 internal sealed class UsageException(string message, Exception innerException) : Exception(message, innerException);
-
-/// <summary>The user stopped the work, but it left something behind.</summary>
-internal sealed class StoppedException(string message, Exception innerException) : OperationCanceledException(message, innerException);

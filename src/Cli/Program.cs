@@ -1,7 +1,12 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using MlNetBatchNorm.Cli;
 using MlNetBatchNorm.Cli.Commands;
+using MlNetBatchNorm.Cli.Reporting;
+using MlNetBatchNorm.Onnx.Files;
+
+Interruption.Watch();
+var help = Console.Out;
+TerminalText.CleanConsole();
 
 // Only the command that is called is made, with its options; all of them where none is, for --help.
 (string Name, Func<Command> Create)[] commands =
@@ -18,23 +23,13 @@ var result = root.Parse(args);
 // Wrong usage is 2, so that a script can tell it from work that failed (1).
 if (result.Errors.Count > 0)
 {
-    foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message.ReplaceLineEndings(" ").Replace('\t', ' ')}");
+    foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message}");
     Console.Error.WriteLine("mlnetbn: see --help");
     return ExitCode.Usage;
 }
 
-using var interrupt = new CancellationTokenSource();
-Console.CancelKeyPress += (_, press) =>
-{
-    press.Cancel = true;
-    interrupt.Cancel();
-};
+using var temporary = ScratchFolder.ForProcess();
 
-// What a container is stopped by counts as Ctrl+C.
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
-{
-    signal.Cancel = true;
-    interrupt.Cancel();
-});
-return await Failure.Guard(
-    () => result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, interrupt.Token));
+// Signals are ours (Interruption), and so are failures.
+return await Failure.Guard(() => result.InvokeAsync(
+    new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = help }));

@@ -165,6 +165,15 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
                 + $"({_current.Model.DescribeShapes()}), so its callers would fail; restart the service to change the shapes.");
         }
 
+        // One that answers NaN to what the old one answers with numbers is broken, however well it loads.
+        if (AnswersNaN(next) && !AnswersNaN(_current))
+        {
+            _refused = source;
+            next.Leave();
+            throw new InvalidModelException(
+                $"'{next.Model.Path}' answers NaN for a row of zeros, to which the model in use gives numbers.");
+        }
+
         var old = _current;
         _current = next;
         old.Leave();
@@ -173,6 +182,13 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         _failure = null;
         _metrics.Reload(taken: true);
         Tell(next.Model);
+    }
+
+    private static bool AnswersNaN(LoadedModel model)
+    {
+        var result = new float[model.Model.ResultLength];
+        model.Scorer.Score(new float[model.Model.RowLength], result);
+        return Array.Exists(result, float.IsNaN);
     }
 
     private void Tell(LoadedModelInfo model) =>

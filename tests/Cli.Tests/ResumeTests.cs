@@ -24,7 +24,7 @@ public sealed class ResumeTests : IDisposable
         Assert.False(File.Exists(_folder.File("out/model.onnx")));
         if (signal == "TERM")
         {
-            Assert.Equal(1, stopped.ExitCode);
+            Assert.Equal(143, stopped.ExitCode);
             Assert.Equal(["data.csv", "out", "out/training.checkpoint"], _folder.Files());
             Assert.Contains(
                 "mlnetbn: stopped; the same command goes on from out/training.checkpoint.", stopped.Error, StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class ResumeTests : IDisposable
     public void Train_StoppedWithoutResume_WritesNothing(string signal)
     {
         var stopped = StopAfterEpoch(2, signal, Arguments);
-        Assert.Equal(1, stopped.ExitCode);
+        Assert.Equal(143, stopped.ExitCode);
         Assert.Contains("mlnetbn: stopped; nothing was written.", stopped.Error, StringComparison.Ordinal);
         Assert.Equal(["data.csv"], _folder.Files());
     }

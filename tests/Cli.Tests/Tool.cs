@@ -5,11 +5,17 @@ namespace MlNetBatchNorm.Cli.Tests;
 /// <summary>The built tool, run as a process of its own, as a user runs it.</summary>
 internal static class Tool
 {
+    /// <summary>The tool, for <c>dotnet</c>.</summary>
+    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll");
+
     /// <summary>Starts the tool.</summary>
-    public static Process Start(string workingFolder, params string[] arguments) => Start(workingFolder, null, arguments);
+    public static Process Start(string workingFolder, params string[] arguments) => Start(workingFolder, (int?)null, arguments);
 
     /// <summary>Starts the tool as on a machine with so many processors; null = as many as there are.</summary>
-    public static Process Start(string workingFolder, int? processors, string[] arguments)
+    public static Process Start(string workingFolder, int? processors, string[] arguments) =>
+        Start(workingFolder, Processors(processors), arguments);
+
+    private static Process Start(string workingFolder, Dictionary<string, string?> environment, string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -17,19 +23,23 @@ internal static class Tool
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        if (processors is { } count) start.Environment["DOTNET_PROCESSOR_COUNT"] = $"{count}";
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll"));
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        start.ArgumentList.Add(Path);
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 
     /// <summary>Runs the tool and waits for it.</summary>
-    public static ToolResult Run(string workingFolder, params string[] arguments) => Run(workingFolder, null, arguments);
+    public static ToolResult Run(string workingFolder, params string[] arguments) => Run(workingFolder, (int?)null, arguments);
 
     /// <summary>Runs the tool as on a machine with so many processors, and waits for it.</summary>
-    public static ToolResult Run(string workingFolder, int? processors, string[] arguments)
+    public static ToolResult Run(string workingFolder, int? processors, string[] arguments) =>
+        Run(workingFolder, Processors(processors), arguments);
+
+    /// <summary>Runs the tool in an environment that has something more, and waits for it.</summary>
+    public static ToolResult Run(string workingFolder, Dictionary<string, string?> environment, string[] arguments)
     {
-        using var process = Start(workingFolder, processors, arguments);
+        using var process = Start(workingFolder, environment, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(TimeSpan.FromMinutes(4)))
@@ -40,4 +50,7 @@ internal static class Tool
 
         return new ToolResult(process.ExitCode, output.Result, error.Result);
     }
+
+    private static Dictionary<string, string?> Processors(int? count) =>
+        count is null ? [] : new() { ["DOTNET_PROCESSOR_COUNT"] = $"{count}" };
 }

@@ -75,6 +75,19 @@ public sealed class TrainChoiceTests : IDisposable
     }
 
     [Fact]
+    public void Train_SharedWeightsWavesAveragesAndSmoothing_ReachTheModel()
+    {
+        var result = Run(
+            "data.csv", "--label", "churn", "--epochs", "2", "--members", "3", "--shared-weights", "--numbers", "periodic:3,0.5",
+            "--weight-averaging", "0.9", "--label-smoothing", "0.1");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("2 before folding, 0 after", result.Output, StringComparison.Ordinal);
+        var model = ModelFile.Read(_folder.File("out/model.onnx"));
+        Assert.Contains(model.Graph.Node, node => node.OpType == "Sin");
+        Assert.DoesNotContain("outOfFold", File.ReadAllText(_folder.File("out/metrics.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Train_GroupNormAndHuber_ReachTheModel()
     {
         // Groups of two: such a normalization keeps hardly more than which value is the larger, so that every rounding shows.
@@ -148,7 +161,11 @@ public sealed class TrainChoiceTests : IDisposable
     [InlineData("--network relu --hidden 8", "--hidden has no effect on a --network of your own")]
     [InlineData("--input-shape 1,2,3", "--input-shape goes with --network")]
     [InlineData("--loss huber", "--task regression only")]
-    [InlineData("--label-smoothing 0.1", "--task multiclass only")]
+    [InlineData("--task regression --label-smoothing 0.1", "--task binary and multiclass only")]
+    [InlineData("--members 1 --shared-weights", "there is one network only")]
+    [InlineData("--weight-averaging 1", "--weight-averaging is 1, but must be from 0")]
+    [InlineData("--numbers periodic:0", "from 1 to 1024 frequencies")]
+    [InlineData("--network relu --shared-weights", "--shared-weights has no effect on a --network of your own")]
     [InlineData("--task regression --class-weights balanced", "--task binary and multiclass only")]
     [InlineData("--class-weights heavy", "write balanced, or each class once")]
     [InlineData("--ghost 1", "--ghost is 1, but must be from 2")]

@@ -42,6 +42,41 @@ public sealed class ObservationTests : IDisposable
     }
 
     [Fact]
+    public async Task Health_ModelThatAnswersNaN_IsUnhealthyAndTakesTheCure()
+    {
+        using var services = Build("nan", factor: float.NaN);
+        var scorer = services.GetRequiredKeyedService<ReloadingScorer>("nan");
+        Assert.Equal(HealthStatus.Unhealthy, (await Check()).Status);
+        Assert.Contains("answers NaN", (await Check()).Description, StringComparison.Ordinal);
+
+        // Another one like it is no worse; one that answers is taken.
+        foreach (var (factor, status) in new[] { (float.NaN, HealthStatus.Unhealthy), (2f, HealthStatus.Healthy) })
+        {
+            WeightedSum.Write(_folder.File("nan.onnx"), factor);
+            scorer.Look();
+            scorer.Look();
+            Assert.Equal(status, (await Check()).Status);
+        }
+
+        async Task<HealthReportEntry> Check() =>
+            (await services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["scorer:nan"];
+    }
+
+    [Fact]
+    public void Reload_ModelThatAnswersNaN_IsRefusedAndTheOldOneGoesOn()
+    {
+        using var services = Build("broken");
+        var scorer = services.GetRequiredKeyedService<ReloadingScorer>("broken");
+        WeightedSum.Write(_folder.File("broken.onnx"), float.NaN);
+        scorer.Look();
+        scorer.Look();
+        Assert.Contains("answers NaN for a row of zeros", scorer.LastReloadFailure?.Message, StringComparison.Ordinal);
+        var result = new float[4];
+        Assert.Equal(1, scorer.Score([1, 10, 100], result).Generation);
+        Assert.Equal(321, result[0]);
+    }
+
+    [Fact]
     public void Metrics_CallsRowsAndReloads_AreCounted()
     {
         var seen = new List<(string Instrument, double Value, string? Tag)>();
@@ -85,11 +120,11 @@ public sealed class ObservationTests : IDisposable
         }
     }
 
-    private ServiceProvider Build(string key)
+    private ServiceProvider Build(string key, float factor = 1)
     {
         var services = new ServiceCollection().AddLogging();
         services.AddKeyedOnnxScorer(
-            key, WeightedSum.Write(_folder.File($"{key}.onnx"), factor: 1), options => options.ReloadInterval = TimeSpan.Zero);
+            key, WeightedSum.Write(_folder.File($"{key}.onnx"), factor), options => options.ReloadInterval = TimeSpan.Zero);
         services.AddHealthChecks().AddOnnxScorerCheck(key);
         return services.BuildServiceProvider();
     }

@@ -22,10 +22,16 @@ internal sealed class ArchitectureOptions
         HelpName = "N",
     };
 
+    private readonly Option<bool> _shared = new("--shared-weights")
+    {
+        Description = "members share the weights of their hidden layers; each epoch is then measured on rows held out",
+    };
+
     private readonly Option<NumericEncoding?> _numbers = CommonOptions.Parsed(
         "--numbers",
         "ENCODING",
-        "what the network sees of a number: standardize or piecewise[:BINS] [default: accurate piecewise, fast standardize]",
+        "what the network sees of a number: standardize, piecewise[:BINS] or periodic[:FREQUENCIES,DEVIATION] [default: accurate "
+            + "piecewise, fast standardize]",
         NumericEncoding.Parse);
 
     private readonly Option<TargetTransform?> _target = new("--target")
@@ -125,8 +131,8 @@ internal sealed class ArchitectureOptions
 
     public IReadOnlyList<Option> All =>
     [
-        _preset, _members, _numbers, _target, _uncalibrated, _hidden, _activation, _normalization, _placement, _epsilon, _ghost, _dropout,
-        _hiddenDropout, _initializer, _network, _inputShape,
+        _preset, _members, _shared, _numbers, _target, _uncalibrated, _hidden, _activation, _normalization, _placement, _epsilon, _ghost,
+        _dropout, _hiddenDropout, _initializer, _network, _inputShape,
     ];
 
     /// <summary>Rejects options that exclude each other.</summary>
@@ -141,6 +147,10 @@ internal sealed class ArchitectureOptions
         {
             result.AddError("--input-shape goes with --network: the hidden layers of a table's network take a plain vector.");
         }
+
+        var isFast = string.Equals(result.Given(_preset), nameof(Preset.Fast), StringComparison.OrdinalIgnoreCase);
+        if (IsGiven(_shared) && (IsGiven(_members) ? result.Given(_members) == "1" : isFast))
+            result.AddError("--shared-weights is about the members of an ensemble, but there is one network only: give --members.");
 
         if (result.Given(_normalization) is { } normalization && !normalization.Equals("batch", StringComparison.OrdinalIgnoreCase))
             foreach (var option in new Option[] { _epsilon, _ghost }.Where(IsGiven))
@@ -161,6 +171,7 @@ internal sealed class ArchitectureOptions
             {
                 Preset = arguments.GetValue(_preset),
                 Members = arguments.GetValue(_members),
+                SharedWeights = arguments.GetValue(_shared),
                 NumericEncoding = arguments.GetValue(_numbers),
                 TargetTransform = arguments.GetValue(_target),
                 Calibrate = !arguments.GetValue(_uncalibrated),

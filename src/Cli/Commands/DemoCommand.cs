@@ -21,7 +21,7 @@ internal static class DemoCommand
             output,
             device,
         };
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
             var path = Path.Combine(AppContext.BaseDirectory, "sample-data", "churn.csv");
             var split = TableSplit.Create(CsvTable.Read(path), "churn", new SplitOptions());
@@ -30,8 +30,7 @@ internal static class DemoCommand
                 Label = "churn",
                 Network = new BatchNormNetworkOptions { Device = arguments.GetValue(device)! },
             };
-            TrainingRun.Execute(split, options, arguments.GetRequiredValue(output), cancellation);
-            return Task.FromResult(ExitCode.Done);
+            TrainingRun.Execute(split, options, arguments.GetRequiredValue(output));
         });
         return command;
     }

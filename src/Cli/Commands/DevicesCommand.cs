@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Cli.Reporting;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -14,13 +14,15 @@ internal static class DevicesCommand
 
     public static Command Create()
     {
-        var json = new Option<string?>("--json") { Description = "also write what was found to a file", HelpName = "FILE" };
+        var json = new Option<string?>("--json") { Description = "also write what was found to a file (- is stdout)", HelpName = "FILE" };
         var command = new Command("devices", "Show what models can run on here, what is missing, and how to get it.") { json };
         command.SetAction(arguments =>
         {
+            var path = arguments.GetValue(json);
+            if (path is not null) Output.Require(path);
             var survey = DeviceSurvey.Take();
             Print(survey);
-            if (arguments.GetValue(json) is { } path) AtomicFile.WriteText(path, ToJson(survey).ToJsonString(Indented) + "\n");
+            if (path is not null) Output.WriteText(path, text => text.Write(ToJson(survey).ToJsonString(Indented) + "\n"));
         });
         return command;
     }

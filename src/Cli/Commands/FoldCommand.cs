@@ -4,6 +4,7 @@ using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Onnx.Verification;
 
@@ -17,7 +18,7 @@ internal static class FoldCommand
         var input = new Argument<string>("IN.onnx") { Description = "any ONNX model" };
         var output = new Argument<string?>("OUT.onnx")
         {
-            Description = "the folded model; may be the same file; left out with --dry-run or --explain",
+            Description = "the folded model; may be the same file (- is stdout); left out with --dry-run or --explain",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var dry = new Option<bool>("--dry-run") { Description = "fold, prove and report, but write no model" };
@@ -26,7 +27,11 @@ internal static class FoldCommand
             Description = "say of one batch normalization what it is, what was done, and what would have to be true for a fold",
             HelpName = "NAME",
         };
-        var report = new Option<string?>("--report") { Description = "also write what was done as JSON", HelpName = "REPORT.json" };
+        var report = new Option<string?>("--report")
+        {
+            Description = "also write what was done as JSON (- is stdout)",
+            HelpName = "REPORT.json",
+        };
         var inputs = new Option<string?>("--inputs")
         {
             Description = "rows to compare both models on: an .npz file, a .csv table, or a folder with input_0.pb, …; default: generated",
@@ -115,31 +120,26 @@ internal static class FoldCommand
             if (result.Given(proof) == "none") result.AddError("--label and --proof none exclude each other.");
             if (result.GetResult(unverified) is { Implicit: false }) result.AddError("--label and --no-verify exclude each other.");
         });
-        command.SetAction((arguments, cancellation) =>
-        {
-            Run(
-                arguments.GetRequiredValue(input),
-                arguments.GetValue(output),
-                arguments.GetValue(report),
-                arguments.GetValue(explain),
-                new FoldFileOptions
-                {
-                    Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
-                    Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
-                    Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
-                    Tolerance = arguments.GetValue(tolerance),
-                    Inputs = arguments.GetValue(inputs) is not { } path ? null
-                        : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
-                        : ModelInputs.FromFile(path, arguments.GetValue(label)),
-                    LabeledOutput = arguments.GetValue(judged),
-                    PrecisionLoss = arguments.GetValue(loss),
-                    Precision = arguments.GetValue(precision),
-                    PrecisionTolerance = arguments.GetValue(precisionTolerance),
-                    Device = arguments.GetValue(device)!,
-                    CancellationToken = cancellation,
-                });
-            return Task.FromResult(ExitCode.Done);
-        });
+        command.SetAction(arguments => Run(
+            arguments.GetRequiredValue(input),
+            arguments.GetValue(output),
+            arguments.GetValue(report),
+            arguments.GetValue(explain),
+            new FoldFileOptions
+            {
+                Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
+                Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
+                Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
+                Tolerance = arguments.GetValue(tolerance),
+                Inputs = arguments.GetValue(inputs) is not { } path ? null
+                    : TableRows.IsTable(path) ? new ModelInputs(model => TableRows.Read(path, model.Proto, arguments.GetValue(label)))
+                    : ModelInputs.FromFile(path, arguments.GetValue(label)),
+                LabeledOutput = arguments.GetValue(judged),
+                PrecisionLoss = arguments.GetValue(loss),
+                Precision = arguments.GetValue(precision),
+                PrecisionTolerance = arguments.GetValue(precisionTolerance),
+                Device = arguments.GetValue(device)!,
+            }));
         return command;
     }
 
@@ -165,7 +165,7 @@ internal static class FoldCommand
         {
         }
 
-        Environment.Exit(ExitCode.Failed);
+        Interruption.Exit(ExitCode.Failed);
     })
     { IsBackground = true }.Start();
 
@@ -194,38 +194,46 @@ internal static class FoldCommand
     private static bool IsSame(string? one, string other) =>
         one is not null && string.Equals(Path.GetFullPath(one), Path.GetFullPath(other), StringComparison.Ordinal);
 
-    // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
     private static void Run(string inputPath, string? outputPath, string? reportPath, string? explained, FoldFileOptions options)
     {
-        var folder = outputPath is null ? Directory.CreateTempSubdirectory("mlnetbn-") : null;
-        try
-        {
-            Run(inputPath, outputPath, outputPath ?? Path.Combine(folder!.FullName, "folded.onnx"), reportPath, explained, options);
-        }
-        finally
-        {
-            folder?.Delete(recursive: true);
-        }
-    }
+        if (reportPath is not null) Output.Require(reportPath);
+        if (outputPath == Output.Standard) RequireReader();
+        if (outputPath is not null) Output.Require(outputPath);
 
-    private static void Run(
-        string inputPath, string? outputPath, string written, string? reportPath, string? explained, FoldFileOptions options)
-    {
+        // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
+        using var folder = outputPath is null or Output.Standard ? new ScratchFolder("fold") : null;
+        var written = folder?.File("folded.onnx") ?? outputPath!;
         var result = BatchNormFolder.FoldFile(inputPath, written, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
             throw new ModelVerificationException(
                 $"'{inputPath}' with {PrecisionNames.NameOf(refused.Result.Precision)}: {reason}; nothing was written.");
 
-        foreach (var warning in result.Fold.Warnings) Terminal.Note($"warning: {warning}");
-        if (result.ServedCulprit is { } culprit) Terminal.Note($"warning: {ServedComparison.Describe(result.Served!, culprit)}");
+        foreach (var warning in result.Fold.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        if (result.ServedCulprit is { } culprit) Console.Error.WriteLine($"warning: {ServedComparison.Describe(result.Served!, culprit)}");
         IReadOnlyList<PrecisionSpeed> speed = result.Reduction is { Comparison: not null } reduction
             ? PrecisionSpeed.Measure(result.Fold.Model.Proto, reduction.Result.Model.Proto)
             : [];
         if (explained is null) FoldReport.Print(result, speed);
         else FoldExplanation.Print(inputPath, result, explained);
         if (reportPath is not null) FoldReport.Write(result, speed, reportPath);
-        Terminal.Note(outputPath is null ? "nothing was written" : $"written to {outputPath}");
+        if (outputPath == Output.Standard)
+        {
+            using var model = File.OpenRead(written);
+            Output.Write(outputPath, model.CopyTo);
+        }
+
+        Console.Error.WriteLine(outputPath switch
+        {
+            null => "nothing was written",
+            Output.Standard => "written to stdout",
+            _ => $"written to {outputPath}",
+        });
+    }
+
+    private static void RequireReader()
+    {
+        if (!Console.IsOutputRedirected) throw new IOException("OUT.onnx is stdout, and that is a terminal; send it to a file or program.");
     }
 
     private static ModelVerificationException Refuse(string path, ComparisonResult comparison, double tolerance) =>

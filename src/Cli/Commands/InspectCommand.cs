@@ -100,7 +100,7 @@ internal static class InspectCommand
 
         Output.Print(table);
 
-        void Row(string name, string value) => table.AddRow(Output.Cell(name), Output.Cell(value));
+        void Row(string name, string value) => table.AddRow(TerminalText.Cell(name), TerminalText.Cell(value));
     }
 
     private static string Describe(ValueInfoProto value)

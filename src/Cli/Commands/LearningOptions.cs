@@ -24,7 +24,7 @@ internal sealed class LearningOptions
 
     private readonly Option<float> _smoothing = new("--label-smoothing")
     {
-        Description = "for several classes: the share of the target that goes to all classes alike",
+        Description = "for classes: the share of the target that goes to all classes alike",
         HelpName = "SHARE",
     };
     private readonly Option<int?> _epochs = new("--epochs")
@@ -81,6 +81,12 @@ internal sealed class LearningOptions
         HelpName = "NORM",
     };
 
+    private readonly Option<float> _averaging = new("--weight-averaging")
+    {
+        Description = "keep an average of the weights instead of the last ones; so much of it stays at each step, as 0.999 [default: none]",
+        HelpName = "SHARE",
+    };
+
     private readonly Option<RunningStatistics?> _statistics = CommonOptions.Parsed(
         "--statistics",
         "RULE",
@@ -117,6 +123,7 @@ internal sealed class LearningOptions
         _rate.RequireRange(1e-9f, 1e3f);
         _decay.RequireRange(0, 10);
         _clip.RequireRange(1e-9f, 1e9f);
+        _averaging.RequireRange(0, 0.999999f);
         _threads.RequireRange(1, 1024);
         _optimizer.Validators.Add(result =>
         {
@@ -134,8 +141,8 @@ internal sealed class LearningOptions
 
     public IReadOnlyList<Option> All =>
     [
-        _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _statistics,
-        _raw, _seed, _threads, _device,
+        _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _averaging,
+        _statistics, _raw, _seed, _threads, _device,
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
@@ -143,7 +150,7 @@ internal sealed class LearningOptions
     {
         if (task != LearningTask.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
         if (task == LearningTask.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
-        if (task != LearningTask.Multiclass) Reject(_smoothing, "goes with --task multiclass only.");
+        if (task == LearningTask.Regression) Reject(_smoothing, "needs classes; it goes with --task binary and multiclass only.");
         if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase))
             Reject(_decay, "does not go with adam, which has none; use adamw.");
 
@@ -159,7 +166,7 @@ internal sealed class LearningOptions
         Network = options.Network with
         {
             Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing
-                ? Loss.SmoothedCrossEntropy(smoothing)
+                ? options.Task == LearningTask.Binary ? Loss.SmoothedSigmoidCrossEntropy(smoothing) : Loss.SmoothedCrossEntropy(smoothing)
                 : arguments.GetValue(_loss),
             ClassWeights = arguments.GetValue(_classWeights),
             Epochs = arguments.GetValue(_epochs),
@@ -169,6 +176,7 @@ internal sealed class LearningOptions
             Optimizer = ReadOptimizer(arguments, options),
             Schedule = arguments.GetValue(_schedule),
             MaximumGradientNorm = arguments.GetValue(_clip),
+            WeightAveraging = arguments.GetValue(_averaging),
             BatchNorm = options.Network.BatchNorm with { Statistics = arguments.GetValue(_statistics) ?? Defaults.BatchNorm.Statistics },
             StandardizeFeatures = !arguments.GetValue(_raw),
             Seed = arguments.GetValue(_seed),

@@ -30,7 +30,7 @@ internal static class ReproduceCommand
         {
             data, output, epochs, seed,
         };
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
             var folder = arguments.GetRequiredValue(data);
             if (!Directory.Exists(folder))
@@ -38,8 +38,7 @@ internal static class ReproduceCommand
                     $"There is no folder '{folder}' with the MNIST digits: run scripts/mnist.sh, which fetches them to {DefaultFolder}, "
                     + "or give --data.");
             MnistRun.Execute(
-                folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed), cancellation);
-            return Task.FromResult(ExitCode.Done);
+                folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed));
         });
         return command;
     }
@@ -68,16 +67,14 @@ internal static class ReproduceCommand
         {
             data, output, depths, epochs, seed,
         };
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
             DepthRun.Execute(
                 arguments.GetRequiredValue(data),
                 arguments.GetRequiredValue(output),
                 arguments.GetValue(depths) ?? DepthRecipe.Depths,
                 arguments.GetValue(epochs),
-                arguments.GetValue(seed),
-                cancellation);
-            return Task.FromResult(ExitCode.Done);
+                arguments.GetValue(seed));
         });
         return command;
     }

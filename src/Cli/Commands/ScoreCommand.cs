@@ -16,7 +16,7 @@ internal static class ScoreCommand
             new Argument<string>("DATA.csv") { Description = "the rows to score; columns that the model does not know are passed over" };
         var output = new Option<string>("--out")
         {
-            Description = "the file for the predictions, a line for each row",
+            Description = "the file for the predictions, a line for each row (- is stdout)",
             Required = true,
             HelpName = "PREDICTIONS.csv",
         };
@@ -24,19 +24,20 @@ internal static class ScoreCommand
         batch.RequireRange(1, 1 << 20);
         var device = CommonOptions.Device();
         var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, batch, device };
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
+            var path = arguments.GetRequiredValue(output);
+            Output.Require(path);
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
             using var reader = scorer.Read(arguments.GetRequiredValue(data));
-            var path = arguments.GetRequiredValue(output);
-            var rows = PredictionTable.Write(path, scorer.Score(reader, cancellation));
-            if (reader.Note is { } note) Terminal.Note($"note: {note}");
+            var rows = PredictionTable.Write(path, scorer.Score(reader));
+            if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
             foreach (var unknown in scorer.UnknownValues)
-                Terminal.Note($"note: {unknown}; they count as none of the known ones.");
+                Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
             Output.NoteDevice(scorer.Device!);
-            Terminal.Note($"{rows.ToString("N0", CultureInfo.InvariantCulture)} rows scored, written to {path}");
-            return Task.CompletedTask;
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{rows:N0} rows scored, written to {(path == Output.Standard ? "stdout" : path)}"));
         });
         return command;
     }

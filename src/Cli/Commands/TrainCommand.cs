@@ -66,7 +66,7 @@ internal static class TrainCommand
             architecture.Validate(result);
             learning.Validate(result, kind);
         });
-        command.SetAction((arguments, cancellation) =>
+        command.SetAction(arguments =>
         {
             var kind = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind;
             string[] texts = [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? []];
@@ -94,8 +94,7 @@ internal static class TrainCommand
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             TrainingRun.Execute(
-                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder, cancellation);
-            return Task.FromResult(ExitCode.Done);
+                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder);
         });
         return command;
     }

@@ -22,7 +22,7 @@ internal static class FoldExplanation
         var all = result.Fold.BatchNorms.Concat(result.Fold.Chains).ToList();
         var outcome = all.Find(outcome => outcome.Name == name) ?? all.Find(outcome => outcome.Name.Split(", ").Contains(name))
             ?? throw new ArgumentException($"'{path}' has no batch normalization named '{name}'; {Names(all)}", nameof(name));
-        Terminal.Print($"{outcome.Operators} '{outcome.Name}': {FoldReport.Status(outcome.Status)}");
+        Console.WriteLine($"{outcome.Operators} '{outcome.Name}': {FoldReport.Status(outcome.Status)}");
         var editor = new ModelEditor(FunctionInlining.Of(ModelFile.Read(path), "BatchNormalization").Model);
         foreach (var graph in editor.Graphs)
         {
@@ -86,5 +86,5 @@ internal static class FoldExplanation
         yield return ("not behind it", reason[(cut + behind.Length)..]);
     }
 
-    private static void Line(string what, string text) => Terminal.Print($"  {what + ":",-15}{text}");
+    private static void Line(string what, string text) => Console.WriteLine($"  {what + ":",-15}{text}");
 }

@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Files;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;
@@ -36,7 +35,7 @@ internal static class FoldReport
         Console.WriteLine($"nodes:      {Number(fold.NodesBefore)} → {Number(fold.NodesAfter)}");
         Console.WriteLine($"parameters: {Number(fold.ParametersBefore)} → {Number(fold.ParametersAfter)}");
         Console.WriteLine($"bytes:      {Number(fold.BytesBefore)} → {Number(fold.BytesAfter)}");
-        foreach (var line in Proof(result)) Terminal.Print(line);
+        foreach (var line in Proof(result)) Console.WriteLine(line);
         if (result.Reduction is { } reduction) PrecisionReport.Print(reduction, speed);
     }
 
@@ -101,7 +100,7 @@ internal static class FoldReport
             ["reduction"] = result.Reduction is { } reduction ? PrecisionReport.ToJson(reduction, speed) : null,
             ["warnings"] = new JsonArray([.. fold.Warnings.Select(warning => JsonValue.Create(warning))]),
         };
-        AtomicFile.WriteText(path, document.ToJsonString(Indented) + "\n");
+        Output.WriteText(path, text => text.Write(document.ToJsonString(Indented) + "\n"));
     }
 
     private static void PrintTable(string kind, IReadOnlyList<BatchNormOutcome> outcomes, Func<BatchNormOutcome, string> name)
@@ -117,7 +116,7 @@ internal static class FoldReport
             string[] cells = [name(outcome), Status(outcome.Status), outcome.Into, outcome.Reason];
             if (isJudged) cells = [.. cells, outcome.RelativeError?.ToString("G2", CultureInfo.InvariantCulture) ?? string.Empty];
             if (isHelpful) cells = [.. cells, outcome.WouldFoldIf];
-            table.AddRow([.. cells.Select(Output.Cell)]);
+            table.AddRow([.. cells.Select(TerminalText.Cell)]);
         }
 
         Output.Print(table);

@@ -1,39 +1,82 @@
+using System.Globalization;
+using System.Text;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Onnx.Files;
 using Spectre.Console;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
-/// <summary>Where results go: the folder of <c>--out</c>, tables on stdout, notes on stderr.</summary>
+/// <summary>Where results go: files, stdout, and notes on stderr.</summary>
 internal static class Output
 {
     // A pipe has no width: the lines must not be broken where a terminal would break them.
     private const int PipeWidth = 100_000;
 
-    /// <summary>
-    /// Called before the work, not after it. The folder itself is made at the end: a training that fails leaves nothing behind.
-    /// </summary>
-    /// <exception cref="IOException">There is a file of that name.</exception>
-    public static void RequireNoFile(string folder)
+    /// <summary>What stands for stdout in the place of a file.</summary>
+    public const string Standard = "-";
+
+    /// <summary>Called before the work, not after it: the file can be written.</summary>
+    /// <param name="path">The file; <see cref="Standard"/> = stdout, which is then for it alone.</param>
+    /// <exception cref="IOException">It cannot; the message says why.</exception>
+    public static void Require(string path)
     {
-        if (File.Exists(folder)) throw new IOException($"'{folder}' is a file; --out needs a folder, which is made if it is not there.");
+        if (path == Standard) TerminalText.FreeStandardOutput();
+        else AtomicFile.RequireWritable(path);
     }
 
-    /// <summary>Where a training that is to be resumed keeps its state.</summary>
-    public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint"));
+    /// <summary>Writes a result; see <see cref="AtomicFile.Write"/>.</summary>
+    public static void Write(string path, Action<Stream> write)
+    {
+        if (path != Standard)
+        {
+            AtomicFile.Write(path, write);
+            return;
+        }
+
+        using var stream = Console.OpenStandardOutput();
+        write(stream);
+        stream.Flush();
+    }
+
+    /// <summary>The same for text (UTF-8, no byte order mark); on a terminal it is cleaned.</summary>
+    public static void WriteText(string path, Action<TextWriter> write)
+    {
+        if (path == Standard && !Console.IsOutputRedirected)
+        {
+            using var text = new StringWriter();
+            write(text);
+            TerminalText.WriteClean(text.ToString());
+            return;
+        }
+
+        Write(path, stream =>
+        {
+            using var text = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true);
+            write(text);
+        });
+    }
+
+    /// <summary>Where a training that is to be resumed keeps its state, until its results are written.</summary>
+    public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint")) { Keep = true };
 
     /// <summary>Reads a table, and says how its lines became rows where that needs saying.</summary>
     /// <param name="path">The file.</param>
     /// <param name="texts">Columns of which the texts matter although they may look like numbers.</param>
     /// <exception cref="TableException">It cannot be read.</exception>
+    /// <exception cref="InsufficientMemoryException">It is larger than the memory of this process.</exception>
     public static CsvTable Read(string path, IReadOnlyCollection<string> texts)
     {
+        // .NET 10 crashes where a single array is as large as all that a limited heap may have.
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (new FileInfo(path) is { Exists: true } file && file.Length > memory / 5 * 4)
+            throw new InsufficientMemoryException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"there is not enough memory: '{path}' has {file.Length >> 20:N0} MiB, and the process may take {memory >> 20:N0}. Give it "
+                + $"more, or the table in parts."));
         var table = CsvTable.Read(path, texts);
-        if (table.Note is { } note) Terminal.Note($"note: {note}");
+        if (table.Note is { } note) Console.Error.WriteLine($"note: {note}");
         return table;
     }
-
-    /// <summary>A text as a cell of a table.</summary>
-    public static string Cell(string text) => Markup.Escape(Terminal.Clean(text));
 
     /// <summary>Prints a table to stdout.</summary>
     public static void Print(Table table)
@@ -45,6 +88,6 @@ internal static class Output
     /// <summary>Says so, once, if the CPU stepped in for something better.</summary>
     public static void NoteDevice(DeviceReport report)
     {
-        if (report.IsSurprising) Terminal.Note($"note: {report}");
+        if (report.IsSurprising) Console.Error.WriteLine($"note: {report}");
     }
 }

@@ -17,8 +17,8 @@ internal static class PrecisionReport
     {
         var result = check.Result;
         foreach (var kept in result.Outcomes.Where(outcome => !outcome.IsReduced))
-            Terminal.Print($"{kept.Name} stays float32: {kept.Detail}");
-        Terminal.Print(string.Create(
+            Console.WriteLine($"{kept.Name} stays float32: {kept.Detail}");
+        Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{PrecisionNames.NameOf(result.Precision)}: {result.Outcomes.Count(outcome => outcome.IsReduced)} of {result.Outcomes.Count}, "
                 + $"{result.BytesBefore:N0} → {result.BytesAfter:N0} bytes"));
@@ -27,24 +27,24 @@ internal static class PrecisionReport
             var allowed = check.Tolerance == double.MaxValue
                 ? string.Empty
                 : string.Create(CultureInfo.InvariantCulture, $" (allowed: {check.Tolerance:G3})");
-            Terminal.Print(string.Create(
+            Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"largest difference to float32: {comparison.LargestAbsolute:G3} absolute, {comparison.LargestRelative:G3} of the output's "
                     + $"scale{allowed}"));
         }
 
         foreach (var (output, share) in check.Changed)
-            Terminal.Print(string.Create(CultureInfo.InvariantCulture, $"'{output}' differs in {share:P2} of its elements"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"'{output}' differs in {share:P2} of its elements"));
         if (check.Labeled is { } labeled)
         {
-            Terminal.Print(string.Create(
+            Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"'{labeled.Output}' in {labeled.Rows:N0} rows with labels (allowed loss: {check.AllowedLoss:G3}):"));
             foreach (var (metric, before) in labeled.Metrics.Before)
-                Terminal.Print($"  {metric.Name}: {metric.Format(before)} → {metric.Format(labeled.Metrics.After[metric]!.Value)}");
+                Console.WriteLine($"  {metric.Name}: {metric.Format(before)} → {metric.Format(labeled.Metrics.After[metric]!.Value)}");
         }
 
-        foreach (var line in Describe(check.Result.Precision, speed)) Terminal.Print(line);
+        foreach (var line in Describe(check.Result.Precision, speed)) Console.WriteLine(line);
     }
 
     /// <summary>What scoring takes in both precisions: a sentence for each number of rows.</summary>

@@ -1,6 +1,5 @@
 using CsvHelper;
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Onnx.Files;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
@@ -12,9 +11,9 @@ internal static class PredictionTable
     public static long Write(string path, IEnumerable<TablePrediction> predictions)
     {
         var rows = 0L;
-        AtomicFile.Write(path, stream =>
+        Output.WriteText(path, text =>
         {
-            using var csv = CsvWriter.Create(stream, new CsvWriterOptions(), leaveOpen: true);
+            using var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true);
             foreach (var prediction in predictions)
             {
                 if (rows == 0)

@@ -5,11 +5,16 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>Shows a line for each epoch on stderr; on a terminal also a bar below them that moves.</summary>
 internal abstract class ProgressDisplay : IDisposable
 {
-    public static ProgressDisplay Create() => Console.IsErrorRedirected ? new PlainLines() : new LiveBar();
+    public static ProgressDisplay Create()
+    {
+        if (Console.IsErrorRedirected) return new PlainLines();
+        Interruption.Clear = LiveBar.Clear;
+        return new LiveBar();
+    }
 
     public abstract void Epoch(EpochReport report);
 
-    public virtual void Warning(TrainingWarning warning) => Terminal.Note($"warning: {warning.Message}");
+    public virtual void Warning(TrainingWarning warning) => Console.Error.WriteLine($"warning: {warning.Message}");
 
     public virtual void Dispose()
     {
@@ -24,15 +29,15 @@ internal abstract class ProgressDisplay : IDisposable
     {
         private const int Width = 30;
 
-        private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-
         public override void Epoch(EpochReport report)
         {
             Clear();
-            _console.MarkupLine(report.IsBest ? $"[green]{Markup.Escape(report.ToString())}[/]" : Markup.Escape(report.ToString()));
+            var text = TerminalText.Cell(report.ToString());
+            TerminalText.StyledError.MarkupLine(report.IsBest ? $"[green]{text}[/]" : text);
             var done = Width * report.Epoch / report.Epochs;
             var left = report.Elapsed / report.Epoch * (report.Epochs - report.Epoch);
-            _console.Markup($"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");
+            TerminalText.StyledError.Markup(
+                $"[blue]{new string('━', done)}[/][grey]{new string('━', Width - done)}[/] at most {left:mm\\:ss} left");
         }
 
         public override void Warning(TrainingWarning warning)
@@ -48,6 +53,6 @@ internal abstract class ProgressDisplay : IDisposable
         }
 
         // The bar is the last line, without an end.
-        private static void Clear() => Console.Error.Write("\r\u001b[K");
+        public static void Clear() => TerminalText.Error.Write("\r\u001b[K");
     }
 }

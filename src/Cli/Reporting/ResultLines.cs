@@ -76,5 +76,5 @@ internal static class ResultLines
         foreach (var line in PrecisionReport.Describe(reduced.Precision, speed)) Line("speed", line);
     }
 
-    private static void Line(string name, string value) => Terminal.Print($"{name,-20} {value}");
+    private static void Line(string name, string value) => Console.WriteLine($"{name,-20} {value}");
 }

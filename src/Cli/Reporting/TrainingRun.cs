@@ -9,27 +9,86 @@ namespace MlNetBatchNorm.Cli.Reporting;
 /// <summary>A training with everything that the tool says about it. Progress goes to stderr, results to stdout.</summary>
 internal static class TrainingRun
 {
-    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, CancellationToken cancellation)
+    // What is written, and so can be tried before the work.
+    private static readonly string[] Files =
+        ["model.zip", "model.onnx", "model.batchnorm.onnx", "metrics.json", "report.html", "pipeline.onnx"];
+
+    /// <summary>Trains, tests, folds and writes.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="options">What to learn, and how.</param>
+    /// <param name="folder">The folder for the results.</param>
+    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
     {
-        Output.RequireNoFile(folder);
+        OutputFolder.Require(folder, Files);
+        if (options.Network.Checkpoint is not { } checkpoint)
+        {
+            Run(rows, options, folder);
+            return;
+        }
+
+        var goOn = $"the same command goes on from {checkpoint.Path}.";
+        var otherwise = Interruption.GoOn;
+        Interruption.GoOn = () => File.Exists(checkpoint.Path) ? goOn : otherwise();
+        OutputFolder.RunAlone(folder, () =>
+        {
+            if (File.Exists(checkpoint.Path)) Console.Error.WriteLine($"going on from {checkpoint.Path}");
+            try
+            {
+                Run(rows, options, folder);
+            }
+            catch (Exception exception) when (exception is not InvalidDataException && File.Exists(checkpoint.Path))
+            {
+                Console.Error.WriteLine($"note: what was trained is kept: {goOn}");
+                throw;
+            }
+        });
+    }
+
+    private static void Run(TableSplit rows, TableTrainingOptions options, string folder)
+    {
         var watch = Stopwatch.StartNew();
         using var progress = ProgressDisplay.Create();
         options = options with
         {
             Validation = rows.Validation,
-            Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning, CancellationToken = cancellation },
+            Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning },
         };
-        using var trained = Train(rows, options);
+        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
         progress.Dispose();
         Output.NoteDevice(trained.Network.DeviceReport);
-        if (trained.Network.Export.ServedWarning is { } served) Terminal.Note($"warning: {served}");
+        if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
         var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
         var speed = trained.Network.Export.Reduced is { } reduced
             ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
             : [];
         var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed);
-        List<string> files = [.. trained.Save(folder), metrics.Write(folder)];
+        OutputFolder.WriteAlone(folder, () =>
+        {
+            var checkpoint = options.Network.Checkpoint;
+            if (checkpoint is null)
+                Interruption.GoOn =
+                    () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
+            Write(trained, rows, options, folder, metrics, singleRow, speed);
+
+            // Last, when nothing of what it stands for can be lost any more.
+            checkpoint?.Remove();
+            Interruption.GoOn = () => $"all results are in '{folder}'.";
+        });
+    }
+
+    private static void Write(
+        TrainedTable trained,
+        TableSplit rows,
+        TableTrainingOptions options,
+        string folder,
+        MetricsDocument metrics,
+        TimeSpan singleRow,
+        IReadOnlyList<PrecisionSpeed> speed)
+    {
+        var models = trained.Save(folder);
+        trained.RequireSaved(models, rows.Test);
+        List<string> files = [.. models, metrics.Write(folder)];
         if (OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
@@ -51,33 +110,19 @@ internal static class TrainingRun
         if (pipeline is not null) ResultLines.Show(pipeline);
     }
 
-    private static TrainedTable Train(TableSplit rows, TableTrainingOptions options)
-    {
-        var checkpoint = options.Network.Checkpoint?.Path;
-        if (checkpoint is not null && File.Exists(checkpoint)) Terminal.Note($"going on from {checkpoint}");
-        try
-        {
-            return TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
-        }
-        catch (OperationCanceledException exception) when (checkpoint is not null && File.Exists(checkpoint))
-        {
-            throw new StoppedException($"stopped; the same command goes on from {checkpoint}.", exception);
-        }
-    }
-
     private static void ShowColumns(TableSchema schema, TableSplit rows)
     {
         var validation = rows.Validation is { } held
             ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
             : string.Empty;
         var all = rows.Training.RowCount + (rows.Validation?.RowCount ?? 0) + rows.Test.RowCount;
-        Terminal.Note(string.Create(
+        Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{all:N0} rows and {rows.Training.Columns.Count} columns read: {rows.Training.RowCount:N0} rows to learn from{validation}, "
                 + $"{rows.Test.RowCount:N0} to test on"));
-        Terminal.Note($"test rows: {rows.Rule}");
-        Terminal.Note($"predicting {schema.Label.Column}: {Describe(schema)}");
-        Terminal.Note($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
+        Console.Error.WriteLine($"test rows: {rows.Rule}");
+        Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
+        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
         ShowNotes(schema.Reports);
 
         NoteUntestedClasses(schema, rows.Test);
@@ -94,13 +139,13 @@ internal static class TrainingRun
         foreach (var note in notes)
         {
             if (alike[note.Kind].Count() is var count && (count <= Most || alike[note.Kind].Take(Shown).Contains(note)))
-                Terminal.Note(note.Text);
+                Console.Error.WriteLine(note.Text);
         }
 
         foreach (var kind in alike.Where(kind => kind.Count() > Most))
         {
             var names = NameList.Of(kind.Skip(Shown).Select(note => note.Column), 5);
-            Terminal.Note($"{kind.Key} {kind.Count() - Shown} more columns: {names}");
+            Console.Error.WriteLine($"{kind.Key} {kind.Count() - Shown} more columns: {names}");
         }
     }
 
@@ -126,7 +171,7 @@ internal static class TrainingRun
         var tested = schema.Label.Encode(test).Select(label => (int)label).ToHashSet();
         var untested = schema.Label.Classes.Where((_, index) => !tested.Contains(index)).ToList();
         if (untested.Count > 0)
-            Terminal.Note(
+            Console.Error.WriteLine(
                 $"note: no test row has the class{(untested.Count == 1 ? string.Empty : "es")} "
                 + $"{NameList.Of(untested.Select(NameList.Quote), 20)}: the figures say nothing about it");
     }
@@ -138,7 +183,7 @@ internal static class TrainingRun
         if (unknown.Count == 0) return;
         var columns = unknown.Select(values => $"{values.Column} {NameList.Of(values.Examples.Select(NameList.Quote))} "
             + $"({(values.Rows == 1 ? "1 row" : $"{values.Rows} rows")})");
-        Terminal.Note(
+        Console.Error.WriteLine(
             $"warning: categories of rows to {use} that no row to learn from has, so that they count as none: {NameList.Of(columns, 10)}");
     }
 

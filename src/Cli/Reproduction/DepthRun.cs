@@ -14,10 +14,9 @@ internal static class DepthRun
     /// <param name="depths">Hidden layers of the networks.</param>
     /// <param name="epochs">Passes over the training rows.</param>
     /// <param name="seed">The seed of everything random.</param>
-    /// <param name="cancellation">Stops training.</param>
-    public static void Execute(string data, string folder, IReadOnlyList<int> depths, int epochs, int seed, CancellationToken cancellation)
+    public static void Execute(string data, string folder, IReadOnlyList<int> depths, int epochs, int seed)
     {
-        Output.RequireNoFile(folder);
+        OutputFolder.Require(folder, "depth.json", "depth.html");
         var (training, test) = TableSplit.Every(CsvTable.Read(data), 0.2);
         var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         var (trainingRows, testRows) = (schema.ToRows(training), schema.ToRows(test));
@@ -31,7 +30,7 @@ internal static class DepthRun
                 foreach (var batchNorm in new[] { false, true })
                 {
                     var network = DepthRecipe.CreateNetwork((int)trainingRows.Shape.Count, trainingRows.Outputs, depth, batchNorm);
-                    trials.Add(Try(network, depth, batchNorm, learningRate, trainingRows, testRows, epochs, seed, cancellation));
+                    trials.Add(Try(network, depth, batchNorm, learningRate, trainingRows, testRows, epochs, seed));
                     Console.Error.WriteLine(DepthReport.Line(trials[^1]));
                 }
             }
@@ -43,15 +42,13 @@ internal static class DepthRun
     }
 
     private static DepthTrial Try(
-        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed,
-        CancellationToken cancellation)
+        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed)
     {
         TrainedNetwork trained;
         try
         {
             trained = NetworkTrainer.Train(
-                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed),
-                cancellationToken: cancellation);
+                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed));
         }
         catch (TrainingDivergedException)
         {

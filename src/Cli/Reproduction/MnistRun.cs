@@ -20,10 +20,9 @@ internal static class MnistRun
     /// <param name="folder">The folder for the results.</param>
     /// <param name="epochs">Passes over the training images.</param>
     /// <param name="seed">The seed of everything random.</param>
-    /// <param name="cancellation">Stops training.</param>
-    public static void Execute(string data, string folder, int epochs, int seed, CancellationToken cancellation)
+    public static void Execute(string data, string folder, int epochs, int seed)
     {
-        Output.RequireNoFile(folder);
+        OutputFolder.Require(folder, "model.onnx", "model.batchnorm.onnx", "metrics.json");
         var watch = Stopwatch.StartNew();
         var (training, test) = MnistFiles.Read(data);
         Console.Error.WriteLine(string.Create(
@@ -31,7 +30,7 @@ internal static class MnistRun
             $"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
         using var progress = ProgressDisplay.Create();
         var options = MnistRecipe.Options with { Epochs = epochs, Seed = seed, Progress = progress.Epoch, Warning = progress.Warning };
-        var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options, cancellationToken: cancellation);
+        var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options);
         progress.Dispose();
 
         var compared = training.Select([.. Enumerable.Range(0, Math.Min(ComparedRows, training.Count))]);

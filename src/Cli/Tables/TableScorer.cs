@@ -77,18 +77,10 @@ internal sealed class TableScorer : IDisposable
 
     /// <summary>Goes through a file and scores its rows, some at a time, whatever its size.</summary>
     /// <param name="reader">The file; columns that the model does not know are passed over.</param>
-    /// <param name="cancellation">Ends it.</param>
     /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
-    public IEnumerable<TablePrediction> Score(CsvTableReader reader, CancellationToken cancellation = default)
-    {
-        foreach (var rows in reader.ReadTables())
-        {
-            cancellation.ThrowIfCancellationRequested();
-            yield return Score(rows);
-        }
-    }
+    public IEnumerable<TablePrediction> Score(CsvTableReader reader) => reader.ReadTables().Select(Score);
 
-    /// <summary>Opens a file for <see cref="Score(CsvTableReader, CancellationToken)"/>.</summary>
+    /// <summary>Opens a file for <see cref="Score(CsvTableReader)"/>.</summary>
     /// <exception cref="TableException">It cannot be read, or is no table.</exception>
     public CsvTableReader Read(string path)
     {

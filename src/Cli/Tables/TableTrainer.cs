@@ -96,6 +96,8 @@ internal static class TableTrainer
                 new() { Outputs = trained.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
             testRows = testRows.CountedFrom(trained.Measured.Offset);
             var tested = ModelEvaluation.Of(measured, trained.Model.Loss, testRows);
+            if (tested.Predictions.Length > 0 && Array.TrueForAll(tested.Predictions, float.IsNaN))
+                throw new ModelVerificationException("The network gives NaN for every test row; nothing was written.");
             var float32Metrics = MeasureFloat32(trained, testRows, tested.Metrics, network.AllowedMetricLoss);
             var predicted = new TestedRows(testRows, tested.Predictions);
             return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, training.RowCount, predicted);

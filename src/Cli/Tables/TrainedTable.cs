@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
@@ -16,6 +17,9 @@ internal sealed record TestedRows(TrainingData Rows, float[] Predictions);
 /// <summary>What training on a table gave.</summary>
 internal sealed class TrainedTable : IDisposable
 {
+    // Of the largest prediction: rows may be divided among threads in another way, and sums then round otherwise.
+    private const float SavedTolerance = 1e-4f;
+
     public TrainedTable(
         TableSchema schema,
         ITransformer features,
@@ -78,6 +82,31 @@ internal sealed class TrainedTable : IDisposable
         Network.SaveOnnx(deployed);
         Network.Export.Unfolded.Save(unfolded);
         return [zip, deployed, unfolded];
+    }
+
+    /// <summary>
+    /// Reads the models back, as <c>score</c> does, and compares what they say of the test rows with what the network said that was tested.
+    /// </summary>
+    /// <param name="files">What <see cref="Save"/> wrote.</param>
+    /// <param name="test">The test rows.</param>
+    /// <exception cref="InvalidDataException">One of them says something else.</exception>
+    public void RequireSaved(IReadOnlyList<string> files, CsvTable test)
+    {
+        // Of the two that are deployed; the third is what they were folded from, and compared with.
+        foreach (var file in files.Take(2))
+        {
+            // The last output is the one that was tested.
+            using var scorer = TableScorer.Open(file, new OnnxScorerOptions { Device = Network.Model.Device });
+            var said = scorer.Score(test).Values.AsSpan()[^Tested.Predictions.Length..];
+            var scale = Tested.Predictions.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
+            var allowed = SavedTolerance * (scale > 0 ? scale : 1);
+            for (var i = 0; i < said.Length; i++)
+                if (!said[i].Equals(Tested.Predictions[i]) && !(Math.Abs(said[i] - Tested.Predictions[i]) <= allowed))
+                    throw new InvalidDataException(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"'{file}', read back, says {said[i]:R} where the network that was tested said {Tested.Predictions[i]:R}; do not "
+                        + $"use it. The disk or the memory of this machine may be at fault: try once more, and elsewhere."));
+        }
     }
 
     /// <summary>

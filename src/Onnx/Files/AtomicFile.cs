@@ -11,17 +11,12 @@ internal static class AtomicFile
 
     private static readonly AsyncLocal<FileLayer?> Chosen = new();
 
-    private static long _written;
-
     /// <summary>What files are made by in this flow of control; the system's own where nothing else was set.</summary>
     public static FileLayer Layer
     {
         get => Chosen.Value ?? FileLayer.System;
         set => Chosen.Value = value;
     }
-
-    /// <summary>How many files this process has completed.</summary>
-    public static long Written => Interlocked.Read(ref _written);
 
     /// <summary>Writes to a temporary file in the same folder, flushes it to disk, and renames it over <paramref name="path"/>.</summary>
     /// <param name="path">The file to create or replace; a pipe or device is written to as it is.</param>
@@ -49,7 +44,6 @@ internal static class AtomicFile
             if (OperatingSystem.IsWindows()) stream.Dispose();
             Leftovers.Finish(temporary, () => Layer.Move(temporary, target.Path));
         });
-        Interlocked.Increment(ref _written);
     }
 
     /// <summary>As <see cref="Write"/>, for text (UTF-8, no byte order mark).</summary>
@@ -59,6 +53,9 @@ internal static class AtomicFile
             using var writer = new StreamWriter(stream, leaveOpen: true);
             writer.Write(content);
         });
+
+    /// <summary>Where a path leads to, behind all links.</summary>
+    public static string PlaceOf(string path) => FileTarget.Of(path).Path;
 
     /// <summary>Whether a path is, or will be, a file, and no pipe or device.</summary>
     public static bool IsPlain(string path) => FileTarget.Of(path).IsPlain;

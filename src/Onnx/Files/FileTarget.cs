@@ -14,6 +14,9 @@ internal sealed partial class FileTarget
     private const ushort PlainKind = 0x8000;
     private const ushort FolderKind = 0x4000;
 
+    // Whoever reads may start after us.
+    private static readonly TimeSpan ReaderTime = TimeSpan.FromSeconds(10);
+
     private readonly Status? _old;
     private readonly int? _descriptor;
 
@@ -57,7 +60,7 @@ internal sealed partial class FileTarget
         1 => Console.OpenStandardOutput(),
         2 => Console.OpenStandardError(),
         { } other => new FileStream(new SafeFileHandle(other, ownsHandle: false), FileAccess.Write),
-        null => new FileStream(Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite),
+        null => OpenForReader(),
     };
 
     /// <summary>Gives a file the permissions of the one that is replaced, and its owner and group where the system lets us.</summary>
@@ -74,6 +77,17 @@ internal sealed partial class FileTarget
         }
 
         File.SetUnixFileMode(file, mode);
+    }
+
+    // A pipe opens when somebody reads it.
+    private FileStream OpenForReader()
+    {
+        var opening = Task.Factory.StartNew(
+            () => new FileStream(Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (Task.WhenAny(opening, Task.Delay(ReaderTime)).GetAwaiter().GetResult() != opening)
+            throw new IOException($"Nobody has read the pipe '{Path}' for {ReaderTime.TotalSeconds} seconds; start its reader first.");
+        return opening.GetAwaiter().GetResult();
     }
 
     // Each part of the path by itself: what ".." means depends on where a link before it leads.

@@ -154,6 +154,25 @@ internal sealed class ScratchFolder : IDisposable
     /// <summary>The folder.</summary>
     public string Path { get; }
 
+    /// <summary>
+    /// Makes one in which this process has all of its temporary files from now on, those that other libraries make, too; null where there
+    /// is no place for it.
+    /// </summary>
+    public static ScratchFolder? ForProcess()
+    {
+        try
+        {
+            var folder = new ScratchFolder("run");
+            foreach (var name in OperatingSystem.IsWindows() ? new[] { "TMP", "TEMP" } : ["TMPDIR"])
+                Environment.SetEnvironmentVariable(name, folder.Path);
+            return folder;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The path of a file in it.</summary>
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

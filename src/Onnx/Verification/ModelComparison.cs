@@ -21,6 +21,7 @@ public static class ModelComparison
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     /// <exception cref="InvalidModelException">ONNX Runtime refuses one of the models.</exception>
     /// <exception cref="ModelRunException">A model fails on given inputs, or on everything that was generated.</exception>
+    /// <exception cref="ModelVerificationException">All answers are NaN or infinite, which proves nothing.</exception>
     public static ComparisonResult Compare(OnnxModel reference, OnnxModel candidate, ModelInputs? inputs = null, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(reference);
@@ -96,6 +97,10 @@ public static class ModelComparison
             else runs.AddRange(inputs.Select(set => (set, session.Run(set))));
         }
 
+        if (runs.TrueForAll(run => TensorDifference.SaysNothing(run.Outputs.Values)))
+            throw new ModelVerificationException(
+                "The model gives no number on any of the inputs, only NaN or infinity, so that they prove nothing; give it inputs as it "
+                + "was made for.");
         var worst = names.ToDictionary(name => name, _ => (Absolute: 0.0, Relative: 0.0), StringComparer.Ordinal);
         using (var session = openCandidate())
         {

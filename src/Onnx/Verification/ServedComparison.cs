@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
-using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Verification;
@@ -126,7 +125,7 @@ internal sealed record ServedComparison
             runs = inputs is null ? [.. InputGenerator.Run(session)] : [.. inputs.Select(set => (set, session.Run(set)))];
             if (runs.Exists(run => Difference(run.Outputs, session.Run(run.Inputs)).Outputs.Any(output => output.LargestAbsolute != 0)))
                 return new ServedComparison { WhyNot = $"{reference.Name} gives other answers each time that it runs on the same inputs" };
-            if (runs.TrueForAll(run => run.Outputs.Values.All(HasNoNumber)))
+            if (runs.TrueForAll(run => TensorDifference.SaysNothing(run.Outputs.Values)))
                 return new ServedComparison { WhyNot = $"{reference.Name} gives no number on any of the inputs, so they prove nothing" };
             noise = runs.Max(run => RoundingNoise.Measure(session, run.Inputs, run.Outputs).LargestRelative);
         }
@@ -141,10 +140,6 @@ internal sealed record ServedComparison
             Culprit = FusionSearch.Find(served, options => Differences(candidate, options, runs).LargestRelative <= allowed),
         };
     }
-
-    private static bool HasNoNumber(HostTensor tensor) =>
-        ElementTypes.Find(tensor.Type) is { IsReal: true } type && tensor.Data.Length > 0
-        && Array.TrueForAll(type.ToDoubles(tensor.Data), value => !double.IsFinite(value));
 
     private static ComparisonResult Differences(
         ComparedModel model,

@@ -33,6 +33,16 @@ internal static class TensorDifference
         return (largest, scale > 0 ? largest / scale : largest);
     }
 
+    /// <summary>
+    /// Whether answers agree with any others that say as little: all that could be real numbers are NaN or infinite. Whole numbers that go
+    /// with them (the class of the largest of several NaN) prove nothing either.
+    /// </summary>
+    public static bool SaysNothing(IEnumerable<HostTensor> outputs)
+    {
+        var real = outputs.Where(tensor => tensor.Data.Length > 0 && ElementTypes.Find(tensor.Type) is { IsReal: true }).ToList();
+        return real.Count > 0 && real.TrueForAll(tensor => Array.TrueForAll(Elements(tensor), value => !double.IsFinite(value)));
+    }
+
     /// <summary>How many elements are not the same; all where type or shape is another.</summary>
     public static long Count(HostTensor expected, HostTensor actual)
     {

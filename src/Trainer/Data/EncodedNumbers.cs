@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace MlNetBatchNorm.Trainer.Data;
 
 /// <summary>
-/// What a piecewise-linear encoding has learned of the training rows (<see cref="NumericEncoding.PiecewiseLinear"/>): a row <c>[F]</c>
+/// What an encoding has learned of the training rows (<see cref="NumericEncoding.PiecewiseLinear"/>): a row <c>[F]</c>
 /// becomes <c>[smoothly clipped numbers, entries of bins, features of 0 and 1 as they are]</c>. Features that are the same in every row are
 /// left out.
 /// </summary>
@@ -73,7 +73,7 @@ internal sealed record EncodedNumbers
 
     /// <summary>Learns the encoding.</summary>
     /// <param name="rows">The training rows, plain vectors.</param>
-    /// <param name="bins">The most bins of a number.</param>
+    /// <param name="bins">The most bins of a number; 0 = none, but for a feature of two values, which has one.</param>
     /// <param name="forClasses">Whether classes are learned, and not numbers.</param>
     public static EncodedNumbers Fit(TrainingData rows, int bins, bool forClasses)
     {
@@ -82,13 +82,13 @@ internal sealed record EncodedNumbers
         var (numbers, center, scale) = (new List<int>(), new List<float>(), new List<float>());
         var (features, lower, inverse) = (new List<int>(), new List<float>(), new List<float>());
         var flags = new List<int>();
-        var hasBins = columns.Count(column => !Distinct(column, 3).IsFew) <= NumericEncoding.MostNumbers;
+        var hasBins = bins > 0 && columns.Count(column => !Distinct(column, 3).IsFew) <= NumericEncoding.MostNumbers;
         for (var feature = 0; feature < columns.Length; feature++)
         {
             var values = columns[feature];
             unit[feature] = UnitOf(Math.Max(Math.Abs(values[0]), Math.Abs(values[^1])));
             if (unit[feature] != 1) TensorPrimitives.Multiply(values, unit[feature], values);
-            var (different, isFew) = Distinct(values, bins + 1);
+            var (different, isFew) = Distinct(values, Math.Max(bins, 2) + 1);
             if (different.Length == 1) continue;
             if (different is [0, 1])
             {
@@ -105,7 +105,7 @@ internal sealed record EncodedNumbers
                 if (!hasBins) continue;
             }
 
-            var edges = isFew ? different : Edges(values, bins);
+            var edges = isFew && different.Length <= Math.Max(bins, 1) + 1 ? different : Edges(values, bins);
             for (var bin = 0; bin + 1 < edges.Length; bin++)
             {
                 features.Add(feature);
@@ -123,7 +123,7 @@ internal sealed record EncodedNumbers
             BinFeatures = [.. features],
             Lower = [.. lower],
             InverseWidth = [.. inverse],
-            BinReach = forClasses ? ReachForClasses : 1,
+            BinReach = forClasses && bins > 0 ? ReachForClasses : 1,
             Flags = [.. flags],
             FlagScale = forClasses ? Scales(rows.FeatureRows, flags) : [.. Enumerable.Repeat(1f, flags.Count)],
         };

@@ -12,6 +12,7 @@ internal sealed class UpdateGraph
 {
     private readonly TrainingGraph _training;
     private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Value> _next = new(StringComparer.Ordinal);
     private readonly GradientClipping? _clipping;
 
     internal UpdateGraph(TrainingGraph training, IReadOnlyList<ParameterGroup> groups, float? gradientNorm = null)
@@ -73,6 +74,15 @@ internal sealed class UpdateGraph
         AddOutput(group.Name, next, group.Count);
     }
 
+    /// <summary>All values of a group after the step, which must have been set, <c>[count]</c>.</summary>
+    public Value NextVector(ParameterGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return _next.TryGetValue(group.Name, out var vector)
+            ? vector
+            : Concatenate([.. group.Parameters.Select(parameter => Flatten(_next[parameter.Name], parameter.Shape.Count))]);
+    }
+
     /// <summary>A vector of the optimizer's own, as long as the group, zero at first: its value before the step.</summary>
     public Value Slot(ParameterGroup group, string slot)
     {
@@ -108,6 +118,7 @@ internal sealed class UpdateGraph
     {
         Nodes.Output(NextName(name), next, DataType.Float, shape);
         Outputs.Add(name);
+        _next.Add(name, next);
     }
 }
 

@@ -16,7 +16,7 @@ public abstract record Loss
     }
 
     /// <summary>Binary cross-entropy on one logit for each row; targets are 0 or 1.</summary>
-    public static Loss SigmoidCrossEntropy { get; } = new SigmoidCrossEntropyLoss(1, 1);
+    public static Loss SigmoidCrossEntropy { get; } = new SigmoidCrossEntropyLoss(0, 1, 1);
 
     /// <summary>Cross-entropy over K logits for each row; targets are one-hot (or probabilities).</summary>
     public static Loss SoftmaxCrossEntropy { get; } = new SoftmaxCrossEntropyLoss(0, null);
@@ -46,7 +46,18 @@ public abstract record Loss
     /// <param name="negativeWeight">Multiplies the loss of negative rows; above 0. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A weight is not a finite number above 0.</exception>
     public static Loss WeightedSigmoidCrossEntropy(float positiveWeight, float negativeWeight = 1) =>
-        new SigmoidCrossEntropyLoss(positiveWeight, negativeWeight);
+        new SigmoidCrossEntropyLoss(0, positiveWeight, negativeWeight);
+
+    /// <summary>
+    /// Binary cross-entropy with smoothed targets, <c>(1−s)·t + s/2</c> (Szegedy et al. 2016, arXiv 1512.00567, section 7, for two
+    /// classes), and a weight for each class.
+    /// </summary>
+    /// <param name="labelSmoothing">s, from 0 (none, the default) to below 1; 0.1 is usual.</param>
+    /// <param name="positiveWeight">Multiplies what a target says of the positive class; above 0. Default: 1.</param>
+    /// <param name="negativeWeight">The same for the negative class. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The smoothing or a weight is out of its range.</exception>
+    public static Loss SmoothedSigmoidCrossEntropy(float labelSmoothing = 0, float positiveWeight = 1, float negativeWeight = 1) =>
+        new SigmoidCrossEntropyLoss(labelSmoothing, positiveWeight, negativeWeight);
 
     /// <summary>
     /// Cross-entropy over K logits with smoothed targets (Szegedy et al. 2016, arXiv 1512.00567, section 7) and a weight for each class:
@@ -131,6 +142,10 @@ public abstract record Loss
     internal MetricValues Measure(ReadOnlySpan<float> predictions, TrainingData rows) =>
         MetricValues.Measure(Metrics, new PredictedRows(predictions, rows.TargetArray, rows.Outputs, rows.WeightArray));
 
+    private protected static float RequireSmoothing(float smoothing) => smoothing is >= 0 and < 1
+        ? smoothing
+        : throw new ArgumentOutOfRangeException(nameof(smoothing), smoothing, "Label smoothing is from 0 to below 1.");
+
     /// <summary>Checks that the loss can take the outputs of a network.</summary>
     /// <param name="outputs">The values that the network gives for a row.</param>
     /// <exception cref="ArgumentException">It cannot; the message says how many it takes.</exception>
@@ -139,21 +154,29 @@ public abstract record Loss
     }
 
     /// <summary>
-    /// −w₊·t·log σ(z) − w₋·(1−t)·log(1−σ(z)). With c = w₊·t + w₋·(1−t) it is c·softplus(z) − w₊·t·z, which stays finite for every logit.
+    /// −w₊·t·log σ(z) − w₋·(1−t)·log(1−σ(z)), with t the smoothed target (1−s)·t + s/2. With c = w₊·t + w₋·(1−t) it is
+    /// c·softplus(z) − w₊·t·z, which stays finite for every logit.
     /// </summary>
     private sealed record SigmoidCrossEntropyLoss : Loss
     {
+        private readonly float _smoothing;
         private readonly float _positiveWeight;
         private readonly float _negativeWeight;
 
-        public SigmoidCrossEntropyLoss(float positiveWeight, float negativeWeight)
+        public SigmoidCrossEntropyLoss(float smoothing, float positiveWeight, float negativeWeight)
         {
+            _smoothing = RequireSmoothing(smoothing);
             _positiveWeight = Weight(positiveWeight, nameof(positiveWeight));
             _negativeWeight = Weight(negativeWeight, nameof(negativeWeight));
         }
 
-        private protected override string Text =>
-            IsWeighted ? FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})") : "sigmoid";
+        private protected override string Text => (_smoothing > 0, IsWeighted) switch
+        {
+            (false, false) => "sigmoid",
+            (false, true) => FormattableString.Invariant($"sigmoid (weights {_negativeWeight}, {_positiveWeight})"),
+            (true, false) => FormattableString.Invariant($"sigmoid (smoothing {_smoothing})"),
+            _ => FormattableString.Invariant($"sigmoid (smoothing {_smoothing}, weights {_negativeWeight}, {_positiveWeight})"),
+        };
 
         internal override string Kind => "sigmoid cross-entropy";
 
@@ -168,19 +191,23 @@ public abstract record Loss
             ArgumentNullException.ThrowIfNull(weights);
             if (IsWeighted) throw new ArgumentException("The loss has class weights of its own already.", nameof(weights));
             return weights.Count == 2
-                ? new SigmoidCrossEntropyLoss(weights[1], weights[0])
+                ? new SigmoidCrossEntropyLoss(_smoothing, weights[1], weights[0])
                 : throw new ArgumentException($"Two classes have two weights, but {weights.Count} were given.", nameof(weights));
         }
 
         internal override Value RowLoss(GraphBuilder nodes, Value output, Value target)
         {
+            target = Smoothed(nodes, target);
             var softplus = nodes.Node("Softplus", [output]);
             return nodes.Named("rowLoss", "Sub", [Weighted(nodes, softplus, target), nodes.Node("Mul", [output, Positive(nodes, target)])]);
         }
 
         // c·σ(z) − w₊·t
-        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target) =>
-            nodes.Named("rowGradient", "Sub", [Weighted(nodes, nodes.Node("Sigmoid", [output]), target), Positive(nodes, target)]);
+        internal override Value RowGradient(GraphBuilder nodes, Value output, Value target)
+        {
+            target = Smoothed(nodes, target);
+            return nodes.Named("rowGradient", "Sub", [Weighted(nodes, nodes.Node("Sigmoid", [output]), target), Positive(nodes, target)]);
+        }
 
         internal override Value Prediction(GraphBuilder nodes, Value output) => nodes.Node("Sigmoid", [output]);
 
@@ -192,6 +219,9 @@ public abstract record Loss
                     + "the softmax cross-entropy.",
                     nameof(outputs));
         }
+
+        private Value Smoothed(GraphBuilder nodes, Value target) => _smoothing == 0 ? target : nodes.Node(
+            "Add", [nodes.Node("Mul", [target, nodes.Constant(1 - _smoothing)]), nodes.Constant(_smoothing / 2)]);
 
         private Value Positive(GraphBuilder nodes, Value target) =>
             IsWeighted ? nodes.Node("Mul", [target, nodes.Constant(_positiveWeight)]) : target;
@@ -219,8 +249,7 @@ public abstract record Loss
 
         public SoftmaxCrossEntropyLoss(float smoothing, IReadOnlyList<float>? classWeights)
         {
-            if (smoothing is not (>= 0 and < 1))
-                throw new ArgumentOutOfRangeException(nameof(smoothing), smoothing, "Label smoothing is from 0 to below 1.");
+            _smoothing = RequireSmoothing(smoothing);
             if (classWeights is not null)
             {
                 for (var k = 0; k < classWeights.Count; k++)
@@ -231,8 +260,6 @@ public abstract record Loss
                     throw new ArgumentException("Every class has the weight 0, so there is nothing to learn.", nameof(classWeights));
                 _classWeights = [.. classWeights];
             }
-
-            _smoothing = smoothing;
         }
 
         private protected override string Text => _smoothing > 0 || _classWeights is not null ? FormattableString.Invariant(

@@ -171,10 +171,16 @@ public sealed partial class Network
     /// Adds the layers of one member to an empty network that takes the shape at hand: dense layers, batch normalizations, activations and
     /// dropouts.
     /// </param>
-    public Network Members(int count, Func<Network, Network> member)
+    /// <param name="shared">
+    /// Whether the members share the weights W of all dense layers but the last, and each has scales r and s, a bias and batch
+    /// normalizations of its own: <c>y = ((x∘r)·W)∘s + b</c> (BatchEnsemble, Wen et al. 2020, arXiv 2002.06715; TabM, Gorishniy et al.
+    /// 2025, arXiv 2410.24210). A fraction of the numbers to learn; but W learns from every row, so that no member is a stranger to one.
+    /// Default: false.
+    /// </param>
+    public Network Members(int count, Func<Network, Network> member, bool shared = false)
     {
         ArgumentNullException.ThrowIfNull(member);
-        return Add(new MembersLayer(count, member(Input([.. OutputShape.Sizes])).Stack));
+        return Add(new MembersLayer(count, member(Input([.. OutputShape.Sizes])).Stack, shared));
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Networks;
@@ -48,6 +49,10 @@ public sealed partial class Network
     /// <summary>The members of the ensemble that the network ends with; 1 = it ends otherwise.</summary>
     internal int MemberCount => Ensemble?.Count ?? 1;
 
+    /// <summary>Whether the members of the ensemble that it ends with learn by themselves: nothing that is trained is of several.</summary>
+    internal bool LearnsByMember => Ensemble is { Shared: false }
+        && Sites.SkipLast(1).All(site => site.Parameters.All(parameter => parameter.Role == ParameterRole.Statistic));
+
     /// <summary>
     /// The layers up to what each member of the ensemble gives, <c>[MemberCount·K]</c>; without one, all layers.
     /// </summary>
@@ -61,6 +66,19 @@ public sealed partial class Network
     /// <summary>The same layers for rows of another shape, behind others.</summary>
     internal Network Behind(Network first) => Sites.Aggregate(first, (network, site) => network.Add(
         site.Layer is MembersLayer members ? members.For(network.OutputShape) : site.Layer));
+
+    /// <summary>The same layers for encoded rows, behind what encodes them.</summary>
+    internal Network On(EncodedNumbers encoding, NumericEncoding kind)
+    {
+        var first = Input(encoding.Inputs).Add(new NumericEncodingLayer(encoding));
+        if (kind.Frequencies == 0 || encoding.Numbers.Length is 0 or > NumericEncoding.MostNumbers) return Behind(first);
+        var waves = new PeriodicLayer(encoding.Numbers.Length, kind.Frequencies, kind.Deviation);
+
+        // Frequencies that all members learned together would have learned from every row.
+        return Sites is [{ Layer: MembersLayer { Shared: false } members }]
+            ? first.Add(members.For(first.OutputShape, waves))
+            : Behind(first.Add(waves));
+    }
 
     /// <summary>
     /// The fewest rows that a mini-batch may have: 2 where a batch normalization sees one value of a channel for each row, which alone has

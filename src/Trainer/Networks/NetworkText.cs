@@ -76,7 +76,7 @@ internal static class NetworkText
 
     private static MembersLayer ReadMembers(Queue<LayerStatement> lines, LayerStatement start, SampleShape input)
     {
-        const string usage = $"expected: {Members} COUNT [name=NAME], and the layers of one member on the lines below.";
+        const string usage = $"expected: {Members} COUNT [shared=yes|no] [name=NAME], and the layers of one member on the lines below.";
         int count;
         try
         {
@@ -88,12 +88,13 @@ internal static class NetworkText
         }
 
         var name = start.Option("name");
+        var shared = start.FlagOption("shared") ?? false;
         if (!start.IsUsedUp(out var rest)) throw start.Error($"'{rest}' is too much; {usage}");
         var body = ReadLayers(lines, Network.Input([.. input.Sizes])).Stack;
         if (!lines.TryDequeue(out var end)) throw start.Error($"the block has no '{End}'.");
         if (end.Keyword != End) throw end.Error($"'{End}' was expected.");
         RequireAlone(end);
-        return new MembersLayer(count, body) { Name = name };
+        return new MembersLayer(count, body, shared) { Name = name };
     }
 
     private static void RequireAlone(LayerStatement line)
@@ -112,9 +113,16 @@ internal static class NetworkText
                 continue;
             }
 
+            if (layer is PeriodicLayer waves)
+            {
+                Line($"# periodic: {waves.Numbers} numbers, {waves.Frequencies} frequencies each", indent);
+                continue;
+            }
+
             if (layer is MembersLayer members)
             {
-                Line(LayerForm.Named(new LayerLine(Members).Value(members.Count), members).ToString(), indent);
+                var start = new LayerLine(Members).Value(members.Count).Flag("shared", members.Shared, false);
+                Line(LayerForm.Named(start, members).ToString(), indent);
                 WriteLayers(text, members.Body, indent + 1);
                 Line(End, indent);
                 continue;

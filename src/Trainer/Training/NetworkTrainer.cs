@@ -60,18 +60,18 @@ public static class NetworkTrainer
         // One stream for each purpose: asking for one more batch must not change the first weights.
         var random = new Random(options.Seed);
         var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
-        var folds = validation is null && options.OutOfFold && network.MemberCount > 1
+        var folds = validation is null && options.OutOfFold && network.LearnsByMember
             ? Folds.Draw(ClassesOf(rows, loss), network.MemberCount, split)
             : null;
         if (validation is null && folds is null) (rows, validation) = HoldOut(rows, loss, options.ValidationFraction, split);
         if (rows.Count < 2)
             throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
-        var encodes = options.NumericEncoding.IsPiecewiseLinear && network.InputShape.IsVector;
+        var encodes = options.NumericEncoding.IsOfNetwork && network.InputShape.IsVector;
         if (encodes)
         {
             var encoding = EncodedNumbers.Fit(rows, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression);
-            if (encoding.Width > 0) network = network.Behind(Network.Input(rows.Shape.Count).Add(new NumericEncodingLayer(encoding)));
+            if (encoding.Width > 0) network = network.On(encoding, options.NumericEncoding);
             else encodes = false;
         }
 
@@ -96,7 +96,7 @@ public static class NetworkTrainer
         if (targets is not null) rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
-        RequireMemory(network, batchSize);
+        RequireMemory(network, batchSize, options.WeightAveraging > 0);
         var threads = options.Threads ?? network.ThreadsFor(batchSize);
         var settings = new ExecutionOptions { Device = options.Device, Threads = threads };
         using var step = new TrainingStep(
@@ -109,6 +109,7 @@ public static class NetworkTrainer
             rows.WeightArray is not null || folds is not null,
             settings,
             options.MaximumGradientNorm,
+            options.WeightAveraging,
             checkpoint?.Steps ?? 0);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
             network, options, given, givenValidation, step, threads);
@@ -222,10 +223,10 @@ public static class NetworkTrainer
     }
 
     // Said before ONNX Runtime takes it and the system ends the process.
-    private static void RequireMemory(Network network, int batchSize)
+    private static void RequireMemory(Network network, int batchSize, bool averages)
     {
-        // Weights and up to two numbers of the optimizer for each, all of them twice, and the gradient.
-        var parameters = 7.0 * sizeof(float) * network.ParameterCount;
+        // Weights, perhaps their averages and up to two numbers of the optimizer for each, all of them twice, and the gradient.
+        var parameters = (averages ? 9.0 : 7.0) * sizeof(float) * network.ParameterCount;
         var batch = 2.0 * sizeof(float) * batchSize * network.InputShape.Count;
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (parameters + batch <= available) return;

@@ -6,20 +6,31 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>All numbers of a network in memory that models read and write in place: each group of parameters is one vector.</summary>
 internal sealed class ParameterStore : IDisposable
 {
-    private readonly Dictionary<string, TensorBuffer<float>> _vectors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorBuffer<float>> _vectors;
     private readonly Dictionary<string, TensorView<float>> _parameters = new(StringComparer.Ordinal);
 
     public ParameterStore(OnnxSession session, IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots)
     {
+        _vectors = new(StringComparer.Ordinal);
         foreach (var group in groups)
         {
             var vector = session.CreateBuffer<float>(group.Count);
             _vectors.Add(group.Name, vector);
-            foreach (var parameter in group.Parameters)
-                _parameters.Add(parameter.Name, vector.At(group.OffsetOf(parameter.Name), [.. parameter.Shape]));
+            AddParameters(group, vector);
         }
 
         foreach (var (name, count) in slots) _vectors.Add(name, session.CreateBuffer<float>(count));
+    }
+
+    private ParameterStore(Dictionary<string, TensorBuffer<float>> vectors) => _vectors = vectors;
+
+    /// <summary>The same numbers, but for each parameter of which there is a slot, what is in the slot. Not to be disposed of.</summary>
+    public ParameterStore Through(IReadOnlyList<ParameterGroup> groups, string slot)
+    {
+        var store = new ParameterStore(_vectors);
+        foreach (var group in groups)
+            store.AddParameters(group, _vectors.GetValueOrDefault(UpdateGraph.SlotName(group, slot)) ?? _vectors[group.Name]);
+        return store;
     }
 
     /// <summary>A parameter, or a whole vector.</summary>
@@ -44,5 +55,11 @@ internal sealed class ParameterStore : IDisposable
     public void Dispose()
     {
         foreach (var vector in _vectors.Values) vector.Dispose();
+    }
+
+    private void AddParameters(ParameterGroup group, TensorBuffer<float> vector)
+    {
+        foreach (var parameter in group.Parameters)
+            _parameters.Add(parameter.Name, vector.At(group.OffsetOf(parameter.Name), [.. parameter.Shape]));
     }
 }

@@ -38,6 +38,7 @@ internal static class TrainingFingerprint
             ["learning rate"] = Text(options.Optimizer.LearningRate),
             ["schedule"] = options.Schedule.ToString(),
             ["gradient norm"] = options.MaximumGradientNorm is { } norm ? Text(norm) : "no limit",
+            ["weight averaging"] = Text(options.WeightAveraging),
             ["statistics"] = options.Statistics.Description,
             ["standardization"] = options.StandardizeFeatures ? $"clipped at {Text(options.FeatureClip)}" : "none",
             ["standardization of targets"] = options.StandardizeTargets.ToString(),

@@ -33,6 +33,15 @@ public sealed record TrainingOptions
     /// </summary>
     public float? MaximumGradientNorm { get; init; }
 
+    /// <summary>
+    /// How much of an average of the weights stays at each step, from 0 (the default: no average) to below 1, as 0.999. The average is
+    /// what is measured after each epoch, kept as the best and exported: at step t, a ← a + r·(w − a) with r the larger of
+    /// 1 − WeightAveraging and 10/(9 + t), so that it reaches back over a tenth of the steps so far at most. Running statistics stay
+    /// those of <see cref="Statistics"/>, which follow the weights themselves; <see cref="RunningStatistics.Population"/> measures them for
+    /// the average.
+    /// </summary>
+    public float WeightAveraging { get; init; }
+
     /// <summary>The rule of the running statistics. Default: PyTorch's.</summary>
     public RunningStatistics Statistics { get; init; } = RunningStatistics.PyTorch();
 
@@ -67,7 +76,8 @@ public sealed record TrainingOptions
     /// Whether member i of an ensemble (<see cref="Network.Members"/>, as the last layer) never learns from fold i of the rows, as many
     /// folds as members, drawn at random by the seed, each class divided evenly. Every training row then has a prediction that was not learned
     /// from it (<see cref="TrainedNetwork.OutOfFold"/>), and each epoch is measured by these instead of rows held out
-    /// (<see cref="ValidationFraction"/>). Default: true. Ignored without an ensemble, and where validation rows are given.
+    /// (<see cref="ValidationFraction"/>). Default: true. Ignored without an ensemble, where validation rows are given, and where members
+    /// share what they learn (their weights, or layers in front of them), since then none of them is a stranger to any row.
     /// </summary>
     public bool OutOfFold { get; init; } = true;
 
@@ -136,6 +146,9 @@ public sealed record TrainingOptions
         if (!(FeatureClip > 0))
             throw new ArgumentOutOfRangeException(
                 nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (WeightAveraging is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(
+                nameof(WeightAveraging), WeightAveraging, "Weight averaging keeps a share from 0 (no average) to below 1; 0.999 is usual.");
         if (Threads is { } threads) ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1, nameof(Threads));
         Checkpoint?.Validate();
         if (MaximumGradientNorm is { } norm) RequireMaximumGradientNorm(norm);

@@ -18,9 +18,11 @@ internal sealed class TrainingStep : IDisposable
     internal const string TargetsInput = "targets";
     internal const string RowWeightsInput = "rowWeights";
     internal const string LossOutput = "loss";
+    private const string AverageSlot = "average";
 
     private readonly OnnxSession _session;
     private readonly ParameterStore[] _stores;
+    private readonly ParameterStore[] _measured;
     private readonly TensorBuffer<float> _ones;
     private readonly TensorBuffer<float> _rowWeights;
     private readonly TensorBuffer<float> _loss;
@@ -47,6 +49,10 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="maximumGradientNorm">
     /// The largest norm of all gradients together, above 0; longer ones are shortened to it. Null = no limit.
     /// </param>
+    /// <param name="weightAveraging">
+    /// The share of the averaged weights that stays at each step, from 0 (no averaging) to below 1; see
+    /// <see cref="TrainingOptions.WeightAveraging"/>.
+    /// </param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
@@ -59,6 +65,7 @@ internal sealed class TrainingStep : IDisposable
         bool weighted = false,
         ExecutionOptions? settings = null,
         float? maximumGradientNorm = null,
+        float weightAveraging = 0,
         long stepsBefore = 0)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -82,6 +89,7 @@ internal sealed class TrainingStep : IDisposable
         EmitForwardAndBackward(graph, network, loss);
         var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], maximumGradientNorm);
         optimizer.Emit(update);
+        if (weightAveraging > 0) EmitAverages(update, weightAveraging);
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
 
@@ -90,7 +98,11 @@ internal sealed class TrainingStep : IDisposable
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
+        if (weightAveraging > 0)
+            foreach (var group in update.Groups)
+                _stores[0][group.Name].Span.CopyTo(_stores[0][UpdateGraph.SlotName(group, AverageSlot)].Span);
         _stores[0].CopyTo(_stores[1]);
+        _measured = weightAveraging > 0 ? Array.ConvertAll(_stores, store => store.Through(groups, AverageSlot)) : _stores;
 
         Features = _session.CreateBuffer<float>([batchSize, .. network.InputShape.Sizes]);
         Targets = _session.CreateBuffer<float>(batchSize * _members, _outputs);
@@ -132,11 +144,11 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The rows' weights, 1 at first, for each target; only read where the step was made for weights.</summary>
     public Span<float> RowWeights => _rowWeights.Span;
 
-    /// <summary>The parameters after the last step.</summary>
-    internal ParameterStore Current => _stores[_current];
+    /// <summary>The parameters after the last step, as they are measured and kept: averaged, where there is averaging.</summary>
+    internal ParameterStore Current => _measured[_current];
 
     /// <summary>Parameters, running statistics and the optimizer's vectors after the last step, copied.</summary>
-    internal Dictionary<string, float[]> State() => Current.ToArrays();
+    internal Dictionary<string, float[]> State() => _stores[_current].ToArrays();
 
     /// <summary>Sets what <see cref="State"/> gave.</summary>
     internal void Restore(IReadOnlyDictionary<string, float[]> state)
@@ -153,7 +165,7 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The scalars that the host computes before a step.</summary>
     internal float[] HostScalars(StepContext context) => Array.ConvertAll(_scalars, scalar => scalar.Compute(context));
 
-    /// <summary>A parameter's values after the last step; valid until the next one.</summary>
+    /// <summary>A parameter's values after the last step, of <see cref="Current"/>; valid until the next one.</summary>
     /// <param name="name">The full name, as <c>dense1.weight</c>.</param>
     public Span<float> Parameter(string name) => Current[name].Span;
 
@@ -215,6 +227,20 @@ internal sealed class TrainingStep : IDisposable
         if (_weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
         if (_members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, (long)_members * _outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
+    }
+
+    // a ← a + rate·(w − a), with the rate 1 − d, but more at first: a tenth of the steps so far are long enough a window, since what
+    // weights were long before is far from where they are. The first weights count for nothing.
+    private static void EmitAverages(UpdateGraph update, float decay)
+    {
+        var nodes = update.Nodes;
+        var rate = update.HostScalar("averageRate", context => Math.Max(1 - decay, 10f / (9 + context.Step)));
+        foreach (var group in update.Groups)
+        {
+            var average = update.Slot(group, AverageSlot);
+            var distance = nodes.Node("Sub", [update.NextVector(group), average]);
+            update.SetSlot(group, AverageSlot, nodes.Node("Add", [average, nodes.Node("Mul", [distance, rate])]));
+        }
     }
 
     // All running statistics of all layers move in three nodes: r + rate·(b − r).

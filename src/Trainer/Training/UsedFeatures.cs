@@ -29,7 +29,7 @@ internal sealed class UsedFeatures
     {
         if (!rows.FeatureRows.IsSparse || network.Sites is not [var first, ..]) return null;
         var encoding = (first.Layer as NumericEncodingLayer)?.Encoding;
-        var takesAll = first.Layer is DenseLayer or MembersLayer { Body.Sites: [{ Layer: DenseLayer }, ..] };
+        var takesAll = first.Layer is DenseLayer or MembersLayer { Shared: false, Body.Sites: [{ Layer: DenseLayer }, ..] };
         if (encoding is null && (standardization is null || !takesAll)) return null;
         int[] used = encoding?.Used
             ?? [.. Enumerable.Range(0, rows.FeatureRows.Width).Where(slot => standardization!.StandardDeviation[slot] > 0)];

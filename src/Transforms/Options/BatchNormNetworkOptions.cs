@@ -10,6 +10,8 @@ namespace MlNetBatchNorm;
 /// </remarks>
 public sealed record BatchNormNetworkOptions
 {
+    private const double HeldOutOfShared = 0.1;
+
     /// <summary>
     /// The label column: of type Boolean for two classes, a key for more (see <c>MapValueToKey</c>), Single for regression. Default:
     /// <c>Label</c>.
@@ -34,6 +36,13 @@ public sealed record BatchNormNetworkOptions
     /// <see cref="ValidationSet"/>, member i does not learn from fold i of the rows (<see cref="TrainingOptions.OutOfFold"/>).
     /// </summary>
     public int? Members { get; init; }
+
+    /// <summary>
+    /// Whether the members of the ensemble share the weights of their hidden layers, each with scales, batch normalizations and a last
+    /// layer of its own (<see cref="Network.Members"/>). Since no member is then a stranger to any row, each epoch is measured on rows held
+    /// out, a tenth where nothing is said (<see cref="ValidationFraction"/>), and probabilities are not calibrated. Default: false.
+    /// </summary>
+    public bool SharedWeights { get; init; }
 
     /// <summary>
     /// What the network sees of a number; null (the default) = by the preset: <see cref="NumericEncoding.PiecewiseLinear"/> or
@@ -101,8 +110,8 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>
     /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more
-    /// (with smoothed labels: <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for regression (or <c>Loss.Huber()</c>,
-    /// <c>Loss.AbsoluteError</c>).
+    /// (with smoothed labels: <c>Loss.SmoothedSigmoidCrossEntropy(0.1f)</c>, <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for
+    /// regression (or <c>Loss.Huber()</c>, <c>Loss.AbsoluteError</c>).
     /// </summary>
     public Loss? Loss { get; init; }
 
@@ -170,6 +179,12 @@ public sealed record BatchNormNetworkOptions
 
     /// <summary>The largest norm of all gradients together; larger ones are scaled down to it. Null (the default) = no limit.</summary>
     public float? MaximumGradientNorm { get; init; }
+
+    /// <summary>
+    /// How much of an average of the weights stays at each step, as 0.999; the average is what is measured, kept and exported
+    /// (<see cref="TrainingOptions.WeightAveraging"/>). From 0 (the default: no average) to below 1.
+    /// </summary>
+    public float WeightAveraging { get; init; }
 
     /// <summary>The version of ONNX's operator set that the model is exported in, from 9 to 21. Default: 17.</summary>
     public int Opset { get; init; } = new NetworkExportOptions().Opset;
@@ -259,7 +274,8 @@ public sealed record BatchNormNetworkOptions
         Activation = Activation ?? open.Activation,
         Epochs = Epochs ?? open.Epochs,
         EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
-        ValidationFraction = ValidationFraction ?? open.ValidationFraction,
+        ValidationFraction = ValidationFraction
+            ?? (SharedWeights && open.ValidationFraction == 0 ? HeldOutOfShared : open.ValidationFraction),
         Optimizer = Optimizer ?? open.Optimizer,
         Schedule = Schedule ?? open.Schedule,
     };
@@ -272,6 +288,10 @@ public sealed record BatchNormNetworkOptions
         ArgumentException.ThrowIfNullOrEmpty(FeatureColumnName);
         if (Members is < 1 or > 1024)
             throw new ArgumentOutOfRangeException(nameof(Members), Members, "An ensemble has from 1 to 1024 members.");
+        if (SharedWeights && Members == 1)
+            throw new ArgumentException(
+                $"{nameof(SharedWeights)} is about the members of an ensemble, but there is one network only: give {nameof(Members)}, or "
+                + "leave it out.");
         if (!(AllowedMetricLoss >= 0))
             throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
         ToTrainingOptions(seed: 0, MlNetBatchNorm.Device.Cpu).Validate();
@@ -290,7 +310,7 @@ public sealed record BatchNormNetworkOptions
         {
             (nameof(HiddenLayers), HiddenLayers), (nameof(Activation), Activation), (nameof(Normalization), Normalization),
             (nameof(WeightInitializer), WeightInitializer), (nameof(Dropout), Dropout),
-            (nameof(HiddenDropout), HiddenDropout), (nameof(Members), Members),
+            (nameof(HiddenDropout), HiddenDropout), (nameof(Members), Members), (nameof(SharedWeights), SharedWeights ? true : null),
         };
         if (without.FirstOrDefault(option => option.Value is not null).Name is { } name)
             throw new ArgumentException(
@@ -314,7 +334,7 @@ public sealed record BatchNormNetworkOptions
                 Dropout ?? 0,
                 WeightInitializer,
                 HiddenDropout ?? 0);
-            return Members > 1 ? MlNetBatchNorm.Network.Input(features).Members(Members.Value, _ => one) : one;
+            return Members > 1 ? MlNetBatchNorm.Network.Input(features).Members(Members.Value, _ => one, SharedWeights) : one;
         }
 
         if (Network.OutputShape.Count != outputs)
@@ -341,6 +361,7 @@ public sealed record BatchNormNetworkOptions
         StandardizeTargets = StandardizeTargets,
         StatisticsTolerance = BatchNorm.StatisticsTolerance,
         MaximumGradientNorm = MaximumGradientNorm,
+        WeightAveraging = WeightAveraging,
         Seed = seed,
         Threads = Threads,
         Device = device,

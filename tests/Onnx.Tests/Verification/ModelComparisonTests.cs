@@ -29,7 +29,32 @@ public class ModelComparisonTests
     {
         var input = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 0f], 1, 2) };
         Assert.Equal(double.PositiveInfinity, ModelComparison.Compare(Scale(2), Scale(float.NaN), [input]).LargestRelative);
-        Assert.Equal(0, ModelComparison.Compare(Scale(float.NaN), Scale(float.NaN), [input]).LargestRelative);
+        input["x"] = HostTensor.Of([1f, float.NaN], 1, 2);
+        Assert.Equal(0, ModelComparison.Compare(Scale(2), Scale(2), [input]).LargestRelative);
+    }
+
+    [Fact]
+    public void Compare_NoAnswerIsANumber_ProvesNothingAndSaysSo()
+    {
+        var numbers = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([1f, 2f], 1, 2) };
+        var nothing = new Dictionary<string, HostTensor> { ["x"] = HostTensor.Of([float.NaN, float.NaN], 1, 2) };
+        foreach (var (factor, inputs) in new[] { (float.NaN, numbers), (float.PositiveInfinity, numbers), (2f, nothing) })
+            Refused(Scale(factor), [inputs]);
+
+        // One set that proves something is enough.
+        Assert.Equal(0, ModelComparison.Compare(Scale(2), Scale(2), [nothing, numbers]).LargestRelative);
+
+        // The class of the largest of several NaN is a number, and proves no more than they do.
+        var graph = new GraphBuilder("class");
+        var y = graph.Node("Mul", [graph.Input("x", DataType.Float, "N", 2), graph.Constant(2)]);
+        graph.Output("y", y, DataType.Float, "N", 2);
+        graph.Output("class", graph.Node("ArgMax", [y]), DataType.Int64, 1, 2);
+        Refused(graph.Build(), [nothing]);
+
+        static void Refused(ModelProto model, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>> inputs) => Assert.Contains(
+            "they prove nothing",
+            Assert.Throws<ModelVerificationException>(() => ModelComparison.Compare(model, model, inputs)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,6 +30,11 @@ public class LayerExportTests
             .Dense(8).Add(new BatchNormLayer { Center = false }).Dropout(0.2f).Dense(3),
         ["members of an ensemble"] = Network.Input(5)
             .Members(3, member => member.Dense(8).BatchNorm().Silu().Dense(6).BatchNorm().Silu().Dropout(0.1f).Dense(3)),
+        ["members that share weights"] = Network.Input(5).Members(
+            3, member => member.Dense(8).BatchNorm().Silu().Dense(6, bias: true).BatchNorm().Silu().Dense(3), shared: true),
+        ["waves"] = Network.Input(5).Add(new PeriodicLayer(3, 4, 1)).Dense(8).BatchNorm().Silu().Dense(3),
+        ["waves of members"] = Network.Input(4).Add(
+            new MembersLayer(3, Network.Input(4).Add(new PeriodicLayer(4, 2, 1)).Dense(8).BatchNorm().Silu().Dense(3).Stack)),
         ["groups"] = Network.Input(6).GroupedDense(3, 4).BatchNorm().Relu().GroupedDense(2, 3).Dense(3),
         ["in front of a padded convolution"] = Network.Input(2, 8, 8).BatchNorm().Conv2d(3, 3).GlobalAveragePool().Dense(3),
     };

@@ -48,6 +48,53 @@ public class MembersLayerTests
         },
         maximumAxes: 0);
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void SharedDense_RandomShapes_AgreesWithFiniteDifferences(bool isFirst, bool bias) => RandomShapes.ForAll(
+        test =>
+        {
+            const int members = 3, units = 2;
+            var inputs = (int)test.Shape.Channels;
+            var width = isFirst ? inputs : members * inputs;
+            GradientCheck.Holds(
+                new SharedDenseLayer(members, units, isFirst) { Bias = bias },
+                new SampleShape(width),
+                test.Rows,
+                test.Seed,
+                (x, parameters) =>
+                [
+                    .. from row in Enumerable.Range(0, test.Rows)
+                       from place in Enumerable.Range(0, members * units)
+                       let member = place / units
+                       select (parameters["outputScale"][place] * Enumerable.Range(0, inputs).Sum(i =>
+                               x[(row * width) + (isFirst ? 0 : member * inputs) + i] * parameters["inputScale"][(member * inputs) + i]
+                               * parameters["weight"][(i * units) + (place % units)]))
+                           + (bias ? parameters["bias"][place] : 0),
+                ]);
+        },
+        maximumAxes: 0);
+
+    [Fact]
+    public void SharedMembers_First_AreTheSameNetworkOnInputsOfAnotherSign()
+    {
+        var network = Network.Input(4).Members(3, member => member.Dense(5).BatchNorm().Silu().Dense(6).Silu().Dense(2), shared: true);
+        var parameters = network.Parameters.ToDictionary(parameter => parameter.Name[(parameter.Name.IndexOf('/') + 1)..], parameter =>
+        {
+            var values = new float[parameter.Count];
+            parameter.Initializer.Fill(values, parameter.Shape, new Random(8));
+            return values;
+        });
+
+        Assert.Equal([4L, 5], network.Parameters.Single(parameter => parameter.Name == "members1/dense1.weight").Shape);
+        Assert.Equal([-1f, 1], parameters["dense1.inputScale"].Distinct().Order());
+        Assert.All(parameters["dense2.inputScale"].Concat(parameters["dense1.outputScale"]), value => Assert.Equal(1, value));
+        Assert.Equal([3L, 6, 2], network.Parameters.Single(parameter => parameter.Name == "members1/dense3.weight").Shape);
+        // Shared weights; for each member scales, gamma and beta, the second layer's bias, and a last layer of its own.
+        Assert.Equal((4 * 5) + (5 * 6) + (3 * (4 + 5 + 5 + 5 + 5 + 6 + 6 + (6 * 2) + 2)), network.ParameterCount);
+    }
+
     [Fact]
     public void Members_OneStep_IsAStepOfEachByItself()
     {
@@ -97,10 +144,21 @@ public class MembersLayerTests
         Assert.Equal(4 * ((6 * 8) + 8 + 8 + (8 * 3) + 3), read.ParameterCount);
     }
 
+    [Fact]
+    public void Members_SharedAsText_AreReadBack()
+    {
+        var network = Network.Input(6).Members(4, member => member.Dense(8).BatchNorm().Silu().Dense(3), shared: true);
+
+        Assert.StartsWith("members 4 shared=yes\n  dense 8\n", network.ToString(), StringComparison.Ordinal);
+        Assert.Equal(network.ParameterCount, Network.Parse(network.ToString(), 6).ParameterCount);
+    }
+
     [Theory]
     [InlineData("members 4\nlayernorm\ndense 1\nend", "Line 1, 'members 4': A layer of the kind 'layernorm' cannot be a part")]
     [InlineData("members 1\ndense 1\nend", "An ensemble has at least 2 members, but 1")]
     [InlineData("members 3\nrelu\nend", "The members have no dense layer")]
+    [InlineData("members 3 shared=yes\nrelu\ndense 1\nend", "at least two dense layers")]
+    [InlineData("members 3 shared=perhaps\ndense 1\nend", "perhaps")]
     [InlineData("members 3\ndense 1", "Line 1, 'members 3': the block has no 'end'")]
     [InlineData("members\ndense 1\nend", "COUNT is missing; expected: members COUNT")]
     public void Members_Mistake_IsNamed(string text, string expected) =>

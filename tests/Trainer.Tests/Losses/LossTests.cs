@@ -12,6 +12,8 @@ public class LossTests
         Rejected(() => Loss.WeightedSigmoidCrossEntropy(0), "above 0");
         Rejected(() => Loss.WeightedSigmoidCrossEntropy(1, float.PositiveInfinity), "above 0");
         Rejected(() => Loss.SmoothedCrossEntropy(1), "from 0 to below 1");
+        Rejected(() => Loss.SmoothedSigmoidCrossEntropy(1), "from 0 to below 1");
+        Rejected(() => Loss.SmoothedSigmoidCrossEntropy(0.1f, 0), "above 0");
         Rejected(() => Loss.SmoothedCrossEntropy(0, [1, -1]), "class 1");
         Rejected(() => Loss.SmoothedCrossEntropy(0, [0, 0]), "nothing to learn");
 

@@ -39,6 +39,8 @@ public sealed class CheckpointTests : IDisposable
             Statistics = RunningStatistics.Population,
         },
         ["no validation rows"] = Quick with { ValidationFraction = 0, Statistics = RunningStatistics.Population },
+        ["averaged weights, adamw, population"] = Quick with { WeightAveraging = 0.9f, Statistics = RunningStatistics.Population },
+        ["averaged weights, sgd"] = Quick with { WeightAveraging = 0.9f, Optimizer = Optimizer.Sgd(0.05f) },
         ["no standardization"] = Quick with { StandardizeFeatures = false },
         ["early stopping"] = Quick with { Epochs = 40, EarlyStoppingPatience = 3, Optimizer = Optimizer.AdamW(0.2f) },
     };
@@ -210,6 +212,7 @@ public sealed class CheckpointTests : IDisposable
             Kept(Quick with { Statistics = RunningStatistics.PyTorch(0.2f) }),
             "statistics: exponential, PyTorch momentum 0.1 then, exponential, PyTorch momentum 0.2 now");
         Refuses(Kept(Quick with { MaximumGradientNorm = 1 }), "gradient norm: no limit then, 1 now");
+        Refuses(Kept(Quick with { WeightAveraging = 0.9f }), "weight averaging: 0 then, 0.9 now");
         Refuses(Kept(Quick), "training rows: 90 of shape [3]", Rings(91));
         var changed = Rings(90);
         changed.FeatureArray[100] += 1;

@@ -1,9 +1,7 @@
 using MlNetBatchNorm.Onnx;
-using MlNetBatchNorm.Onnx.Metrics;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Learning;
 using MlNetBatchNorm.Trainer.Results;
-using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Trainer.Tests.Training;
 
@@ -13,11 +11,14 @@ public class OutOfFoldTests
 
     private static readonly Network Ensemble = Network.Input(3).Members(4, member => member.Dense(8).BatchNorm().Silu().Dense(1));
 
-    [Fact]
-    public void Train_AnotherLabelOfARow_DoesNotReachItsOwnPrediction()
+    [Theory]
+    [InlineData("standardize")]
+    [InlineData("piecewise:1")]
+    [InlineData("periodic:4")]
+    public void Train_AnotherLabelOfARow_DoesNotReachItsOwnPrediction(string encoding)
     {
         var rows = Rows(160);
-        var options = Options with { Epochs = 1, Calibrate = false };
+        var options = Options with { Epochs = 1, Calibrate = false, NumericEncoding = NumericEncoding.Parse(encoding) };
         var labels = rows.TargetArray.ToArray();
         labels[17] = 1 - labels[17];
         var before = NetworkTrainer.Train(Ensemble, Loss.SquaredError, rows, options with { StandardizeTargets = false }).OutOfFold!;
@@ -45,6 +46,25 @@ public class OutOfFoldTests
         var logLoss = predicted.Predictions.ToArray().Select((p, row) => -Math.Log(rows.TargetArray[row] == 1 ? p : 1 - p)).Average();
         Assert.Equal(logLoss, predicted.Metrics.Loss, 1e-5);
         Assert.Equal(trained.Best.Validation!.Loss, predicted.Metrics.Loss, 1e-6);
+    }
+
+    [Fact]
+    public void Train_MembersThatShareWhatTheyLearn_AreMeasuredByRowsHeldOut()
+    {
+        var shared = Network.Input(3).Members(4, member => member.Dense(8).BatchNorm().Silu().Dense(1), shared: true);
+        var inFront = Network.Input(3).Dense(5).Members(4, member => member.Dense(8).BatchNorm().Silu().Dense(1));
+        foreach (var network in new[] { shared, inFront })
+            foreach (var encoding in new[] { NumericEncoding.Standardize, NumericEncoding.PiecewiseLinear(6), NumericEncoding.Periodic(3) })
+            {
+                var rows = Rows(160);
+                var trained = NetworkTrainer.Train(
+                    network, Loss.SigmoidCrossEntropy, rows, Options with { ValidationFraction = 0.2, NumericEncoding = encoding });
+
+                Assert.Null(trained.OutOfFold);
+                Assert.All(trained.History, report => Assert.False(report.Validation!.IsOutOfFold));
+                var export = NetworkExporter.Export(trained, rows);
+                Assert.DoesNotContain(export.Folded.Proto.Graph.Node, node => node.OpType == "BatchNormalization");
+            }
     }
 
     [Fact]

@@ -56,6 +56,33 @@ public sealed class PresetTests
         static string Kinds(BatchNormTransformer model) => string.Join(", ", model.Model.Network.Layers.Select(layer => layer.Kind));
     }
 
+    [Theory]
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void Fit_SharedWeightsWavesAndAverages_FoldAndAreMeasuredOnRowsHeldOut(LearningTask task)
+    {
+        using var model = Fit(
+            task, Left with { SharedWeights = true, NumericEncoding = NumericEncoding.Periodic(4), WeightAveraging = 0.9f });
+        using var apart = Fit(task, Left with { NumericEncoding = NumericEncoding.Periodic(4) });
+
+        var network = model.Model;
+        Assert.Equal(["numbers", "periodic", "members"], network.Network.Sites.Select(site => site.Layer.Kind));
+        Assert.Null(network.OutOfFold);
+        Assert.NotNull(network.Best.Validation);
+        Assert.Equal((2, 0), (model.Export.Unfolded.BatchNormCount, model.Export.Folded.BatchNormCount));
+        Assert.True(network.Network.ParameterCount < apart.Model.Network.ParameterCount / 3);
+        Assert.NotNull(apart.Model.OutOfFold);
+        Assert.Equal((2, 0), (apart.Export.Unfolded.BatchNormCount, apart.Export.Folded.BatchNormCount));
+    }
+
+    [Fact]
+    public void Fit_SharedWeightsOfNobody_AreRefused() => Assert.Contains(
+        "there is one network only",
+        Assert.Throws<ArgumentException>(() => _ml.Regression.Trainers.BatchNormNetwork(
+            new BatchNormNetworkOptions { Preset = Preset.Fast, SharedWeights = true })).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void Fit_MembersBesideANetworkOfOnesOwn_IsRefused() => Assert.Contains(
         "Members would have no effect",
