@@ -5,7 +5,9 @@ using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>ONNX Runtime with input and output bound once to memory of exactly their size: no program that calls it can be faster than this.</summary>
+/// <summary>
+/// ONNX Runtime with input and output bound once to memory of exactly their size: no program that calls it can be faster than this.
+/// </summary>
 internal sealed class BoundContender : Contender
 {
     private readonly InferenceSession _session;

@@ -170,7 +170,7 @@ internal sealed class TablesBenchmark : Benchmark
         {
             using var scorer = TableScorer.Open(Path.Combine(model, "model.onnx"));
             using var reader = scorer.Read(scored);
-            return PredictionTable.Write(to, scorer.Score(reader, cancellation));
+            return PredictionTable.Write(to, scorer.Score(reader));
         }
     }
 

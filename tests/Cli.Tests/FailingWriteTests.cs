@@ -61,8 +61,9 @@ public sealed class FailingWriteTests : IDisposable
     public void Score_EachWriteFailsOnce_TheOldFileStays()
     {
         Train();
-        var predictions = TableScorer.Score(_folder.File("given/model.onnx"), CsvTable.Read(_folder.File("data.csv")));
-        Each("out", (output, layer) => Layered(layer, () => PredictionTable.Write(In(output, "p.csv"), predictions)), StaysOrIsWhole);
+        using var scorer = TableScorer.Open(_folder.File("given/model.onnx"));
+        var predictions = scorer.Score(CsvTable.Read(_folder.File("data.csv")));
+        Each("out", (output, layer) => Layered(layer, () => PredictionTable.Write(In(output, "p.csv"), [predictions])), StaysOrIsWhole);
         Assert.Equal(301, File.ReadAllLines(In("out", "p.csv")).Length);
     }
 

@@ -57,7 +57,9 @@ internal static class ReshapeAxes
         var front = Group([.. from], [.. to], map.Axis);
         if (front is var (start, end, newStart, newEnd)) return Within(from, to, start, end, newStart, newEnd, map, most);
         var back = Group([.. from.Reverse()], [.. to.Reverse()], from.Count - 1 - map.Axis);
-        return back is var (s, e, ns, ne) ? Within(from, to, from.Count - e, from.Count - s, to.Count - ne, to.Count - ns, map, most) : null;
+        return back is var (s, e, ns, ne)
+            ? Within(from, to, from.Count - e, from.Count - s, to.Count - ne, to.Count - ns, map, most)
+            : null;
     }
 
     // The ranges [start, end) of source and target axes that hold the axis and equally many elements; null where a size is not known.

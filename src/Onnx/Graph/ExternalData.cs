@@ -142,7 +142,9 @@ internal static class ExternalData
         private readonly Dictionary<(long Offset, int Length), ByteString> _known = [];
         private long _read;
 
-        /// <summary>Its size, which for a link is that of what it leads to; 0 for what is no ordinary file, so that it is not opened.</summary>
+        /// <summary>
+        /// Its size, which for a link is that of what it leads to; 0 for what is no ordinary file, so that it is not opened.
+        /// </summary>
         public long Length { get; } =
             (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path)).Length;
 

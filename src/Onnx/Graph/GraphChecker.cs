@@ -10,7 +10,9 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <remarks>
 /// No tensor is read or allocated, so a file that declares absurd sizes costs nothing. Everything behind relies on what is checked here:
 /// <list type="bullet">
-/// <item>each value has a name of its own and is made before it is read; inputs, outputs and constants have names, inputs also types;</item>
+/// <item>
+/// each value has a name of its own and is made before it is read; inputs, outputs and constants have names, inputs also types;
+/// </item>
 /// <item>a constant holds as many elements as its shape says, in the bytes or in the list of its type, and nothing in any other;</item>
 /// <item>a node of ONNX's own domain has the inputs that its operator asks for and at least one output
 /// (<see cref="OperatorSignature"/>);</item>

@@ -28,12 +28,13 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
                 throw NoAxis(node, axis);
             if (attribute.Name is "perm" && node.OpType == "Transpose" && !IsOrder(attribute.Ints))
                 throw new InvalidModelException(
-                    $"{node.Describe()} has the perm [{string.Join(", ", attribute.Ints.Take(GraphChecker.MostAxes))}], which does not name "
-                    + "each axis once.");
+                    $"{node.Describe()} has the perm [{string.Join(", ", attribute.Ints.Take(GraphChecker.MostAxes))}], which does not "
+                    + "name each axis once.");
         }
 
         if (!ByOperator.TryGetValue(node.OpType, out var signature)) return;
-        if (node.Output[0].Length == 0 && node.OpType != "Split") throw new InvalidModelException($"{node.Describe()} has no first output.");
+        if (node.Output[0].Length == 0 && node.OpType != "Split")
+            throw new InvalidModelException($"{node.Describe()} has no first output.");
         for (var input = 0; input < signature.Required; input++)
         {
             if (node.InputAt(input).Length == 0)

@@ -40,8 +40,8 @@ public sealed record NumericEncoding
     /// The number in quartile ranges from its median, bent smoothly towards ±3 (z/√(1 + (z/3)²) with z = (x − median)/IQR; RealMLP,
     /// Holzmüller et al. 2024, arXiv 2407.04491), and beside it a piecewise-linear encoding by quantile bins: entry t is how much of bin t
     /// lies below the number, clip((x − eₜ)/(eₜ₊₁ − eₜ), 0, 1) (Gorishniy et al. 2022, arXiv 2203.05556, section 3.1). A value that many
-    /// rows share, like 0, is an edge; features with two values have one entry. Steps, thresholds and peaks are learned in a few epochs where
-    /// a plain number needs hundreds; it costs a wider first layer.
+    /// rows share, like 0, is an edge; features with two values have one entry. Steps, thresholds and peaks are learned in a few epochs
+    /// where a plain number needs hundreds; it costs a wider first layer.
     /// </summary>
     /// <param name="bins">The bins of each number, from 1 to 1024; null (the default) = 8 for classes, 48 for numbers.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bins are out of their range.</exception>

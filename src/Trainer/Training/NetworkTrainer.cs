@@ -168,7 +168,7 @@ public static class NetworkTrainer
         if (temperature != 1) best = TargetStandardization.OfTemperature(temperature, rows.Outputs).Restore(network, best);
         if (targets is not null) best = targets.Restore(network, best);
         if (used is not null) best = used.Restore(best);
-        (whole, best) = NumericEncodingLayer.IntoNext(whole, best);
+        (whole, best) = EncodingScales.IntoNext(whole, best);
         if (options.Checkpoint is { Keep: false } finished) finished.Remove();
         return new TrainedNetwork(
             whole,

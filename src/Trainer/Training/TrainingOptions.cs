@@ -65,7 +65,8 @@ public sealed record TrainingOptions
     /// <summary>
     /// What the network sees of a feature that is a number. Features of 0 and 1 stay as they are with anything but
     /// <see cref="NumericEncoding.Standardize"/>, the default, which <see cref="StandardizeFeatures"/> and <see cref="FeatureClip"/> are
-    /// about. The network, made for rows of plain features, then gets rows of another width; <see cref="TrainedNetwork.Network"/> is that one.
+    /// about. The network, made for rows of plain features, then gets rows of another width; <see cref="TrainedNetwork.Network"/> is that
+    /// one.
     /// </summary>
     public NumericEncoding NumericEncoding { get; init; } = NumericEncoding.Standardize;
 
@@ -74,8 +75,8 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// Whether member i of an ensemble (<see cref="Network.Members"/>, as the last layer) never learns from fold i of the rows, as many
-    /// folds as members, drawn at random by the seed, each class divided evenly. Every training row then has a prediction that was not learned
-    /// from it (<see cref="TrainedNetwork.OutOfFold"/>), and each epoch is measured by these instead of rows held out
+    /// folds as members, drawn at random by the seed, each class divided evenly. Every training row then has a prediction that was not
+    /// learned from it (<see cref="TrainedNetwork.OutOfFold"/>), and each epoch is measured by these instead of rows held out
     /// (<see cref="ValidationFraction"/>). Default: true. Ignored without an ensemble, where validation rows are given, and where members
     /// share what they learn (their weights, or layers in front of them), since then none of them is a stranger to any row.
     /// </summary>

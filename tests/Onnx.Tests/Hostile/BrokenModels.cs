@@ -30,7 +30,8 @@ internal static class BrokenModels
     private static readonly string[] AttributeNames =
     [
         "axis", "axes", "perm", "group", "pads", "strides", "dilations", "kernel_shape", "split", "to", "blocksize", "epsilon", "alpha",
-        "beta", "equation", "mode", "keepdims", "starts", "ends", "steps", "value", "value_float", "value_floats", "value_int", "value_ints",
+        "beta", "equation", "mode", "keepdims", "starts", "ends", "steps", "value", "value_float", "value_floats", "value_int",
+        "value_ints",
         "auto_pad", "ceil_mode", "count_include_pad", "transA", "transB", "spatial", "training_mode", "is_test", "broadcast", "shape",
         "scales", "output_shape", "output_padding", "num_outputs", "noop_with_empty_axes", "allowzero", "min", "max", "start", "end",
         "keep_aspect_ratio_policy", "coordinate_transformation_mode",

@@ -118,7 +118,8 @@ public sealed class InputFilesTests : IDisposable
     [Fact]
     public void Read_ArrayThatIsThereTwice_IsRefused() => Assert.Contains(
         "holds the array 'x' twice",
-        Assert.Throws<InvalidDataException>(() => InputFiles.Read(Archive(("x", "|u1", "1,", [1]), ("x", "|u1", "1,", [2])), ["x"])).Message);
+        Assert.Throws<InvalidDataException>(
+            () => InputFiles.Read(Archive(("x", "|u1", "1,", [1]), ("x", "|u1", "1,", [2])), ["x"])).Message);
 
     [Fact]
     public void Read_ZerosPackedAThousandToOne_AreRefusedBeforeTheyAreUnpacked()

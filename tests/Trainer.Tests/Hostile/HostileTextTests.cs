@@ -14,7 +14,8 @@ public sealed class HostileTextTests(ITestOutputHelper output) : IDisposable
     private static readonly string[] Words =
     [
         "dense", "conv2d", "batchnorm", "residual", "around", "end", "relu", "dropout", "maxpool", "64", "-1", "0", "999999999",
-        "9223372036854775807", "1e308", "NaN", "stride=2", "name=x", "init=normal:0.01", "init=", "=", ";", "#", "\n", "\t", "\0", "\u001b[2J",
+        "9223372036854775807", "1e308", "NaN", "stride=2", "name=x", "init=normal:0.01", "init=", "=", ";",
+        "#", "\n", "\t", "\0", "\u001b[2J",
     ];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("hostile").FullName;

@@ -15,9 +15,9 @@ public record ExecutionOptions
 
     /// <summary>
     /// Threads that share one operator; 0 = one for each processor that the process may use. Default: null, chosen by what was measured:
-    /// what one thread is done with in 100 µs (a single row: 10 µs) stays on it; for more, all cores take part of the rows each, or share the operators, or not,
-    /// whatever went fastest with the first few calls of that size. For that a model of at most 64 MiB is loaded once more when it is first
-    /// needed.
+    /// what one thread is done with in 100 µs (a single row: 10 µs) stays on it; for more, all cores take part of the rows each, or share
+    /// the operators, or not, whatever went fastest with the first few calls of that size. For that a model of at most 64 MiB is loaded
+    /// once more when it is first needed.
     /// </summary>
     /// <remarks>
     /// A <see cref="OnnxScorer"/> also measures a single row while it is loaded: one thread is kept without further ado where that takes
