@@ -2,7 +2,7 @@
 # Fetches the tables of docs/defaults.md that are not in sample-data to data/tables (ignored by git), for:
 # dotnet run -c Release --project bench -- defaults
 #
-# They come from Debian's packages of R's packages (Debian 12), which are unpacked there, not installed. R reads them, and NumPy shuffles the
+# They come from Debian's packages of R's packages (Debian 12), which are unpacked, not installed. R reads them, and NumPy shuffles the
 # rows, most of which come sorted, always in the same way: every fifth row from the first is then a fair test. SHA256SUMS says whether the
 # tables are those of the figures.
 set -euo pipefail
