@@ -200,8 +200,8 @@ internal sealed class DefaultsBenchmark : Benchmark
         var trainings = seeds == 1 ? "seed 0" : $"means of {seeds} trainings, seeds 0 to {seeds - 1}";
         report.Paragraph(
             $"Figures on every fifth row, which nobody learned from; ours, the last two columns, are {trainings}. ML.NET's trainers "
-            + "have the same rows and features as ours; HistGradientBoosting is the better of its two ways with categories. Classes: AUC or "
-            + "accuracy, and log-loss; numbers: RMSE and MAE.");
+            + "have the same rows and features as ours; HistGradientBoosting is the better of its two ways with categories. Classes: AUC "
+            + "or accuracy, and log-loss; numbers: RMSE and MAE.");
         report.Table(
             ["table", "rows", "measures", .. Entrants],
             results.Select(result => (IReadOnlyList<string>)
