@@ -60,16 +60,13 @@ internal sealed class PeerTimes
         return results;
     }
 
-    // The reason why there are no times, or null.
-    private async Task<string?> RunAsync(string work, double seconds, IReadOnlyList<int>? rows, CancellationToken cancellation)
+    /// <summary>Runs a program of a peer, in Debian's Python or in .NET.</summary>
+    /// <returns>What it printed, or the reason why it did not run to its end.</returns>
+    public static async Task<(string? Output, string? Problem)> RunAsync(
+        string program, IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        var (program, first) = Name == "PyTorch"
-            ? (Repository.PathOf("bench", "peers", $"{work}.py"), new List<string>())
-            : (Repository.PathOf("bench", "peers", "TorchSharp", "bin", "Release", "net10.0", "torchsharp-peer.dll"), [work]);
-        if (!File.Exists(program)) return $"build it first: dotnet build -c Release bench/peers/{Name}";
-        var arguments = new List<string>([program, .. first, "--seconds", seconds.ToString(CultureInfo.InvariantCulture)]);
-        if (rows is not null) arguments.AddRange(["--rows", string.Join(',', rows)]);
-        var start = new ProcessStartInfo(Name == "PyTorch" ? Python : "dotnet", arguments)
+        var host = Path.GetExtension(program) == ".py" ? Python : "dotnet";
+        var start = new ProcessStartInfo(host, [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -81,11 +78,30 @@ internal sealed class PeerTimes
             var errors = process.StandardError.ReadToEndAsync(cancellation);
             var text = await process.StandardOutput.ReadToEndAsync(cancellation);
             await process.WaitForExitAsync(cancellation);
-            if (process.ExitCode != 0) return (await errors).Trim().Split('\n')[^1];
-            Read(text, work);
-            return null;
+            return process.ExitCode == 0 ? (text, null) : (null, (await errors).Trim().Split('\n')[^1]);
         }
-        catch (Exception exception) when (exception is Win32Exception or JsonException)
+        catch (Win32Exception exception)
+        {
+            return (null, exception.Message);
+        }
+    }
+
+    // The reason why there are no times, or null.
+    private async Task<string?> RunAsync(string work, double seconds, IReadOnlyList<int>? rows, CancellationToken cancellation)
+    {
+        var (program, first) = Name == "PyTorch"
+            ? (Repository.PathOf("bench", "peers", $"{work}.py"), new List<string>())
+            : (Repository.PathOf("bench", "peers", "TorchSharp", "bin", "Release", "net10.0", "torchsharp-peer.dll"), [work]);
+        if (!File.Exists(program)) return $"build it first: dotnet build -c Release bench/peers/{Name}";
+        var arguments = new List<string>([.. first, "--seconds", seconds.ToString(CultureInfo.InvariantCulture)]);
+        if (rows is not null) arguments.AddRange(["--rows", string.Join(',', rows)]);
+        var (output, problem) = await RunAsync(program, arguments, cancellation);
+        try
+        {
+            if (output is not null) Read(output, work);
+            return problem;
+        }
+        catch (JsonException exception)
         {
             return exception.Message;
         }

@@ -22,6 +22,9 @@ var root = new RootCommand("How fast and how right this machine finds us, beside
     new Command("micro", "BenchmarkDotNet's classes, with its own options behind, such as --filter '*Load*' --job short --inProcess."),
 };
 foreach (var benchmark in benchmarks) root.Add(benchmark);
+
+// It has a page of its own, docs/defaults.md, and takes longer than all the others.
+root.Add(new DefaultsBenchmark());
 using var interrupt = new CancellationTokenSource();
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 using var stop = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
