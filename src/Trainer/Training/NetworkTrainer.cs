@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
-using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
 
