@@ -12,6 +12,15 @@ namespace MlNetBatchNorm.Onnx.Precision;
 /// </summary>
 internal sealed class Float16Plan
 {
+    // Operators that are not computed in float16, and whose result has the type of their first input.
+    private static readonly HashSet<string> KeepsType = new(
+        [
+            "Abs", "BatchNormalization", "Clip", "Concat", "Div", "Dropout", "Exp", "Expand", "Flatten", "Gather", "Identity", "Log",
+            "LogSoftmax", "Max", "Min", "Mul", "Neg", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reshape", "Sigmoid",
+            "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze",
+        ],
+        StringComparer.Ordinal);
+
     private readonly OnnxGraph _graph;
     private readonly HashSet<string> _reals = new(StringComparer.Ordinal);
     private readonly Dictionary<NodeProto, Float16Operators> _chosen = new(ReferenceEqualityComparer.Instance);
@@ -57,7 +66,7 @@ internal sealed class Float16Plan
             {
                 "Cast" => node.Integer("to", 0) == (long)DataType.Float,
                 "Constant" => _graph.Constant(node.Output[0]).Tensor?.Type == DataType.Float,
-                "BatchNormalization" or "Softmax" or "LogSoftmax" or "Dropout" => _reals.Contains(node.InputAt(0)),
+                _ when KeepsType.Contains(node.OpType) => _reals.Contains(node.InputAt(0)),
                 _ => Float16Operators.Of(node) is not null && _reals.Contains(node.InputAt(0)),
             };
             if (isReal) _reals.Add(node.Output[0]);

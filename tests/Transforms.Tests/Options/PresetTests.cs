@@ -152,6 +152,22 @@ public sealed class PresetTests
         (batched as IDisposable)?.Dispose();
     }
 
+    [Theory]
+    [InlineData(ModelPrecision.Float16)]
+    [InlineData(ModelPrecision.Float16Arithmetic)]
+    [InlineData(ModelPrecision.Int8)]
+    public void Fit_FewerBits_PredictsNearlyTheSame(ModelPrecision precision)
+    {
+        using var full = Fit(LearningTask.Binary, Left);
+        using var model = Fit(LearningTask.Binary, Left with { Precision = precision, AllowedMetricLoss = 1 });
+        var data = Data(LearningTask.Binary);
+
+        Assert.Contains(model.Export.Reduced!.Check.Result.Outcomes, outcome => outcome.IsReduced);
+        var (expected, scores) = (Scores(full.Transform(data)), Scores(model.Transform(data)));
+        var scale = expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], scores[i], 0.1f * scale);
+    }
+
     private BatchNormTransformer Fit(LearningTask task, BatchNormNetworkOptions options) => task switch
     {
         LearningTask.Binary => _ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(Data(task)),
