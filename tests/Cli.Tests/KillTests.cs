@@ -186,7 +186,8 @@ public sealed class KillTests : IDisposable
             base.RequireSame();
             Assert.Equal(
                 [
-                    "metrics.json", "model.batchnorm.onnx", "model.onnx", "model.zip", "pipeline.onnx", "report.html",
+                    "metrics.json", "model.batchnorm.onnx", "model.onnx", "model.zip", "outOfFold.csv", "pipeline.onnx",
+                    "report.html",
                 ],
                 Directory.GetFiles(Folder.File("out")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         }

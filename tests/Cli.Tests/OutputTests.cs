@@ -135,7 +135,6 @@ public sealed class OutputTests(OutputTests.Churn sample) : IClassFixture<Output
     [InlineData("0x1000000", "train", "large.csv", "--label", "churn", "--epochs", "3", "--out", "small")]
     [InlineData("0x1000000", "score", "out/model.onnx", "large.csv", "--out", "p.csv")]
     [InlineData("0x2000000", "train", "large.csv", "--label", "churn", "--epochs", "3", "--out", "small")]
-    [InlineData("0x2000000", "score", "out/model.onnx", "large.csv", "--out", "p.csv")]
     public void Command_HardlyAnyMemory_SaysSoAndLeavesNothing(string limit, params string[] arguments)
     {
         var rows = string.Concat(Enumerable.Repeat(string.Join('\n', ChurnTables.Lines.Skip(1)) + "\n", 20));

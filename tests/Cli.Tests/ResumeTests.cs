@@ -79,7 +79,7 @@ public sealed class ResumeTests : IDisposable
         var result = Tool.Run(_folder.Path, [.. Arguments, "--resume", "--lr", "0.01", "--seed", "9"]);
         Assert.Equal(1, result.ExitCode);
         var line = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("mlnetbn: ", StringComparison.Ordinal));
-        Assert.Contains("learning rate: 0.001 then, 0.01 now; seed: 0 then, 9 now", line, StringComparison.Ordinal);
+        Assert.Contains("learning rate: 0.002 then, 0.01 now; seed: 0 then, 9 now", line, StringComparison.Ordinal);
         Assert.True(File.Exists(_folder.File("out/training.checkpoint")));
     }
 

@@ -28,6 +28,7 @@ internal static class ScoreCommand
         {
             var path = arguments.GetRequiredValue(output);
             Output.Require(path);
+            Output.RequireMemory();
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
             using var reader = scorer.Read(arguments.GetRequiredValue(data));

@@ -15,6 +15,8 @@ internal static class Output
     /// <summary>What stands for stdout in the place of a file.</summary>
     public const string Standard = "-";
 
+    private const long LeastMebibytes = 24;
+
     /// <summary>Called before the work, not after it: the file can be written.</summary>
     /// <param name="path">The file; <see cref="Standard"/> = stdout, which is then for it alone.</param>
     /// <exception cref="IOException">It cannot; the message says why.</exception>
@@ -22,6 +24,18 @@ internal static class Output
     {
         if (path == Standard) TerminalText.FreeStandardOutput();
         else AtomicFile.RequireWritable(path);
+    }
+
+    /// <summary>Called before rows are gone through one block after the other: there is room for a few of them.</summary>
+    /// <exception cref="InsufficientMemoryException">There is not.</exception>
+    public static void RequireMemory()
+    {
+        // .NET 10 crashes where a single array is as large as all that a limited heap may have.
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20;
+        if (memory < LeastMebibytes)
+            throw new InsufficientMemoryException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"there is not enough memory: the process may take {memory:N0} MiB. Give it at least {LeastMebibytes:N0}."));
     }
 
     /// <summary>Writes a result; see <see cref="AtomicFile.Write"/>.</summary>

@@ -58,7 +58,8 @@ internal static class TrainingRun
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
-        var singleRow = SingleRowTime.Measure(trained.Network.Scorer);
+        using var scorer = trained.Network.CreateScorer();
+        var singleRow = SingleRowTime.Measure(scorer);
         var speed = trained.Network.Export.Reduced is { } reduced
             ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
             : [];

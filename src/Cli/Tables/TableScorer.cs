@@ -62,9 +62,8 @@ internal sealed class TableScorer : IDisposable
             var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault()
                 ?? throw new InvalidModelException(
                 $"'{modelPath}' holds no batch-normalised network; score tables with a model that 'train' wrote.");
-            var opened = new TableScorer(modelPath, network.Proto, scorer => network.Measured.Offset == 0
-                ? network.Scorer
-                : scorer.Owned(network.CreateScorer(settings with { Outputs = network.Measured.Outputs })));
+            var opened = new TableScorer(modelPath, network.Proto, scorer => scorer.Owned(network.CreateScorer(
+                network.Measured.Offset == 0 ? settings : settings with { Outputs = network.Measured.Outputs })));
             opened.Owned(pipeline);
             return opened;
         }

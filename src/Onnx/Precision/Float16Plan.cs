@@ -16,8 +16,8 @@ internal sealed class Float16Plan
     private static readonly HashSet<string> KeepsType = new(
         [
             "Abs", "BatchNormalization", "Clip", "Concat", "Div", "Dropout", "Exp", "Expand", "Flatten", "Gather", "Identity", "Log",
-            "LogSoftmax", "Max", "Min", "Mul", "Neg", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reshape", "Sigmoid",
-            "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze",
+            "LogSoftmax", "Max", "Min", "Mul", "Neg", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reshape",
+            "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze",
         ],
         StringComparer.Ordinal);
 

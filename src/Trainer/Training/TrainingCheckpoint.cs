@@ -128,7 +128,8 @@ internal sealed record TrainingCheckpoint(
             report.Epoch,
             report.Epochs,
             report.Loss,
-            report.Validation is { } validation ? new ValidationEntry(validation.Loss, validation.Values.ToKeys()) : null,
+            report.Validation is { } validation ? new ValidationEntry(
+                validation.Loss, validation.Values.ToKeys(), validation.IsOutOfFold) : null,
             report.IsBest,
             report.Elapsed);
 
@@ -136,10 +137,12 @@ internal sealed record TrainingCheckpoint(
             Epoch,
             Epochs,
             Loss,
-            Validation is { } validation ? new EpochMetrics(validation.Loss, MetricValues.FromKeys(validation.Metrics)) : null,
+            Validation is { } validation
+                ? new EpochMetrics(validation.Loss, MetricValues.FromKeys(validation.Metrics)) { IsOutOfFold = validation.IsOutOfFold }
+                : null,
             IsBest,
             Elapsed);
     }
 
-    private sealed record ValidationEntry(double Loss, IReadOnlyDictionary<string, double> Metrics);
+    private sealed record ValidationEntry(double Loss, IReadOnlyDictionary<string, double> Metrics, bool IsOutOfFold = false);
 }

@@ -20,6 +20,9 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
     /// <summary>See <see cref="BatchedScoringOptions.BatchSize"/>; null = the defaults.</summary>
     public int? BatchSize { get; init; }
 
+    /// <summary>What scores on the CPU. Default: what was quicker, by a measurement.</summary>
+    public ScoringEngine Engine { get; init; } = ScoringEngine.Auto;
+
     /// <summary>The context whose log hears what is odd about scores; null = there is none.</summary>
     public IHostEnvironment? Environment { get; init; }
 
@@ -28,7 +31,7 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
 
     /// <summary>How its model is run.</summary>
     public OnnxScorerOptions ToScorerSettings(NetworkTask task) =>
-        new() { Device = Device, Threads = Threads, BatchSize = BatchSize, Outputs = task.Outputs };
+        new() { Device = Device, Threads = Threads, BatchSize = BatchSize, Outputs = task.Outputs, Engine = Engine };
 }
 
 /// <summary>What is only known of a network that was trained here.</summary>

@@ -72,7 +72,14 @@ public sealed class TableTrainerTests
             CultureInfo.InvariantCulture,
             $"{string.Format(CultureInfo.InvariantCulture, format, number)},{random.NextDouble():0.000},{(number > 50 ? 1 : 0)}"));
         var (training, test) = TableSplit.Every(CsvTable.Parse($"order,noise,y\n{string.Join('\n', rows)}\n"), 0.2);
-        var network = new BatchNormNetworkOptions { HiddenLayers = [8], Epochs = 15, Seed = 0, Device = Device.Cpu };
+        var network = new BatchNormNetworkOptions
+        {
+            Preset = Preset.Fast,
+            HiddenLayers = [8],
+            Epochs = 15,
+            Seed = 0,
+            Device = Device.Cpu,
+        };
         using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = "y", Network = network });
         using var folder = new TemporaryFolder();
         Assert.InRange(trained.SavePipeline(folder.Path, test).Pipeline.LargestRelative, 0, 1e-5);
