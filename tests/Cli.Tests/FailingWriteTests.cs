@@ -13,7 +13,7 @@ namespace MlNetBatchNorm.Cli.Tests;
 /// </summary>
 public sealed class FailingWriteTests : IDisposable
 {
-    private static readonly BatchNormNetworkOptions Small = new() { HiddenLayers = [8], Epochs = 2 };
+    private static readonly BatchNormNetworkOptions Small = new() { Preset = Preset.Fast, HiddenLayers = [8], Epochs = 2 };
 
     private readonly TemporaryFolder _folder = new();
 

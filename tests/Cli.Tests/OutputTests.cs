@@ -109,7 +109,7 @@ public sealed class OutputTests(OutputTests.Churn sample) : IClassFixture<Output
     public void Train_TwoRunsToOneFolder_TheFilesAreThoseOfOne()
     {
         string[] Arguments(string label, string output) =>
-            ["train", "test.csv", "--label", label, "--epochs", "3", "--whole-pipeline", "--out", output];
+            ["train", "test.csv", "--label", label, "--preset", "fast", "--epochs", "3", "--whole-pipeline", "--out", output];
         var results = AtOnce(Arguments("churn", "two"), Arguments("paperless_billing", "two"));
         Assert.All(results, result => Assert.True(result.ExitCode == 0, result.Error));
         var label = JsonDocument.Parse(File.ReadAllText(Folder.File("two/metrics.json"))).RootElement.GetProperty("label").GetString()!;
@@ -124,7 +124,8 @@ public sealed class OutputTests(OutputTests.Churn sample) : IClassFixture<Output
     [Fact]
     public void Train_TwoRunsWithOneCheckpoint_OneIsRefused()
     {
-        string[] arguments = ["train", "test.csv", "--label", "churn", "--epochs", "40", "--patience", "0", "--resume", "--out", "kept"];
+        string[] arguments =
+            ["train", "test.csv", "--label", "churn", "--preset", "fast", "--epochs", "40", "--patience", "0", "--resume", "--out", "kept"];
         var results = AtOnce(arguments, arguments);
         var refused = Assert.Single(results, result => result.ExitCode != 0);
         Assert.Contains("Another run keeps its state in 'kept'", refused.RequireOneLineOfError(), StringComparison.Ordinal);

@@ -79,7 +79,7 @@ public sealed class ResumeTests : IDisposable
         var result = Tool.Run(_folder.Path, [.. Arguments, "--resume", "--lr", "0.01", "--seed", "9"]);
         Assert.Equal(1, result.ExitCode);
         var line = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("mlnetbn: ", StringComparison.Ordinal));
-        Assert.Contains("learning rate: 0.002 then, 0.01 now; seed: 0 then, 9 now", line, StringComparison.Ordinal);
+        Assert.Contains("learning rate: 0.001 then, 0.01 now; seed: 0 then, 9 now", line, StringComparison.Ordinal);
         Assert.True(File.Exists(_folder.File("out/training.checkpoint")));
     }
 
@@ -87,7 +87,10 @@ public sealed class ResumeTests : IDisposable
     [InlineData("TERM")]
     public void Train_ResumedOnFewerProcessors_IsRefusedOrGivesTheSameModel(string signal)
     {
-        string[] wide = [.. Arguments[..4], "--epochs", "12", "--patience", "0", "--hidden", "400,300", "--out", "out", "--resume"];
+        string[] wide =
+        [
+            .. Arguments[..4], "--preset", "fast", "--epochs", "12", "--patience", "0", "--hidden", "400,300", "--out", "out", "--resume",
+        ];
         StopAfterEpoch(2, signal, wide, processors: 2);
 
         var refused = Tool.Run(_folder.Path, 1, wide);
@@ -105,7 +108,7 @@ public sealed class ResumeTests : IDisposable
 
     // Small mini-batches, so that an epoch takes its time.
     private static string[] Arguments =>
-        ["train", "data.csv", "--label", "churn", "--batch", "4", "--epochs", "30", "--patience", "0", "--hidden", "64,32", "--out", "out"];
+        ["train", "data.csv", "--label", "churn", "--preset", "fast", "--batch", "4", "--epochs", "30", "--patience", "0", "--out", "out"];
 
     private string[] Epochs(string folder)
     {

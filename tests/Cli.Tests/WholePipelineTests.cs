@@ -38,7 +38,8 @@ public sealed class WholePipelineTests : IDisposable
         foreach (var (file, label) in new[] { ("data.csv", "churn"), ("renamed.csv", column == "churn" ? name : "churn") })
         {
             var result = Tool.Run(
-                _folder.Path, "train", file, "--label", label, "--out", $"{file}-out", "--epochs", "1", "--whole-pipeline");
+                _folder.Path,
+                ["train", file, "--label", label, "--out", $"{file}-out", "--preset", "fast", "--epochs", "1", "--whole-pipeline"]);
             Assert.True(result.ExitCode == 0, result.Error);
             Assert.Equal(0, Tool.Run(_folder.Path, "score", $"{file}-out/model.zip", file, "--out", $"{file}-scores").ExitCode);
         }
