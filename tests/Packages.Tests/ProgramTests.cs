@@ -16,7 +16,7 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
         Assert.InRange(probability, 0, 1);
         foreach (var way in new[] { "load", "loadBatched", "score", "transform" })
             Assert.Equal(probability, Number(programs.Output("App", folder, way)), 1e-4);
-        Assert.Equal(2, Number(programs.Output("App", folder, "fold")));
+        Assert.Equal(1, Number(programs.Output("App", folder, "fold")));
     }
 
     [Fact]

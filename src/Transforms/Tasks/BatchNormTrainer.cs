@@ -115,9 +115,6 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         {
             Training = training,
             Environment = _environment,
-
-            // The tool's files are to be the same to the last digit, whatever is quicker.
-            Engine = _options.IsEvaluatedElsewhere ? ScoringEngine.OnnxRuntime : ScoringEngine.Auto,
         };
         var transformer = (TTransformer)_task.CreateTransformer(parts);
         log.Finished(network, training.Export, transformer.Scorer);

@@ -20,8 +20,11 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
     /// <summary>See <see cref="BatchedScoringOptions.BatchSize"/>; null = the defaults.</summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>What scores on the CPU. Default: what was quicker, by a measurement.</summary>
-    public ScoringEngine Engine { get; init; } = ScoringEngine.Auto;
+    /// <summary>
+    /// What scores on the CPU. Default: ONNX Runtime, so that a network says the same to the last digit each time that it is loaded, which
+    /// a choice by measurement does not; <see cref="BatchNormTransformer.CreateScorer"/> has the choice.
+    /// </summary>
+    public ScoringEngine Engine { get; init; } = ScoringEngine.OnnxRuntime;
 
     /// <summary>The context whose log hears what is odd about scores; null = there is none.</summary>
     public IHostEnvironment? Environment { get; init; }
