@@ -50,6 +50,16 @@ internal static class OperatorSets
     public static Value ReduceMax(this GraphBuilder nodes, Value x, bool keepAxes, params long[] axes) =>
         Reduce(nodes, "ReduceMax", 18, x, keepAxes, axes);
 
+    /// <summary>Values brought between two bounds.</summary>
+    /// <remarks>The bounds are attributes before operator set 11 and inputs from it on.</remarks>
+    public static Value Clip(this GraphBuilder nodes, Value x, float low, float high)
+    {
+        ArgumentNullException.ThrowIfNull(nodes);
+        return nodes.Opset >= 11
+            ? nodes.Node("Clip", [x, nodes.Constant(low), nodes.Constant(high)])
+            : nodes.Node("Clip", [x], ("min", low), ("max", high));
+    }
+
     /// <summary>The sum of the squares of all elements.</summary>
     /// <remarks>Of all of them: without axes the form is the same in all operator sets.</remarks>
     public static Value SumOfSquares(this GraphBuilder nodes, Value x) => nodes.Node("ReduceSumSquare", [x], ("keepdims", 0));

@@ -87,7 +87,7 @@ namespace MlNetBatchNorm.Trainer.Data
         public Value EmitRestored(GraphBuilder nodes, Value learned)
         {
             if (Rate == 0) return learned;
-            var inside = Clip(nodes, learned, (float)Learned(Low), (float)Learned(High));
+            var inside = nodes.Clip(learned, (float)Learned(Low), (float)Learned(High));
             var above = nodes.Node("Sub", [nodes.Node("Exp", [inside]), nodes.Constant(1)]);
             return nodes.Named("restored", "Mul", [above, nodes.Constant((float)(1 / Rate))]);
         }
@@ -96,14 +96,9 @@ namespace MlNetBatchNorm.Trainer.Data
         public Value EmitBounded(GraphBuilder nodes, Value mean)
         {
             if (Factor != 1) mean = nodes.Node("Mul", [mean, nodes.Constant((float)Factor)]);
-            return Clip(nodes, mean, (float)Low, (float)High);
+            return nodes.Clip(mean, (float)Low, (float)High);
         }
 
         private double Learned(double value) => double.LogP1(Rate * value);
-
-        // Bounds are attributes before version 11 of the operator set.
-        private static Value Clip(GraphBuilder nodes, Value value, float low, float high) => nodes.Opset >= 11
-            ? nodes.Node("Clip", [value, nodes.Constant(low), nodes.Constant(high)])
-            : nodes.Node("Clip", [value], ("min", low), ("max", high));
     }
 }

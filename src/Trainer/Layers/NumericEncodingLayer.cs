@@ -38,7 +38,7 @@ internal sealed record NumericEncodingLayer(EncodedNumbers Encoding) : Layer
         if (Encoding.Numbers.Length > 0)
         {
             var centered = nodes.Named("centered", "Sub", [Take(near, Encoding.Numbers), Row("median", Encoding.Center)]);
-            var z = Clip(nodes.Named("z", "Mul", [centered, Row("scale", Encoding.Scale)]), -Far, Far);
+            var z = nodes.Clip(nodes.Named("z", "Mul", [centered, Row("scale", Encoding.Scale)]), -Far, Far);
             var third = nodes.Node("Mul", [z, nodes.Constant(1f / 3)]);
             var size = nodes.Node("Sqrt", [nodes.Node("Add", [nodes.Node("Mul", [third, third]), nodes.Constant(1)])]);
             parts.Add(nodes.Named("smooth", "Div", [z, size]));
@@ -48,7 +48,7 @@ internal sealed record NumericEncodingLayer(EncodedNumbers Encoding) : Layer
         {
             var above = nodes.Node("Sub", [Take(near, Encoding.BinFeatures), Row("lower", Encoding.Lower)]);
             var slope = Array.ConvertAll(Encoding.InverseWidth, inverse => inverse * Encoding.BinReach);
-            parts.Add(Clip(nodes.Named("share", "Mul", [above, Row("slope", slope)]), 0, Encoding.BinReach));
+            parts.Add(nodes.Clip(nodes.Named("share", "Mul", [above, Row("slope", slope)]), 0, Encoding.BinReach));
         }
 
         if (Encoding.Flags.Length > 0)
@@ -67,10 +67,5 @@ internal sealed record NumericEncodingLayer(EncodedNumbers Encoding) : Layer
             ? from
             : nodes.Named(
                 "taken", "Gather", [from, nodes.Integers(Array.ConvertAll(features, feature => (long)feature))], ("axis", 1));
-
-        // Bounds are attributes before version 11 of the operator set.
-        Value Clip(Value value, float low, float high) => nodes.Opset >= 11
-            ? nodes.Node("Clip", [value, nodes.Constant(low), nodes.Constant(high)])
-            : nodes.Node("Clip", [value], ("min", low), ("max", high));
     }
 }
