@@ -23,7 +23,9 @@ public static class OnnxScorerHealthChecksBuilderExtensions
         return builder.Add(new HealthCheckRegistration(
             name ?? (serviceKey is null ? "scorer" : $"scorer:{serviceKey}"),
             services => new OnnxScorerHealthCheck(
-                serviceKey is null ? services.GetRequiredService<IOnnxScorer>() : services.GetRequiredKeyedService<IOnnxScorer>(serviceKey)),
+                serviceKey is null
+                    ? services.GetRequiredService<IOnnxScorer>()
+                    : services.GetRequiredKeyedService<IOnnxScorer>(serviceKey)),
             failureStatus,
             tags));
     }

@@ -100,7 +100,8 @@ public static class OnnxScorerServiceCollectionExtensions
         if (key is null) return Options.Options.DefaultName;
         var name = key.ToString();
         if (string.IsNullOrEmpty(name)) throw new ArgumentException("The key of a scorer must be something as a text.", nameof(key));
-        var other = services.Where(service => !service.IsKeyedService).Select(service => service.ImplementationInstance).OfType<ScorerName>()
+        var other = services.Where(service => !service.IsKeyedService)
+            .Select(service => service.ImplementationInstance).OfType<ScorerName>()
             .FirstOrDefault(known => known.Value == name && !Equals(known.Key, key));
         return other is null ? name : throw new ArgumentException(
             $"There is a scorer with the key '{name}' of type {other.Key!.GetType().Name}, and this one is a {key.GetType().Name}: both "
