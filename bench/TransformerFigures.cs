@@ -51,7 +51,8 @@ internal sealed class TransformerFigures() : Benchmark(
 
         report.Paragraph(
             "20,000 rows of 32-64-32-1 through ML.NET, and single ones through a `PredictionEngine`. *raw*: the model alone. *stock*: "
-            + "ML.NET's `ApplyOnnxModel`. *LightGbm*, *FastTree*: ML.NET's trees, 100 of them, on the same rows. *bytes*: managed memory of the calling thread.");
+            + "ML.NET's `ApplyOnnxModel`. *LightGbm*, *FastTree*: ML.NET's trees, 100 of them, on the same rows. "
+            + "*bytes*: managed memory of the calling thread.");
         report.Table(["32-64-32-1", "µs/row", "bytes/row"], subjects.Select((subject, i) => (IReadOnlyList<string>)
         [
             subject.Name,
