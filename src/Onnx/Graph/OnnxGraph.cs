@@ -36,7 +36,8 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
         get
         {
             Close();
-            return _uses is not null ? _uses[index] : index == 0 && Count == 1 ? _only : throw new ArgumentOutOfRangeException(nameof(index));
+            if (_uses is not null) return _uses[index];
+            return index == 0 && Count == 1 ? _only : throw new ArgumentOutOfRangeException(nameof(index));
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class PartInputs
             for (var i = 0; i < node.Input.Count; i++) Note(_readers, node.Input[i], (node, i));
         foreach (var node in part.Before.Nodes)
             foreach (var input in node.Input) Note(_readersBefore, input, node);
-        var weights = part.Before.Nodes.Concat(part.After.Nodes).Where(node => node.Input.Count > 0).Select(Weight).OfType<int[]>().ToList();
+        var weights = part.Before.Nodes.Concat(part.After.Nodes).Select(Weight).OfType<int[]>().ToList();
         var isSpatial = weights.Exists(shape => shape.Length > 2);
         var isLarge = weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) >= ManyWeights;
         _rows = isSpatial || isLarge ? 2 : 8;
@@ -104,9 +104,9 @@ internal sealed class PartInputs
         known.Add(reader);
     }
 
-    private IReadOnlyList<(NodeProto Node, int Input)> Readers(string value) => _readers.GetValueOrDefault(value) ?? [];
+    private List<(NodeProto Node, int Input)> Readers(string value) => _readers.GetValueOrDefault(value) ?? [];
 
-    private IReadOnlyList<NodeProto> ReadersBefore(string value) => _readersBefore.GetValueOrDefault(value) ?? [];
+    private List<NodeProto> ReadersBefore(string value) => _readersBefore.GetValueOrDefault(value) ?? [];
 
     // The shape of the weight that a linear layer multiplies with.
     private int[]? Weight(NodeProto node) => node.OpType switch
@@ -203,7 +203,7 @@ internal sealed class PartInputs
         var (current, between) = (value, new List<NodeProto>());
         for (var step = 0; step < LargestExtent; step++)
         {
-            var reader = ReadersBefore(current).FirstOrDefault();
+            var reader = ReadersBefore(current) is [var first, ..] ? first : null;
             if (reader is not null && reader.Is("BatchNormalization") && reader.Input[0] == current)
             {
                 if (Stored(reader.InputAt(3)) is not { } mean || Deviation(reader) is not { } deviation) return null;
