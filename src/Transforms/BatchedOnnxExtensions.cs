@@ -30,13 +30,19 @@ public static class BatchedOnnxExtensions
     /// An ONNX model that cannot be run in batches stays with ML.NET: one without a free first dimension, with other free dimensions, or
     /// with outputs that are not tensors. Where the rows of a batch influence one another in a model, do not use it.
     /// </remarks>
-    /// <exception cref="InvalidModelException">The model was saved by a later version of this library.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidModelException">
+    /// What was saved is damaged or no model of ML.NET, or was saved by a later version of this library.
+    /// </exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static TransformerChain<ITransformer> LoadBatched(
         this ModelOperationsCatalog catalog, string filePath, out DataViewSchema? inputSchema, BatchedScoringOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return ToBatchedAlone(catalog, Load(catalog.Load, filePath, out inputSchema), options);
+        ArgumentException.ThrowIfNullOrEmpty(filePath);
+        // A missing assembly is the same exception, but another matter.
+        if (!File.Exists(filePath)) throw new FileNotFoundException($"There is no file '{filePath}'.", filePath);
+        return ToBatchedAlone(catalog, Load(catalog.Load, filePath, out inputSchema), $"'{filePath}'", options);
     }
 
     /// <summary>
@@ -47,13 +53,15 @@ public static class BatchedOnnxExtensions
     /// <param name="inputSchema">The schema of the data that the model takes; null where the file does not say.</param>
     /// <param name="options">Device, threads and batches; null = the defaults.</param>
     /// <returns>The model, which is the caller's to dispose of.</returns>
-    /// <exception cref="InvalidModelException">The model was saved by a later version of this library.</exception>
+    /// <exception cref="InvalidModelException">
+    /// What was saved is damaged or no model of ML.NET, or was saved by a later version of this library.
+    /// </exception>
     /// <exception cref="DeviceNotAvailableException">The device cannot be used.</exception>
     public static TransformerChain<ITransformer> LoadBatched(
         this ModelOperationsCatalog catalog, Stream stream, out DataViewSchema? inputSchema, BatchedScoringOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return ToBatchedAlone(catalog, Load(catalog.Load, stream, out inputSchema), options);
+        return ToBatchedAlone(catalog, Load(catalog.Load, stream, out inputSchema), "The stream", options);
     }
 
     /// <summary>
@@ -272,23 +280,24 @@ public static class BatchedOnnxExtensions
         }
     }
 
-    // ML.NET wraps what its own ONNX transformer meets three times over; a missing native library has words of its own.
+    // What ML.NET throws at a file that is damaged depends on which of its parts reads the bytes first, and it wraps what its own ONNX
+    // transformer meets three times over; a missing native library has words of its own.
     private static ITransformer Load<TSource>(Loader<TSource> load, TSource source, out DataViewSchema? inputSchema)
     {
         try
         {
             return load(source, out inputSchema);
         }
-        catch (TargetInvocationException)
+        catch (Exception exception) when (IsDamage(exception))
         {
-            NativeRuntime.Require();
-            throw;
+            if (exception is TargetInvocationException) NativeRuntime.Require();
+            throw Damaged(source is string path ? $"'{path}'" : "The stream", exception);
         }
     }
 
     // Nobody else has what was loaded: the parts that others have taken the places of are not needed any more.
     private static TransformerChain<ITransformer> ToBatchedAlone(
-        ModelOperationsCatalog catalog, ITransformer loaded, BatchedScoringOptions? options)
+        ModelOperationsCatalog catalog, ITransformer loaded, string what, BatchedScoringOptions? options)
     {
         try
         {
@@ -296,12 +305,24 @@ public static class BatchedOnnxExtensions
             DisposeOfWhatIsOnlyIn(loaded, batched);
             return batched;
         }
-        catch
+        catch (Exception exception)
         {
             (loaded as IDisposable)?.Dispose();
-            throw;
+            if (!IsDamage(exception)) throw;
+            throw Damaged(what, exception);
         }
     }
+
+    // Not what is wrong with the machine, or with how this was called. ML.NET allocates what a length in the file says, so a damaged one may
+    // well be out of memory.
+    private static bool IsDamage(Exception exception) => exception
+        is not (InvalidModelException or DeviceNotAvailableException or NativeRuntimeException or OperationCanceledException
+            or UnauthorizedAccessException or ArgumentNullException or ArgumentException { ParamName: "options" or "batchSize" })
+        && exception is not IOException or EndOfStreamException or FileLoadException or FileNotFoundException;
+
+    private static InvalidModelException Damaged(string what, Exception exception) => new(
+        $"{what} is no saved model of ML.NET, or is damaged: {exception.GetBaseException().Message.Split('\n')[0].TrimEnd()}",
+        exception);
 
     private static void DisposeOfWhatIsOnlyIn(ITransformer one, ITransformer other)
     {

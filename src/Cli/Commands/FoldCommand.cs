@@ -72,6 +72,18 @@ internal static class FoldCommand
         loss.RequireRange(0, 1);
         var expand = new Option<bool>("--expand") { Description = "turn what nothing takes in into Mul and Add" };
         var force = new Option<bool>("--fold-overridable") { Description = "also fold parameters that are graph inputs with a default" };
+        var limit = new Option<double?>("--time-limit")
+        {
+            Description = "the longest that folding may take, proofs not counted; what is left then stays as it is (default: 600)",
+            HelpName = "SECONDS",
+        };
+        limit.RequireRange(0, 1e6);
+        var growth = new Option<double?>("--maximum-growth")
+        {
+            Description = "how many times the size of the model's constants folding may add; what adds more is declined (default: 4)",
+            HelpName = "X",
+        };
+        growth.RequireRange(0, 1e6);
         var proof = new Option<FoldProof>("--proof")
         {
             Description =
@@ -97,7 +109,7 @@ internal static class FoldCommand
         var command = new Command("fold", "Fold the batch normalizations of an ONNX model into the operators around them, and prove it.")
         {
             input, output, dry, explain, report, inputs, tolerance, precision, precisionTolerance, label, judged, loss, expand, force,
-            proof, unverified, seconds, memory, device,
+            limit, growth, proof, unverified, seconds, memory, device,
         };
         command.Validators.Add(result =>
         {
@@ -127,7 +139,10 @@ internal static class FoldCommand
             arguments.GetValue(explain),
             new FoldFileOptions
             {
-                Fold = new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
+                Fold = Within(
+                    new FoldOptions { Expand = arguments.GetValue(expand), FoldOverridable = arguments.GetValue(force) },
+                    arguments.GetValue(limit),
+                    arguments.GetValue(growth)),
                 Proof = arguments.GetValue(unverified) ? FoldProof.None : arguments.GetValue(proof),
                 Process = Itself(arguments.GetValue(seconds), arguments.GetValue(memory)),
                 Tolerance = arguments.GetValue(tolerance),
@@ -168,6 +183,12 @@ internal static class FoldCommand
         Interruption.Exit(ExitCode.Failed);
     })
     { IsBackground = true }.Start();
+
+    private static FoldOptions Within(FoldOptions options, double? seconds, double? growth) => options with
+    {
+        TimeLimit = seconds is { } limit ? TimeSpan.FromSeconds(limit) : options.TimeLimit,
+        MaximumGrowth = growth ?? options.MaximumGrowth,
+    };
 
     private static FoldProof ParseProof(string text) => text switch
     {

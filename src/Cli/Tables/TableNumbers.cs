@@ -163,6 +163,8 @@ internal sealed class TableNumbers
         // '1,533' alone is 1533 or 1.533.
         private (char Decimal, string? Reason) Choose(char? usual, char separator)
         {
+            // As many leave only a point as leave only a comma: whichever it is, the others are no numbers then, and said to be none.
+            if (_doubtful.Count == 0) return (usual ?? (separator == ';' ? ',' : '.'), null);
             var mark = WrittenNumber.MarkOf(_doubtful[0].Text.First(character => WrittenNumber.MarkOf(character) is '.' or ','));
             var other = mark == '.' ? ',' : '.';
 

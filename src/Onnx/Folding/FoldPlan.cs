@@ -224,7 +224,7 @@ internal sealed class FoldPlan(OnnxGraph graph)
         if (!graph.Budget.MayGrow(Growth()))
             return Verdict.No(
                 $"the model would become more than {graph.Budget.MaximumGrowth} times as large",
-                "the constants were stored in full, or more were allowed (FoldOptions.MaximumGrowth)");
+                "the constants were stored in full, or more were allowed (FoldOptions.MaximumGrowth, --maximum-growth)");
         if (graph.Budget.WhyNoMore(bytes >> 13) is { } over) return OutOfBudget(over);
         foreach (var (node, tensor) in
             _constants.Select(planned => (planned.Key.Node, planned.Value.Tensor)).Concat(_shifts).Concat(bounds))
@@ -248,7 +248,8 @@ internal sealed class FoldPlan(OnnxGraph graph)
 
     private long Replaced(string value) => value.Length > 0 && graph.Readers(value).Count == 1 ? graph.StoredBytes(value) : 0;
 
-    private static Verdict OutOfBudget(string why) => Verdict.No(why, "it were given more time (FoldOptions.TimeLimit), or were simpler");
+    private static Verdict OutOfBudget(string why) =>
+        Verdict.No(why, "it were given more time (FoldOptions.TimeLimit, --time-limit), or were simpler");
 
     /// <summary>Carries the plan out.</summary>
     public void Apply()

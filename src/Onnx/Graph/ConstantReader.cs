@@ -4,11 +4,23 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Onnx.Graph;
 
 /// <summary>A constant that a node reads, or why there is none.</summary>
-/// <param name="Tensor">The constant, or null.</param>
-/// <param name="Reason">Why there is none: a clause for a message.</param>
-internal readonly record struct ConstantLookup(RealTensor? Tensor, string Reason)
+internal readonly struct ConstantLookup
 {
+    private readonly object? _tensorOrMaker;
+    private readonly string _text;
+
+    private ConstantLookup(object? tensorOrMaker, string text) => (_tensorOrMaker, _text) = (tensorOrMaker, text);
+
+    /// <summary>The constant, or null.</summary>
+    public RealTensor? Tensor => _tensorOrMaker as RealTensor;
+
+    /// <summary>Why there is none: a clause for a message. Of most values nobody asks, so it is written when somebody does.</summary>
+    public string Reason => _tensorOrMaker is NodeProto maker ? $"'{_text}' is computed by {maker.Describe()}" : _text;
+
     public static ConstantLookup None(string reason) => new(null, reason);
+
+    /// <summary>There is none because a node computes the value.</summary>
+    public static ConstantLookup Computed(string value, NodeProto maker) => new(maker, value);
 
     public static ConstantLookup Found(RealTensor tensor) => new(tensor, string.Empty);
 }
@@ -45,7 +57,7 @@ internal static class ConstantReader
     /// <param name="graph">The graph that it stands in; it knows the node's <see cref="Operands"/>.</param>
     public static ConstantLookup Read(NodeProto node, string value, OnnxGraph graph)
     {
-        var computed = ConstantLookup.None($"'{value}' is computed by {node.Describe()}");
+        var computed = ConstantLookup.Computed(value, node);
         if (!node.IsStandard()) return computed;
         if (node.OpType == "Constant")
             return Literal(node) is { } literal

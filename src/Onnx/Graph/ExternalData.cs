@@ -57,6 +57,7 @@ internal static class ExternalData
         foreach (var tensor in graph.Initializer) yield return tensor;
         foreach (var node in graph.Node)
         {
+            if (node.Attribute.Count == 0) continue;
             foreach (var attribute in node.Attribute)
             {
                 if (attribute.T is not null) yield return attribute.T;

@@ -40,14 +40,7 @@ internal static class NodeAttributes
     public static bool Is(this NodeProto node, string opType) => node.OpType == opType && node.IsStandard();
 
     /// <summary>The subgraphs of a node: the branches of If, the bodies of Loop and Scan.</summary>
-    public static IEnumerable<GraphProto> Subgraphs(this NodeProto node)
-    {
-        foreach (var attribute in node.Attribute)
-        {
-            if (attribute.G is not null) yield return attribute.G;
-            foreach (var graph in attribute.Graphs) yield return graph;
-        }
-    }
+    public static IEnumerable<GraphProto> Subgraphs(this NodeProto node) => node.Attribute.Count == 0 ? [] : InAttributes(node);
 
     /// <summary>A node's name for messages: its own name, or that of its first output.</summary>
     public static string Label(this NodeProto node) =>
@@ -55,4 +48,13 @@ internal static class NodeAttributes
 
     /// <summary>A node for messages: operator and name.</summary>
     public static string Describe(this NodeProto node) => $"{node.OpType} '{node.Label()}'";
+
+    private static IEnumerable<GraphProto> InAttributes(NodeProto node)
+    {
+        foreach (var attribute in node.Attribute)
+        {
+            if (attribute.G is not null) yield return attribute.G;
+            foreach (var graph in attribute.Graphs) yield return graph;
+        }
+    }
 }

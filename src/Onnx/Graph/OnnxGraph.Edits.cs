@@ -17,6 +17,7 @@ internal sealed partial class OnnxGraph
     {
         _model.Names.Take(input.Name);
         _inputs.Add(input.Name);
+        _declarations = null;
         Proto.Input.Add(input);
     }
 
@@ -24,12 +25,14 @@ internal sealed partial class OnnxGraph
     public void AddOutput(ValueInfoProto output)
     {
         _outputs.Add(output.Name);
+        _declarations = null;
         Proto.Output.Add(output);
     }
 
     /// <summary>Gives some of the outputs, in their order, and not the others; their values stay.</summary>
     public void KeepOutputs(Func<string, bool> isKept)
     {
+        _declarations = null;
         RemoveAll(Proto.Output, output => !isKept(output.Name));
         _outputs.RemoveWhere(output => !isKept(output));
     }
@@ -51,7 +54,11 @@ internal sealed partial class OnnxGraph
         Place(node, place is null ? _nodes.AddFirst(node) : _nodes.AddAfter(_places[place], node));
 
     /// <summary>Says what is known of a value that a node makes.</summary>
-    public void Declare(ValueInfoProto value) => Proto.ValueInfo.Add(value);
+    public void Declare(ValueInfoProto value)
+    {
+        _declarations = null;
+        Proto.ValueInfo.Add(value);
+    }
 
     /// <summary>Adds a constant, under the name that it has.</summary>
     public void AddConstant(TensorProto tensor)
@@ -87,6 +94,7 @@ internal sealed partial class OnnxGraph
         _initializers.Remove(name);
         _initializers.Add(other.Name, other);
         if (!_inputs.Remove(name)) return;
+        _declarations = null;
         _inputs.Add(other.Name);
         var input = Proto.Input.First(input => input.Name == name);
         input.Name = other.Name;
@@ -264,12 +272,14 @@ internal sealed partial class OnnxGraph
         SetOutput(producer, producer.Output.IndexOf(from), to);
         foreach (var use in Readers(from).ToList()) SetInput(use.Node, use.Input, to);
         foreach (var info in Proto.ValueInfo.Where(info => info.Name == from)) info.Name = to;
+        _declarations = null;
         _gone.Remove(from);
     }
 
     /// <summary>Takes out all that the outputs do not need: nodes, constants, and inputs that nobody reads.</summary>
     public void Prune()
     {
+        _declarations = null;
         // Nodes stand in topological order, so one pass from the end meets every reader before its makers.
         for (var place = _nodes.Last; place is not null;)
         {
@@ -322,6 +332,7 @@ internal sealed partial class OnnxGraph
         _fresh.Clear();
         foreach (var (name, tensor) in used) AddConstant(tensor.ToProto(name, isLazy));
         if (_gone.Count == 0) return;
+        _declarations = null;
         // Several at once, since each by itself would go through the whole list. Another value may have the name by now.
         RemoveAll(Proto.Initializer, _dropped.Contains);
         _dropped.Clear();

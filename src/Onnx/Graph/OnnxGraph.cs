@@ -22,24 +22,34 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
 {
     private const int Few = 32;
 
-    // Once there were many, those that are gone leave a gap until somebody looks, and it is known where each stands.
-    private readonly List<Use> _uses = new(1);
+    // Most values are read once, and then there is no list. Once there were many, those that are gone leave a gap until somebody looks, and
+    // it is known where each stands.
+    private Use _only;
+    private List<Use>? _uses;
     private Dictionary<Use, int>? _places;
     private int _gaps;
 
-    public int Count => _uses.Count - _gaps;
+    public int Count => _uses is null ? (_only.Node is null ? 0 : 1) : _uses.Count - _gaps;
 
     public Use this[int index]
     {
         get
         {
             Close();
-            return _uses[index];
+            if (_uses is not null) return _uses[index];
+            return index == 0 && Count == 1 ? _only : throw new ArgumentOutOfRangeException(nameof(index));
         }
     }
 
     public void Add(Use use)
     {
+        if (Count == 0 && _uses is null)
+        {
+            _only = use;
+            return;
+        }
+
+        _uses ??= [_only];
         if (_places is not null) _places[use] = _uses.Count;
         _uses.Add(use);
     }
@@ -47,7 +57,14 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
     /// <summary>Takes out one place, and says whether it was there.</summary>
     public bool Remove(Use use)
     {
-        if (_places is null && _uses.Count > Few) Number();
+        if (_uses is null)
+        {
+            if (Count == 0 || !Equals(_only, use)) return false;
+            _only = default;
+            return true;
+        }
+
+        if (_places is null && _uses.Count > Few) Number(_uses);
         // A subgraph may read a value several times: only the last of its places has been noted.
         if (_places is null || !_places.Remove(use, out var index)) index = _uses.FindIndex(other => Equals(other, use));
         if (index < 0) return false;
@@ -65,7 +82,7 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
     public IEnumerator<Use> GetEnumerator()
     {
         Close();
-        return _uses.GetEnumerator();
+        return (_uses ?? Enumerable.Repeat(_only, Count)).GetEnumerator();
     }
 
     // Nodes are compared by content otherwise.
@@ -77,16 +94,16 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
 
     private void Close()
     {
-        if (_gaps == 0) return;
+        if (_gaps == 0 || _uses is null) return;
         _uses.RemoveAll(use => use.Node is null);
         _gaps = 0;
-        Number();
+        Number(_uses);
     }
 
-    private void Number()
+    private void Number(List<Use> uses)
     {
-        _places = new(_uses.Count, this);
-        for (var i = 0; i < _uses.Count; i++) _places[_uses[i]] = i;
+        _places = new(uses.Count, this);
+        for (var i = 0; i < uses.Count; i++) _places[uses[i]] = i;
     }
 }
 
@@ -115,6 +132,7 @@ internal sealed partial class OnnxGraph
     private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
+    private Dictionary<string, ValueInfoProto>? _declarations;
 
     /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
     /// <param name="model">The model that it belongs to.</param>
@@ -127,6 +145,10 @@ internal sealed partial class OnnxGraph
         _inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
         _sparse = graph.SparseInitializer.Select(tensor => tensor.Values?.Name ?? string.Empty).ToHashSet(StringComparer.Ordinal);
+        _initializers.EnsureCapacity(graph.Initializer.Count);
+        _places.EnsureCapacity(graph.Node.Count);
+        _producers.EnsureCapacity(graph.Node.Count);
+        _readers.EnsureCapacity(graph.Initializer.Count + graph.Node.Count);
         foreach (var tensor in graph.Initializer) _initializers.TryAdd(tensor.Name, tensor);
         // First all that is made here, so that it is known of everything that is read whether it comes from outside.
         foreach (var node in graph.Node) Define(node);
@@ -172,6 +194,18 @@ internal sealed partial class OnnxGraph
 
     /// <summary>The initializer of a name in this very graph, or null.</summary>
     public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
+
+    /// <summary>What is declared about a value of this very graph, or null.</summary>
+    public ValueInfoProto? Declaration(string value)
+    {
+        if (_declarations is null)
+        {
+            _declarations = new(StringComparer.Ordinal);
+            foreach (var info in Proto.Input.Concat(Proto.ValueInfo).Concat(Proto.Output)) _declarations.TryAdd(info.Name, info);
+        }
+
+        return _declarations.GetValueOrDefault(value);
+    }
 
     public bool IsInput(string value) => _inputs.Contains(value);
 
@@ -315,7 +349,8 @@ internal sealed partial class OnnxGraph
 
     private void Define(NodeProto node)
     {
-        foreach (var output in node.Output.Where(output => output.Length > 0)) _producers.TryAdd(output, node);
+        for (var i = 0; i < node.Output.Count; i++)
+            if (node.Output[i].Length > 0) _producers.TryAdd(node.Output[i], node);
     }
 
     // Takes in what a node reads, and what the subgraphs in it read.

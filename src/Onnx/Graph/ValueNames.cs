@@ -11,6 +11,8 @@ internal sealed class ValueNames
     /// <summary>Takes all names of a graph and its subgraphs: of values, whoever makes or reads them, and of nodes.</summary>
     public void Take(GraphProto graph)
     {
+        // A node's name, and a value that it makes.
+        _taken.EnsureCapacity(_taken.Count + graph.Initializer.Count + (2 * graph.Node.Count));
         foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo)) _taken.Add(value.Name);
         foreach (var tensor in graph.Initializer) _taken.Add(tensor.Name);
         foreach (var tensor in graph.SparseInitializer) _taken.Add(tensor.Values?.Name ?? string.Empty);
@@ -21,8 +23,8 @@ internal sealed class ValueNames
     public void Take(NodeProto node)
     {
         _taken.Add(node.Name);
-        _taken.UnionWith(node.Input);
-        _taken.UnionWith(node.Output);
+        for (var i = 0; i < node.Input.Count; i++) _taken.Add(node.Input[i]);
+        for (var i = 0; i < node.Output.Count; i++) _taken.Add(node.Output[i]);
         foreach (var subgraph in node.Subgraphs()) Take(subgraph);
     }
 

@@ -19,13 +19,21 @@ internal sealed class PartInputs
     private readonly ChangedPart _part;
     private readonly OnnxGraph _graph;
     private readonly Random _random = new(1);
+    private readonly HashSet<string> _inputs;
+    private readonly Dictionary<string, List<(NodeProto Node, int Input)>> _readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<NodeProto>> _readersBefore = new(StringComparer.Ordinal);
     private readonly int _rows;
     private readonly int _extent;
 
     public PartInputs(ChangedPart part)
     {
         (_part, _graph) = (part, part.Before.Graph);
-        var weights = Readers(null).Select(use => Weight(use.Node)).OfType<int[]>().ToList();
+        _inputs = part.Inputs.ToHashSet(StringComparer.Ordinal);
+        foreach (var node in part.Before.Nodes.Concat(part.After.Nodes))
+            for (var i = 0; i < node.Input.Count; i++) Note(_readers, node.Input[i], (node, i));
+        foreach (var node in part.Before.Nodes)
+            foreach (var input in node.Input) Note(_readersBefore, input, node);
+        var weights = part.Before.Nodes.Concat(part.After.Nodes).Select(Weight).OfType<int[]>().ToList();
         var isSpatial = weights.Exists(shape => shape.Length > 2);
         var isLarge = weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) >= ManyWeights;
         _rows = isSpatial || isLarge ? 2 : 8;
@@ -90,11 +98,15 @@ internal sealed class PartInputs
             StringComparer.Ordinal);
     }
 
-    private IEnumerable<(NodeProto Node, int Input)> Readers(string? value) =>
-        from node in _part.Before.Nodes.Concat(_part.After.Nodes)
-        from input in Enumerable.Range(0, node.Input.Count)
-        where value is null ? input == 0 : node.Input[input] == value
-        select (node, input);
+    private static void Note<T>(Dictionary<string, List<T>> readers, string value, T reader)
+    {
+        if (!readers.TryGetValue(value, out var known)) readers.Add(value, known = []);
+        known.Add(reader);
+    }
+
+    private List<(NodeProto Node, int Input)> Readers(string value) => _readers.GetValueOrDefault(value) ?? [];
+
+    private List<NodeProto> ReadersBefore(string value) => _readersBefore.GetValueOrDefault(value) ?? [];
 
     // The shape of the weight that a linear layer multiplies with.
     private int[]? Weight(NodeProto node) => node.OpType switch
@@ -107,7 +119,7 @@ internal sealed class PartInputs
     private int[]? Known(string value)
     {
         if ((_part.After.Constant(value) ?? _part.Before.Constant(value)) is { } stored) return [.. stored.Dims.Select(size => (int)size)];
-        return !_part.Inputs.Contains(value) && _graph.Shape(value) is { } shape && shape.Dimensions.All(size => size.Size is not null)
+        return !_inputs.Contains(value) && _graph.Shape(value) is { } shape && shape.Dimensions.All(size => size.Size is not null)
             ? [.. shape.Dimensions.Select(size => (int)size.Size!.Value)]
             : null;
     }
@@ -179,7 +191,7 @@ internal sealed class PartInputs
     private (double[]? Centre, double[]? Spread) Statistics(string value)
     {
         if (Target(value) is { } own) return own;
-        foreach (var layer in _part.Before.Nodes.Where(node => node.InputAt(0) == value && node.OpType is "Gemm" or "MatMul" or "Conv"))
+        foreach (var layer in ReadersBefore(value).Where(node => node.InputAt(0) == value && node.OpType is "Gemm" or "MatMul" or "Conv"))
             if (Target(layer.Output[0]) is { } target && Solve(layer, target) is { } solved) return solved;
         return (null, null);
     }
@@ -191,7 +203,7 @@ internal sealed class PartInputs
         var (current, between) = (value, new List<NodeProto>());
         for (var step = 0; step < LargestExtent; step++)
         {
-            var reader = _part.Before.Nodes.FirstOrDefault(node => node.Input.Contains(current));
+            var reader = ReadersBefore(current) is [var first, ..] ? first : null;
             if (reader is not null && reader.Is("BatchNormalization") && reader.Input[0] == current)
             {
                 if (Stored(reader.InputAt(3)) is not { } mean || Deviation(reader) is not { } deviation) return null;
@@ -297,7 +309,7 @@ internal sealed class PartInputs
     private DataType TypeOf(string value)
     {
         // A layer and its weights have one type; the parameters of a batch normalization may have another.
-        var readers = Readers(value).ToList();
+        var readers = Readers(value);
         return Sibling(readers.Where(use => use.Node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul"))
             ?? Declared(_graph, value) ?? Sibling(readers) ?? DataType.Float;
     }
@@ -319,9 +331,7 @@ internal sealed class PartInputs
         for (var step = 0; step < LargestExtent && graph.Home(value) is { } home; step++)
         {
             if (home.Initializer(value) is { } stored) return (DataType)stored.DataType;
-            var proto = home.Proto;
-            var said = proto.Input.Concat(proto.ValueInfo).Concat(proto.Output).FirstOrDefault(info => info.Name == value);
-            if (said?.Type?.TensorType?.ElemType is { } type and > 0) return (DataType)type;
+            if (home.Declaration(value)?.Type?.TensorType?.ElemType is { } type and > 0) return (DataType)type;
             if (home.Producer(value) is not { } node || !node.IsStandard()) return null;
             switch (node.OpType)
             {
