@@ -36,7 +36,7 @@ internal sealed class PopulationStatistics : IDisposable
     {
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
-        _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
+        _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count))).Arranged();
         _batchSize = Math.Min(batchSize, _rows.Count);
         if (_batchSize < network.MinimumBatchRows)
             throw new ArgumentException(

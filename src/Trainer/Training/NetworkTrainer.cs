@@ -130,7 +130,7 @@ public static class NetworkTrainer
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
             : null;
-        var batches = new MiniBatches(
+        using var batches = new MiniBatches(
             rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds);
         var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
         if (checkpoint is not null) loop.Resume(checkpoint);
@@ -206,7 +206,7 @@ public static class NetworkTrainer
         if (rows.Count - held < 2)
             throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
         var (kept, drawn) = StratifiedSample.Draw(ClassesOf(rows, loss), fraction, random);
-        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
+        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn).Arranged());
     }
 
     private static int[] ClassesOf(TrainingData rows, Loss loss)

@@ -28,6 +28,7 @@ internal sealed class OutOfFoldStep : IEpochEvaluation
     private readonly Loss _loss;
     private readonly bool _calibrates;
     private readonly int[][] _folds;
+    private readonly FeatureRows _foldByFold;
     private readonly string[] _parameters;
     private readonly TensorBuffer<float> _features;
     private readonly TensorBuffer<float> _targetBuffer;
@@ -62,6 +63,7 @@ internal sealed class OutOfFoldStep : IEpochEvaluation
         var learned = map?.Apply(rows) ?? rows;
         _learned = targets?.Apply(learned) ?? learned;
         _folds = folds.RowsOf;
+        _foldByFold = rows.FeatureRows.Select([.. _folds.SelectMany(fold => fold)]).Arranged();
         var ensemble = network.Ensemble!;
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         _session = OnnxSession.Load(Build(network, ensemble, loss, rows.Outputs), settings with { Name = "the out-of-fold step" });
@@ -86,18 +88,16 @@ internal sealed class OutOfFoldStep : IEpochEvaluation
     public EpochMetrics Run(ParameterStore parameters)
     {
         double loss = 0, weight = 0;
-        var (width, outputs) = ((int)_rows.Shape.Count, _rows.Outputs);
+        var (outputs, place) = (_rows.Outputs, 0);
         for (var fold = 0; fold < _folds.Length; fold++)
         {
             _member.Span[0] = fold;
             for (var first = 0; first < _folds[fold].Length; first += _batchSize)
             {
                 var rows = _folds[fold].AsSpan(first, Math.Min(_batchSize, _folds[fold].Length - first));
-                for (var i = 0; i < rows.Length; i++)
-                {
-                    _rows.FeatureRows.CopyTo(rows[i], 1, _features.Span.Slice(i * width, width));
-                    _learned.Target(rows[i]).CopyTo(_targetBuffer.Span[(i * outputs)..]);
-                }
+                _foldByFold.CopyTo(place, rows.Length, _features.Span);
+                place += rows.Length;
+                for (var i = 0; i < rows.Length; i++) _learned.Target(rows[i]).CopyTo(_targetBuffer.Span[(i * outputs)..]);
 
                 Bound(parameters, rows.Length).Run();
                 for (var i = 0; i < rows.Length; i++)
