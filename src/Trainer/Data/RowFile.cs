@@ -16,7 +16,7 @@ internal sealed class RowFile : IDisposable
     public const string Fewer =
         "Take fewer rows, or fewer features: leave out columns with many categories, hash to fewer bits, or keep fewer n-grams.";
 
-    // Of the budget: what is written or read at once. Half of it goes to the two windows of a dealer, a quarter to its parts.
+    // Of the budget: what is written or read at once.
     private const int PartsOfBudget = 16;
     private const int Most = 1 << 22;
 
@@ -149,6 +149,12 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     // Each row with its place in its window in front.
     private const int Places = 1;
 
+    // Of the budget, for each of two windows and for what is sorted into them, beside what others work with.
+    private const int Share = 8;
+
+    // So many rows further on, memory has come when it is their turn.
+    private const int Ahead = 8;
+
     private int[] _order = [];
     private int _next;
     private RowFile? _sorted;
@@ -172,7 +178,12 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     /// <param name="scratch">Room for a row.</param>
     public ReadOnlySpan<float> Next(Span<float> scratch)
     {
-        if (rows.File is null) return rows.Read(_order[_next++], scratch);
+        if (rows.File is null)
+        {
+            if (_next + Ahead < _order.Length) rows.Expect(_order[_next + Ahead]);
+            return rows.Read(_order[_next++], scratch);
+        }
+
         var row = scratch[..rows.Width];
         NextGiven().CopyTo(row);
         rows.Finish(row);
@@ -214,8 +225,8 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     {
         var (file, record) = (rows.File!, sizeof(float) * (long)RecordLength);
         var most = Array.MaxLength / RecordLength;
-        _rowsOfWindow = (int)Math.Clamp(file.Budget / 4 / record, 1, Math.Min(most, _order.Length));
-        _rowsOfPart = (int)Math.Clamp(file.Budget / 4 / record / Windows, 1, Math.Min(most / Windows, file.RowsAtOnce));
+        _rowsOfWindow = (int)Math.Clamp(file.Budget / Share / record, 1, Math.Min(most, _order.Length));
+        _rowsOfPart = (int)Math.Clamp(file.Budget / Share / record / Windows, 1, Math.Min(most / Windows, file.RowsAtOnce));
         _parts = new float[Windows * _rowsOfPart * RecordLength];
         _windows = [.. Enumerable.Range(0, Math.Min(2, Windows)).Select(_ => new float[_rowsOfWindow * rows.Width])];
         _sorted = RowFile.Create(RecordLength, file.Budget, _order.Length).Close();
