@@ -123,9 +123,6 @@ public sealed class TrainingData
     internal TrainingData With(FeatureRows features, SampleShape shape) =>
         new(this, shape, features, TargetArray, WeightArray, TargetOffset);
 
-    /// <summary>The same rows, for who reads them in their order again and again.</summary>
-    internal TrainingData Arranged() => FeatureRows.Arranged() is var arranged && arranged == FeatureRows ? this : With(arranged);
-
     /// <summary>The same rows with other targets, from which an offset was taken off.</summary>
     internal TrainingData With(float[] targets, double offset) => new(this, Shape, FeatureRows, targets, WeightArray, offset);
 
