@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms.Tasks;
 
@@ -111,6 +112,13 @@ internal sealed class LearningOptions
         HelpName = "N",
     };
 
+    private readonly Option<long?> _memory = new("--memory")
+    {
+        Description = "memory for the rows to learn from, as 500MB or 4GB; more of them are kept in a file [default: half of what is free]",
+        HelpName = "SIZE",
+        CustomParser = result => CommonOptions.Parse<long?>(result, text => ParseBytes(text), null),
+    };
+
     private readonly Option<Device> _device = CommonOptions.Device();
 
     public LearningOptions()
@@ -142,7 +150,7 @@ internal sealed class LearningOptions
     public IReadOnlyList<Option> All =>
     [
         _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _averaging,
-        _statistics, _raw, _seed, _threads, _device,
+        _statistics, _raw, _seed, _threads, _memory, _device,
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
@@ -181,9 +189,20 @@ internal sealed class LearningOptions
             StandardizeFeatures = !arguments.GetValue(_raw),
             Seed = arguments.GetValue(_seed),
             Threads = arguments.GetValue(_threads),
+            RowMemory = arguments.GetValue(_memory),
             Device = arguments.GetValue(_device)!,
         },
     };
+
+    private static long ParseBytes(string text)
+    {
+        foreach (var (unit, size) in new[] { ("GB", 1e9), ("MB", 1e6) })
+            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
+                && double.TryParse(text[..^2], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+                && number * size is >= 1e6 and < 1e15)
+                return (long)(number * size);
+        throw new FormatException($"'{text}' is not a size of memory; write megabytes or gigabytes, as 500MB or 4GB, from 1MB on.");
+    }
 
     private Optimizer? ReadOptimizer(ParseResult arguments, TableTrainingOptions options)
     {

@@ -14,7 +14,8 @@ internal abstract class ProgressDisplay : IDisposable
 
     public abstract void Epoch(EpochReport report);
 
-    public virtual void Warning(TrainingWarning warning) => Console.Error.WriteLine($"warning: {warning.Message}");
+    public virtual void Warning(TrainingWarning warning) =>
+        Console.Error.WriteLine($"{(warning.Kind == TrainingWarningKind.RowsInFile ? "note" : "warning")}: {warning.Message}");
 
     public virtual void Dispose()
     {

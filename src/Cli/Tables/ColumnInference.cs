@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using MlNetBatchNorm.Trainer.Data;
 
@@ -114,8 +115,23 @@ internal sealed class ColumnInference
 
     private (FeatureColumn? Feature, ColumnReport Report) AsNumbers()
     {
-        // Throws where a number is infinite.
-        var numbers = _column.ReadRows(_table, double.NaN);
+        // Of a large table it is as large as a feature, so that one after the other they all use the same.
+        var rented = ArrayPool<double>.Shared.Rent(_column.Count);
+        try
+        {
+            // Throws where a number is infinite.
+            var numbers = rented.AsSpan(0, _column.Count);
+            _column.CopyRowsTo(numbers, _table, double.NaN);
+            return AsNumbers(numbers);
+        }
+        finally
+        {
+            ArrayPool<double>.Shared.Return(rented);
+        }
+    }
+
+    private (FeatureColumn? Feature, ColumnReport Report) AsNumbers(ReadOnlySpan<double> numbers)
+    {
         var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
         foreach (var number in numbers)
         {
@@ -151,14 +167,30 @@ internal sealed class ColumnInference
     }
 
     // The different numbers with the rows that have them. Where there are many rows, of some of them, with the least and the most of all.
-    private static (double[] Numbers, int[] Rows) Count(double[] numbers, double least, double most)
+    private static (double[] Numbers, int[] Rows) Count(ReadOnlySpan<double> numbers, double least, double most)
     {
-        double[] known = [.. numbers.Where(number => !double.IsNaN(number))];
-        if (known.Length > ManyRows)
+        var count = 0;
+        foreach (var number in numbers)
+            if (!double.IsNaN(number)) count++;
+        var known = new double[Math.Min(count, ManyRows)];
+        if (count <= ManyRows)
+        {
+            var place = 0;
+            foreach (var number in numbers)
+                if (!double.IsNaN(number)) known[place++] = number;
+        }
+        else
         {
             var random = new Random(0);
-            double[] drawn = [least, most, .. Enumerable.Range(2, ManyRows - 2).Select(_ => known[random.Next(known.Length)])];
-            known = drawn;
+            (known[0], known[1]) = (least, most);
+            for (var i = 2; i < known.Length; i++)
+            {
+                // Missing ones are passed over.
+                double drawn;
+                do drawn = numbers[random.Next(numbers.Length)];
+                while (double.IsNaN(drawn));
+                known[i] = drawn;
+            }
         }
 
         Array.Sort(known);
@@ -181,7 +213,7 @@ internal sealed class ColumnInference
     /// Says of a column in which most numbers are so close to each other, beside how far a few are away, that a network will not tell them
     /// apart: 0 for "none" among order numbers, 9999-12-31 among times. Null where there is no such number.
     /// </summary>
-    private static string? FindFarNumber(double[] numbers, (double Median, double Spread) middle, double least, double most)
+    private static string? FindFarNumber(ReadOnlySpan<double> numbers, (double Median, double Spread) middle, double least, double most)
     {
         // Standardized, half of the numbers would lie within this of each other.
         const double Least = 1e-4;

@@ -15,6 +15,9 @@ namespace MlNetBatchNorm.Cli.Tables;
 [JsonDerivedType(typeof(CategoricalFeature), "categorical")]
 internal abstract class FeatureColumn
 {
+    // For fewer, the transforms of each column stay what they are called by.
+    private const int ManyNumbers = 1000;
+
     private protected FeatureColumn(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -56,13 +59,46 @@ internal abstract class FeatureColumn
     /// <exception cref="TableException">A text cannot be a value of the column.</exception>
     public abstract ViewColumn View(CsvTable table);
 
-    /// <summary>The transforms that make features of raw columns, in place.</summary>
-    /// <remarks>Columns that are alike share one: every transform of a chain costs each row a step.</remarks>
-    public static IEnumerable<IEstimator<ITransformer>> ToTransforms(MLContext ml, IReadOnlyList<FeatureColumn> columns)
+    /// <summary>The transforms that make one column of features of raw columns, which they replace in place on the way.</summary>
+    /// <remarks>
+    /// Columns that are alike share one: every transform of a chain costs each row a step. Of so many numbers that what ML.NET does for
+    /// each pair of columns would be felt, those that stand side by side become one vector first.
+    /// </remarks>
+    /// <param name="ml">A context.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="featuresColumn">The column of the features.</param>
+    public static IEnumerable<IEstimator<ITransformer>> ToTransforms(
+        MLContext ml, IReadOnlyList<FeatureColumn> columns, string featuresColumn)
     {
-        InputOutputColumnPair[] numbers = [.. columns.OfType<NumericFeature>().Select(column => new InputOutputColumnPair(column.Name))];
+        var parts = columns.Select(column => column.Name).ToList();
+        string[] numbers = [.. columns.OfType<NumericFeature>().Select(column => column.Name)];
+        if (numbers.Length > ManyNumbers)
+        {
+            var vectors = new List<string>();
+            parts.Clear();
+            for (var (first, next) = (0, 0); first < columns.Count; first = next)
+            {
+                next = first + 1;
+                if (columns[first] is not NumericFeature)
+                {
+                    parts.Add(columns[first].Name);
+                    continue;
+                }
+
+                while (next < columns.Count && columns[next] is NumericFeature) next++;
+                var name = next - first == columns.Count ? featuresColumn : $"{featuresColumn} {first + 1} to {next}";
+                while (name != featuresColumn && columns.Any(column => column.Name == name)) name += "'";
+                yield return ml.Transforms.Concatenate(name, [.. columns.Skip(first).Take(next - first).Select(column => column.Name)]);
+                vectors.Add(name);
+                parts.Add(name);
+            }
+
+            numbers = [.. vectors];
+        }
+
         if (numbers.Length > 0)
-            yield return ml.Transforms.ReplaceMissingValues(numbers, MissingValueReplacingEstimator.ReplacementMode.Mean);
+            yield return ml.Transforms.ReplaceMissingValues(
+                [.. numbers.Select(name => new InputOutputColumnPair(name))], MissingValueReplacingEstimator.ReplacementMode.Mean);
         foreach (var alike in columns.OfType<CategoricalFeature>().GroupBy(column => string.Join('\0', column.AllCategories)))
         {
             // Keys in the order given.
@@ -70,6 +106,8 @@ internal abstract class FeatureColumn
             InputOutputColumnPair[] pairs = [.. alike.Select(column => new InputOutputColumnPair(column.Name))];
             yield return ml.Transforms.Categorical.OneHotEncoding(pairs, keyData: keys);
         }
+
+        if (parts is not [var only] || only != featuresColumn) yield return ml.Transforms.Concatenate(featuresColumn, [.. parts]);
     }
 
     /// <summary>

@@ -67,14 +67,20 @@ internal sealed class FeatureMap
     {
         ArgumentNullException.ThrowIfNull(ml);
         ArgumentException.ThrowIfNullOrEmpty(featuresColumn);
-        var chain = new EstimatorChain<ITransformer>();
-        foreach (var transform in FeatureColumn.ToTransforms(ml, Columns)) chain = chain.Append<ITransformer>(transform);
         var table = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
-        var row = new TableDataView(table, this);
+        IDataView row = new TableDataView(table, this);
         var offsets = FeatureColumn.ToFloat32(ml, Columns);
-        var features = chain
-            .Append<ITransformer>(ml.Transforms.Concatenate(featuresColumn, [.. Columns.Select(column => column.Name)]))
-            .Fit(offsets?.Transform(row) ?? row);
+        if (offsets is not null) row = offsets.Transform(row);
+
+        // One by one: a chain of estimators looks for each column in all of them first.
+        var transforms = new List<ITransformer>();
+        foreach (var transform in FeatureColumn.ToTransforms(ml, Columns, featuresColumn))
+        {
+            transforms.Add(transform.Fit(row));
+            row = transforms[^1].Transform(row);
+        }
+
+        var features = new TransformerChain<ITransformer>([.. transforms]);
         return offsets is null ? features : new TransformerChain<ITransformer>(offsets, features);
     }
 

@@ -21,6 +21,8 @@ internal sealed class ColumnCells(int count, NumberCells? numbers, Func<TextCell
 /// </summary>
 internal sealed class TableColumn
 {
+    private const string Advice = "fix it or leave the field empty";
+
     private readonly ColumnCells _cells;
     private readonly int[]? _rows;
     private readonly bool _isRead;
@@ -114,22 +116,28 @@ internal sealed class TableColumn
     /// <param name="missing">The number for a missing value.</param>
     /// <param name="advice">What to do about a text that is not a number.</param>
     /// <exception cref="TableException">Some row has a text or an infinity.</exception>
-    internal double[] ReadRows(CsvTable table, double missing, string advice = "fix it or leave the field empty")
+    internal double[] ReadRows(CsvTable table, double missing, string advice = Advice)
+    {
+        var numbers = new double[Count];
+        CopyRowsTo(numbers, table, missing, advice);
+        return numbers;
+    }
+
+    /// <summary>The same into a place that is there.</summary>
+    internal void CopyRowsTo(Span<double> numbers, CsvTable table, double missing, string advice = Advice)
     {
         if (Numbers is null)
         {
-            var read = ReadNumbers(table, missing, advice);
-            return Array.ConvertAll(Codes, code => read[code]);
+            var (read, codes) = (ReadNumbers(table, missing, advice), Codes);
+            for (var row = 0; row < codes.Length; row++) numbers[row] = read[codes[row]];
+            return;
         }
 
-        var numbers = new double[Count];
-        for (var row = 0; row < numbers.Length; row++)
+        for (var row = 0; row < Count; row++)
         {
             var number = NumberAt(row);
             numbers[row] = double.IsNaN(number) ? missing : number;
         }
-
-        return numbers;
     }
 
     /// <summary>The number that each of <see cref="Texts"/> is.</summary>
@@ -137,7 +145,7 @@ internal sealed class TableColumn
     /// <param name="missing">The number for a missing value.</param>
     /// <param name="advice">What to do about a text that is not a number.</param>
     /// <exception cref="TableException">Some row has a text or an infinity.</exception>
-    internal double[] ReadNumbers(CsvTable table, double missing, string advice = "fix it or leave the field empty")
+    internal double[] ReadNumbers(CsvTable table, double missing, string advice = Advice)
     {
         var values = Values;
         var numbers = new double[values.Length];

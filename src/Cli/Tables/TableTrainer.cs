@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Transforms.WholePipeline;
 
@@ -74,6 +75,9 @@ internal static class TableTrainer
             training, options.Label, options.Task, options.InputShape is null
                 ? options.Schema
                 : options.Schema with { KeepConstants = true });
+
+        // What reading took beside the table would stay where the features are to be.
+        if ((long)training.RowCount * training.Columns.Count >= FeatureRows.ValuesAtOnce) GC.Collect();
 
         // Before training, not after it: a table that does not fit is known at once.
         RequireKnownClasses(schema.Label, training, test, "test on");

@@ -20,6 +20,9 @@ internal sealed class TrainedTable : IDisposable
     // Of the largest prediction: rows may be divided among threads in another way, and sums then round otherwise.
     private const float SavedTolerance = 1e-4f;
 
+    // Test rows whose features are in memory at once.
+    private const int ComparedAtOnce = 1 << 15;
+
     public TrainedTable(
         TableSchema schema,
         ITransformer features,
@@ -97,16 +100,27 @@ internal sealed class TrainedTable : IDisposable
         {
             // The last output is the one that was tested.
             using var scorer = TableScorer.Open(file, new OnnxScorerOptions { Device = Network.Model.Device });
-            var said = scorer.Score(test).Values.AsSpan()[^Tested.Predictions.Length..];
             var scale = Tested.Predictions.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
             var allowed = SavedTolerance * (scale > 0 ? scale : 1);
-            for (var i = 0; i < said.Length; i++)
-                if (!said[i].Equals(Tested.Predictions[i]) && !(Math.Abs(said[i] - Tested.Predictions[i]) <= allowed))
-                    throw new InvalidDataException(string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"'{file}', read back, says {said[i]:R} where the network that was tested said {Tested.Predictions[i]:R}; do not "
-                        + $"use it. The disk or the memory of this machine may be at fault: try once more, and elsewhere."));
+            var width = Tested.Predictions.Length / test.RowCount;
+            for (var first = 0; first < test.RowCount; first += ComparedAtOnce)
+            {
+                var rows = Enumerable.Range(first, Math.Min(ComparedAtOnce, test.RowCount - first)).ToArray();
+                var part = test.RowCount <= ComparedAtOnce ? test : test.Select(rows);
+                var said = scorer.Score(part).Values.AsSpan()[^(rows.Length * width)..];
+                RequireClose(file, said, Tested.Predictions.AsSpan(first * width, said.Length), allowed);
+            }
         }
+    }
+
+    private static void RequireClose(string file, ReadOnlySpan<float> said, ReadOnlySpan<float> tested, float allowed)
+    {
+        for (var i = 0; i < said.Length; i++)
+            if (!said[i].Equals(tested[i]) && !(Math.Abs(said[i] - tested[i]) <= allowed))
+                throw new InvalidDataException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"'{file}', read back, says {said[i]:R} where the network that was tested said {tested[i]:R}; do not use it. The disk "
+                    + $"or the memory of this machine may be at fault: try once more, and elsewhere."));
     }
 
     /// <summary>
@@ -125,11 +139,13 @@ internal sealed class TrainedTable : IDisposable
         return (path, new MLContext().Model.ConvertToFoldedOnnx(Pipeline, new TableDataView(rows, Schema.Features), path));
     }
 
-    // The columns that the pipeline takes.
-    private DataViewSchema RawSchema
+    // The columns that the pipeline takes. They are only for programs to look at, and ML.NET writes them with a buffer for each.
+    private DataViewSchema? RawSchema
     {
         get
         {
+            const int MostColumns = 5000;
+            if (Schema.Features.Columns.Count > MostColumns) return null;
             var builder = new DataViewSchema.Builder();
             foreach (var feature in Schema.Features.Columns) builder.AddColumn(feature.Name, feature.RawType);
             return builder.ToSchema();

@@ -197,12 +197,12 @@ internal sealed record EncodedNumbers
     {
         var place = new Dictionary<int, int>();
         for (var i = 0; i < flags.Count; i++) place.Add(flags[i], i);
-        var step = Math.Max(1, rows.Count / SampledRows);
         var ones = new List<int>[flags.Count];
         for (var i = 0; i < ones.Length; i++) ones[i] = [];
-        rows.ForEach((row, feature, value) =>
+        Sample(rows).Visit((row, values, slots) =>
         {
-            if (row % step == 0 && value == 1 && place.TryGetValue(feature, out var i)) ones[i].Add(row);
+            for (var at = 0; at < values.Length; at++)
+                if (values[at] == 1 && place.TryGetValue(slots.IsEmpty ? at : slots[at], out var i)) ones[i].Add(row);
         });
         var scales = new float[flags.Count];
         for (var first = 0; first < scales.Length;)
@@ -221,13 +221,13 @@ internal sealed record EncodedNumbers
     // The values of each feature, ascending.
     private static float[][] Columns(FeatureRows rows)
     {
-        var step = Math.Max(1, rows.Count / SampledRows);
-        var sampled = (rows.Count + step - 1) / step;
+        rows = Sample(rows);
+        var sampled = rows.Count;
         var kept = new List<float>[rows.Width];
         for (var feature = 0; feature < kept.Length; feature++) kept[feature] = new List<float>(rows.IsSparse ? 0 : sampled);
-        rows.ForEach((row, feature, value) =>
+        rows.Visit((_, values, slots) =>
         {
-            if (row % step == 0) kept[feature].Add(value);
+            for (var at = 0; at < values.Length; at++) kept[slots.IsEmpty ? at : slots[at]].Add(values[at]);
         });
         var columns = new float[kept.Length][];
         for (var feature = 0; feature < columns.Length; feature++)
@@ -235,10 +235,16 @@ internal sealed record EncodedNumbers
             var column = columns[feature] = new float[sampled];
             var count = kept[feature].Count;
             kept[feature].CopyTo(column);
-            column.AsSpan(count).Fill(rows.Elsewhere(feature));
             Array.Sort(column);
         }
 
         return columns;
+    }
+
+    // Where there are many, each of so many.
+    private static FeatureRows Sample(FeatureRows rows)
+    {
+        var step = Math.Max(1, rows.Count / SampledRows);
+        return step == 1 ? rows : rows.Select([.. Enumerable.Range(0, (rows.Count + step - 1) / step).Select(row => row * step)]);
     }
 }

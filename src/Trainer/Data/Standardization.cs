@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Numerics.Tensors;
 using MlNetBatchNorm.Onnx.Graph;
 
 namespace MlNetBatchNorm.Trainer.Data;
@@ -34,29 +36,51 @@ internal sealed record Standardization(
         var positions = (int)rows.Shape.Positions;
         var count = (double)rows.Count * positions;
         var (mean, square) = (new double[channels], new double[channels]);
-        var (kept, first, isConstant) = (new long[channels], new float[channels], new bool[channels]);
-        Array.Fill(isConstant, true);
-        rows.FeatureRows.ForEach((_, slot, value) =>
+        var (kept, least, most) = (new long[channels], new float[channels], new float[channels]);
+        Array.Fill(least, float.PositiveInfinity);
+        Array.Fill(most, float.NegativeInfinity);
+        rows.FeatureRows.Visit((_, values, slots) =>
         {
-            var channel = slot / positions;
-            mean[channel] += value;
-            if (kept[channel]++ == 0) first[channel] = value;
-            isConstant[channel] &= value == first[channel];
+            if (positions == 1 && slots.IsEmpty && values.Length == channels)
+            {
+                Add(values, mean);
+                TensorPrimitives.Min(least, values, least);
+                TensorPrimitives.Max(most, values, most);
+                return;
+            }
+
+            for (var i = 0; i < values.Length; i++)
+            {
+                var channel = (slots.IsEmpty ? i : slots[i]) / positions;
+                mean[channel] += values[i];
+                kept[channel]++;
+                (least[channel], most[channel]) = (Math.Min(least[channel], values[i]), Math.Max(most[channel], values[i]));
+            }
         });
         for (var channel = 0; channel < channels; channel++) mean[channel] /= count;
-        rows.FeatureRows.ForEach((_, slot, value) =>
+        rows.FeatureRows.Visit((_, values, slots) =>
         {
-            var channel = slot / positions;
-            square[channel] += (value - mean[channel]) * (value - mean[channel]);
+            if (positions == 1 && slots.IsEmpty && values.Length == channels)
+            {
+                AddSquares(values, mean, square);
+                return;
+            }
+
+            for (var i = 0; i < values.Length; i++)
+            {
+                var channel = (slots.IsEmpty ? i : slots[i]) / positions;
+                square[channel] += (values[i] - mean[channel]) * (values[i] - mean[channel]);
+            }
         });
+        if (!rows.FeatureRows.IsSparse) Array.Fill(kept, (long)count);
         var deviations = new double[channels];
         for (var channel = 0; channel < channels; channel++)
         {
             // Values that are not kept are zeros.
             var zeros = count - kept[channel];
-            isConstant[channel] &= kept[channel] == 0 || zeros == 0 || first[channel] == 0;
+            var isConstant = kept[channel] == 0 || (least[channel] == most[channel] && (zeros == 0 || least[channel] == 0));
             var sum = square[channel] + (zeros * mean[channel] * mean[channel]);
-            deviations[channel] = isConstant[channel] ? 0 : Math.Sqrt(sum / count);
+            deviations[channel] = isConstant ? 0 : Math.Sqrt(sum / count);
         }
 
         return new Standardization(mean, deviations, clip);
@@ -74,12 +98,7 @@ internal sealed record Standardization(
         var (unit, mean, deviation) = InFloat32();
         var scale = Array.ConvertAll(deviation, value => value > 0 ? 1 / value : 0);
         var (lowest, highest) = (Bound(mean, deviation, -Clip), Bound(mean, deviation, Clip));
-        var features = rows.FeatureRows.Map((slot, value) =>
-        {
-            var channel = slot / positions;
-            return (Math.Clamp(value * unit[channel], lowest[channel], highest[channel]) - mean[channel]) * scale[channel];
-        });
-        return rows.With(features);
+        return rows.With(rows.FeatureRows.Standardize(new ChannelMap(positions, unit, lowest, highest, mean, scale)));
     }
 
     /// <summary>
@@ -125,6 +144,37 @@ internal sealed record Standardization(
             nodes.Initializer(TensorData.Create("mean", mean, channels)),
             nodes.Initializer(TensorData.Create("variance", variance, channels)),
         ], ("epsilon", 0f));
+    }
+
+    // Channel by channel: as many sums side by side as there is room for change none of them.
+    private static void Add(ReadOnlySpan<float> values, Span<double> sums)
+    {
+        var i = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(new Vector<float>(values[i..]), out var low, out var high);
+            var next = i + Vector<double>.Count;
+            (new Vector<double>(sums[i..]) + low).CopyTo(sums[i..]);
+            (new Vector<double>(sums[next..]) + high).CopyTo(sums[next..]);
+        }
+
+        for (; i < values.Length; i++) sums[i] += values[i];
+    }
+
+    private static void AddSquares(ReadOnlySpan<float> values, ReadOnlySpan<double> mean, Span<double> sums)
+    {
+        var i = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(new Vector<float>(values[i..]), out var low, out var high);
+            var next = i + Vector<double>.Count;
+            low -= new Vector<double>(mean[i..]);
+            high -= new Vector<double>(mean[next..]);
+            (new Vector<double>(sums[i..]) + (low * low)).CopyTo(sums[i..]);
+            (new Vector<double>(sums[next..]) + (high * high)).CopyTo(sums[next..]);
+        }
+
+        for (; i < values.Length; i++) sums[i] += (values[i] - mean[i]) * (values[i] - mean[i]);
     }
 
     // Beyond 16 standard deviations more than one digit would be lost.

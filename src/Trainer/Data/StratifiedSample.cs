@@ -16,9 +16,15 @@ internal static class StratifiedSample
         for (var row = 0; row < order.Length; row++) order[row] = row;
         random.Shuffle(order);
         var left = Sizes(classes, share);
-        var (kept, drawn) = (new List<int>(classes.Length), new List<int>());
-        foreach (var row in order) (left[classes[row]]-- > 0 ? drawn : kept).Add(row);
-        return ([.. kept], [.. drawn]);
+        var drawn = new int[left.Sum()];
+        var (kept, drawnRows, keptRows) = (new int[order.Length - drawn.Length], 0, 0);
+        foreach (var row in order)
+        {
+            if (left[classes[row]]-- > 0) drawn[drawnRows++] = row;
+            else kept[keptRows++] = row;
+        }
+
+        return (kept, drawn);
     }
 
     // Whole rows of each class, by largest remainder: together as many as the share of all rows.

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm;
@@ -29,11 +30,23 @@ public sealed class TrainingData
         Count = features.Count;
         if (weights is not null && weights.Length != Count)
             throw new ArgumentException($"{Count} rows need {Count} weights, but {weights.Length} were given.", nameof(weights));
-        features.ForEach((row, slot, value) => RequireFinite(row, value, slot, "feature", nameof(features)));
+        features.Visit((row, values, slots) =>
+        {
+            if (!TensorPrimitives.IsFiniteAll(values))
+                for (var i = 0; i < values.Length; i++)
+                    RequireFinite(row, values[i], slots.IsEmpty ? i : slots[i], "feature", nameof(features));
+        });
         for (var i = 0; i < targets.Length; i++) RequireFinite(i / outputs, targets[i], i % outputs, "target", nameof(targets));
         if (weights is not null) RequireWeights(weights);
         Shape = shape;
         Outputs = outputs;
+        (FeatureRows, TargetArray, WeightArray) = (features, targets, weights);
+    }
+
+    // What was made of rows that were looked at.
+    private TrainingData(TrainingData rows, SampleShape shape, FeatureRows features, float[] targets, float[]? weights, double offset)
+    {
+        (Shape, Outputs, Count, TargetOffset) = (shape, rows.Outputs, features.Count, offset);
         (FeatureRows, TargetArray, WeightArray) = (features, targets, weights);
     }
 
@@ -78,7 +91,7 @@ public sealed class TrainingData
 
     /// <summary>The features of one row.</summary>
     /// <param name="index">The row, from 0.</param>
-    public ReadOnlySpan<float> Row(int index) => FeatureRows.Read(index, FeatureRows.IsSparse ? new float[FeatureRows.Width] : []);
+    public ReadOnlySpan<float> Row(int index) => FeatureRows.Read(index, new float[FeatureRows.Width]);
 
     /// <summary>The targets of one row.</summary>
     /// <param name="index">The row, from 0.</param>
@@ -100,14 +113,18 @@ public sealed class TrainingData
             if (weights is not null) weights[i] = WeightArray![rows[i]];
         }
 
-        return new TrainingData(Shape, Outputs, FeatureRows.Select(rows), targets, weights, TargetOffset);
+        return new TrainingData(this, Shape, FeatureRows.Select(rows), targets, weights, TargetOffset);
     }
 
     /// <summary>The same rows with other features.</summary>
-    internal TrainingData With(FeatureRows features) => new(Shape, Outputs, features, TargetArray, WeightArray, TargetOffset);
+    internal TrainingData With(FeatureRows features) => new(this, Shape, features, TargetArray, WeightArray, TargetOffset);
+
+    /// <summary>The same rows with some of their features only.</summary>
+    internal TrainingData With(FeatureRows features, SampleShape shape) =>
+        new(this, shape, features, TargetArray, WeightArray, TargetOffset);
 
     /// <summary>The same rows with other targets, from which an offset was taken off.</summary>
-    internal TrainingData With(float[] targets, double offset) => new(Shape, Outputs, FeatureRows, targets, WeightArray, offset);
+    internal TrainingData With(float[] targets, double offset) => new(this, Shape, FeatureRows, targets, WeightArray, offset);
 
     /// <summary>The same rows with their targets counted from another offset.</summary>
     internal TrainingData CountedFrom(double offset) => offset == TargetOffset

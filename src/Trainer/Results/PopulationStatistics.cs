@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Graphs;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -17,6 +18,7 @@ internal sealed class PopulationStatistics : IDisposable
 
     private readonly OnnxSession _session;
     private readonly TrainingData _rows;
+    private readonly FeatureRows _ordered;
     private readonly int _batchSize;
     private readonly string[] _parameters;
     private readonly Dictionary<string, IReadOnlyList<long>> _shapes;
@@ -37,6 +39,7 @@ internal sealed class PopulationStatistics : IDisposable
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
         _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
+        _ordered = _rows.FeatureRows.Arranged();
         _batchSize = Math.Min(batchSize, _rows.Count);
         if (_batchSize < network.MinimumBatchRows)
             throw new ArgumentException(
@@ -74,7 +77,7 @@ internal sealed class PopulationStatistics : IDisposable
         for (var first = 0; _rows.Count - first >= Math.Max(1, MinimumRows); first += _batchSize)
         {
             var count = Math.Min(_batchSize, _rows.Count - first);
-            _rows.FeatureRows.CopyTo(first, count, features);
+            _ordered.CopyTo(first, count, features);
             inputs[FeaturesInput] = HostTensor.Of(
                 count == _batchSize ? features : features[..(count * width)], [count, .. _rows.Shape.Sizes]);
             foreach (var (name, compute) in _scalars) inputs[name] = HostTensor.Of([compute(new StepContext(1, count, 0))]);

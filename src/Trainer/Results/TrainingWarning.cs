@@ -53,4 +53,7 @@ public enum TrainingWarningKind
 
     /// <summary>A feature or a label has more digits than float32 keeps, in which networks take and give numbers.</summary>
     DigitsLost,
+
+    /// <summary>Rows are more than the memory for them, and are kept in a temporary file.</summary>
+    RowsInFile,
 }

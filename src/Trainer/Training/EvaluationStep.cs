@@ -29,6 +29,7 @@ internal sealed class EvaluationStep : IDisposable
     private readonly Loss _loss;
     private readonly bool _calibrates;
     private readonly int[][]? _folds;
+    private readonly FeatureRows _ordered;
     private readonly string[] _parameters;
     private readonly TensorBuffer<float> _features;
     private readonly TensorBuffer<float> _targetBuffer;
@@ -60,6 +61,7 @@ internal sealed class EvaluationStep : IDisposable
         (_rows, _learned, _targets, _loss) = (rows, targets.Apply(rows), targets, loss);
         _calibrates = calibrate && folds is not null && loss.HasTemperature;
         _folds = folds?.RowsOf;
+        _ordered = (_folds is null ? rows.FeatureRows : rows.FeatureRows.Select([.. _folds.SelectMany(fold => fold)])).Arranged();
         _parameters = [.. network.Parameters.Select(parameter => parameter.Name)];
         _session = OnnxSession.Load(
             Build(network, folds is null ? null : network.Ensemble!, loss, rows.Outputs),
@@ -165,7 +167,7 @@ internal sealed class EvaluationStep : IDisposable
         for (var first = 0; first < _rows.Count; first += _batchSize)
         {
             var count = Math.Min(_batchSize, _rows.Count - first);
-            _rows.FeatureRows.CopyTo(first, count, _features.Span);
+            _ordered.CopyTo(first, count, _features.Span);
             _learned.TargetArray.AsSpan(first * outputs, count * outputs).CopyTo(_targetBuffer.Span);
             Bound(parameters, count).Run();
             _predictions.Span[..(count * outputs)].CopyTo(_allPredictions.AsSpan(first * outputs));
@@ -175,19 +177,16 @@ internal sealed class EvaluationStep : IDisposable
 
     private void RunByFold(ParameterStore parameters, int[][] folds, ref WeightedSum sum)
     {
-        var (width, outputs) = ((int)_rows.Shape.Count, _rows.Outputs);
+        var (outputs, place) = (_rows.Outputs, 0);
         for (var fold = 0; fold < folds.Length; fold++)
         {
             _member!.Span[0] = fold;
             for (var first = 0; first < folds[fold].Length; first += _batchSize)
             {
                 var rows = folds[fold].AsSpan(first, Math.Min(_batchSize, folds[fold].Length - first));
-                for (var i = 0; i < rows.Length; i++)
-                {
-                    _rows.FeatureRows.CopyTo(rows[i], 1, _features.Span.Slice(i * width, width));
-                    _learned.Target(rows[i]).CopyTo(_targetBuffer.Span[(i * outputs)..]);
-                }
-
+                _ordered.CopyTo(place, rows.Length, _features.Span);
+                place += rows.Length;
+                for (var i = 0; i < rows.Length; i++) _learned.Target(rows[i]).CopyTo(_targetBuffer.Span[(i * outputs)..]);
                 Bound(parameters, rows.Length).Run();
                 for (var i = 0; i < rows.Length; i++)
                 {

@@ -1,9 +1,12 @@
+using MlNetBatchNorm.Trainer.Data;
+
 namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>Deals rows out in mini-batches, in a new order each epoch.</summary>
-internal sealed class MiniBatches
+internal sealed class MiniBatches : IDisposable
 {
     private readonly TrainingData _rows;
+    private readonly RowDealer _dealer;
     private readonly int[] _order;
     private readonly int _batchSize;
     private readonly Random _random;
@@ -38,6 +41,7 @@ internal sealed class MiniBatches
         _augmentation = augmentation;
         _chance = chance ?? random;
         _rows = rows;
+        _dealer = new RowDealer(rows.FeatureRows);
         _scratch = augmentation is null ? [] : new float[rows.Shape.Count];
         _order = [.. Enumerable.Range(0, rows.Count)];
         _batchSize = batchSize;
@@ -55,6 +59,7 @@ internal sealed class MiniBatches
     public void Restart()
     {
         _random.Shuffle(_order);
+        _dealer.Restart(_order);
         _next = 0;
     }
 
@@ -66,7 +71,7 @@ internal sealed class MiniBatches
         var unused = new float[_rows.Shape.Count];
         while (Count() is > 0 and var count)
         {
-            for (var i = 0; i < count; i++) _augmentation.Apply(Read(_order[_next + i]), unused, _rows.Shape, _chance);
+            for (var i = 0; i < count; i++) _augmentation.Apply(_dealer.Next(_scratch), unused, _rows.Shape, _chance);
             _next += count;
         }
     }
@@ -87,8 +92,8 @@ internal sealed class MiniBatches
         {
             var row = _order[_next + i];
             var target = features.Slice(i * width, width);
-            if (_augmentation is null) _rows.FeatureRows.CopyTo(row, 1, target);
-            else _augmentation.Apply(Read(row), target, _rows.Shape, _chance);
+            if (_augmentation is not null) _augmentation.Apply(_dealer.Next(_scratch), target, _rows.Shape, _chance);
+            else if (_dealer.Next(target) is var read && !read.Overlaps(target)) read.CopyTo(target);
             for (var member = 0; member < _members; member++)
             {
                 var place = (i * _members) + member;
@@ -101,14 +106,15 @@ internal sealed class MiniBatches
         return count;
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _dealer.Dispose();
+
     // A member learns from the other folds alone, which count as much as all of them would.
     private float Weight(int row, int member)
     {
         var weight = _rows.WeightArray is null ? 1 : _rows.WeightArray[row] * _weightScale;
         return _folds is null ? weight : _folds.Of[row] == member ? 0 : weight * _members / (_members - 1);
     }
-
-    private ReadOnlySpan<float> Read(int row) => _rows.FeatureRows.Read(row, _scratch);
 
     // The rows of the next mini-batch.
     private int Count()

@@ -125,10 +125,13 @@ public static class NetworkTrainer
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
             : null;
-        var batches = new MiniBatches(
+        using var batches = new MiniBatches(
             rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds);
         var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
         if (checkpoint is not null) loop.Resume(checkpoint);
+
+        // What it took to prepare, in sizes of the table: a training allocates next to nothing, so that nobody would collect it.
+        if ((long)rows.Count * rows.Shape.Count >= FeatureRows.ValuesAtOnce) GC.Collect();
         loop.Run(
             epochs =>
             {

@@ -41,13 +41,7 @@ internal sealed class UsedFeatures
     }
 
     /// <summary>The rows with these features only.</summary>
-    public TrainingData Apply(TrainingData rows) => new(
-        Network.InputShape,
-        rows.Outputs,
-        rows.FeatureRows.Keep(_slots),
-        rows.TargetArray,
-        rows.WeightArray,
-        rows.TargetOffset);
+    public TrainingData Apply(TrainingData rows) => rows.With(rows.FeatureRows.Keep(_slots), Network.InputShape);
 
     /// <summary>The parameters of the whole network.</summary>
     public Dictionary<string, float[]> Restore(IReadOnlyDictionary<string, float[]> parameters)

@@ -171,6 +171,15 @@ public sealed record BatchNormNetworkOptions
     public float FeatureClip { get; init; } = 5;
 
     /// <summary>
+    /// How much memory the rows that are learned from may take, in bytes, above 0. Rows of more are kept in a file in the folder for
+    /// temporary files while the network learns, and dealt out from there in the same order, so that the network is the same, bit for bit;
+    /// a warning of the kind <see cref="TrainingWarningKind.RowsInFile"/> says so. The file, and a second one for the order of an epoch,
+    /// each take four bytes a value. Rows of which nearly all values are zeros stay in memory. Default: null, half of the memory that is
+    /// free.
+    /// </summary>
+    public long? RowMemory { get; init; }
+
+    /// <summary>
     /// Whether a regression learns its label in standard deviations from the mean, so that learning rates mean the same in every unit; the
     /// score is in the label's own unit all the same. A <see cref="Network"/> of your own then has to end with a dense layer. Default:
     /// true.
@@ -292,6 +301,9 @@ public sealed record BatchNormNetworkOptions
             throw new ArgumentException(
                 $"{nameof(SharedWeights)} is about the members of an ensemble, but there is one network only: give {nameof(Members)}, or "
                 + "leave it out.");
+        if (RowMemory <= 0)
+            throw new ArgumentOutOfRangeException(
+                nameof(RowMemory), RowMemory, "The memory for rows is a number of bytes above 0; null = half of what is free.");
         if (!(AllowedMetricLoss >= 0))
             throw new ArgumentOutOfRangeException(nameof(AllowedMetricLoss), AllowedMetricLoss, "What may be lost is a number from 0.");
         ToTrainingOptions(seed: 0, MlNetBatchNorm.Device.Cpu).Validate();

@@ -170,6 +170,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     {
         var rows = _task.ReadRows(reader, _options.CancellationToken);
         log.LeftOut(reader.LeftOut, what);
+        log.InFile(rows, what);
         return rows;
     }
 
@@ -193,7 +194,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             _options.FeatureColumnName,
             _options.ExampleWeightColumnName,
             _options.Network?.InputShape,
-            _options.UnusableRows);
+            _options.UnusableRows,
+            _options.RowMemory);
         Columns.RequireKnownSize(data, data.Schema[_options.FeatureColumnName]);
         var label = reader.Label;
         RequireLabelType(label.Name, label.Type.RawType, label.Type is KeyDataViewType, label.Type.ToString()!);

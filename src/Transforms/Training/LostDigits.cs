@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -65,13 +66,21 @@ internal static class LostDigits
     private static Dictionary<int, float[]> LargeSlots(FeatureRows rows)
     {
         var largest = new float[rows.Width];
-        rows.ForEach((_, slot, value) => largest[slot] = Math.Max(largest[slot], Math.Abs(value)));
+        rows.Visit((_, values, slots) =>
+        {
+            if (slots.IsEmpty && !values.IsEmpty) TensorPrimitives.MaxMagnitude(largest, values, largest);
+            for (var i = 0; i < slots.Length; i++) largest[slots[i]] = Math.Max(largest[slots[i]], Math.Abs(values[i]));
+        });
+        for (var slot = 0; slot < largest.Length; slot++) largest[slot] = Math.Abs(largest[slot]);
         var large = Enumerable.Range(0, rows.Width).Where(slot => largest[slot] >= AllWholeNumbers).Take(MostSlots)
             .ToDictionary(slot => slot, _ => new float[rows.Count]);
         if (large.Count > 0)
-            rows.ForEach((row, slot, value) =>
+            rows.Visit((row, values, slots) =>
             {
-                if (large.TryGetValue(slot, out var values)) values[row] = value;
+                if (slots.IsEmpty && !values.IsEmpty)
+                    foreach (var (slot, kept) in large) kept[row] = values[slot];
+                for (var i = 0; i < slots.Length; i++)
+                    if (large.TryGetValue(slots[i], out var kept)) kept[row] = values[i];
             });
         return large;
     }

@@ -46,6 +46,19 @@ internal sealed class TrainingLog : IDisposable
                     $"{rows.Count:N0} of {rows.Total:N0} {what} rows were left out. The first: {rows.FirstReason}")));
     }
 
+    /// <summary>Says of rows that are more than their memory where they are.</summary>
+    public void InFile(TrainingData rows, string what)
+    {
+        if (rows.FeatureRows.File is { } file)
+            Warning(new TrainingWarning(
+                TrainingWarningKind.RowsInFile,
+                null,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the {what} rows take {file.Length / 1e6:N0} MB, more than the {file.Budget / 1e6:N0} MB of memory for rows; they are "
+                        + $"in a file in '{Path.GetTempPath()}' for as long as they are needed.")));
+    }
+
     /// <summary>Says how an epoch went, and ends the training if the context was cancelled.</summary>
     public void Epoch(EpochReport report)
     {

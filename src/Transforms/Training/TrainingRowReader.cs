@@ -19,6 +19,7 @@ internal sealed class TrainingRowReader
     private readonly DataViewSchema.Column? _weight;
     private readonly SampleShape? _shape;
     private readonly UnusableRows _unusable;
+    private readonly long? _memory;
 
     /// <param name="data">The rows.</param>
     /// <param name="label">The label column.</param>
@@ -26,9 +27,18 @@ internal sealed class TrainingRowReader
     /// <param name="weight">The column of the rows' weights, or null.</param>
     /// <param name="shape">The shape that the features are taken in; null = a plain vector.</param>
     /// <param name="unusable">What becomes of rows that cannot be used.</param>
-    public TrainingRowReader(IDataView data, string label, string features, string? weight, SampleShape? shape, UnusableRows unusable)
+    /// <param name="memory">How much memory they may take, in bytes; null = half of what is free.</param>
+    public TrainingRowReader(
+        IDataView data,
+        string label,
+        string features,
+        string? weight,
+        SampleShape? shape,
+        UnusableRows unusable,
+        long? memory = null)
     {
         _data = data;
+        _memory = memory;
         _shape = shape;
         _unusable = unusable;
         Label = Columns.Require(data.Schema, label, "label");
@@ -96,7 +106,7 @@ internal sealed class TrainingRowReader
                 continue;
             }
 
-            features ??= new FeatureRows.Builder(width, known);
+            features ??= new FeatureRows.Builder(width, known, budget: _memory);
             features.Add(vector.GetValues(), vector.GetIndices(), vector.IsDense);
             if (targets.Count > Array.MaxLength - outputs)
                 throw new InsufficientMemoryException(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Cli.Tables;
@@ -50,6 +51,33 @@ public sealed class FeaturePipelineTests
 
         AssertSameFeatures(schema, train);
         AssertSameFeatures(schema, score);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ToPipeline_MoreThanAThousandNumbers_EqualsTheMap(bool withCategories)
+    {
+        const int numbers = 1100;
+        var names = Enumerable.Range(0, numbers).Select(i => i == 7 && withCategories ? "Features 1 to 400" : $"c{i}").ToList();
+        var lines = Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, numbers)
+            .Select(i => row == 2 && i % 3 == 0 ? string.Empty : (((row * 7) + i) % 11 / 4.0).ToString(CultureInfo.InvariantCulture)).ToList())
+            .ToList();
+        if (withCategories)
+        {
+            names.Insert(400, "kind");
+            for (var row = 0; row < lines.Count; row++) lines[row].Insert(400, row % 2 == 0 ? "a" : "b");
+        }
+
+        var table = CsvTable.Parse(
+            $"{string.Join(',', names)},y\n{string.Concat(lines.Select((line, row) => $"{string.Join(',', line)},{row % 2}\n"))}");
+        var schema = TableSchema.Infer(table, "y", LearningTask.Binary);
+
+        AssertSameFeatures(schema, table);
+
+        // As many transforms as there are runs of numbers, not as there are columns.
+        var chain = (TransformerChain<ITransformer>)schema.Features.ToPipeline(new MLContext(seed: 1), "Features");
+        Assert.Equal(withCategories ? 5 : 2, chain.Count());
     }
 
     [Fact]
