@@ -1,9 +1,11 @@
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Training;
@@ -54,6 +56,9 @@ internal sealed class TrainingStep : IDisposable
     /// <see cref="TrainingOptions.WeightAveraging"/>.
     /// </param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
+    /// <param name="ownOperators">
+    /// Whether operators of our own may be used; <see cref="OwnOperators"/> says whether they are: only on the CPU. Default: true.
+    /// </param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
         Network network,
@@ -66,7 +71,8 @@ internal sealed class TrainingStep : IDisposable
         ExecutionOptions? settings = null,
         float? maximumGradientNorm = null,
         float weightAveraging = 0,
-        long stepsBefore = 0)
+        long stepsBefore = 0,
+        bool ownOperators = true)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -83,9 +89,12 @@ internal sealed class TrainingStep : IDisposable
         BatchSize = batchSize;
         Steps = stepsBefore;
 
+        settings ??= new ExecutionOptions { Threads = network.ThreadsFor(batchSize) };
+        var operators = ownOperators && DeviceSearch.EndsOnCpu(settings.Device) ? TrainingOperators.Domain : null;
+        OwnOperators = operators is not null;
         var groups = ParameterGroup.Of(network.Parameters);
         var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore);
+        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore, ownOperators: OwnOperators);
         EmitForwardAndBackward(graph, network, loss);
         var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], maximumGradientNorm);
         optimizer.Emit(update);
@@ -93,8 +102,7 @@ internal sealed class TrainingStep : IDisposable
         EmitStatistics(update, graph, groups, statistics);
         Model = nodes.Build();
 
-        _session = OnnxSession.Load(
-            Model, (settings ?? new ExecutionOptions { Threads = network.ThreadsFor(batchSize) }) with { Name = "the training step" });
+        _session = OnnxSession.Load(Model, settings with { Name = "the training step", Operators = operators });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -125,6 +133,9 @@ internal sealed class TrainingStep : IDisposable
 
     /// <summary>The steps made so far.</summary>
     public long Steps { get; private set; }
+
+    /// <summary>Whether the step is made of operators of our own where there are some, rather than of ONNX Runtime's nodes alone.</summary>
+    public bool OwnOperators { get; }
 
     /// <summary>The device in use.</summary>
     public Device Device => _session.Device;
