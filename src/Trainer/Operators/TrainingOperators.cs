@@ -18,7 +18,9 @@ internal static class TrainingOperators
         Name,
         Version,
         new BatchNormOperator(),
-        new BatchNormGradientOperator()));
+        new BatchNormGradientOperator(),
+        new LossOperator(),
+        new UpdateOperator()));
 
     /// <summary>The operators; null where the native library does not know the interface that they need. For the whole process.</summary>
     public static OperatorDomain? Domain => Made.Value;
