@@ -8,10 +8,10 @@ public sealed class LayerTests
     {
         ["Onnx"] =
         [
-            "Files", "Graph", "Metrics", "Folding", "Execution/Devices", "Execution/Memory", "Execution/Sessions", "Verification",
-            "Precision", "Execution/Sharing", "Execution/Direct", "Execution/Scoring", ".",
+            "Files", "Graph", "Metrics", "Folding", "Execution/Devices", "Execution/Memory", "Execution/Operators",
+            "Execution/Sessions", "Verification", "Precision", "Execution/Sharing", "Execution/Direct", "Execution/Scoring", ".",
         ],
-        ["Trainer"] = ["Text", "Data", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
+        ["Trainer"] = ["Text", "Data", "Operators", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
         ["Transforms"] =
         [
             "Options", "Interop", "Rows", "Saving", "Training", "Scoring", "AnyModel", "Tasks", "WholePipeline", "Loading", ".",

@@ -97,6 +97,29 @@ internal sealed partial class GraphBuilder
         return outputs;
     }
 
+    /// <summary>Adds a node with an operator of another domain.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="opType">The operator.</param>
+    /// <param name="inputs">Its inputs; <see cref="Value.None"/> leaves one out.</param>
+    /// <param name="outputs">Names for its outputs (made unique); an empty one leaves an output out.</param>
+    /// <param name="attributes">Its attributes.</param>
+    /// <returns>The outputs, <see cref="Value.None"/> for those that are left out.</returns>
+    internal Value[] NodeOf(
+        string domain,
+        int version,
+        string opType,
+        ReadOnlySpan<Value> inputs,
+        ReadOnlySpan<string> outputs,
+        params ReadOnlySpan<NodeArgument> attributes)
+    {
+        Import(new OperatorSetIdProto { Domain = domain, Version = version });
+        var values = new Value[outputs.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = outputs[i].Length == 0 ? Value.None : Fresh(outputs[i]);
+        Add(opType, inputs, values, attributes, domain);
+        return values;
+    }
+
     /// <summary>Adds a constant tensor. Its name is taken as given where free, and made unique otherwise.</summary>
     internal Value Initializer(TensorProto tensor)
     {
@@ -175,11 +198,21 @@ internal sealed partial class GraphBuilder
         return value;
     }
 
-    private void Add(string opType, ReadOnlySpan<Value> inputs, ReadOnlySpan<Value> outputs, ReadOnlySpan<NodeArgument> attributes)
+    private void Add(
+        string opType,
+        ReadOnlySpan<Value> inputs,
+        ReadOnlySpan<Value> outputs,
+        ReadOnlySpan<NodeArgument> attributes,
+        string domain = "")
     {
-        var node = new NodeProto { OpType = opType, Name = outputs[0].Name };
+        var node = new NodeProto { OpType = opType, Domain = domain };
         foreach (var input in inputs) node.Input.Add(Current(input));
-        foreach (var output in outputs) node.Output.Add(output.Name);
+        foreach (var output in outputs)
+        {
+            node.Output.Add(output.IsGiven ? output.Name : string.Empty);
+            if (node.Name.Length == 0 && output.IsGiven) node.Name = output.Name;
+        }
+
         foreach (var attribute in attributes) node.Attribute.Add(attribute.Proto);
         _graph.Add(node);
     }

@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Graphs;
@@ -18,13 +19,21 @@ internal sealed class TrainingGraph
     private readonly List<(string Name, Value Value)> _statistics = [];
     private readonly Dictionary<string, (Value Input, Func<StepContext, float> Compute)> _scalars = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _shared = new(StringComparer.Ordinal);
+    private readonly HashSet<Value> _activated = [];
     private readonly Random _random;
     private readonly long _stepsBefore;
     private Value _ones;
 
-    internal TrainingGraph(GraphBuilder nodes, bool unbiasedVariance, Random random, bool isNoisy = true, long stepsBefore = 0)
+    internal TrainingGraph(
+        GraphBuilder nodes,
+        bool unbiasedVariance,
+        Random random,
+        bool isNoisy = true,
+        long stepsBefore = 0,
+        bool ownOperators = false)
     {
         Nodes = nodes;
+        OwnOperators = ownOperators;
         UnbiasedVariance = unbiasedVariance;
         IsNoisy = isNoisy;
         _random = random;
@@ -33,6 +42,12 @@ internal sealed class TrainingGraph
 
     /// <summary>The graph that nodes are added to.</summary>
     public GraphBuilder Nodes { get; }
+
+    /// <summary>
+    /// Whether layers may use <see cref="TrainingOperators"/>; where they may not, or there is none for them, nodes of ONNX Runtime compute
+    /// the same.
+    /// </summary>
+    public bool OwnOperators { get; }
 
     /// <summary>Whether batch variances are wanted in their unbiased form, Σ(x−μ)²/(m−1), rather than Σ(x−μ)²/m.</summary>
     public bool UnbiasedVariance { get; }
@@ -97,6 +112,21 @@ internal sealed class TrainingGraph
             return dy;
         });
     }
+
+    /// <summary>Adds a node with an operator of <see cref="TrainingOperators"/>.</summary>
+    /// <param name="operation">Its name.</param>
+    /// <param name="inputs">Its inputs.</param>
+    /// <param name="outputs">Names for its outputs; an empty one leaves an output out.</param>
+    /// <param name="attributes">Its attributes.</param>
+    public Value[] Own(
+        string operation, ReadOnlySpan<Value> inputs, ReadOnlySpan<string> outputs, params ReadOnlySpan<NodeArgument> attributes) =>
+        Nodes.NodeOf(TrainingOperators.Name, TrainingOperators.Version, operation, inputs, outputs, attributes);
+
+    /// <summary>Says of a layer's output that the activation behind the layer is in it already.</summary>
+    public void MarkActivated(Value y) => _activated.Add(y);
+
+    /// <summary>Whether an activation's input is its output already.</summary>
+    public bool IsActivated(Value x) => _activated.Contains(x);
 
     /// <summary>A value that several layers use: made at the first call, found again at the next ones.</summary>
     /// <param name="name">What it is called.</param>

@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Graphs;
@@ -13,13 +14,14 @@ internal sealed class UpdateGraph
     private readonly TrainingGraph _training;
     private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _next = new(StringComparer.Ordinal);
-    private readonly GradientClipping? _clipping;
+    private readonly float? _largestNorm;
+    private GradientClipping? _clipping;
 
     internal UpdateGraph(TrainingGraph training, IReadOnlyList<ParameterGroup> groups, float? gradientNorm = null)
     {
         _training = training;
         Groups = groups;
-        if (gradientNorm is { } norm) _clipping = GradientClipping.Emit(training, groups, norm);
+        _largestNorm = gradientNorm;
     }
 
     /// <summary>The graph that nodes are added to.</summary>
@@ -37,6 +39,55 @@ internal sealed class UpdateGraph
 
     internal List<(ParameterGroup Group, string Slot)> Slots { get; } = [];
 
+    /// <summary>The update of everything as one node with an operator of our own.</summary>
+    /// <param name="rule">The optimizer's part.</param>
+    /// <param name="averageSlot">The slot with averages of the parameters; null = there are none.</param>
+    /// <param name="averageRate">How far the averages move towards the parameters.</param>
+    /// <param name="statistics">The running statistics; null = the network has none.</param>
+    /// <param name="statisticsRate">How far they move towards the batch's.</param>
+    public void EmitOwn(
+        UpdateRule rule, string? averageSlot, Value averageRate, ParameterGroup? statistics, Value statisticsRate)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        string[] slots = averageSlot is null ? [.. rule.Slots] : [.. rule.Slots, averageSlot];
+        List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
+        var outputs = new List<(string Name, int Count)>();
+        foreach (var group in Groups)
+        {
+            inputs.Add(CurrentVector(group));
+            outputs.Add((group.Name, group.Count));
+            foreach (var slot in slots)
+            {
+                inputs.Add(Slot(group, slot));
+                outputs.Add((SlotName(group, slot), group.Count));
+            }
+
+            inputs.AddRange(group.Parameters.Select(parameter => _training.GradientOf(parameter).Emit(Nodes)));
+        }
+
+        if (statistics is not null)
+        {
+            var batch = _training.Statistics.ToDictionary(value => value.Name, value => value.Value, StringComparer.Ordinal);
+            inputs.Add(CurrentVector(statistics));
+            inputs.AddRange(statistics.Parameters.Select(parameter => batch[parameter.Name]));
+            outputs.Add((statistics.Name, statistics.Count));
+        }
+
+        var form = new UpdateForm(
+            rule.IsAdam,
+            rule.First,
+            rule.Second,
+            rule.IsNesterov,
+            _largestNorm ?? 0,
+            rule.Slots.Count,
+            averageSlot is not null,
+            [.. Groups.Select(group => group.Role == ParameterRole.Weight ? rule.Decay : 0)],
+            [.. Groups.Select(group => (long)group.Parameters.Count)],
+            statistics?.Parameters.Count ?? 0);
+        var next = _training.Own(UpdateOperator.Name, [.. inputs], [.. outputs.Select(output => output.Name)], form.Attributes);
+        for (var i = 0; i < next.Length; i++) AddOutput(outputs[i].Name, next[i], outputs[i].Count);
+    }
+
     /// <summary>A scalar that the host computes before each step.</summary>
     public Value HostScalar(string name, Func<StepContext, float> compute) => _training.HostScalar(name, compute);
 
@@ -44,7 +95,12 @@ internal sealed class UpdateGraph
     public Value Current(Parameter parameter) => _training.Parameter(parameter);
 
     /// <summary>A parameter's gradient; clipped, where the training clips gradients.</summary>
-    public Gradient GradientOf(Parameter parameter) => _clipping?.GradientOf(parameter) ?? _training.GradientOf(parameter);
+    public Gradient GradientOf(Parameter parameter)
+    {
+        if (_largestNorm is not { } norm) return _training.GradientOf(parameter);
+        _clipping ??= GradientClipping.Emit(_training, Groups, norm);
+        return _clipping.GradientOf(parameter);
+    }
 
     /// <summary>Sets a parameter's value after the step.</summary>
     public void Update(Parameter parameter, Value next)
@@ -121,6 +177,17 @@ internal sealed class UpdateGraph
         _next.Add(name, next);
     }
 }
+
+/// <summary>An optimizer as a kernel of our own knows it.</summary>
+/// <param name="IsAdam">Adam, rather than gradient descent.</param>
+/// <param name="First">The momentum, or Adam's β₁.</param>
+/// <param name="Second">Adam's β₂.</param>
+/// <param name="IsNesterov">Whether the momentum is Nesterov's.</param>
+/// <param name="Decay">The decay of weights.</param>
+/// <param name="Slots">What the optimizer keeps for each group.</param>
+/// <param name="Scalars">The rate, Adam's ε, and the factor of AdamW's decay; for what it does not use, any.</param>
+internal sealed record UpdateRule(
+    bool IsAdam, float First, float Second, bool IsNesterov, float Decay, IReadOnlyList<string> Slots, params IReadOnlyList<Value> Scalars);
 
 /// <summary>
 /// Gradients shortened to a largest norm over all parameters together (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, Algorithm 1):

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Operators;
 using MlNetBatchNorm.Trainer.Text;
 
 namespace MlNetBatchNorm;
@@ -39,6 +40,12 @@ public abstract record Activation
 
     /// <summary>Whether negative inputs are cut off or nearly so, which asks for He's initializer in front (He et al. 2015).</summary>
     internal virtual bool IsRectifier => false;
+
+    /// <summary>What kernels of our own know it as; null where they do not.</summary>
+    internal virtual LaneFunction? Function => null;
+
+    /// <summary>Its slope for negative inputs, where it has one to choose.</summary>
+    internal virtual float Slope => 0;
 
     private protected virtual string Text => Kind;
 
@@ -98,6 +105,8 @@ public abstract record Activation
     {
         internal override string Kind => "relu";
 
+        internal override LaneFunction? Function => LaneFunction.Relu;
+
         internal override bool IsRectifier => true;
 
         internal override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "Relu", [x]);
@@ -120,6 +129,10 @@ public abstract record Activation
 
         internal override string Kind => "leakyrelu";
 
+        internal override LaneFunction? Function => LaneFunction.LeakyRelu;
+
+        internal override float Slope => _slope;
+
         private protected override string Text => Choice.Write(Kind, _slope);
 
         internal override bool IsRectifier => true;
@@ -140,6 +153,8 @@ public abstract record Activation
     private sealed record GeluActivation : Activation
     {
         internal override string Kind => "gelu";
+
+        internal override LaneFunction? Function => LaneFunction.Gelu;
 
         internal override bool IsRectifier => true;
 
@@ -167,6 +182,8 @@ public abstract record Activation
     private sealed record SiluActivation : Activation
     {
         internal override string Kind => "silu";
+
+        internal override LaneFunction? Function => LaneFunction.Silu;
 
         internal override bool IsRectifier => true;
 
@@ -199,6 +216,8 @@ public abstract record Activation
     {
         internal override string Kind => "sigmoid";
 
+        internal override LaneFunction? Function => LaneFunction.Sigmoid;
+
         internal override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "Sigmoid", [x]);
 
         // f′ = y·(1−y) = y − y².
@@ -210,6 +229,8 @@ public abstract record Activation
     private sealed record TanhActivation : Activation
     {
         internal override string Kind => "tanh";
+
+        internal override LaneFunction? Function => LaneFunction.Tanh;
 
         internal override Value Forward(GraphBuilder nodes, Value x) => nodes.Named("y", "Tanh", [x]);
 

@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
@@ -75,6 +76,7 @@ internal sealed record BatchNormLayer : Layer
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         if (Frozen) return TrainFrozen(graph, site, x);
+        if (graph.OwnOperators) return TrainOwn(graph, site, x);
         var nodes = graph.Nodes;
         var channels = ChannelReduction.Of(graph, site.Input, GhostBatchSize);
         var mean = channels.Mean("mean", x);
@@ -150,6 +152,34 @@ internal sealed record BatchNormLayer : Layer
                 graph.SetGradient(
                     site, "gamma", Gradient.Of(nodes.Named("dGamma", "Mul", [channels.Sum(nodes.Node("Mul", [dy, centered])), invStd])));
             return inputNeeded ? nodes.Named("dx", "Mul", [dy, scale]) : Value.None;
+        });
+    }
+
+    // The same as one node in each direction, and the activation behind it in the same passes.
+    private Differentiable TrainOwn(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var activation = site.Following is [ActivationLayer { Function: { Function: not null } function }, ..] ? function : null;
+        var form = new BatchNormForm(
+            site.Input.Sizes, GhostBatchSize ?? 0, activation?.Function ?? LaneFunction.Identity, activation?.Slope ?? 0, 1, 1);
+        var outputs = graph.Own(
+            BatchNormOperator.Name,
+            [x, Scale ? graph.Parameter(site, "gamma") : Value.None, Center ? graph.Parameter(site, "beta") : Value.None],
+            ["y", "saved", "mean", "variance"],
+            [.. form.Attributes, ("epsilon", Epsilon), ("unbiased", graph.UnbiasedVariance ? 1 : 0)]);
+        var y = outputs[0];
+        if (activation is not null) graph.MarkActivated(y);
+        graph.SetBatchStatistic(site, "mean", outputs[2]);
+        graph.SetBatchStatistic(site, "variance", outputs[3]);
+        return new Differentiable(y, (dy, inputNeeded) =>
+        {
+            var gradients = graph.Own(
+                BatchNormGradientOperator.Name,
+                form.NeedsOutput ? [dy, x, outputs[1], y] : [dy, x, outputs[1]],
+                [inputNeeded ? "dx" : string.Empty, Scale ? "dGamma" : string.Empty, Center ? "dBeta" : string.Empty],
+                form.Attributes);
+            if (Scale) graph.SetGradient(site, "gamma", Gradient.Of(gradients[1]));
+            if (Center) graph.SetGradient(site, "beta", Gradient.Of(gradients[2]));
+            return gradients[0];
         });
     }
 

@@ -61,6 +61,7 @@ internal sealed record ActivationLayer(Activation Function) : Layer
     /// <inheritdoc/>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
+        if (graph.IsActivated(x)) return new Differentiable(x, (dy, _) => dy);
         var y = Function.Forward(graph.Nodes, x);
         return new Differentiable(y, (dy, inputNeeded) => inputNeeded ? Function.Backward(graph.Nodes, x, y, dy) : Value.None);
     }

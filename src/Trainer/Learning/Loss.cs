@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer.Operators;
 using MlNetBatchNorm.Trainer.Text;
 
 namespace MlNetBatchNorm;
@@ -128,6 +129,9 @@ public abstract record Loss
     /// <returns>The gradient, <c>[N, K]</c>, not yet divided by the number of rows.</returns>
     internal abstract Value RowGradient(GraphBuilder nodes, Value output, Value target);
 
+    /// <summary>What a kernel of our own knows the loss as; null where it does not.</summary>
+    internal virtual LossForm? Form => null;
+
     /// <summary>
     /// Emits the prediction that goes with the loss: a probability for the cross-entropies, the output itself for the others.
     /// </summary>
@@ -181,6 +185,8 @@ public abstract record Loss
         internal override string Kind => "sigmoid cross-entropy";
 
         internal override bool HasTemperature => !IsWeighted;
+
+        internal override LossForm Form => new(LossFunction.Sigmoid, _smoothing, IsWeighted ? [_negativeWeight, _positiveWeight] : []);
 
         private bool IsWeighted => _positiveWeight != 1 || _negativeWeight != 1;
 
@@ -269,6 +275,8 @@ public abstract record Loss
 
         internal override bool HasTemperature => _classWeights is null;
 
+        internal override LossForm Form => new(LossFunction.Softmax, _smoothing, _classWeights ?? []);
+
         internal override IReadOnlyList<Metric> Metrics => Metric.OfClasses;
 
         public override Loss WithClassWeights(IReadOnlyList<float> weights) => _classWeights is null
@@ -335,6 +343,8 @@ public abstract record Loss
 
         internal override string Kind => "squared error";
 
+        internal override LossForm Form => new(LossFunction.Squared);
+
         internal override bool IsRegression => true;
 
         internal override Value RowLoss(GraphBuilder nodes, Value output, Value target)
@@ -354,6 +364,8 @@ public abstract record Loss
         private protected override string Text => "absolute";
 
         internal override string Kind => "absolute error";
+
+        internal override LossForm Form => new(LossFunction.Absolute);
 
         internal override bool IsRegression => true;
 
@@ -386,6 +398,8 @@ public abstract record Loss
         private protected override string Text => Choice.Write("huber", _delta);
 
         internal override string Kind => FormattableString.Invariant($"Huber, delta {_delta}");
+
+        internal override LossForm Form => new(LossFunction.Huber, _delta);
 
         internal override bool IsRegression => true;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
 using MlNetBatchNorm.Trainer.Text;
 
@@ -98,9 +99,15 @@ public abstract record Optimizer
     /// <param name="graph">The end of the training step.</param>
     internal abstract void Emit(UpdateGraph graph);
 
+    /// <summary>The same for a kernel of our own, which updates all at once; null where there is none.</summary>
+    /// <param name="graph">The end of the training step.</param>
+    internal virtual UpdateRule? Rule(UpdateGraph graph) => null;
+
     /// <summary>Stochastic gradient descent, with or without momentum, plain or Nesterov's.</summary>
     private sealed record SgdOptimizer : Optimizer
     {
+        private const string Velocity = "velocity";
+
         private readonly float _momentum;
         private readonly float _weightDecay;
         private readonly bool _nesterov;
@@ -132,6 +139,13 @@ public abstract record Optimizer
             }
         }
 
+        internal override UpdateRule Rule(UpdateGraph graph)
+        {
+            var rate = graph.LearningRate;
+            return new UpdateRule(
+                IsAdam: false, _momentum, Second: 0, _nesterov, _weightDecay, _momentum > 0 ? [Velocity] : [], rate, rate, rate);
+        }
+
         // p − η·xᵀ·dy = Gemm(xᵀ, −η·dy) + p: the gradient of a weight matrix is never written to memory.
         private static void EmitPlain(UpdateGraph graph, Parameter parameter)
         {
@@ -160,8 +174,8 @@ public abstract record Optimizer
             if (_momentum > 0)
             {
                 // v ← µ·v + g; the step is v, or with Nesterov g + µ·v: where v would lead, seen from where it leads.
-                var velocity = nodes.Node("Add", [nodes.Node("Mul", [graph.Slot(group, "velocity"), nodes.Constant(_momentum)]), gradient]);
-                graph.SetSlot(group, "velocity", velocity);
+                var velocity = nodes.Node("Add", [nodes.Node("Mul", [graph.Slot(group, Velocity), nodes.Constant(_momentum)]), gradient]);
+                graph.SetSlot(group, Velocity, velocity);
                 direction = _nesterov ? nodes.Node("Add", [gradient, nodes.Node("Mul", [velocity, nodes.Constant(_momentum)])]) : velocity;
             }
 
@@ -172,6 +186,9 @@ public abstract record Optimizer
     /// <summary>Adam, and AdamW where the weight decay is above 0.</summary>
     private sealed record AdamOptimizer : Optimizer
     {
+        private const string Mean = "mean";
+        private const string Square = "square";
+
         private readonly float _beta1;
         private readonly float _beta2;
         private readonly float _epsilon;
@@ -197,29 +214,50 @@ public abstract record Optimizer
         internal override void Emit(UpdateGraph graph)
         {
             var nodes = graph.Nodes;
-            var rate = graph.HostScalar("adamRate", context =>
-                (float)(context.LearningRate * Math.Sqrt(1 - Math.Pow(_beta2, context.Step)) / (1 - Math.Pow(_beta1, context.Step))));
-            var epsilon = graph.HostScalar("adamEpsilon", context => (float)(_epsilon * Math.Sqrt(1 - Math.Pow(_beta2, context.Step))));
+            var (rate, epsilon) = (Rate(graph), Epsilon(graph));
             foreach (var group in graph.Groups)
             {
                 var gradient = graph.GradientVector(group);
                 var mean = nodes.Node("Add", [
-                    nodes.Node("Mul", [graph.Slot(group, "mean"), nodes.Constant(_beta1)]),
+                    nodes.Node("Mul", [graph.Slot(group, Mean), nodes.Constant(_beta1)]),
                     nodes.Node("Mul", [gradient, nodes.Constant(1 - _beta1)]),
                 ]);
                 var square = nodes.Node("Add", [
-                    nodes.Node("Mul", [graph.Slot(group, "square"), nodes.Constant(_beta2)]),
+                    nodes.Node("Mul", [graph.Slot(group, Square), nodes.Constant(_beta2)]),
                     nodes.Node("Mul", [nodes.Node("Mul", [gradient, gradient]), nodes.Constant(1 - _beta2)]),
                 ]);
-                graph.SetSlot(group, "mean", mean);
-                graph.SetSlot(group, "square", square);
+                graph.SetSlot(group, Mean, mean);
+                graph.SetSlot(group, Square, square);
                 var current = graph.CurrentVector(group);
                 if (_weightDecay > 0 && group.Role == ParameterRole.Weight)
-                    current = nodes.Node("Mul", [current, graph.HostScalar("keep", context => 1 - (context.LearningRate * _weightDecay))]);
+                    current = nodes.Node("Mul", [current, Keep(graph)]);
                 var direction = nodes.Node("Div", [mean, nodes.Node("Add", [nodes.Node("Sqrt", [square]), epsilon])]);
                 graph.UpdateVector(group, nodes.Node("Sub", [current, nodes.Node("Mul", [direction, rate])]));
             }
         }
+
+        internal override UpdateRule Rule(UpdateGraph graph)
+        {
+            var rate = Rate(graph);
+            return new UpdateRule(
+                IsAdam: true,
+                _beta1,
+                _beta2,
+                IsNesterov: false,
+                _weightDecay,
+                [Mean, Square],
+                rate,
+                Epsilon(graph),
+                _weightDecay > 0 ? Keep(graph) : rate);
+        }
+
+        private Value Rate(UpdateGraph graph) => graph.HostScalar("adamRate", context =>
+            (float)(context.LearningRate * Math.Sqrt(1 - Math.Pow(_beta2, context.Step)) / (1 - Math.Pow(_beta1, context.Step))));
+
+        private Value Epsilon(UpdateGraph graph) =>
+            graph.HostScalar("adamEpsilon", context => (float)(_epsilon * Math.Sqrt(1 - Math.Pow(_beta2, context.Step))));
+
+        private Value Keep(UpdateGraph graph) => graph.HostScalar("keep", context => 1 - (context.LearningRate * _weightDecay));
 
         private static float InUnitInterval(float value, string name) => value is >= 0 and < 1
             ? value

@@ -106,7 +106,8 @@ public static class NetworkTrainer
             settings,
             options.MaximumGradientNorm,
             options.WeightAveraging,
-            checkpoint?.Steps ?? 0);
+            checkpoint?.Steps ?? 0,
+            options.OwnOperators && (checkpoint is null || TrainingFingerprint.HasOwnOperators(checkpoint.Fingerprint)));
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
             network, options, given, givenValidation, step, threads);
         var warnings = new List<TrainingWarning>();

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Training;
 
@@ -10,9 +11,17 @@ namespace MlNetBatchNorm.Trainer.Training;
 internal static class TrainingFingerprint
 {
     private const string Threads = "threads";
+    private const string Operators = "operators";
+    private const string OperatorsOfOnnxRuntime = "those of ONNX Runtime";
 
     // Rates that depend on the step (Adam's corrections, running statistics) are compared at these.
     private static readonly long[] Probes = [1, 2, 10, 1000];
+
+    private static string OperatorsOfOurOwn => $"{TrainingOperators.Name} {Text(TrainingOperators.Version)}";
+
+    /// <summary>Whether a training that goes on from a checkpoint may use operators of our own: if it was begun with them.</summary>
+    /// <param name="then">What the checkpoint was made of.</param>
+    public static bool HasOwnOperators(IReadOnlyDictionary<string, string> then) => OperatorsThen(then) != OperatorsOfOnnxRuntime;
 
     /// <summary>Everything that decides about the result, as texts by what they are called in an error.</summary>
     /// <param name="network">The architecture.</param>
@@ -27,6 +36,7 @@ internal static class TrainingFingerprint
         {
             // Elsewhere the device divides the work.
             [Threads] = step.Device.Kind == DeviceKind.Cpu ? Text(threads) : "of another device",
+            [Operators] = step.OwnOperators ? OperatorsOfOurOwn : OperatorsOfOnnxRuntime,
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
             ["training rows"] = Describe(rows),
             ["validation rows"] = validation is null ? "none of their own" : Describe(validation),
@@ -61,6 +71,7 @@ internal static class TrainingFingerprint
     public static TrainingWarning? RequireSame(
         IReadOnlyDictionary<string, string> then, IReadOnlyDictionary<string, string> now, string path, bool threadsAreGiven)
     {
+        then = new Dictionary<string, string>(then) { [Operators] = OperatorsThen(then) };
         var differences = now.Where(entry => then.GetValueOrDefault(entry.Key) != entry.Value).ToList();
         if (differences.Count == 0) return null;
         if (differences is [{ Key: Threads, Value: var threads }])
@@ -88,6 +99,10 @@ internal static class TrainingFingerprint
             ? $"the {entry.Key} differ"
             : $"{entry.Key}: {then.GetValueOrDefault(entry.Key, "unknown")} then, {entry.Value} now";
     }
+
+    // There were no others before a checkpoint said so.
+    private static string OperatorsThen(IReadOnlyDictionary<string, string> then) =>
+        then.GetValueOrDefault(Operators, OperatorsOfOnnxRuntime);
 
     private static bool IsHash(string value) => value.StartsWith("sha256:", StringComparison.Ordinal);
 

@@ -108,6 +108,9 @@ public sealed record TrainingOptions
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
+    /// <summary>Whether steps on the CPU may be made of operators of our own. Default: true.</summary>
+    internal bool OwnOperators { get; init; } = true;
+
     /// <summary>
     /// Where training keeps its state, to go on after it was stopped. Default: null, nowhere. A checkpoint of other rows or options is
     /// refused with an <see cref="InvalidDataException"/> that names what differs.

@@ -1,9 +1,11 @@
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Training;
@@ -54,6 +56,9 @@ internal sealed class TrainingStep : IDisposable
     /// <see cref="TrainingOptions.WeightAveraging"/>.
     /// </param>
     /// <param name="stepsBefore">The steps that were made before, in a training that is resumed. Default: 0.</param>
+    /// <param name="ownOperators">
+    /// Whether operators of our own may be used; <see cref="OwnOperators"/> says whether they are: only on the CPU. Default: true.
+    /// </param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     public TrainingStep(
         Network network,
@@ -66,7 +71,8 @@ internal sealed class TrainingStep : IDisposable
         ExecutionOptions? settings = null,
         float? maximumGradientNorm = null,
         float weightAveraging = 0,
-        long stepsBefore = 0)
+        long stepsBefore = 0,
+        bool ownOperators = true)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -83,18 +89,35 @@ internal sealed class TrainingStep : IDisposable
         BatchSize = batchSize;
         Steps = stepsBefore;
 
+        settings ??= new ExecutionOptions { Threads = network.ThreadsFor(batchSize) };
+        var operators = ownOperators && DeviceSearch.EndsOnCpu(settings.Device) ? TrainingOperators.Domain : null;
+        OwnOperators = operators is not null;
         var groups = ParameterGroup.Of(network.Parameters);
         var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore);
+        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore, ownOperators: OwnOperators);
         EmitForwardAndBackward(graph, network, loss);
-        var update = new UpdateGraph(graph, [.. groups.Where(group => group.Role != ParameterRole.Statistic)], maximumGradientNorm);
-        optimizer.Emit(update);
-        if (weightAveraging > 0) EmitAverages(update, weightAveraging);
-        EmitStatistics(update, graph, groups, statistics);
+        ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
+        var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
+        var update = new UpdateGraph(graph, trained, maximumGradientNorm);
+        if (OwnOperators && optimizer.Rule(update) is { } rule)
+        {
+            update.EmitOwn(
+                rule,
+                weightAveraging > 0 ? AverageSlot : null,
+                weightAveraging > 0 ? AverageRate(update, weightAveraging) : rule.Scalars[0],
+                running,
+                running is null ? rule.Scalars[0] : StatisticsRate(update, statistics));
+        }
+        else
+        {
+            optimizer.Emit(update);
+            if (weightAveraging > 0) EmitAverages(update, weightAveraging);
+            if (running is not null) EmitStatistics(update, graph, running, statistics);
+        }
+
         Model = nodes.Build();
 
-        _session = OnnxSession.Load(
-            Model, (settings ?? new ExecutionOptions { Threads = network.ThreadsFor(batchSize) }) with { Name = "the training step" });
+        _session = OnnxSession.Load(Model, settings with { Name = "the training step", Operators = operators });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -125,6 +148,9 @@ internal sealed class TrainingStep : IDisposable
 
     /// <summary>The steps made so far.</summary>
     public long Steps { get; private set; }
+
+    /// <summary>Whether the step is made of operators of our own where there are some, rather than of ONNX Runtime's nodes alone.</summary>
+    public bool OwnOperators { get; }
 
     /// <summary>The device in use.</summary>
     public Device Device => _session.Device;
@@ -216,6 +242,15 @@ internal sealed class TrainingStep : IDisposable
 
         // The members of an ensemble learn by themselves: each of their outputs is a row to the loss.
         var (output, backward) = graph.Train(network.SitesOfMembers, x);
+        if (graph.OwnOperators && loss.Form is { } form)
+        {
+            var values = graph.Own(
+                LossOperator.Name, [output, target, rowWeights], ["meanLoss", "gradient"], form.Attributes(_outputs, _members));
+            nodes.Output(LossOutput, values[0], DataType.Float, 1);
+            backward(values[1], false);
+            return;
+        }
+
         if (_members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, _outputs)]);
         var rowLoss = loss.RowLoss(nodes, output, target);
         if (_weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
@@ -229,12 +264,19 @@ internal sealed class TrainingStep : IDisposable
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 
-    // a ← a + rate·(w − a), with the rate 1 − d, but more at first: a tenth of the steps so far are long enough a window, since what
-    // weights were long before is far from where they are. The first weights count for nothing.
+    // 1 − d, but more at first: a tenth of the steps so far are long enough a window, since what weights were long before is far from where
+    // they are. The first weights count for nothing.
+    private static Value AverageRate(UpdateGraph update, float decay) =>
+        update.HostScalar("averageRate", context => Math.Max(1 - decay, 10f / (9 + context.Step)));
+
+    private static Value StatisticsRate(UpdateGraph update, RunningStatistics rule) =>
+        update.HostScalar("statisticsRate", context => rule.Rate(context.Step));
+
+    // a ← a + rate·(w − a)
     private static void EmitAverages(UpdateGraph update, float decay)
     {
         var nodes = update.Nodes;
-        var rate = update.HostScalar("averageRate", context => Math.Max(1 - decay, 10f / (9 + context.Step)));
+        var rate = AverageRate(update, decay);
         foreach (var group in update.Groups)
         {
             var average = update.Slot(group, AverageSlot);
@@ -244,16 +286,14 @@ internal sealed class TrainingStep : IDisposable
     }
 
     // All running statistics of all layers move in three nodes: r + rate·(b − r).
-    private static void EmitStatistics(
-        UpdateGraph update, TrainingGraph graph, IReadOnlyList<ParameterGroup> groups, RunningStatistics rule)
+    private static void EmitStatistics(UpdateGraph update, TrainingGraph graph, ParameterGroup group, RunningStatistics rule)
     {
-        if (groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic) is not { } group) return;
         var batch = graph.Statistics.ToDictionary(statistic => statistic.Name, statistic => statistic.Value, StringComparer.Ordinal);
         var nodes = update.Nodes;
         var fresh = update.Concatenate([.. group.Parameters.Select(parameter => batch[parameter.Name])]);
         var current = update.CurrentVector(group);
-        var rate = update.HostScalar("statisticsRate", context => rule.Rate(context.Step));
-        update.UpdateVector(group, nodes.Node("Add", [current, nodes.Node("Mul", [nodes.Node("Sub", [fresh, current]), rate])]));
+        var distance = nodes.Node("Sub", [fresh, current]);
+        update.UpdateVector(group, nodes.Node("Add", [current, nodes.Node("Mul", [distance, StatisticsRate(update, rule)])]));
     }
 
     private BoundRun Bind(int rows, int from)

@@ -25,6 +25,9 @@ internal sealed class DeviceSearch(Device requested)
         _ => [requested],
     };
 
+    /// <summary>Whether nothing but the CPU is tried where a device is asked for.</summary>
+    public static bool EndsOnCpu(Device requested) => new DeviceSearch(requested).Candidates().First().Kind == DeviceKind.Cpu;
+
     /// <summary>Adds the provider for a device; false where there is none.</summary>
     public bool TryAppend(SessionOptions options, Device device)
     {

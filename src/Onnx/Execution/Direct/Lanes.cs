@@ -248,3 +248,56 @@ internal readonly struct Lanes128 : ILanes<Vector128<float>>
     public static int CountAtMost(Vector128<float> a, float limit) =>
         BitOperations.PopCount(Vector128.LessThanOrEqual(a, Vector128.Create(limit)).ExtractMostSignificantBits());
 }
+
+/// <summary>One lane: what is left over at the end of a row of any length. A mask has all bits set, or none.</summary>
+internal readonly struct Lanes1 : ILanes<float>
+{
+    public static int Count => 1;
+
+    public static float All(float value) => value;
+
+    public static unsafe float Load(float* from) => *from;
+
+    public static unsafe void Store(float value, float* to) => *to = value;
+
+    public static float Add(float a, float b) => a + b;
+
+    public static float Subtract(float a, float b) => a - b;
+
+    public static float Multiply(float a, float b) => a * b;
+
+    public static float Divide(float a, float b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => float.MultiplyAddEstimate(a, b, c);
+
+    public static float Abs(float a) => MathF.Abs(a);
+
+    public static float Sqrt(float a) => MathF.Sqrt(a);
+
+    public static float Floor(float a) => MathF.Floor(a);
+
+    public static float Round(float a) => MathF.Round(a);
+
+    public static float Truncate(float a) => MathF.Truncate(a);
+
+    public static float Less(float a, float b) => Mask(a < b);
+
+    public static float Equal(float a, float b) => Mask(a == b);
+
+    public static float Select(float mask, float a, float b) => BitConverter.SingleToInt32Bits(mask) != 0 ? a : b;
+
+    public static float PowerOfTwo(float exponent) => BitConverter.Int32BitsToSingle(((int)exponent + 127) << 23);
+
+    public static (float Mantissa, float Exponent) Split(float a)
+    {
+        var bits = BitConverter.SingleToInt32Bits(a);
+        return (BitConverter.Int32BitsToSingle((bits & 0x007FFFFF) | 0x3F800000), (bits >> 23) - 127);
+    }
+
+    public static float Sum(float a) => a;
+
+    public static int CountAtMost(float a, float limit) => a <= limit ? 1 : 0;
+
+    private static float Mask(bool isTrue) => BitConverter.Int32BitsToSingle(isTrue ? -1 : 0);
+}

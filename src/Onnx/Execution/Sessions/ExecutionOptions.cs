@@ -1,4 +1,5 @@
 using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Execution.Operators;
 
 namespace MlNetBatchNorm;
 
@@ -62,6 +63,9 @@ public record ExecutionOptions
 
     /// <summary>A name for the model in error messages. Default: the file's path, or "the model".</summary>
     internal string? Name { get; init; }
+
+    /// <summary>Operators of our own that the model uses; null = none. They compute on the CPU.</summary>
+    internal OperatorDomain? Operators { get; init; }
 
     /// <summary>Where to write what each node took, without the file's ending; null = nowhere.</summary>
     internal string? ProfilePrefix { get; init; }

@@ -4,6 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
+using MlNetBatchNorm.Onnx.Execution.Operators;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Proto;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
@@ -57,6 +58,9 @@ internal sealed class OnnxSession : IDisposable
 
     /// <summary>Faults of ONNX Runtime that the model would meet, and that are switched off.</summary>
     public IReadOnlyList<AvoidedFault> Avoided { get; init; } = [];
+
+    /// <summary>The operators of our own that the native session points to.</summary>
+    internal OperatorDomain? Operators { get; init; }
 
     internal InferenceSession Native { get; }
 

@@ -31,7 +31,7 @@ internal static class SessionLoader
             if (!search.TryAppend(native, device)) continue;
             try
             {
-                return new OnnxSession(model.Open(native), name, search.Report(device)) { Avoided = faults };
+                return new OnnxSession(model.Open(native), name, search.Report(device)) { Avoided = faults, Operators = options.Operators };
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {
@@ -90,6 +90,7 @@ internal static class SessionLoader
             // Errors reach the caller as exceptions; without this ONNX Runtime also prints them to stderr.
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        options.Operators?.AddTo(native);
         if (options.ProfilePrefix is { } prefix)
         {
             native.ProfileOutputPathPrefix = prefix;
