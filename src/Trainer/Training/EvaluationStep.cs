@@ -12,7 +12,7 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>
 /// Measures a network at the end of an epoch: its inference pass with its loss, on the very buffers that training writes (no export, no
 /// copy of parameters). Either on rows held out, or on the rows that an ensemble learns from, each by the one member that does not learn
-/// from it; the graph is then that of a single member, whose parameters it takes out of those of all, so a pass costs what one member costs.
+/// from it; the graph is then that of a single member, whose parameters it takes out of those of all, so a pass costs one member.
 /// </summary>
 internal sealed class EvaluationStep : IDisposable
 {
