@@ -23,7 +23,7 @@ public class HostileTableTests(ITestOutputHelper output)
         Create,
         bytes =>
         {
-            var table = CsvTableReader.Read(CsvSource.OfText("hostile.csv", bytes), []);
+            var table = CsvTableLoader.Read(CsvSource.OfText("hostile.csv", bytes), []);
             var task = (LearningTask)(bytes.Length % 3);
             var schema = TableSchema.Infer(table, table.Columns[^1].Name, task);
             Assert.All(schema.Features.Bind(table).EncodeAll(), value => Assert.True(float.IsFinite(value)));
