@@ -121,6 +121,7 @@ public sealed partial class FolderUses
     private static IEnumerable<TypeReference> Parts(TypeReference type) => type switch
     {
         GenericInstanceType generic => [generic.ElementType, .. generic.GenericArguments.SelectMany(Parts)],
+        FunctionPointerType function => [function.ReturnType, .. function.Parameters.Select(parameter => parameter.ParameterType)],
         IModifierType modified => [.. Parts(modified.ElementType), .. Parts(modified.ModifierType)],
         TypeSpecification inner => Parts(inner.ElementType),
         GenericParameter => [],

@@ -20,6 +20,7 @@ internal sealed class TrainingGraph
     private readonly Dictionary<string, (Value Input, Func<StepContext, float> Compute)> _scalars = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _shared = new(StringComparer.Ordinal);
     private readonly HashSet<Value> _activated = [];
+    private readonly Dictionary<Value, int> _groups = [];
     private readonly Random _random;
     private readonly long _stepsBefore;
     private Value _ones;
@@ -127,6 +128,12 @@ internal sealed class TrainingGraph
 
     /// <summary>Whether an activation's input is its output already.</summary>
     public bool IsActivated(Value x) => _activated.Contains(x);
+
+    /// <summary>Says of a value that it lies as <c>[G, N, C/G]</c>, group by group, rather than row by row.</summary>
+    public void MarkGrouped(Value value, int groups) => _groups[value] = groups;
+
+    /// <summary>The groups that a value lies in; 1 = row by row, as everybody but the layers of an ensemble expects.</summary>
+    public int GroupsOf(Value value) => _groups.GetValueOrDefault(value, 1);
 
     /// <summary>A value that several layers use: made at the first call, found again at the next ones.</summary>
     /// <param name="name">What it is called.</param>

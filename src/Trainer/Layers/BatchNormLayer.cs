@@ -155,12 +155,18 @@ internal sealed record BatchNormLayer : Layer
         });
     }
 
-    // The same as one node in each direction, and the activation behind it in the same passes.
+    // The same as one node in each direction, and the activation behind it in the same passes. Values that come group by group, or go on
+    // so, are turned on the way.
     private Differentiable TrainOwn(TrainingGraph graph, LayerSite site, Value x)
     {
         var activation = site.Following is [ActivationLayer { Function: { Function: not null } function }, ..] ? function : null;
         var form = new BatchNormForm(
-            site.Input.Sizes, GhostBatchSize ?? 0, activation?.Function ?? LaneFunction.Identity, activation?.Slope ?? 0, 1, 1);
+            site.Input.Sizes,
+            GhostBatchSize ?? 0,
+            activation?.Function ?? LaneFunction.Identity,
+            activation?.Slope ?? 0,
+            graph.GroupsOf(x),
+            site.Following.Skip(activation is null ? 0 : 1).FirstOrDefault() is GroupedDenseLayer next ? next.Groups : 1);
         var outputs = graph.Own(
             BatchNormOperator.Name,
             [x, Scale ? graph.Parameter(site, "gamma") : Value.None, Center ? graph.Parameter(site, "beta") : Value.None],
@@ -168,6 +174,7 @@ internal sealed record BatchNormLayer : Layer
             [.. form.Attributes, ("epsilon", Epsilon), ("unbiased", graph.UnbiasedVariance ? 1 : 0)]);
         var y = outputs[0];
         if (activation is not null) graph.MarkActivated(y);
+        if (form.OutputGroups > 1) graph.MarkGrouped(y, form.OutputGroups);
         graph.SetBatchStatistic(site, "mean", outputs[2]);
         graph.SetBatchStatistic(site, "variance", outputs[3]);
         return new Differentiable(y, (dy, inputNeeded) =>

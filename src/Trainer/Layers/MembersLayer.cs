@@ -123,18 +123,23 @@ internal sealed record GroupedDenseLayer(int Groups, int Units) : Layer
         var nodes = graph.Nodes;
         var weight = graph.Parameter(site, "weight");
         var inputs = site.Input.Channels / Groups;
-        var parts = nodes.Node("Reshape", [x, nodes.Integers(-1, Groups, inputs)]);
-        var y = Product(nodes, parts, weight);
+        var comesGrouped = graph.GroupsOf(x) == Groups;
+        var staysGrouped = graph.OwnOperators && !HasBias(site) && site.FeedsBatchNorm;
+        var parts = comesGrouped ? x : nodes.Node("Reshape", [x, nodes.Integers(-1, Groups, inputs)]);
+        var product = nodes.Named("product", "MatMul", [comesGrouped ? x : ByGroup(nodes, parts), weight]);
+        var y = staysGrouped ? product : Joined(nodes, product, Units);
+        if (staysGrouped) graph.MarkGrouped(y, Groups);
         if (HasBias(site)) y = nodes.Named("y", "Add", [y, graph.Parameter(site, "bias")]);
         return new Differentiable(y, (dy, inputNeeded) =>
         {
-            var byGroup = ByGroup(nodes, nodes.Node("Reshape", [dy, nodes.Integers(-1, Groups, Units)]));
-            var transposed = nodes.Node("Transpose", [parts], ("perm", new long[] { 1, 2, 0 }));
+            var byGroup = staysGrouped ? dy : ByGroup(nodes, nodes.Node("Reshape", [dy, nodes.Integers(-1, Groups, Units)]));
+            var transposed = nodes.Node("Transpose", [parts], ("perm", comesGrouped ? new long[] { 0, 2, 1 } : [1, 2, 0]));
             graph.SetGradient(site, "weight", Gradient.Of(nodes.Named("gradient", "MatMul", [transposed, byGroup])));
             if (HasBias(site)) graph.SetGradient(site, "bias", Gradient.Of(graph.SumOverRows(dy)));
             if (!inputNeeded) return Value.None;
             var back = nodes.Node("Transpose", [weight], ("perm", new long[] { 0, 2, 1 }));
-            return Joined(nodes, nodes.Node("MatMul", [byGroup, back]), inputs);
+            var dx = nodes.Node("MatMul", [byGroup, back]);
+            return comesGrouped ? dx : Joined(nodes, dx, inputs);
         });
     }
 
@@ -143,13 +148,9 @@ internal sealed record GroupedDenseLayer(int Groups, int Units) : Layer
     {
         var nodes = graph.Nodes;
         var parts = nodes.Node("Reshape", [x, nodes.Integers(-1, Groups, site.Input.Channels / Groups)]);
-        var y = Product(nodes, parts, graph.Parameter(site, "weight"));
+        var y = Joined(nodes, nodes.Node("MatMul", [ByGroup(nodes, parts), graph.Parameter(site, "weight")]), Units);
         return HasBias(site) ? nodes.Named("y", "Add", [y, graph.Parameter(site, "bias")]) : y;
     }
-
-    // [N, G, C] · [G, C, units] to [N, G·units]
-    private Value Product(GraphBuilder nodes, Value parts, Value weight) =>
-        Joined(nodes, nodes.Node("MatMul", [ByGroup(nodes, parts), weight]), Units);
 
     // [N, G, …] to [G, N, …] and back.
     private static Value ByGroup(GraphBuilder nodes, Value parts) => nodes.Node("Transpose", [parts], ("perm", new long[] { 1, 0, 2 }));
