@@ -313,7 +313,7 @@ public static class BatchedOnnxExtensions
         }
     }
 
-    // Not what is wrong with the machine, or with how this was called. ML.NET allocates what a length in the file says, so a damaged one may
+    // Not what is wrong with the machine, or with how this was called. ML.NET allocates what a length in the file says: a damaged one may
     // well be out of memory.
     private static bool IsDamage(Exception exception) => exception
         is not (InvalidModelException or DeviceNotAvailableException or NativeRuntimeException or OperationCanceledException

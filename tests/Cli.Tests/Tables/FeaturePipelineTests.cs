@@ -61,8 +61,9 @@ public sealed class FeaturePipelineTests
         const int numbers = 1100;
         var names = Enumerable.Range(0, numbers).Select(i => i == 7 && withCategories ? "Features 1 to 400" : $"c{i}").ToList();
         var lines = Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, numbers)
-            .Select(i => row == 2 && i % 3 == 0 ? string.Empty : (((row * 7) + i) % 11 / 4.0).ToString(CultureInfo.InvariantCulture)).ToList())
-            .ToList();
+            .Select(i => row == 2 && i % 3 == 0
+                ? string.Empty
+                : (((row * 7) + i) % 11 / 4.0).ToString(CultureInfo.InvariantCulture)).ToList()).ToList();
         if (withCategories)
         {
             names.Insert(400, "kind");
