@@ -29,6 +29,8 @@ public class TransformerBenchmarks
     private BoundRun[] _batches = null!;
     private PredictionEngine<Row, Prediction> _oursEngine = null!;
     private PredictionEngine<Row, VectorPrediction> _stockEngine = null!;
+    private PredictionEngine<Row, Prediction> _lightGbmEngine = null!;
+    private PredictionEngine<Row, Prediction> _fastTreeEngine = null!;
     private Row[] _examples = null!;
     private readonly Prediction _prediction = new();
     private VectorPrediction _vectorPrediction = new();
@@ -43,7 +45,7 @@ public class TransformerBenchmarks
         var examples = Enumerable.Range(0, Rows)
             .Select(row => new Row { Features = features[(row * Width)..((row + 1) * Width)], Label = features[row * Width] });
         _examples = [.. examples];
-        var options = new BatchNormNetworkOptions { HiddenLayers = [64, 32], Epochs = 1, Device = Device.Cpu };
+        var options = new BatchNormNetworkOptions { Preset = Preset.Fast, HiddenLayers = [64, 32], Epochs = 1, Device = Device.Cpu };
         _ours = _ml.Regression.Trainers.BatchNormNetwork(options).Fit(_ml.Data.LoadFromEnumerable(_examples.Take(1000)));
         _ours.SaveOnnx(_path);
         _stock = _ml.Transforms.ApplyOnnxModel([TrainedNetwork.ScoreOutput], [TrainedNetwork.FeaturesInput], _path)
@@ -68,6 +70,11 @@ public class TransformerBenchmarks
         _oursEngine = _ml.Model.CreatePredictionEngine<Row, Prediction>(_ours, new PredictionEngineOptions { OwnsTransformer = false });
         _stockEngine = _ml.Model.CreatePredictionEngine<Row, VectorPrediction>(
             _stock, new PredictionEngineOptions { OwnsTransformer = false });
+        var learned = _ml.Data.LoadFromEnumerable(_examples.Take(1000));
+        _lightGbmEngine = _ml.Model.CreatePredictionEngine<Row, Prediction>(
+            _ml.Regression.Trainers.LightGbm(nameof(Row.Label), nameof(Row.Features)).Fit(learned));
+        _fastTreeEngine = _ml.Model.CreatePredictionEngine<Row, Prediction>(
+            _ml.Regression.Trainers.FastTree(nameof(Row.Label), nameof(Row.Features)).Fit(learned));
         RequireSameScores();
     }
 
@@ -96,12 +103,13 @@ public class TransformerBenchmarks
     public float Stock() => ReadVectors(_stock.Transform(_rows), TrainedNetwork.ScoreOutput);
 
     [Benchmark]
-    public float OursOneRow()
-    {
-        var prediction = _prediction;
-        _oursEngine.Predict(_examples[_next = (_next + 1) % Rows], ref prediction);
-        return prediction.Score;
-    }
+    public float OursOneRow() => One(_oursEngine);
+
+    [Benchmark]
+    public float LightGbmOneRow() => One(_lightGbmEngine);
+
+    [Benchmark]
+    public float FastTreeOneRow() => One(_fastTreeEngine);
 
     [Benchmark]
     public float StockOneRow()
@@ -115,10 +123,19 @@ public class TransformerBenchmarks
     {
         _ours.Dispose();
         _stock.Dispose();
+        _lightGbmEngine.Dispose();
+        _fastTreeEngine.Dispose();
         _run.Dispose();
         foreach (var batch in _batches) batch.Dispose();
         _session.Dispose();
         File.Delete(_path);
+    }
+
+    private float One(PredictionEngine<Row, Prediction> engine)
+    {
+        var prediction = _prediction;
+        engine.Predict(_examples[_next = (_next + 1) % Rows], ref prediction);
+        return prediction.Score;
     }
 
     private void RequireSameScores()

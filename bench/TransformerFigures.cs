@@ -29,6 +29,8 @@ internal sealed class TransformerFigures() : Benchmark(
             ("stock", () => benchmarks.Stock(), rows),
             ("ours, PredictionEngine", () => Repeat(benchmarks.OursOneRow), Engines),
             ("stock, PredictionEngine", () => Repeat(benchmarks.StockOneRow), Engines),
+            ("LightGbm, PredictionEngine", () => Repeat(benchmarks.LightGbmOneRow), Engines),
+            ("FastTree, PredictionEngine", () => Repeat(benchmarks.FastTreeOneRow), Engines),
         ];
         var best = new double[subjects.Length];
         var bytes = new long[subjects.Length];
@@ -49,7 +51,7 @@ internal sealed class TransformerFigures() : Benchmark(
 
         report.Paragraph(
             "20,000 rows of 32-64-32-1 through ML.NET, and single ones through a `PredictionEngine`. *raw*: the model alone. *stock*: "
-            + "ML.NET's `ApplyOnnxModel`. *bytes*: managed memory of the calling thread.");
+            + "ML.NET's `ApplyOnnxModel`. *LightGbm*, *FastTree*: ML.NET's trees, 100 of them, on the same rows. *bytes*: managed memory of the calling thread.");
         report.Table(["32-64-32-1", "µs/row", "bytes/row"], subjects.Select((subject, i) => (IReadOnlyList<string>)
         [
             subject.Name,
@@ -60,7 +62,10 @@ internal sealed class TransformerFigures() : Benchmark(
         report.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
             $"ours : raw, one run {ours / raw:0.00}; ours : raw, runs of 1,024 {ours / batches:0.00}; stock : ours {stock / ours:0.0}; ")
-            + string.Create(CultureInfo.InvariantCulture, $"engines, ours : stock {oursEngine / stockEngine:0.00}."));
+            + string.Create(CultureInfo.InvariantCulture, $"engines, ours : stock {oursEngine / stockEngine:0.00}, ")
+            + string.Create(
+                CultureInfo.InvariantCulture,
+                $"ours : LightGbm {oursEngine / best[9]:0.00}, ours : FastTree {oursEngine / best[10]:0.00}."));
         benchmarks.Release();
         return Task.FromResult(ExitCode.Done);
     }

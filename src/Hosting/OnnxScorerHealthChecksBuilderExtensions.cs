@@ -11,19 +11,21 @@ public static class OnnxScorerHealthChecksBuilderExtensions
     /// it was; the check is then degraded, since the old model goes on.
     /// </summary>
     /// <param name="builder">The health checks.</param>
-    /// <param name="key">The key of the scorer; null (the default) = the one without a key.</param>
+    /// <param name="serviceKey">The key of the scorer; null (the default) = the one without a key.</param>
     /// <param name="name">The name of the check; null (the default) = <c>scorer</c>, or <c>scorer:KEY</c>.</param>
     /// <param name="failureStatus">What it means that the row cannot be scored; null (the default) = unhealthy.</param>
     /// <param name="tags">The tags of the check.</param>
     public static IHealthChecksBuilder AddOnnxScorerCheck(
-        this IHealthChecksBuilder builder, string? key = null, string? name = null, HealthStatus? failureStatus = null,
+        this IHealthChecksBuilder builder, object? serviceKey = null, string? name = null, HealthStatus? failureStatus = null,
         IEnumerable<string>? tags = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name ?? (key is null ? "scorer" : $"scorer:{key}"),
+            name ?? (serviceKey is null ? "scorer" : $"scorer:{serviceKey}"),
             services => new OnnxScorerHealthCheck(
-                key is null ? services.GetRequiredService<IOnnxScorer>() : services.GetRequiredKeyedService<IOnnxScorer>(key)),
+                serviceKey is null
+                    ? services.GetRequiredService<IOnnxScorer>()
+                    : services.GetRequiredKeyedService<IOnnxScorer>(serviceKey)),
             failureStatus,
             tags));
     }

@@ -18,13 +18,13 @@ public static class OnnxScorerServiceCollectionExtensions
     /// <param name="configure">Further options; null (the default) = none.</param>
     public static IServiceCollection AddOnnxScorer(
         this IServiceCollection services, string modelPath, Action<OnnxScorerServiceOptions>? configure = null) =>
-        services.Add(Options.Options.DefaultName, modelPath, configure);
+        services.Add(null, modelPath, configure);
 
     /// <summary>As the other, with all options by code.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options, <see cref="OnnxScorerServiceOptions.ModelPath"/> at least.</param>
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, Action<OnnxScorerServiceOptions> configure) =>
-        services.Add(Options.Options.DefaultName, options => options.Configure(configure));
+        services.Add(null, options => options.Configure(configure));
 
     /// <summary>
     /// As the other, with the options from a section of the configuration. When the section changes, the model is loaded anew.
@@ -32,50 +32,45 @@ public static class OnnxScorerServiceCollectionExtensions
     /// <param name="services">The services.</param>
     /// <param name="section">For example <c>{ "ModelPath": "model.onnx", "Device": "auto", "ReloadInterval": "00:00:05" }</c>.</param>
     public static IServiceCollection AddOnnxScorer(this IServiceCollection services, IConfiguration section) =>
-        services.Add(Options.Options.DefaultName, options => options.Bind(section));
+        services.Add(null, options => options.Bind(section));
 
     /// <summary>One of several models: an <see cref="IOnnxScorer"/> that is asked for with <c>[FromKeyedServices("KEY")]</c>.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="key">The key of the service, which is also the name of its options.</param>
+    /// <param name="serviceKey">The key of the service, a text or anything else; what it is as a text names its options.</param>
     /// <param name="modelPath">The ONNX file; see <see cref="OnnxScorerServiceOptions.ModelPath"/>.</param>
     /// <param name="configure">Further options; null (the default) = none.</param>
     public static IServiceCollection AddKeyedOnnxScorer(
-        this IServiceCollection services, string key, string modelPath, Action<OnnxScorerServiceOptions>? configure = null) =>
-        services.Add(Named(key), modelPath, configure);
+        this IServiceCollection services, object serviceKey, string modelPath, Action<OnnxScorerServiceOptions>? configure = null) =>
+        services.Add(serviceKey ?? throw new ArgumentNullException(nameof(serviceKey)), modelPath, configure);
 
     /// <summary>As the other, with all options by code.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="key">The key of the service, which is also the name of its options.</param>
+    /// <param name="serviceKey">The key of the service, a text or anything else; what it is as a text names its options.</param>
     /// <param name="configure">Sets the options, <see cref="OnnxScorerServiceOptions.ModelPath"/> at least.</param>
     public static IServiceCollection AddKeyedOnnxScorer(
-        this IServiceCollection services, string key, Action<OnnxScorerServiceOptions> configure) =>
-        services.Add(Named(key), options => options.Configure(configure));
+        this IServiceCollection services, object serviceKey, Action<OnnxScorerServiceOptions> configure) =>
+        services.Add(serviceKey ?? throw new ArgumentNullException(nameof(serviceKey)), options => options.Configure(configure));
 
     /// <summary>As the other, with the options from a section of the configuration.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="key">The key of the service, which is also the name of its options.</param>
+    /// <param name="serviceKey">The key of the service, a text or anything else; what it is as a text names its options.</param>
     /// <param name="section">For example <c>{ "ModelPath": "churn.onnx" }</c>.</param>
-    public static IServiceCollection AddKeyedOnnxScorer(this IServiceCollection services, string key, IConfiguration section) =>
-        services.Add(Named(key), options => options.Bind(section));
-
-    private static string Named(string key)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(key);
-        return key;
-    }
+    public static IServiceCollection AddKeyedOnnxScorer(this IServiceCollection services, object serviceKey, IConfiguration section) =>
+        services.Add(serviceKey ?? throw new ArgumentNullException(nameof(serviceKey)), options => options.Bind(section));
 
     private static IServiceCollection Add(
-        this IServiceCollection services, string name, string modelPath, Action<OnnxScorerServiceOptions>? configure) =>
-        services.Add(name, options =>
+        this IServiceCollection services, object? key, string modelPath, Action<OnnxScorerServiceOptions>? configure) =>
+        services.Add(key, options =>
         {
             options.Configure(values => values.ModelPath = modelPath);
             if (configure is not null) options.Configure(configure);
         });
 
     private static IServiceCollection Add(
-        this IServiceCollection services, string name, Action<OptionsBuilder<OnnxScorerServiceOptions>> set)
+        this IServiceCollection services, object? key, Action<OptionsBuilder<OnnxScorerServiceOptions>> set)
     {
         ArgumentNullException.ThrowIfNull(services);
+        var name = NameOf(services, key);
         var options = services.AddOptions<OnnxScorerServiceOptions>(name);
         set(options);
         // Asked for twice, it stays one scorer, with the options of both.
@@ -90,13 +85,27 @@ public static class OnnxScorerServiceCollectionExtensions
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             new ScorerMetrics(name, provider.GetService<IMeterFactory>()),
             provider.GetService<ILogger<IOnnxScorer>>() ?? NullLogger<IOnnxScorer>.Instance));
-        if (name == Options.Options.DefaultName)
+        if (key is null)
             services.AddSingleton<IOnnxScorer>(provider => provider.GetRequiredKeyedService<ReloadingScorer>(name));
         else
-            services.AddKeyedSingleton<IOnnxScorer>(name, (provider, _) => provider.GetRequiredKeyedService<ReloadingScorer>(name));
-        services.AddSingleton(new ScorerName(name));
+            services.AddKeyedSingleton<IOnnxScorer>(key, (provider, _) => provider.GetRequiredKeyedService<ReloadingScorer>(name));
+        services.AddSingleton(new ScorerName(name, key));
         services.AddHostedService<ScorerStartup>();
         return services;
+    }
+
+    // Options, metrics and messages know a scorer by a text.
+    private static string NameOf(IServiceCollection services, object? key)
+    {
+        if (key is null) return Options.Options.DefaultName;
+        var name = key.ToString();
+        if (string.IsNullOrEmpty(name)) throw new ArgumentException("The key of a scorer must be something as a text.", nameof(key));
+        var other = services.Where(service => !service.IsKeyedService)
+            .Select(service => service.ImplementationInstance).OfType<ScorerName>()
+            .FirstOrDefault(known => known.Value == name && !Equals(known.Key, key));
+        return other is null ? name : throw new ArgumentException(
+            $"There is a scorer with the key '{name}' of type {other.Key!.GetType().Name}, and this one is a {key.GetType().Name}: both "
+            + "would have the same options. Give one of them another key.", nameof(key));
     }
 
     private static void ResolvePath(OnnxScorerServiceOptions options, IServiceProvider services)

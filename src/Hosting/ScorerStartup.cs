@@ -23,4 +23,4 @@ internal sealed class ScorerStartup(IServiceProvider services, IEnumerable<Score
 }
 
 /// <summary>The name of a registered scorer: its key, and the name of its options; empty for the one without a key.</summary>
-internal sealed record ScorerName(string Value);
+internal sealed record ScorerName(string Value, object? Key);

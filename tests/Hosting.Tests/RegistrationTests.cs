@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -38,6 +39,38 @@ public sealed class RegistrationTests : IDisposable
                 host.Services.GetRequiredKeyedService<IOnnxScorer>("two").Model.RowLength));
         Assert.Null(host.Services.GetService<IOnnxScorer>());
         await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Start_KeysThatAreNoTexts_ServeAsSuch()
+    {
+        WeightedSum.Write(_folder.File("one.onnx"), factor: 1);
+        WeightedSum.Write(_folder.File("two.onnx"), factor: 2, features: 2);
+        using var host = BuildHost(services => services
+            .AddKeyedOnnxScorer(DayOfWeek.Monday, "one.onnx")
+            .AddKeyedOnnxScorer(7, "two.onnx")
+            .AddHealthChecks().AddOnnxScorerCheck(7));
+        await host.StartAsync();
+
+        var report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+
+        Assert.Equal(3, host.Services.GetRequiredKeyedService<IOnnxScorer>(DayOfWeek.Monday).Model.RowLength);
+        Assert.Equal(2, host.Services.GetRequiredKeyedService<IOnnxScorer>(7).Model.RowLength);
+        Assert.Equal(["scorer:7"], report.Entries.Keys);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public void Add_TwoKeysThatAreOneText_AreRefused()
+    {
+        var services = new ServiceCollection().AddKeyedOnnxScorer("7", "one.onnx");
+
+        var exception = Assert.Throws<ArgumentException>(() => services.AddKeyedOnnxScorer(7, "two.onnx"));
+
+        Assert.StartsWith(
+            "There is a scorer with the key '7' of type String, and this one is a Int32: both would have the same options. Give one",
+            exception.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -54,7 +54,7 @@ internal sealed class CsvTable
     public static CsvTable Read(string path, params IReadOnlyCollection<string> texts)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return CsvTableReader.Read(CsvSource.OfFile(path), texts);
+        return CsvTableLoader.Read(CsvSource.OfFile(path), texts);
     }
 
     /// <summary>Reads a table from CSV text that is already in memory.</summary>
@@ -64,7 +64,7 @@ internal sealed class CsvTable
     public static CsvTable Parse(string csv, string name = "table")
     {
         ArgumentNullException.ThrowIfNull(csv);
-        return CsvTableReader.Read(CsvSource.OfText(name, Encoding.UTF8.GetBytes(csv)), []);
+        return CsvTableLoader.Read(CsvSource.OfText(name, Encoding.UTF8.GetBytes(csv)), []);
     }
 
     /// <summary>The column of a name (exactly that, case included), or null.</summary>

@@ -31,10 +31,6 @@ internal sealed class CsvTableReader : IDisposable
     /// <summary>Of so many first rows the numbers of many digits are kept with all of them.</summary>
     public const int ExactRows = 1 << 14;
 
-    // So many rows, or bytes, say what the columns are.
-    private const int TriedRows = 1000;
-    private const int TriedBytes = 1 << 18;
-
     // Of less, one core has made a table before others have begun.
     private const int LittleText = 1 << 20;
 
@@ -56,7 +52,10 @@ internal sealed class CsvTableReader : IDisposable
     private long _rowsBefore;
     private int _lastLine;
 
-    private CsvTableReader(CsvSource source, Func<string, CellReading>? readingOf, CellReading otherwise)
+    /// <param name="source">The bytes of the table.</param>
+    /// <param name="readingOf">How a column is read, by its number and name.</param>
+    /// <param name="otherwise">How a column of numbers is read on from the block behind the one in which a cell is none.</param>
+    public CsvTableReader(CsvSource source, Func<int, string, CellReading> readingOf, CellReading otherwise)
     {
         _source = source;
         _otherwise = otherwise;
@@ -81,7 +80,7 @@ internal sealed class CsvTableReader : IDisposable
             throw;
         }
 
-        _readings = Array.ConvertAll(Header, name => readingOf is null ? CellReading.None : readingOf(name));
+        _readings = [.. Header.Select((name, column) => readingOf(column, name))];
         _rowsOfBlock = Math.Clamp(CellsOfBlock / Header.Length, 16, ExactRows);
         _worker = new ThreadLocal<Worker>(() =>
         {
@@ -92,23 +91,13 @@ internal sealed class CsvTableReader : IDisposable
     }
 
     /// <summary>The names of the columns.</summary>
-    private string[] Header { get; }
+    public string[] Header { get; }
 
-    /// <summary>Reads all of a table.</summary>
-    /// <param name="source">Its bytes.</param>
-    /// <param name="texts">Columns whose texts will be asked for, whatever they look like.</param>
-    /// <exception cref="TableException">It is no table.</exception>
-    public static CsvTable Read(CsvSource source, IReadOnlyCollection<string> texts)
-    {
-        try
-        {
-            return ReadAll(source, texts);
-        }
-        catch (NotUtf8Exception)
-        {
-            return ReadAll(source, texts);
-        }
-    }
+    /// <summary>What separates fields.</summary>
+    public char Separator => _reader.Separator;
+
+    /// <summary>The fields themselves, of the record behind the header at first.</summary>
+    public CsvReader Records => _reader;
 
     /// <summary>The texts of one column.</summary>
     /// <param name="source">The table.</param>
@@ -117,8 +106,7 @@ internal sealed class CsvTableReader : IDisposable
     /// <param name="count">How many rows.</param>
     public static TextCells ReadTexts(CsvSource source, int column, int first, int count)
     {
-        using var reader = new CsvTableReader(source, null, CellReading.Text);
-        reader._readings[column] = CellReading.Text;
+        using var reader = new CsvTableReader(source, (i, _) => i == column ? CellReading.Text : CellReading.None, CellReading.Text);
         var (texts, row) = (new TextCells.Builder(), 0);
         foreach (var block in reader.ReadBlocks())
         {
@@ -137,7 +125,7 @@ internal sealed class CsvTableReader : IDisposable
     public static CsvTableReader Open(CsvSource source, Func<string, CellReading> readingOf)
     {
         source.Check();
-        return new CsvTableReader(source, readingOf, CellReading.Text);
+        return new CsvTableReader(source, (_, name) => readingOf(name), CellReading.Text);
     }
 
     /// <summary>What is to be said of lines that are empty, after reading; null = nothing.</summary>
@@ -166,7 +154,7 @@ internal sealed class CsvTableReader : IDisposable
             var (start, count) = (first, block.Count);
             var columns = new TableColumn[Header.Length];
             for (var i = 0; i < columns.Length; i++) columns[i] = new TableColumn(Header[i], CellsOf(block, i, start));
-            yield return new CsvTable(_source.Name, columns, block.Lines[..count]) { Separator = _reader.Separator };
+            yield return new CsvTable(_source.Name, columns, block.Lines[..count]) { Separator = Separator };
             first += count;
         }
     }
@@ -176,68 +164,6 @@ internal sealed class CsvTableReader : IDisposable
     {
         _reader.Dispose();
         _worker.Dispose();
-    }
-
-    private static CsvTable ReadAll(CsvSource source, IReadOnlyCollection<string> texts)
-    {
-        var guess = Guess(source);
-        using var reader = new CsvTableReader(source, null, CellReading.None);
-        for (var i = 0; i < guess.Length; i++) reader._readings[i] = texts.Contains(reader.Header[i]) ? CellReading.Text : guess[i];
-        var header = reader.Header;
-        var (lines, builders) = (new List<int>(), Array.ConvertAll(header, _ => new ColumnBuilder()));
-        foreach (var block in reader.ReadBlocks())
-        {
-            lines.AddRange(block.Lines.AsSpan(0, block.Count));
-            for (var i = 0; i < builders.Length; i++) builders[i].Add(reader, block, i);
-        }
-
-        // All the columns that are no numbers after all, at once.
-        if (Array.Exists(builders, builder => builder.IsBroken))
-        {
-            using var again = new CsvTableReader(source, null, CellReading.Text);
-            for (var i = 0; i < builders.Length; i++)
-            {
-                if (!builders[i].IsBroken) continue;
-                (builders[i], again._readings[i]) = (new ColumnBuilder(), CellReading.Text);
-            }
-
-            foreach (var block in again.ReadBlocks())
-                for (var i = 0; i < builders.Length; i++)
-                    if (again._readings[i] == CellReading.Text) builders[i].Add(again, block, i);
-        }
-
-        var columns = new TableColumn[header.Length];
-        for (var i = 0; i < columns.Length; i++)
-        {
-            var column = i;
-            columns[i] = new TableColumn(header[i], builders[i].Build(
-                () => reader.TraitsOf(column), lines.Count, () => ReadTexts(source, column, 0, lines.Count)));
-        }
-
-        return new CsvTable(source.Name, columns, [.. lines]) { Separator = reader._reader.Separator, Note = reader.Note };
-    }
-
-    // What the columns look like at the start.
-    private static CellReading[] Guess(CsvSource source)
-    {
-        using var reader = new CsvTableReader(source, null, CellReading.None);
-        var csv = reader._reader;
-        var (isPoint, isComma) = (new bool[reader.Header.Length], new bool[reader.Header.Length]);
-        Array.Fill(isPoint, true);
-        Array.Fill(isComma, true);
-        var traits = default(NumberTraits);
-        for (var row = 0; row < TriedRows && csv.ByteOffset < TriedBytes && csv.Read(); row++)
-        {
-            for (var i = 0; i < Math.Min(isPoint.Length, csv.FieldCount); i++)
-            {
-                if (!isPoint[i] && !isComma[i]) continue;
-                var cell = csv.GetSpan(i);
-                isPoint[i] &= traits.TryRead(cell, '.', row, false, out _);
-                isComma[i] &= traits.TryRead(cell, ',', row, false, out _);
-            }
-        }
-
-        return [.. isPoint.Zip(isComma, (point, comma) => point ? CellReading.Point : comma ? CellReading.Comma : CellReading.Text)];
     }
 
     private void RejectMalformed(CsvMalformedRecord record)
@@ -286,7 +212,7 @@ internal sealed class CsvTableReader : IDisposable
     private static bool IsBlank(CsvReader record) => record.FieldCount == 1 && record.RawRecord.Trim(" \t"u8).IsEmpty;
 
     /// <summary>The rows in blocks, each of which is good until the next one.</summary>
-    private IEnumerable<RowBlock> ReadBlocks()
+    public IEnumerable<RowBlock> ReadBlocks()
     {
         var lines = _source.Length < LittleText ? ReadInTurn() : _reader.ParallelEnumerate(Take, Environment.ProcessorCount);
         var (index, place, rows) = (0L, 0, 0L);
@@ -429,14 +355,16 @@ internal sealed class CsvTableReader : IDisposable
         if (kept.Count > 0) _lastLine = lines[kept.Count - 1];
     }
 
-    private NumberTraits TraitsOf(int column)
+    /// <summary>What was seen of the numbers of a column, after reading.</summary>
+    public NumberTraits TraitsOf(int column)
     {
         var traits = default(NumberTraits);
         foreach (var worker in _workers) traits.Add(worker.Traits[column]);
         return traits;
     }
 
-    private int DecimalsOf(int column) => _workers.Max(worker => worker.Traits[column].Decimals);
+    /// <summary>The most decimals that a number of a column had so far.</summary>
+    public int DecimalsOf(int column) => _workers.Max(worker => worker.Traits[column].Decimals);
 
     private ColumnCells CellsOf(RowBlock block, int column, int first)
     {
@@ -463,118 +391,5 @@ internal sealed class CsvTableReader : IDisposable
         public RowBlock? Block { get; set; }
 
         public long Index { get; set; }
-    }
-
-    /// <summary>Some rows, column by column.</summary>
-    private sealed class RowBlock(int columns, int rows)
-    {
-        private readonly List<TextPool> _pools = [];
-
-        /// <summary>As what its columns are read.</summary>
-        public CellReading[] Readings { get; private set; } = [];
-
-        /// <summary>The columns that were read as numbers and have other cells.</summary>
-        public bool[] IsBroken { get; } = new bool[columns];
-
-        /// <summary>The numbers of each column that has any.</summary>
-        public double[]?[] Numbers { get; } = new double[]?[columns];
-
-        /// <summary>Of each column of texts the number of the pool, in the upper half, and the place there.</summary>
-        public long[]?[] Texts { get; } = new long[]?[columns];
-
-        /// <summary>The line of each row; with a minus where it has nothing.</summary>
-        public int[] Lines { get; } = new int[rows];
-
-        /// <summary>The rows.</summary>
-        public int Count { get; set; }
-
-        /// <summary>Makes it known where texts are.</summary>
-        public int Add(TextPool pool)
-        {
-            lock (_pools)
-            {
-                _pools.Add(pool);
-                return _pools.Count - 1;
-            }
-        }
-
-        /// <summary>Gives the texts of some rows to a column.</summary>
-        public void AddTo(TextCells.Builder texts, int column, int first, int count)
-        {
-            for (var i = first; i < first + count; i++)
-            {
-                var cell = Texts[column]![i];
-                texts.Add(_pools[(int)(cell >> 32)], (int)cell);
-            }
-        }
-
-        public void Begin(CellReading[] readings)
-        {
-            Readings = readings;
-            Array.Clear(IsBroken);
-            _pools.Clear();
-            for (var i = 0; i < readings.Length; i++)
-            {
-                if (readings[i] is CellReading.Point or CellReading.Comma) Numbers[i] ??= new double[Lines.Length];
-                else Numbers[i] = null;
-                if (readings[i] == CellReading.Text) Texts[i] ??= new long[Lines.Length];
-            }
-        }
-
-        public void Keep(List<int> rows)
-        {
-            for (var to = 0; to < rows.Count; to++)
-            {
-                Lines[to] = Lines[rows[to]];
-                foreach (var numbers in Numbers)
-                    if (numbers is not null) numbers[to] = numbers[rows[to]];
-                foreach (var texts in Texts)
-                    if (texts is not null) texts[to] = texts[rows[to]];
-            }
-
-            Count = rows.Count;
-        }
-    }
-
-    /// <summary>Collects a column.</summary>
-    private sealed class ColumnBuilder
-    {
-        private NumberCells.Builder? _numbers;
-        private TextCells.Builder? _texts;
-        private bool _isRead;
-
-        /// <summary>Whether it was read as numbers, and is none.</summary>
-        public bool IsBroken { get; private set; }
-
-        public void Add(CsvTableReader reader, RowBlock block, int column)
-        {
-            _isRead = true;
-            if (IsBroken) return;
-            if (block.Texts[column] is not null && block.Readings[column] == CellReading.Text)
-            {
-                _texts ??= new TextCells.Builder();
-                block.AddTo(_texts, column, 0, block.Count);
-                return;
-            }
-
-            if (block.IsBroken[column] || block.Numbers[column] is not { } numbers)
-            {
-                (IsBroken, _numbers) = (true, null);
-                return;
-            }
-
-            (_numbers ??= new NumberCells.Builder()).Add(numbers.AsSpan(0, block.Count), reader.DecimalsOf(column));
-        }
-
-        public ColumnCells Build(Func<NumberTraits> traits, int count, Func<TextCells> texts)
-        {
-            if (_isRead && _texts is not null)
-            {
-                var built = _texts.Build();
-                return new ColumnCells(count, null, () => built);
-            }
-
-            return new ColumnCells(count, _numbers!.Build(traits()), texts);
-        }
     }
 }

@@ -31,6 +31,9 @@ public sealed record PrecisionCheckOptions
     /// of <see cref="PrecisionCheck.Changed"/>. Default: 0.01.
     /// </summary>
     public double Loss { get; init; } = MetricComparison.DefaultAllowedLoss;
+
+    /// <summary>Stops before and after the model is reduced, and between two of the inputs that both are compared on.</summary>
+    public CancellationToken CancellationToken { get; init; }
 }
 
 /// <summary>A model with fewer bits, and how far its answers are from those of the model that it was made from.</summary>
@@ -107,6 +110,7 @@ public sealed record PrecisionCheck
     /// <exception cref="InvalidModelException">The model is not valid, or ONNX Runtime refuses it.</exception>
     /// <exception cref="ModelRunException">A model fails on the inputs.</exception>
     /// <exception cref="NotSupportedException">The operator set is too old, or nothing in the model can have fewer bits.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static PrecisionCheck Run(
         OnnxModel model, ModelPrecision precision, ModelInputs? inputs = null, PrecisionCheckOptions? options = null)
     {
@@ -131,7 +135,9 @@ public sealed record PrecisionCheck
             throw new ArgumentException("Labels belong to inputs, and models that are compared on them; give both or neither.");
         // Known at once, not after all the work.
         var judged = labels is null ? null : LabeledOutput.NameOf(model, labels);
+        options.CancellationToken.ThrowIfCancellationRequested();
         var result = PrecisionReducer.Reduce(model, precision, inputs);
+        options.CancellationToken.ThrowIfCancellationRequested();
         var (before, after) = (new List<HostTensor>(), new List<HostTensor>());
         var changes = new Dictionary<string, (long Different, long Total)>(StringComparer.Ordinal);
         ComparisonResult? comparison = null;
@@ -139,6 +145,7 @@ public sealed record PrecisionCheck
         {
             comparison = ModelComparison.CompareAsServed(model, result.Model.Proto, inputs, options.Device, (expected, actual) =>
             {
+                options.CancellationToken.ThrowIfCancellationRequested();
                 foreach (var (name, tensor) in expected.Where(output => !TensorData.IsReal((int)output.Value.Type)))
                 {
                     var so = changes.GetValueOrDefault(name);

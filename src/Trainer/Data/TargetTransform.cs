@@ -59,11 +59,16 @@ namespace MlNetBatchNorm.Trainer.Data
         /// <summary>Brings predictions back, in place.</summary>
         public void Restore(Span<float> predictions)
         {
-            foreach (ref var prediction in predictions)
-            {
-                var one = Rate == 0 ? prediction : double.ExpM1(Math.Clamp(prediction, Learned(Low), Learned(High))) / Rate;
-                prediction = (float)Math.Clamp(one * Factor, Low, High);
-            }
+            if (Rate != 0)
+                foreach (ref var prediction in predictions)
+                    prediction = (float)(double.ExpM1(Math.Clamp(prediction, Learned(Low), Learned(High))) / Rate);
+            Bound(predictions);
+        }
+
+        /// <summary>The factor and the bounds, in place: all that is left to do where predictions are in the targets' unit.</summary>
+        public void Bound(Span<float> predictions)
+        {
+            foreach (ref var prediction in predictions) prediction = (float)Math.Clamp(prediction * Factor, Low, High);
         }
 
         /// <summary>The same with the factor that makes the squared error of predictions smallest: Σ y·p / Σ p².</summary>

@@ -106,4 +106,7 @@ public sealed record NetworkExportOptions
     /// 0.01.
     /// </summary>
     public double AllowedMetricLoss { get; init; } = MetricComparison.DefaultAllowedLoss;
+
+    /// <summary>Stops between folding, comparing, giving fewer bits and measuring.</summary>
+    public CancellationToken CancellationToken { get; init; }
 }

@@ -36,6 +36,7 @@ internal static class NetworkExporter
     /// allowed.
     /// </exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static NetworkExport Export(TrainedNetwork network, TrainingData rows, NetworkExportOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -47,7 +48,10 @@ internal static class NetworkExporter
         if (network.TargetOffset != 0) SetNumber(unfolded, ModelMetadata.LabelOffset, network.TargetOffset);
         foreach (var (key, value) in options.Metadata) ModelFile.SetMetadata(unfolded, key, value);
 
+        var cancellation = options.CancellationToken;
+        cancellation.ThrowIfCancellationRequested();
         var folding = BatchNormFolder.Fold(unfolded);
+        cancellation.ThrowIfCancellationRequested();
         var folded = folding.Model.Proto;
         var inputs = Features(rows);
         var comparison = ModelComparison.Compare(unfolded, folded, [inputs]);
@@ -55,9 +59,11 @@ internal static class NetworkExporter
         SetNumber(folded, ModelMetadata.LargestAbsoluteDifference, comparison.LargestAbsolute);
         SetNumber(folded, ModelMetadata.LargestRelativeDifference, comparison.LargestRelative);
         SetNumber(folded, ModelMetadata.VerifiedRows, rows.Count);
+        cancellation.ThrowIfCancellationRequested();
         var reduced = options.Precision == ModelPrecision.Float32
             ? null
-            : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.AllowedMetricLoss);
+            : NetworkReducer.Reduce(network, folded, rows, options.Precision, options.AllowedMetricLoss, cancellation);
+        cancellation.ThrowIfCancellationRequested();
         var deployed = reduced?.Model.Proto ?? folded;
         return new NetworkExport(new OnnxModel(unfolded), folding.Model, folding, comparison, reduced, noise)
         {
@@ -104,6 +110,7 @@ internal static class NetworkReducer
     /// </param>
     /// <param name="precision">The precision.</param>
     /// <param name="allowedLoss">The largest loss of a figure; see <see cref="RequireWithin"/>. Default: 0.01.</param>
+    /// <param name="cancellationToken">Stops between the steps.</param>
     /// <exception cref="ModelVerificationException">The figures become worse by more than is allowed.</exception>
     /// <exception cref="NotSupportedException">The precision cannot be had; see <see cref="PrecisionReducer.Reduce"/>.</exception>
     public static ReducedNetwork Reduce(
@@ -111,7 +118,8 @@ internal static class NetworkReducer
         ModelProto folded,
         TrainingData rows,
         ModelPrecision precision,
-        double allowedLoss = MetricComparison.DefaultAllowedLoss)
+        double allowedLoss = MetricComparison.DefaultAllowedLoss,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(folded);
@@ -119,7 +127,9 @@ internal static class NetworkReducer
         rows = rows.CountedFrom(network.TargetOffset);
         var inputs = NetworkExporter.Features(rows);
         // Judged by the figures: outputs may differ as much as they like where that changes nothing, as long as they are numbers.
-        var check = PrecisionCheck.Run(folded, precision, [inputs], new PrecisionCheckOptions { Tolerance = double.MaxValue });
+        var check = PrecisionCheck.Run(
+            folded, precision, [inputs],
+            new PrecisionCheckOptions { Tolerance = double.MaxValue, CancellationToken = cancellationToken });
         if (!check.IsWithin)
             throw new ModelVerificationException(
                 $"With {PrecisionNames.NameOf(precision)}, the output '{check.Comparison!.Worst!.Output}' is no longer a number in some of "

@@ -154,6 +154,7 @@ public sealed class TrainedNetwork
     /// allowed.
     /// </exception>
     /// <exception cref="NotSupportedException">Nothing in the network can have the precision.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public NetworkExport Export(TrainingData rows, NetworkExportOptions? options = null) => NetworkExporter.Export(this, rows, options);
 
     /// <summary>

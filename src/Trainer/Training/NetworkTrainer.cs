@@ -49,8 +49,7 @@ public static class NetworkTrainer
         RequireFit(network, rows);
         options.Augmentation?.RequireFit(network.InputShape);
         loss.RequireOutputs(network.OutputShape.Count);
-        var standardizesTargets = options.StandardizeTargets && loss.IsRegression;
-        if (standardizesTargets) TargetStandardization.RequireDenseEnd(network);
+        if (options.StandardizeTargets && loss.IsRegression) TargetStandardization.RequireDenseEnd(network);
         if (validation is not null) RequireFit(network, validation);
         validation = validation?.CountedFrom(rows.TargetOffset);
 
@@ -92,10 +91,8 @@ public static class NetworkTrainer
         }
 
         var inUnit = rows;
-        var map = loss.IsRegression ? TargetMap.Fit(options.TargetTransform, rows) : null;
-        if (map is not null) rows = map.Apply(rows);
-        var targets = standardizesTargets ? TargetStandardization.Fit(rows) : null;
-        if (targets is not null) rows = targets.Apply(rows);
+        var targets = LearnedTargets.Fit(rows, loss, options);
+        rows = targets.Apply(rows);
 
         var batchSize = Math.Min(options.BatchSize, rows.Count);
         RequireMemory(network, batchSize, options.WeightAveraging > 0);
@@ -124,11 +121,9 @@ public static class NetworkTrainer
             step.Restore(checkpoint.State);
         }
 
-        using var outOfFold = folds is null
-            ? null
-            : new OutOfFoldStep(network, loss, inUnit, folds, map, targets, options.Calibrate, settings);
-        using IEpochEvaluation? evaluation = outOfFold is not null ? outOfFold
-            : validation is null ? null : new EvaluationStep(network, loss, validation, targets, map, settings);
+        using var evaluation = (folds is null ? validation : inUnit) is { } measured
+            ? new EvaluationStep(network, loss, measured, targets, folds, options.Calibrate, settings)
+            : null;
         Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
         using var population = options.Statistics.IsPopulation && network.HasStatistics
             ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
@@ -158,17 +153,18 @@ public static class NetworkTrainer
 
         OutOfFoldPredictions? predictions = null;
         var temperature = 1.0;
-        if (outOfFold is not null)
+        if (folds is not null)
         {
             step.Set(best);
-            var measured = outOfFold.Run(step.Current);
-            predictions = new OutOfFoldPredictions(outOfFold.Predictions.ToArray(), given, folds!.Of, measured);
-            map = map?.Fitted(outOfFold.Predictions, inUnit);
-            temperature = outOfFold.Temperature;
+            var atBest = evaluation!.Run(step.Current);
+            var predicted = evaluation.Predictions.ToArray();
+            targets = targets.Fitted(predicted, inUnit);
+            predictions = new OutOfFoldPredictions(predicted, given, folds.Of, evaluation.Measured(predicted, atBest.Loss));
+            temperature = evaluation.Temperature;
         }
 
         if (temperature != 1) best = TargetStandardization.OfTemperature(temperature, rows.Outputs).Restore(network, best);
-        if (targets is not null) best = targets.Restore(network, best);
+        if (targets.Standardization is { } scale) best = scale.Restore(network, best);
         if (used is not null) best = used.Restore(best);
         if (categories.Count > 0) best = EmbeddingLayer.Complete(whole.AllSites, best);
         (whole, best) = EncodingScales.IntoNext(whole, best);
@@ -186,7 +182,7 @@ public static class NetworkTrainer
             Warnings = warnings,
             StatisticsDistances = distances,
             TargetOffset = rows.TargetOffset,
-            TargetMap = map,
+            TargetMap = targets.Map,
             Temperature = temperature,
             OutOfFold = predictions,
         };

@@ -7,7 +7,7 @@ namespace MlNetBatchNorm.Trainer.Training;
 internal sealed class TrainingLoop
 {
     private readonly TrainingStep _step;
-    private readonly IEpochEvaluation? _evaluation;
+    private readonly EvaluationStep? _evaluation;
     private readonly PopulationStatistics? _population;
     private readonly MiniBatches _batches;
     private readonly Network _network;
@@ -19,7 +19,7 @@ internal sealed class TrainingLoop
 
     public TrainingLoop(
         TrainingStep step,
-        IEpochEvaluation? evaluation,
+        EvaluationStep? evaluation,
         PopulationStatistics? population,
         MiniBatches batches,
         Network network,

@@ -48,10 +48,20 @@ namespace MlNetBatchNorm
     /// What a model for several classes says of a row. Also a ready-made class for <c>CreatePredictionEngine</c>, behind
     /// <c>MapKeyToValue("PredictedLabel")</c>.
     /// </summary>
-    public sealed class MulticlassPrediction
+    public sealed class MulticlassPrediction : MulticlassPrediction<string>
+    {
+        /// <summary>An empty one, for ML.NET to fill.</summary>
+        public MulticlassPrediction() => PredictedLabel = string.Empty;
+    }
+
+    /// <summary>As <see cref="MulticlassPrediction"/>, for labels that are no texts.</summary>
+    /// <typeparam name="TLabel">
+    /// The type of the label column before <c>MapValueToKey</c>: <see cref="int"/>, <see cref="float"/>, <see cref="bool"/> and so on.
+    /// </typeparam>
+    public class MulticlassPrediction<TLabel>
     {
         /// <summary>The most probable class.</summary>
-        public string PredictedLabel { get; set; } = string.Empty;
+        public TLabel PredictedLabel { get; set; } = default!;
 
         /// <summary>The probability of each class, in the order of <see cref="BatchNormTransformer.Classes"/>.</summary>
         public float[] Score { get; set; } = [];

@@ -21,10 +21,10 @@ internal sealed record NetworkParts(OnnxModel Model, string FeatureColumnName, C
     public int? BatchSize { get; init; }
 
     /// <summary>
-    /// What scores on the CPU. Default: ONNX Runtime, so that a network says the same to the last digit each time that it is loaded, which
-    /// a choice by measurement does not; <see cref="BatchNormTransformer.CreateScorer"/> has the choice.
+    /// What scores on the CPU. Default: the one with which a network says the same to the last digit each time that it is loaded, for
+    /// single rows and many; <see cref="BatchNormTransformer.CreateScorer"/> has the choice.
     /// </summary>
-    public ScoringEngine Engine { get; init; } = ScoringEngine.OnnxRuntime;
+    public ScoringEngine Engine { get; init; } = ScoringEngine.Reproducible;
 
     /// <summary>The context whose log hears what is odd about scores; null = there is none.</summary>
     public IHostEnvironment? Environment { get; init; }

@@ -45,6 +45,17 @@ public class NetworkReducerTests
     }
 
     [Fact]
+    public void Export_Cancelled_Stops()
+    {
+        var options = new NetworkExportOptions { Precision = ModelPrecision.Int8, CancellationToken = new CancellationToken(true) };
+        Assert.Throws<OperationCanceledException>(() => Trained.Value.Export(Rows, options));
+        Assert.Throws<OperationCanceledException>(() => PrecisionCheck.Run(
+            Trained.Value.Export(Rows).Folded,
+            ModelPrecision.Float16,
+            options: new PrecisionCheckOptions { CancellationToken = options.CancellationToken }));
+    }
+
+    [Fact]
     public void Export_Float32_HasNothingReduced()
     {
         var export = NetworkExporter.Export(Trained.Value, Rows);

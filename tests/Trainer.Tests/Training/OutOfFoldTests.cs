@@ -189,6 +189,23 @@ public class OutOfFoldTests
         }
     }
 
+    [Fact]
+    public void OutOfFold_SkewedNumbers_HaveTheFactorThatTheNetworkHas()
+    {
+        var rows = Rows(160);
+        float[] skewed = [.. rows.TargetArray.Select((target, row) => MathF.Exp((3 * target) + (row % 5 * 0.7f)))];
+        var options = Options with { StandardizeFeatures = false, TargetTransform = TargetTransform.Auto };
+
+        var trained = NetworkTrainer.Train(Ensemble, Loss.SquaredError, rows.With(skewed, 0), options);
+
+        var predicted = trained.OutOfFold!.Predictions.ToArray();
+        Assert.NotEqual(1, trained.TargetMap!.Factor);
+        var left = predicted.Zip(skewed, (p, y) => p * (double)y).Sum() / predicted.Sum(p => (double)p * p);
+        Assert.Equal(1, left, 1e-2);
+        var error = Math.Sqrt(predicted.Zip(skewed, (p, y) => Math.Pow(p - (double)y, 2)).Average());
+        Assert.Equal(error, trained.OutOfFold.Metrics.RootMeanSquaredError!.Value, 1e-4 * error);
+    }
+
     // What one member says, in float64 from the trained parameters: dense 8, batch norm, silu, dense 1.
     private static double Logit(TrainedNetwork trained, int member, ReadOnlySpan<float> x)
     {

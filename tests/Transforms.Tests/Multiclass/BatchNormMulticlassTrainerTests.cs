@@ -123,6 +123,24 @@ public sealed class BatchNormMulticlassTrainerTests
     }
 
     [Fact]
+    public void CreatePredictionEngine_KeysOfNumbers_GivesTheNumbersByTheReadyMadeClass()
+    {
+        var data = Data(120);
+        using var model = _ml.Transforms.Conversion.MapValueToKey("Number")
+            .Append(_ml.MulticlassClassification.Trainers.BatchNormNetwork(Quick with { LabelColumnName = "Number", Epochs = 2 }))
+            .Append(_ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
+            .Fit(data);
+        var options = new PredictionEngineOptions { OwnsTransformer = false };
+        using var engine = _ml.Model.CreatePredictionEngine<Clouds.Row, MulticlassPrediction<float>>(model, options);
+
+        var rows = _ml.Data.CreateEnumerable<Clouds.Row>(data, false).Take(20).ToList();
+
+        Assert.Equal(
+            model.Transform(data).GetColumn<float>("PredictedLabel").Take(20), rows.Select(row => engine.Predict(row).PredictedLabel));
+        Assert.Equal(3, engine.Predict(rows[0]).Score.Length);
+    }
+
+    [Fact]
     public void SaveAndLoad_KeysWithoutValues_KeepTheKeys()
     {
         var data = _ml.Data.LoadFromEnumerable(

@@ -17,4 +17,11 @@ public enum ScoringEngine
     /// with an operator that it does not know, or whose answers differ from ONNX Runtime's, are refused.
     /// </summary>
     Direct,
+
+    /// <summary>
+    /// The same for any number of rows and each time that a model is loaded, so that predictions agree to the last digit: this library for
+    /// dense networks of up to 65,536 multiplications a row, where it proved to give ONNX Runtime's answers, or else ONNX Runtime. Nothing is
+    /// measured, so loading is quicker; what networks trained here are scored with inside ML.NET.
+    /// </summary>
+    Reproducible,
 }

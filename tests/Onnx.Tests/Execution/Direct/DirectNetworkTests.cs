@@ -258,6 +258,23 @@ public sealed class DirectNetworkTests
     }
 
     [Fact]
+    public void Load_Reproducible_SingleRowsAndBatchesAgreeToTheLastDigit()
+    {
+        var reproducible = new OnnxScorerOptions { Engine = ScoringEngine.Reproducible };
+        using var first = OnnxScorer.Load(Dense(20, 48, 33, 3), reproducible);
+        using var second = OnnxScorer.Load(Dense(20, 48, 33, 3), reproducible);
+        using var larger = OnnxScorer.Load(Dense(20, 512, 256, 3), reproducible);
+        var rows = DirectCase.Rows(700, 20);
+
+        var together = first.ScoreBatch(rows);
+
+        Assert.Equal((ScoringEngine.Direct, "this library"), (first.Engine, first.EngineReport));
+        for (var row = 0; row < 700; row++)
+            Assert.Equal(second.Score(rows.AsSpan(20 * row, 20)), together[(3 * row)..(3 * (row + 1))]);
+        Assert.StartsWith("ONNX Runtime: a row takes 142,", larger.EngineReport);
+    }
+
+    [Fact]
     public void Load_OptimizationsSwitchedOff_StaysWithOnnxRuntime()
     {
         using var scorer = OnnxScorer.Load(Dense(4, 8, 1), new OnnxScorerOptions { Optimization = GraphOptimization.None });
