@@ -23,9 +23,10 @@ internal sealed class LearningOptions
         "how much each class counts: balanced, or weights as Yes=3,No=1 [default: every row the same]",
         ClassWeights.Parse);
 
-    private readonly Option<float> _smoothing = new("--label-smoothing")
+    private readonly Option<float?> _smoothing = new("--label-smoothing")
     {
-        Description = "for classes: the share of the target that goes to all classes alike",
+        Description = "for classes: the share of the target that goes to all classes alike [default: 0.05 for two classes with the "
+            + "accurate preset, else none]",
         HelpName = "SHARE",
     };
     private readonly Option<int?> _epochs = new("--epochs")
@@ -173,7 +174,7 @@ internal sealed class LearningOptions
     {
         Network = options.Network with
         {
-            Loss = arguments.GetValue(_smoothing) is > 0 and var smoothing
+            Loss = arguments.GetValue(_smoothing) is { } smoothing
                 ? options.Task == LearningTask.Binary ? Loss.SmoothedSigmoidCrossEntropy(smoothing) : Loss.SmoothedCrossEntropy(smoothing)
                 : arguments.GetValue(_loss),
             ClassWeights = arguments.GetValue(_classWeights),

@@ -12,6 +12,12 @@ internal sealed class ColumnInference
     /// </summary>
     public const int FewTexts = 20;
 
+    // With fewer rows than this, a category has no vector of its own: there is too little to learn it from.
+    private const int FewestRows = 5;
+
+    // The vectors of more would be larger than any table's.
+    private const int MostEmbedded = 100_000;
+
     // So many numbers, drawn of all, say where the middle of a column is.
     private const int ManyRows = 1 << 16;
 
@@ -250,8 +256,8 @@ internal sealed class ColumnInference
                 ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
             return (dropped, report with { Problem = DescribeMixed() });
         }
-        if (limited && distinct > _options.MaxCategories)
-            return Without(ColumnKind.Dropped, $"{distinct} categories, more than the limit of {_options.MaxCategories}");
+        if (distinct > _options.MaxCategories)
+            return AsEmbedding(counts);
 
         string[] categories = [.. counts.Select(count => count.Category)];
         var missing = _missingRows > 0 ? CategoricalFeature.MissingTextBeside(categories) : null;
@@ -262,6 +268,23 @@ internal sealed class ColumnInference
         if (missing is not null)
             detail += $", and {missing} for {Rows(_missingRows)} without a value";
         return (feature, new(_column.Name, ColumnKind.Categorical, detail, _missingRows, feature.FeatureCount, counts));
+    }
+
+    private (FeatureColumn? Feature, ColumnReport Report) AsEmbedding(List<CategoryCount> counts)
+    {
+        string[] categories = [.. counts.Where(count => count.Rows >= FewestRows).Select(count => count.Category)];
+        string[] rare = [.. counts.Where(count => count.Rows < FewestRows).Select(count => count.Category)];
+        if (categories.Length is < 2 or > MostEmbedded)
+            return Without(
+                ColumnKind.Dropped,
+                $"{counts.Count} categories, {categories.Length} of them in {FewestRows} rows or more: "
+                    + (categories.Length < 2 ? "too little to learn each from" : $"more than the limit of {MostEmbedded}"));
+        var missing = _missingRows >= FewestRows ? CategoricalFeature.MissingTextBeside([.. categories, .. rare]) : null;
+        var feature = new EmbeddedFeature(_column.Name, categories, missing, rare);
+        var detail = $"{counts.Count} categories, embedded";
+        if (rare.Length > 0) detail += $"; {rare.Length} of them, in fewer than {FewestRows} rows each, count as one";
+        if (missing is not null) detail += $", and {missing} for {Rows(_missingRows)} without a value";
+        return (feature, new(_column.Name, ColumnKind.Embedded, detail, _missingRows, 1, []));
     }
 
     private void RejectStrayTexts(int texts, int numbers)

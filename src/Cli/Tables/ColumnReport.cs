@@ -6,7 +6,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="Detail">One line for people: the range, the number of categories, or why the column was dropped.</param>
 /// <param name="MissingRows">The rows without a value.</param>
 /// <param name="FeatureCount">The features made from it.</param>
-/// <param name="Categories">The categories, or classes of the label, with their counts; empty for numbers and dropped columns.</param>
+/// <param name="Categories">The categories, or classes of the label, with their counts; empty for all other columns.</param>
 internal sealed record ColumnReport(
     string Name, ColumnKind Kind, string Detail, int MissingRows, int FeatureCount, IReadOnlyList<CategoryCount> Categories)
 {
@@ -30,6 +30,9 @@ internal enum ColumnKind
 
     /// <summary>One feature per category, 1 where the row has that category and 0 elsewhere (one-hot).</summary>
     Categorical,
+
+    /// <summary>One feature: the number of the category, for which the network learns a vector.</summary>
+    Embedded,
 
     /// <summary>No feature, for a reason found in the data.</summary>
     Dropped,

@@ -13,6 +13,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(NumericFeature), "numeric")]
 [JsonDerivedType(typeof(CategoricalFeature), "categorical")]
+[JsonDerivedType(typeof(EmbeddedFeature), "embedded")]
 internal abstract class FeatureColumn
 {
     // For fewer, the transforms of each column stay what they are called by.
@@ -70,7 +71,7 @@ internal abstract class FeatureColumn
     public static IEnumerable<IEstimator<ITransformer>> ToTransforms(
         MLContext ml, IReadOnlyList<FeatureColumn> columns, string featuresColumn)
     {
-        var parts = columns.Select(column => column.Name).ToList();
+        var parts = columns.Select(column => NameAsFeature(column, columns)).ToList();
         string[] numbers = [.. columns.OfType<NumericFeature>().Select(column => column.Name)];
         if (numbers.Length > ManyNumbers)
         {
@@ -81,7 +82,7 @@ internal abstract class FeatureColumn
                 next = first + 1;
                 if (columns[first] is not NumericFeature)
                 {
-                    parts.Add(columns[first].Name);
+                    parts.Add(NameAsFeature(columns[first], columns));
                     continue;
                 }
 
@@ -99,7 +100,14 @@ internal abstract class FeatureColumn
         if (numbers.Length > 0)
             yield return ml.Transforms.ReplaceMissingValues(
                 [.. numbers.Select(name => new InputOutputColumnPair(name))], MissingValueReplacingEstimator.ReplacementMode.Mean);
-        foreach (var alike in columns.OfType<CategoricalFeature>().GroupBy(column => string.Join('\0', column.AllCategories)))
+        foreach (var embedded in columns.OfType<EmbeddedFeature>())
+        {
+            var codes = embedded.AllCategories.Select((category, place) => KeyValuePair.Create(category, place + 1f));
+            yield return ml.Transforms.Conversion.MapValue(NameAsFeature(embedded, columns), codes, embedded.Name);
+        }
+
+        var flags = columns.OfType<CategoricalFeature>().Where(column => column is not EmbeddedFeature);
+        foreach (var alike in flags.GroupBy(column => string.Join('\0', column.AllCategories)))
         {
             // Keys in the order given.
             var keys = ml.Data.LoadFromEnumerable(alike.First().AllCategories.Select(category => new CategoryKey { Category = category }));
@@ -108,6 +116,20 @@ internal abstract class FeatureColumn
         }
 
         if (parts is not [var only] || only != featuresColumn) yield return ml.Transforms.Concatenate(featuresColumn, [.. parts]);
+    }
+
+    /// <summary>
+    /// What a column is called behind <see cref="ToTransforms"/>: as before, but for an embedded one, since ML.NET's converter makes a
+    /// graph that reads a value of nobody's where MapValue replaces its own column.
+    /// </summary>
+    /// <param name="column">The column.</param>
+    /// <param name="columns">All columns.</param>
+    public static string NameAsFeature(FeatureColumn column, IReadOnlyList<FeatureColumn> columns)
+    {
+        if (column is not EmbeddedFeature) return column.Name;
+        var name = $"{column.Name} (number)";
+        while (columns.Any(other => other.Name == name)) name = $"({name})";
+        return name;
     }
 
     /// <summary>
@@ -264,7 +286,7 @@ internal sealed class NumericFeature : FeatureColumn
 /// A column of categories: one feature per category, 1 in the rows that have it and 0 in the others (one-hot; all of them, also when there
 /// are two). A row whose text is none of the categories has 0 in all of them.
 /// </summary>
-internal sealed class CategoricalFeature : FeatureColumn
+internal class CategoricalFeature : FeatureColumn
 {
     /// <summary>Describes a column of categories.</summary>
     /// <param name="name">The column of the table.</param>
@@ -331,16 +353,16 @@ internal sealed class CategoricalFeature : FeatureColumn
         var rows = column.CountRows();
         var slots = new int[rows.Length];
         var values = new float[rows.Length];
-        Array.Fill(values, 1f);
-        var slotOf = new Dictionary<string, int>();
-        foreach (var category in Categories) slotOf.Add(category, offset + slotOf.Count);
-        var missingSlot = MissingCategory is null ? -1 : offset + Categories.Count;
+        var placeOf = new Dictionary<string, int>();
+        foreach (var category in Categories) placeOf.Add(category, placeOf.Count);
+        var missingPlace = MissingCategory is null ? -1 : Categories.Count;
         var (unknownRows, examples) = (0, new List<string>());
         for (var code = 0; code < slots.Length; code++)
         {
             var isMissing = column.Values[code].Kind == CellKind.Missing;
-            slots[code] = isMissing ? missingSlot : slotOf.GetValueOrDefault(column.Texts[code], -1);
-            if (slots[code] >= 0 || rows[code] == 0) continue;
+            var place = isMissing ? missingPlace : placeOf.GetValueOrDefault(column.Texts[code], -1);
+            (slots[code], values[code]) = place < 0 ? (-1, 0) : FeatureOf(place, offset);
+            if (slots[code] >= 0 || rows[code] == 0 || IsRare(isMissing ? null : column.Texts[code])) continue;
             unknownRows += rows[code];
             var example = isMissing ? MissingText : column.Texts[code];
             if (examples.Count < UnknownValues.MostExamples && !examples.Contains(example)) examples.Add(example);
@@ -349,6 +371,15 @@ internal sealed class CategoricalFeature : FeatureColumn
         if (unknownRows > 0) unknown.Add(new(Name, unknownRows, examples));
         return new(column.Codes, slots, values);
     }
+
+    /// <summary>The feature of a category and its value.</summary>
+    /// <param name="place">Which of <see cref="AllCategories"/>.</param>
+    /// <param name="offset">The first of the column's features.</param>
+    private protected virtual (int Slot, float Value) FeatureOf(int place, int offset) => (offset + place, 1);
+
+    /// <summary>Whether a text that is none of the categories was there in training, in a few rows.</summary>
+    /// <param name="text">The text; null where there is no value.</param>
+    private protected virtual bool IsRare(string? text) => false;
 
     /// <summary>Text, <see cref="MissingText"/> where missing.</summary>
     public override ViewColumn View(CsvTable table)
@@ -360,4 +391,44 @@ internal sealed class CategoricalFeature : FeatureColumn
             texts[code] = column.Values[code].Kind == CellKind.Missing ? missing : column.Texts[code].AsMemory();
         return new ViewColumn<ReadOnlyMemory<char>>(Name, RawType, texts, column.Codes);
     }
+}
+
+/// <summary>
+/// A column of many categories: one feature, the number of the category, from 1, for which the network learns a vector. A row whose text is
+/// none of the categories has 0, also where the text was there in training, but in too few rows to learn a vector from.
+/// </summary>
+internal sealed class EmbeddedFeature : CategoricalFeature
+{
+    private readonly HashSet<string> _rare;
+
+    /// <summary>Describes a column of many categories.</summary>
+    /// <param name="name">The column of the table.</param>
+    /// <param name="categories">The categories in the order of their numbers.</param>
+    /// <param name="missingCategory">The name of one more category, the last, for rows without a value; null for none.</param>
+    /// <param name="rare">Texts that have no number, as few rows have them; null for none.</param>
+    [JsonConstructor]
+    public EmbeddedFeature(
+        string name, IReadOnlyList<string> categories, string? missingCategory = null, IReadOnlyList<string>? rare = null)
+        : base(name, categories, missingCategory)
+    {
+        Rare = rare is { Count: > 0 } ? rare : null;
+        _rare = [.. rare ?? []];
+    }
+
+    /// <summary>The texts that have no number, as few rows of the training table have them; null for none.</summary>
+    public IReadOnlyList<string>? Rare { get; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int FeatureCount => 1;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<string> FeatureNames => [Name];
+
+    /// <inheritdoc/>
+    private protected override (int Slot, float Value) FeatureOf(int place, int offset) => (offset, place + 1);
+
+    /// <inheritdoc/>
+    private protected override bool IsRare(string? text) => text is not null && _rare.Contains(text);
 }

@@ -16,9 +16,9 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps with offsets, or that say how numbers are written, are 2: a program that does not know them would make other features. Without
-    // them 1, which every program reads.
-    private const int FormatVersion = 2;
+    // Maps with embedded columns are 3, with offsets, or that say how numbers are written, 2: a program that does not know them would make
+    // other features. Without them 1, which every program reads.
+    private const int FormatVersion = 3;
 
     /// <summary>Describes a feature vector.</summary>
     /// <param name="columns">The columns in the order of their features.</param>
@@ -45,6 +45,22 @@ internal sealed class FeatureMap
 
     /// <summary>The length of the feature vector.</summary>
     public int FeatureCount => FeatureNames.Count;
+
+    /// <summary>The places of the features that are numbers of categories.</summary>
+    public IReadOnlyList<int> EmbeddedFeatures
+    {
+        get
+        {
+            var (places, offset) = (new List<int>(), 0);
+            foreach (var column in Columns)
+            {
+                if (column is EmbeddedFeature) places.Add(offset);
+                offset += column.FeatureCount;
+            }
+
+            return places;
+        }
+    }
 
     /// <summary>Finds the columns in a table. Columns that the map does not name are passed over.</summary>
     /// <param name="table">The table.</param>
@@ -90,7 +106,9 @@ internal sealed class FeatureMap
         var isPlain = LabelNumbers is null
             && !Columns.Any(column => column is NumericFeature { Map.IsPlain: false } or NumericFeature { Numbers: not null });
         return JsonSerializer.Serialize(
-            new FeatureMapDocument(isPlain ? 1 : FormatVersion, Columns, LabelNumbers), FeatureMapJson.Format.FeatureMapDocument);
+            new FeatureMapDocument(
+                Columns.Any(column => column is EmbeddedFeature) ? FormatVersion : isPlain ? 1 : 2, Columns, LabelNumbers),
+            FeatureMapJson.Format.FeatureMapDocument);
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>

@@ -5,8 +5,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 internal sealed record TableSchemaOptions
 {
     /// <summary>
-    /// Columns to treat as categories even if all their values are numbers (codes, say). <see cref="MaxCategories"/> does not apply to
-    /// them.
+    /// Columns to treat as categories even if all their values are numbers (codes, say), or are hardly ever the same.
     /// </summary>
     public IReadOnlyList<string> Categorical { get; init; } = [];
 
@@ -35,7 +34,9 @@ internal sealed record TableSchemaOptions
     /// <summary>The positive class of a binary label; null to choose it by name or rarity. Not used for the other tasks.</summary>
     public string? Positive { get; init; }
 
-    /// <summary>A text column with more different texts than this is dropped. At least 2; 100 unless set.</summary>
+    /// <summary>
+    /// A column with more categories than this is embedded: one feature, the number of the category. At least 2; 100 unless set.
+    /// </summary>
     public int MaxCategories { get; init; } = 100;
 }
 
@@ -69,8 +70,8 @@ internal sealed class TableSchema
 
     /// <summary>
     /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; any
-    /// other is categorical, with a category of its own for missing values if there are any. Columns without variance, and texts that are
-    /// too many for categories, are dropped; <see cref="Reports"/> says so.
+    /// other is categorical, with a category of its own for missing values if there are any, and embedded where the categories are many.
+    /// Columns without variance, and texts that hardly repeat, are dropped; <see cref="Reports"/> says so.
     /// </summary>
     /// <param name="table">The training table.</param>
     /// <param name="label">The column to predict.</param>

@@ -159,6 +159,7 @@ internal static class TableTrainer
         IsEvaluatedElsewhere = true,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
+        EmbeddedFeatures = schema.Features.EmbeddedFeatures,
         Network = options.Architecture is { } create ? create(InputShape(options, schema)) : options.Network.Network,
         Seed = options.Network.Seed ?? 0,
         Metadata = TableDescription.ToMetadata(schema),

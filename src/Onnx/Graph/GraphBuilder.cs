@@ -166,6 +166,9 @@ internal sealed partial class GraphBuilder
         return shared;
     }
 
+    /// <summary>An int64 constant of rank 0, as an index that takes its axis away.</summary>
+    public Value Index(long value) => AddGlobal(TensorData.Create("index", [value]));
+
     /// <summary>A name that is not used yet, inside the current scope.</summary>
     public Value Fresh(string stem) => new(_graph.Fresh(_scope + (string.IsNullOrEmpty(stem) ? "value" : stem)));
 

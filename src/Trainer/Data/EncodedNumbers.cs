@@ -4,14 +4,18 @@ namespace MlNetBatchNorm.Trainer.Data;
 
 /// <summary>
 /// What an encoding has learned of the training rows (<see cref="NumericEncoding.PiecewiseLinear"/>): a row <c>[F]</c>
-/// becomes <c>[smoothly clipped numbers, entries of bins, features of 0 and 1 as they are]</c>. Features that are the same in every row are
-/// left out.
+/// becomes <c>[smoothly clipped numbers, entries of bins, features of 0 and 1 as they are, numbers of categories as they are]</c>. Features
+/// that are the same in every row are left out.
 /// </summary>
 internal sealed record EncodedNumbers
 {
     // Entries of bins add up: at 1 each, they would drown the number beside them, by which classes are usually told apart. By out-of-fold
     // rows of the development tables, on which a number is learned better with both as they are.
     private const float ReachForClasses = 0.2f;
+
+    // From so many rows on, entries reach that far, with fewer in proportion: a number that relates smoothly to the label should not be
+    // learned bin by bin from a handful of rows in each. Of two classes it brings nothing: they have so few bins as it is.
+    private const float RowsOfFullReach = 2000;
 
     // Quantiles of so many rows are those of all to a thousandth.
     private const int SampledRows = 1 << 17;
@@ -49,6 +53,9 @@ internal sealed record EncodedNumbers
     /// <summary>What each of them is multiplied with.</summary>
     public required float[] FlagScale { get; init; }
 
+    /// <summary>The features that are numbers of categories, ascending (<see cref="TrainingOptions.EmbeddedFeatures"/>).</summary>
+    public required int[] Categories { get; init; }
+
     /// <summary>
     /// The same with every entry between 0 and 1 and flags as they are, and what each value of a row is then to be multiplied with,
     /// <c>[Width]</c>: for the layer behind.
@@ -58,6 +65,7 @@ internal sealed record EncodedNumbers
         float[] scales =
         [
             .. Enumerable.Repeat(1f, Numbers.Length), .. Enumerable.Repeat(BinReach, Lower.Length), .. FlagScale,
+            .. Enumerable.Repeat(1f, Categories.Length),
         ];
         return (this with { BinReach = 1, FlagScale = [.. Enumerable.Repeat(1f, Flags.Length)] }, scales);
     }
@@ -66,16 +74,17 @@ internal sealed record EncodedNumbers
     public int Inputs => Unit.Length;
 
     /// <summary>The values that a row becomes.</summary>
-    public int Width => Numbers.Length + Lower.Length + Flags.Length;
+    public int Width => Numbers.Length + Lower.Length + Flags.Length + Categories.Length;
 
     /// <summary>The features that differ between the rows, ascending.</summary>
-    public int[] Used => [.. Numbers.Concat(BinFeatures).Concat(Flags).Distinct().Order()];
+    public int[] Used => [.. Numbers.Concat(BinFeatures).Concat(Flags).Concat(Categories).Distinct().Order()];
 
     /// <summary>Learns the encoding.</summary>
     /// <param name="rows">The training rows, plain vectors.</param>
     /// <param name="bins">The most bins of a number; 0 = none, but for a feature of two values, which has one.</param>
     /// <param name="forClasses">Whether classes are learned, and not numbers.</param>
-    public static EncodedNumbers Fit(TrainingData rows, int bins, bool forClasses)
+    /// <param name="categories">The features that are numbers of categories; null = none.</param>
+    public static EncodedNumbers Fit(TrainingData rows, int bins, bool forClasses, IReadOnlyList<int>? categories = null)
     {
         var columns = Columns(rows.FeatureRows);
         var unit = new float[columns.Length];
@@ -86,6 +95,8 @@ internal sealed record EncodedNumbers
         for (var feature = 0; feature < columns.Length; feature++)
         {
             var values = columns[feature];
+            unit[feature] = 1;
+            if (categories?.Contains(feature) == true) continue;
             unit[feature] = UnitOf(Math.Max(Math.Abs(values[0]), Math.Abs(values[^1])));
             if (unit[feature] != 1) TensorPrimitives.Multiply(values, unit[feature], values);
             var (different, isFew) = Distinct(values, Math.Max(bins, 2) + 1);
@@ -123,8 +134,9 @@ internal sealed record EncodedNumbers
             BinFeatures = [.. features],
             Lower = [.. lower],
             InverseWidth = [.. inverse],
-            BinReach = forClasses && bins > 0 ? ReachForClasses : 1,
+            BinReach = bins > 0 ? ReachOf(rows, forClasses) : 1,
             Flags = [.. flags],
+            Categories = [.. (categories ?? []).Order()],
             FlagScale = forClasses ? Scales(rows.FeatureRows, flags) : [.. Enumerable.Repeat(1f, flags.Count)],
         };
     }
@@ -141,6 +153,7 @@ internal sealed record EncodedNumbers
             Numbers = Array.ConvertAll(Numbers, feature => place[feature]),
             BinFeatures = Array.ConvertAll(BinFeatures, feature => place[feature]),
             Flags = Array.ConvertAll(Flags, feature => place[feature]),
+            Categories = Array.ConvertAll(Categories, feature => place[feature]),
         };
     }
 
@@ -162,6 +175,12 @@ internal sealed record EncodedNumbers
         }
 
         return [.. edges.Append(sorted[0]).Append(sorted[^1]).Distinct().Order()];
+    }
+
+    private static float ReachOf(TrainingData rows, bool forClasses)
+    {
+        var share = Math.Min(1, rows.Count / RowsOfFullReach);
+        return !forClasses ? share : rows.Outputs == 1 ? ReachForClasses : ReachForClasses * share;
     }
 
     private static float[] Quantiles(float[] sorted, int bins) =>

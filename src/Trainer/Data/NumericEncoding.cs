@@ -102,5 +102,5 @@ public sealed record NumericEncoding
     public override string ToString() => _text;
 
     /// <summary>The bins for a loss; 0 = none.</summary>
-    internal int BinsFor(bool isRegression) => Frequencies > 0 ? 0 : Bins > 0 ? Bins : isRegression ? BinsOfNumbers : BinsOfClasses;
+    internal int BinsFor(bool isRegression) => !IsPiecewiseLinear ? 0 : Bins > 0 ? Bins : isRegression ? BinsOfNumbers : BinsOfClasses;
 }

@@ -77,7 +77,7 @@ internal sealed record MembersLayer(int Count, LayerStack Body, bool Shared = fa
                 ? SharedDenseLayer.Of(dense, count, isShared)
                 : site.Layer.SideBySide(count, isShared);
             layers.Add(side with { Name = site.Name });
-            isShared &= site.Layer is not (DenseLayer or PeriodicLayer);
+            isShared &= site.Layer is not (DenseLayer or PeriodicLayer or EmbeddingLayer);
         }
 
         return isShared

@@ -59,6 +59,7 @@ internal sealed record NumericEncodingLayer(EncodedNumbers Encoding) : Layer
                 : nodes.Named("flags", "Mul", [flags, Row("flagScale", Encoding.FlagScale)]));
         }
 
+        if (Encoding.Categories.Length > 0) parts.Add(Take(x, Encoding.Categories));
         return parts.Count == 1 ? parts[0] : nodes.Named("encoded", "Concat", [.. parts], ("axis", 1));
 
         Value Row(string name, float[] values) => nodes.Initializer(TensorData.Create(name, values, values.Length));

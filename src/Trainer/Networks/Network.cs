@@ -68,16 +68,19 @@ public sealed partial class Network
         site.Layer is MembersLayer members ? members.For(network.OutputShape) : site.Layer));
 
     /// <summary>The same layers for encoded rows, behind what encodes them.</summary>
-    internal Network On(EncodedNumbers encoding, NumericEncoding kind)
+    internal Network On(EncodedNumbers encoding, NumericEncoding kind, IReadOnlyList<EmbeddedCategory> categories)
     {
         var first = Input(encoding.Inputs).Add(new NumericEncodingLayer(encoding));
-        if (kind.Frequencies == 0 || encoding.Numbers.Length is 0 or > NumericEncoding.MostNumbers) return Behind(first);
-        var waves = new PeriodicLayer(encoding.Numbers.Length, kind.Frequencies, kind.Deviation);
+        var learned = new List<Layer>();
+        if (kind.Frequencies > 0 && encoding.Numbers.Length is > 0 and <= NumericEncoding.MostNumbers)
+            learned.Add(new PeriodicLayer(encoding.Numbers.Length, kind.Frequencies, kind.Deviation));
+        if (categories.Count > 0) learned.Add(new EmbeddingLayer(categories));
+        if (learned.Count == 0) return Behind(first);
 
-        // Frequencies that all members learned together would have learned from every row.
+        // What all members learned together would have learned from every row.
         return Sites is [{ Layer: MembersLayer { Shared: false } members }]
-            ? first.Add(members.For(first.OutputShape, waves))
-            : Behind(first.Add(waves));
+            ? first.Add(members.For(first.OutputShape, learned))
+            : Behind(learned.Aggregate(first, (network, layer) => network.Add(layer)));
     }
 
     /// <summary>

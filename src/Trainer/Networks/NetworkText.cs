@@ -119,6 +119,13 @@ internal static class NetworkText
                 continue;
             }
 
+            if (layer is EmbeddingLayer embedding)
+            {
+                var sizes = embedding.Categories.Select(category => $"{category.Levels} in {category.Dimension}");
+                Line($"# embedding: {string.Join(", ", sizes)}", indent);
+                continue;
+            }
+
             if (layer is MembersLayer members)
             {
                 var start = new LayerLine(Members).Value(members.Count).Flag("shared", members.Shared, false);

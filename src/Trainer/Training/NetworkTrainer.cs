@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Training;
 
@@ -65,11 +66,13 @@ public static class NetworkTrainer
         if (rows.Count < 2)
             throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
 
-        var encodes = options.NumericEncoding.IsOfNetwork && network.InputShape.IsVector;
+        var categories = EmbeddedCategories.Find(options.EmbeddedFeatures, rows);
+        var encodes = (options.NumericEncoding.IsOfNetwork || categories.Count > 0) && network.InputShape.IsVector;
         if (encodes)
         {
-            var encoding = EncodedNumbers.Fit(rows, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression);
-            if (encoding.Width > 0) network = network.On(encoding, options.NumericEncoding);
+            int[] embedded = [.. categories.Select(category => category.Feature)];
+            var encoding = EncodedNumbers.Fit(rows, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression, embedded);
+            if (encoding.Width > 0) network = network.On(encoding, options.NumericEncoding, categories);
             else encodes = false;
         }
 
@@ -167,6 +170,7 @@ public static class NetworkTrainer
         if (temperature != 1) best = TargetStandardization.OfTemperature(temperature, rows.Outputs).Restore(network, best);
         if (targets.Standardization is { } scale) best = scale.Restore(network, best);
         if (used is not null) best = used.Restore(best);
+        if (categories.Count > 0) best = EmbeddingLayer.Complete(whole.AllSites, best);
         (whole, best) = EncodingScales.IntoNext(whole, best);
         if (options.Checkpoint is { Keep: false } finished) finished.Remove();
         return new TrainedNetwork(

@@ -53,6 +53,7 @@ internal static class TrainingFingerprint
             ["standardization"] = options.StandardizeFeatures ? $"clipped at {Text(options.FeatureClip)}" : "none",
             ["standardization of targets"] = options.StandardizeTargets.ToString(),
             ["encoding of numbers"] = options.NumericEncoding.ToString(),
+            ["embedded features"] = options.EmbeddedFeatures.Count == 0 ? "none" : string.Join(", ", options.EmbeddedFeatures),
             ["form of targets"] = options.TargetTransform.ToString(),
             ["out-of-fold"] = options.OutOfFold.ToString(),
             ["calibration"] = options.Calibrate.ToString(),

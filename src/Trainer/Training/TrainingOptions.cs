@@ -70,6 +70,16 @@ public sealed record TrainingOptions
     /// </summary>
     public NumericEncoding NumericEncoding { get; init; } = NumericEncoding.Standardize;
 
+    /// <summary>
+    /// The features that are numbers of categories, by their places in a row, from 0: whole numbers from 1 to 1,000,000, and 0 for no
+    /// category. Each is replaced by a vector that is learned for its category (entity embeddings; Guo and Berkhahn 2016, arXiv
+    /// 1604.06737), of twice the fourth root of the number of categories: 8 values for 228, 18 for 5,000. Numbers that no training row has
+    /// count as 0, whose vector, where no training row has that either, is the mean over the training rows. For categories of more than 100
+    /// levels or so; fewer are better a feature of 0 and 1 each. With them, <see cref="NumericEncoding.Standardize"/> is the first part of
+    /// <see cref="NumericEncoding.PiecewiseLinear"/>, without bins. Default: none.
+    /// </summary>
+    public IReadOnlyList<int> EmbeddedFeatures { get; init; } = [];
+
     /// <summary>In what form numbers are learned. Default: as they are. Ignored for classes, and for several numbers a row.</summary>
     public TargetTransform TargetTransform { get; init; } = TargetTransform.None;
 

@@ -50,6 +50,14 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public NumericEncoding? NumericEncoding { get; init; }
 
+    /// <summary>
+    /// The features that are numbers of categories, by their places in the vector, from 0: whole numbers from 1, and 0 for no category, as
+    /// <c>MapValue</c> makes them, or a key that is converted to Single with its missing values replaced by 0. Each becomes a vector that
+    /// is learned for its category (<see cref="TrainingOptions.EmbeddedFeatures"/>); for categories of more than 100 levels or so. Default:
+    /// none.
+    /// </summary>
+    public IReadOnlyList<int> EmbeddedFeatures { get; init; } = [];
+
     /// <summary>In what form a regression learns its label; null (the default) = by the preset: by the rows, or as it is.</summary>
     public TargetTransform? TargetTransform { get; init; }
 
@@ -111,7 +119,8 @@ public sealed record BatchNormNetworkOptions
     /// <summary>
     /// What training makes small; null (the default) = by the task: sigmoid cross-entropy for two classes, softmax cross-entropy for more
     /// (with smoothed labels: <c>Loss.SmoothedSigmoidCrossEntropy(0.1f)</c>, <c>Loss.SmoothedCrossEntropy(0.1f)</c>), squared error for
-    /// regression (or <c>Loss.Huber()</c>, <c>Loss.AbsoluteError</c>).
+    /// regression (or <c>Loss.Huber()</c>, <c>Loss.AbsoluteError</c>). With <see cref="Preset.Accurate"/> two classes have smoothed labels
+    /// (0.05) where the probabilities are calibrated afterwards.
     /// </summary>
     public Loss? Loss { get; init; }
 
@@ -265,6 +274,7 @@ public sealed record BatchNormNetworkOptions
     internal BatchNormNetworkOptions Copy() => this with
     {
         HiddenLayers = HiddenLayers is { } units ? [.. units] : null,
+        EmbeddedFeatures = [.. EmbeddedFeatures],
         Metadata = new Dictionary<string, string>(Metadata),
     };
 
@@ -280,6 +290,10 @@ public sealed record BatchNormNetworkOptions
         HiddenDropout = HiddenDropout ?? (Network is null ? open.HiddenDropout : null),
         BatchSize = BatchSize ?? open.BatchSize,
         HiddenLayers = HiddenLayers ?? open.HiddenLayers,
+
+        // Only probabilities that are calibrated afterwards may be learned from smoothed labels.
+        Loss = Loss ?? (Calibrate && !SharedWeights && ClassWeights is null && Members is null or > 1 && Network is null
+            && Normalization is null or { IsBatch: true } ? open.Loss : null),
         Activation = Activation ?? open.Activation,
         Epochs = Epochs ?? open.Epochs,
         EarlyStoppingPatience = EarlyStoppingPatience ?? open.EarlyStoppingPatience,
@@ -360,6 +374,7 @@ public sealed record BatchNormNetworkOptions
     {
         NumericEncoding = NumericEncoding!,
         TargetTransform = TargetTransform!.Value,
+        EmbeddedFeatures = EmbeddedFeatures,
         Calibrate = Calibrate,
         BatchSize = BatchSize!.Value,
         Epochs = Epochs!.Value,

@@ -98,7 +98,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         log.Started(rows, device);
         var network = NetworkTrainer.Train(
             architecture,
-            CreateLoss(rows, classes),
+            CreateLoss(rows, classes, validationRows is null ? complete.Loss : _options.Loss),
             rows,
             complete.ToTrainingOptions(_seed, device) with
             {
@@ -160,9 +160,9 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
                 + "predict; leave Loss out, or use another.");
     }
 
-    private Loss CreateLoss(TrainingData rows, ClassLabels classes)
+    private Loss CreateLoss(TrainingData rows, ClassLabels classes, Loss? chosen)
     {
-        var loss = _options.Loss ?? _task.Loss;
+        var loss = chosen ?? _task.Loss;
         return _options.ClassWeights is { } weights ? loss.WithClassWeights(weights.For(classes.Texts, rows)) : loss;
     }
 

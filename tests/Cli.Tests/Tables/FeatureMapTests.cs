@@ -145,7 +145,7 @@ public sealed class FeatureMapTests
     [InlineData("", "cannot be read")]
     [InlineData("null", "is null")]
     [InlineData("{}", "cannot be read")]
-    [InlineData("""{"version":3,"columns":[]}""", "has version 3 and this program reads versions up to 2")]
+    [InlineData("""{"version":4,"columns":[]}""", "has version 4 and this program reads versions up to 3")]
     [InlineData("""{"version":1,"columns":[{"kind":"image","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"numeric","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"categorical","name":"a","categories":null}]}""", "cannot be read")]

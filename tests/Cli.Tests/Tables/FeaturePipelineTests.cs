@@ -41,6 +41,17 @@ public sealed class FeaturePipelineTests
     }
 
     [Fact]
+    public void ToPipeline_EmbeddedCategories_EqualsTheMap()
+    {
+        var rows = Enumerable.Range(0, 90).Select(i => $"{i % 2},{(i % 9 == 0 ? "" : $"c{i % 9}")},{i}\n");
+        var train = CsvTable.Parse($"y,c,x\n{string.Concat(rows)}1,rare,7\n");
+        var schema = TableSchema.Infer(train, "y", LearningTask.Binary, new() { MaxCategories = 3 });
+
+        AssertSameFeatures(schema, train);
+        AssertSameFeatures(schema, CsvTable.Parse("x,c\n1,\n2,rare\n3,zzz\n4,c8\n"));
+    }
+
+    [Fact]
     public void ToPipeline_NumbersOfManyDigitsAndSizes_EqualsTheMap()
     {
         var train = CsvTable.Parse(

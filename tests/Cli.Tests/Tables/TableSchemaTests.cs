@@ -147,15 +147,30 @@ public sealed class TableSchemaTests
     }
 
     [Fact]
-    public void Infer_MoreCategoriesThanTheLimit_DropsThemUnlessAskedFor()
+    public void Infer_MoreCategoriesThanTheLimit_EmbedsThoseWithRowsEnough()
     {
-        var csv = "y,c,x\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 2},c-{i % 6},{i}\n"));
+        var csv = "y,x,c\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 2},{i},c-{i % 6}\n"))
+            + "1,60,rare\n1,61,rare\n1,62,\n";
 
-        var limited = Infer(csv, new() { MaxCategories = 5 });
-        var asked = Infer(csv, new() { MaxCategories = 5, Categorical = ["c"] });
+        var schema = Infer(csv, new() { MaxCategories = 5 });
+        var unknown = CsvTable.Parse("y,x,c\n1,1,c-4\n0,1,rare\n1,1,other\n1,1,\n");
+        var encoder = schema.Features.Bind(unknown);
 
-        Assert.Equal("6 categories, more than the limit of 5", Report(limited, "c").Detail);
-        Assert.Equal(7, asked.Features.FeatureCount);
+        Assert.Equal("7 categories, embedded; 1 of them, in fewer than 5 rows each, count as one", Report(schema, "c").Detail);
+        Assert.Equal([1], schema.Features.EmbeddedFeatures);
+        Assert.Equal([1, 5, 1, 0, 1, 0, 1, 0], encoder.EncodeAll());
+        Assert.Equal((2, "other, (missing)"), (encoder.UnknownValues[0].Rows, string.Join(", ", encoder.UnknownValues[0].Examples)));
+        Assert.Equal(encoder.EncodeAll(), FeatureMap.FromJson(schema.Features.ToJson()).EncodeAll(unknown));
+        Assert.Contains("\"version\":3", schema.Features.ToJson(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Infer_MoreCategoriesThanTheLimitInFewRowsEach_AreDropped()
+    {
+        var csv = "y,c,x\n" + string.Concat(Enumerable.Range(0, 200).Select(i => $"{i % 2},c-{i % 50},{i}\n"));
+        var schema = Infer(csv, new() { MaxCategories = 5 });
+
+        Assert.Equal("50 categories, 0 of them in 5 rows or more: too little to learn each from", Report(schema, "c").Detail);
     }
 
     [Fact]

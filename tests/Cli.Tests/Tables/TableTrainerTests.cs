@@ -54,6 +54,37 @@ public sealed class TableTrainerTests
         }
     }
 
+    /// <summary>What a label owes to one of 120 categories is learned, and is the same in every form that is saved.</summary>
+    [Theory]
+    [InlineData(Preset.Accurate)]
+    [InlineData(Preset.Fast)]
+    public void Train_ManyCategories_LearnsEachAndSavesThem(Preset preset)
+    {
+        var random = new Random(1);
+        bool[] isLate = [.. Enumerable.Range(0, 120).Select(_ => random.Next(2) == 0)];
+        string[] rows = [.. Enumerable.Range(0, 2400).Select(i => $"{random.Next(9)},p{i % 120},{(isLate[i % 120] ? "yes" : "no")}")];
+        random.Shuffle(rows);
+        var (training, test) = TableSplit.Every(CsvTable.Parse($"x,place,late\n{string.Join('\n', rows)}\n"), 0.2);
+        var network = new BatchNormNetworkOptions { Preset = preset, Epochs = 12, BatchSize = 64, Seed = 0 };
+        using var trained = TableTrainer.Train(training, test, new TableTrainingOptions { Label = "late", Network = network });
+        using var folder = new TemporaryFolder();
+        var asked = CsvTable.Parse("x,place\n1,p0\n2,p1\n3,p2\n1,nowhere\n1,\n");
+
+        Assert.InRange(trained.TestMetrics[Metric.AreaUnderRocCurve]!.Value, 0.99, 1);
+        Assert.InRange(trained.SavePipeline(folder.Path, test).Pipeline.LargestRelative, 0, 1e-4);
+        trained.Save(folder.Path);
+        string[][] scores = [.. new[] { "model.onnx", "model.zip" }.Select(model =>
+        {
+            var path = Path.Combine(folder.Path, "scores.csv");
+            using (var scorer = TableScorer.Open(Path.Combine(folder.Path, model))) PredictionTable.Write(path, [scorer.Score(asked)]);
+            return File.ReadAllLines(path);
+        })];
+        for (var place = 0; place < 3; place++)
+            Assert.StartsWith(isLate[place] ? "yes," : "no,", scores[0][place + 1], StringComparison.Ordinal);
+        Assert.Equal(scores[0][4], scores[0][5]);
+        Assert.Equal(scores[0].Select(line => line[..6]), scores[1].Select(line => line[..6]));
+    }
+
     private static TrainedTable Regression(double[] features, decimal offset)
     {
         var (training, test) = TableSplit.Every(Table(features, offset), 0.2);

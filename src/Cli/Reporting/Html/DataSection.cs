@@ -33,6 +33,7 @@ internal static class DataSection
         ColumnKind.Label => "what is predicted",
         ColumnKind.Numeric => "numbers",
         ColumnKind.Categorical => "categories",
+        ColumnKind.Embedded => "categories, embedded",
         ColumnKind.Weight => "the weight of a row",
         ColumnKind.Ignored => "left out, as asked for",
         _ => "left out",

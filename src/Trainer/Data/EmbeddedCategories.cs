@@ -1,0 +1,52 @@
+namespace MlNetBatchNorm.Trainer.Data;
+
+/// <summary>A feature that is the number of a category, and the vectors that the categories become.</summary>
+/// <param name="Feature">The feature's place in a row.</param>
+/// <param name="Rows">How many training rows have each number, from 0 to the largest.</param>
+internal sealed record EmbeddedCategory(int Feature, IReadOnlyList<int> Rows)
+{
+    // Of 228 levels 8 values, of 5,000 18, of 50,000 30.
+    private const int RootsPerVector = 2;
+
+    /// <summary>The largest number that a training row has; at least 1.</summary>
+    public int Levels => Rows.Count - 1;
+
+    /// <summary>The values of a vector: twice the fourth root of the levels, rounded up.</summary>
+    public int Dimension { get; } = RootsPerVector * (int)Math.Ceiling(Math.Pow(Rows.Count - 1, 0.25));
+}
+
+/// <summary>The features of a table that are numbers of categories (<see cref="TrainingOptions.EmbeddedFeatures"/>).</summary>
+internal static class EmbeddedCategories
+{
+    // Beyond, the tables would be larger than all else; and float32 has no more whole numbers than 16 times as many.
+    private const int MostLevels = 1_000_000;
+
+    /// <summary>Finds the levels of features; those that are 0 in every row are left out.</summary>
+    /// <exception cref="ArgumentException">A place is beyond the row, or a value is no whole number from 0 to 1,000,000.</exception>
+    public static IReadOnlyList<EmbeddedCategory> Find(IReadOnlyList<int> features, TrainingData rows)
+    {
+        if (features.Count == 0) return [];
+        var width = rows.FeatureRows.Width;
+        var areDifferent = features.Distinct().Count() == features.Count;
+        if (!rows.Shape.IsVector || !areDifferent || features.Any(feature => feature < 0 || feature >= width))
+            throw new ArgumentException(
+                $"Embedded features are different places in a row of plain features, from 0 to {width - 1}, but are "
+                + $"{string.Join(", ", features)}.");
+        var counts = new List<int>?[width];
+        foreach (var feature in features) counts[feature] = [0];
+        rows.FeatureRows.ForEach((row, feature, value) =>
+        {
+            if (counts[feature] is not { } ofFeature || value == 0) return;
+            if (value is not (>= 0 and <= MostLevels) || value != MathF.Floor(value))
+                throw new ArgumentException(string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"Feature {feature} is embedded, so that it is the number of a category, from 1 to {MostLevels:N0}, or 0 for none; "
+                        + $"but in row {row + 1} it is {value}."));
+            while (ofFeature.Count <= value) ofFeature.Add(0);
+            ofFeature[(int)value]++;
+        });
+        foreach (var feature in features) counts[feature]![0] = rows.Count - counts[feature]!.Sum();
+        return [.. features.Order().Where(feature => counts[feature]!.Count > 1).Select(
+            feature => new EmbeddedCategory(feature, [.. counts[feature]!]))];
+    }
+}
