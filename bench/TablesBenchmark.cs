@@ -26,7 +26,7 @@ internal sealed class TablesBenchmark : Benchmark
     };
 
     public TablesBenchmark()
-        : base("tables", "Tables", "Read CSV files of 51 columns, beside Sep; score 1,000,000 rows of 50 columns, and learn from as many.") =>
+        : base("tables", "Tables", "Read CSV files of 51 columns, beside Sep; score 1,000,000 rows of 50, and learn from as many.") =>
         Add(_beside);
 
     public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)

@@ -105,7 +105,9 @@ internal sealed class FeatureRows
         return target;
     }
 
-    /// <summary>Says that a row will be read soon: rows in an order drawn by chance would otherwise be waited for, each on its own.</summary>
+    /// <summary>
+    /// Says that a row will be read soon: rows in an order drawn by chance would otherwise be waited for, each on its own.
+    /// </summary>
     public void Expect(int row)
     {
         // What follows upon these, the processor guesses by itself.

@@ -60,9 +60,7 @@ public sealed class FeaturePipelineTests
     {
         const int numbers = 1100;
         var names = Enumerable.Range(0, numbers).Select(i => i == 7 && withCategories ? "Features 1 to 400" : $"c{i}").ToList();
-        var lines = Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, numbers)
-            .Select(i => row == 2 && i % 3 == 0 ? string.Empty : (((row * 7) + i) % 11 / 4.0).ToString(CultureInfo.InvariantCulture)).ToList())
-            .ToList();
+        var lines = Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, numbers).Select(i => Cell(row, i)).ToList()).ToList();
         if (withCategories)
         {
             names.Insert(400, "kind");
@@ -78,6 +76,10 @@ public sealed class FeaturePipelineTests
         // As many transforms as there are runs of numbers, not as there are columns.
         var chain = (TransformerChain<ITransformer>)schema.Features.ToPipeline(new MLContext(seed: 1), "Features");
         Assert.Equal(withCategories ? 5 : 2, chain.Count());
+
+        static string Cell(int row, int column) => row == 2 && column % 3 == 0
+            ? string.Empty
+            : (((row * 7) + column) % 11 / 4.0).ToString(CultureInfo.InvariantCulture);
     }
 
     [Fact]
