@@ -34,7 +34,19 @@ internal static class EmbeddedCategories
                 + $"{string.Join(", ", features)}.");
         var counts = new List<int>?[width];
         foreach (var feature in features) counts[feature] = [0];
-        rows.FeatureRows.ForEach((row, feature, value) =>
+        rows.FeatureRows.Visit((row, values, slots) =>
+        {
+            // Of a sparse row without any value there is neither.
+            if (values.Length == width)
+                foreach (var feature in features) Count(row, feature, values[feature]);
+            else
+                for (var i = 0; i < slots.Length; i++) Count(row, slots[i], values[i]);
+        });
+        foreach (var feature in features) counts[feature]![0] = rows.Count - counts[feature]!.Sum();
+        return [.. features.Order().Where(feature => counts[feature]!.Count > 1).Select(
+            feature => new EmbeddedCategory(feature, [.. counts[feature]!]))];
+
+        void Count(int row, int feature, float value)
         {
             if (counts[feature] is not { } ofFeature || value == 0) return;
             if (value is not (>= 0 and <= MostLevels) || value != MathF.Floor(value))
@@ -44,9 +56,6 @@ internal static class EmbeddedCategories
                         + $"but in row {row + 1} it is {value}."));
             while (ofFeature.Count <= value) ofFeature.Add(0);
             ofFeature[(int)value]++;
-        });
-        foreach (var feature in features) counts[feature]![0] = rows.Count - counts[feature]!.Sum();
-        return [.. features.Order().Where(feature => counts[feature]!.Count > 1).Select(
-            feature => new EmbeddedCategory(feature, [.. counts[feature]!]))];
+        }
     }
 }
