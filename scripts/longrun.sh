@@ -25,7 +25,7 @@ Cli.Tests FromJson_BrokenFeatureMap_ReadsOrThrowsInvalidData 59
 Transforms.Tests LoadBatched_BrokenFile_LoadsOrThrowsInvalidModel 1"
 
 for project in Onnx Trainer Cli Transforms; do dotnet build "tests/$project.Tests" -c Release -v quiet -nologo; done
-run() { dotnet test "tests/$1" -c Release --no-build --nologo -v quiet --filter "FullyQualifiedName~$2" </dev/null; }
+run() { dotnet test "tests/$1" -c Release --no-build --nologo --logger "console;verbosity=normal" --filter "FullyQualifiedName~$2" </dev/null; }
 
 # In the log a line is: test, first, inputs, refused, ended otherwise, above 2 s, slowest in ms, most bytes allocated, largest input.
 while read -r project test share; do

@@ -27,8 +27,12 @@ public sealed record FoldFileOptions
     /// <summary>How to fold.</summary>
     public FoldOptions Fold { get; init; } = new();
 
-    /// <summary>How the folded model is proved to be the same function. Default: <see cref="FoldProof.Served"/>.</summary>
-    public FoldProof Proof { get; init; }
+    /// <summary>
+    /// How the folded model is proved to be the same function. Default: null, which means <see cref="FoldProof.Served"/>, and
+    /// <see cref="FoldProof.Parts"/> for models of more than 20,000 nodes, which ONNX Runtime takes minutes to load (unless
+    /// <see cref="Inputs"/> or <see cref="Tolerance"/> ask for both as wholes).
+    /// </summary>
+    public FoldProof? Proof { get; init; }
 
     /// <summary>
     /// Where models are compared as wholes: a model that ONNX Runtime crashes on takes the process with it. Default: null, in this process.

@@ -49,6 +49,9 @@ public sealed record FoldFileResult
     /// <summary>Whether a model was written.</summary>
     public bool IsWritten => IsFoldWithin && Reduction?.IsWithin != false;
 
+    // Some tens of thousands more and ONNX Runtime takes minutes to load a model.
+    private const int MostNodesServed = 20_000;
+
     // By parts, a fold is judged already.
     private bool IsHeldToTolerance { get; init; }
 
@@ -65,12 +68,19 @@ public sealed record FoldFileResult
             Tolerance = options.Tolerance ?? DefaultTolerance(model),
             IsHeldToTolerance = options.Tolerance is not null,
         };
-        result = options.Proof switch
+        var nodes = model.Graph.Node.Count;
+        var isLeft = options is { Proof: null, Tolerance: null, Inputs: null } && nodes > MostNodesServed;
+        result = (options.Proof ?? (isLeft ? FoldProof.Parts : FoldProof.Served)) switch
         {
             FoldProof.None => result with { Fold = BatchNormFolder.Fold(model, options.Fold) },
             FoldProof.Parts => result with
             {
                 Fold = ByParts(ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken)),
+                WhyNotCompared = isLeft
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"it has {nodes:N0} nodes; beyond {MostNodesServed:N0} that takes minutes, and has to be asked for (--proof served)")
+                    : null,
             },
             FoldProof.Served => result.AsServed(
                 ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken),

@@ -111,7 +111,7 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
     [Theory]
     [InlineData("nothere.onnx", "There is no file 'nothere.onnx'")]
     [InlineData("cut.onnx", "'cut.onnx' is not an ONNX model, or is cut off")]
-    [InlineData("cut.zip", "'cut.zip' is not a saved ML.NET pipeline, or is cut off")]
+    [InlineData("cut.zip", "'cut.zip' is no saved model of ML.NET, or is damaged")]
     [InlineData("text.onnx", "'text.onnx' is not an ONNX model")]
     [InlineData("empty.onnx", "'empty.onnx' is empty")]
     public void Score_ModelIsNotOne_SaysSoAndWritesNothing(string model, string expected)

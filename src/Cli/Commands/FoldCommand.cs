@@ -84,11 +84,11 @@ internal static class FoldCommand
             HelpName = "X",
         };
         growth.RequireRange(0, 1e6);
-        var proof = new Option<FoldProof>("--proof")
+        var proof = new Option<FoldProof?>("--proof")
         {
             Description =
-                "how folding is proved: served (each part that changed, then both models as wholes, also as they are served; the default), "
-                + "parts (the parts alone: any operators, any size) or none",
+                "how folding is proved: served (each part that changed, then both models as wholes, also as they are served), parts (the "
+                + "parts alone: any operators, any size) or none (default: served, and parts for more than 20,000 nodes)",
             HelpName = "PROOF",
             CustomParser = result => CommonOptions.Parse(result, ParseProof, FoldProof.Served),
         };

@@ -147,16 +147,7 @@ internal sealed class TableScorer : IDisposable
     private static TransformerChain<ITransformer> Load(string path, OnnxScorerOptions settings)
     {
         var options = new BatchedScoringOptions { Device = settings.Device, Threads = settings.Threads };
-        try
-        {
-            return new MLContext().Model.LoadBatched(
-                path, out _, settings.BatchSize is { } rows ? options with { BatchSize = rows } : options);
-        }
-        catch (Exception exception) when (
-            exception is FormatException or InvalidOperationException or InvalidDataException or ArgumentException)
-        {
-            throw new InvalidModelException(
-                $"'{path}' is not a saved ML.NET pipeline, or is cut off: {exception.Message.ReplaceLineEndings(" ")}", exception);
-        }
+        return new MLContext().Model.LoadBatched(
+            path, out _, settings.BatchSize is { } rows ? options with { BatchSize = rows } : options);
     }
 }

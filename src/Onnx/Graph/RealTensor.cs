@@ -24,7 +24,9 @@ internal sealed class RealTensor
         _read = read;
         _scalings = scalings;
         Stored = stored;
-        Count = checked((int)shape.Aggregate(1L, (product, size) => product * size));
+
+        // Beside a size of 0 the others may be of any size, too large to be multiplied.
+        Count = shape.Contains(0) ? 0 : checked((int)shape.Aggregate(1L, (product, size) => product * size));
     }
 
     public DataType Type { get; }

@@ -15,7 +15,9 @@ internal class ExactTensor(int[] shape, double[]? data)
 
     public int Rank => shape.Length;
 
-    public int Count { get; } = checked((int)shape.Aggregate(1L, (product, size) => product * size));
+    public int Count { get; } = shape.Contains(0)
+        ? 0
+        : checked((int)shape.Aggregate(1L, (product, size) => product * size));
 
     /// <summary>All elements.</summary>
     public double[] Data => _data ??= ReadAll();

@@ -51,6 +51,17 @@ public class CostlyModelTests
     }
 
     [Fact]
+    public void Fold_ConstantOfNothingAndOfSizesBeyondCounting_IsLeft()
+    {
+        var test = new FoldCase();
+        var shape = test.Graph.Integers(1L << 40, 1L << 40, 0);
+        var none = test.Graph.Node("ConstantOfShape", [shape]);
+        var x = test.BatchNorm(test.Graph.Node("MatMul", [test.Input("N", 4), test.Weight("w", 4, 4)]), 4);
+        var resized = test.Graph.Node("Resize", [x, none, test.Graph.Node("Identity", [none])], ("mode", "nearest"));
+        Assert.Equal(FoldStatus.Folded, Fold(test, resized).Status);
+    }
+
+    [Fact]
     public void Fold_FiveThousandBatchNormalizationsInARow_BecomeOne()
     {
         var test = new FoldCase();

@@ -198,6 +198,25 @@ public sealed class FoldProofTests : IDisposable
         Assert.InRange(result.Comparison!.LargestRelative, 0, 1e-5);
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData(1e-4, false)]
+    public void FoldFile_MoreNodesThanRuntimeLoadsInTime_IsProvedByPartsUnlessWholesAreAskedFor(double? tolerance, bool isLeft)
+    {
+        var test = new FoldCase();
+        var h = test.BatchNorm(test.Graph.Node("Gemm", [test.Input("N", 3), test.Weight("w", 3, 4)]), 4);
+        var count = isLeft ? 20_000 : 200;
+        for (var i = 0; i < count; i++) h = test.Graph.Node("Relu", [h]);
+        ModelFile.Write(Model(test, h, "N", 4), PathOf("in.onnx"));
+        var options = new FoldFileOptions { Tolerance = tolerance };
+
+        var result = BatchNormFolder.FoldFile(PathOf("in.onnx"), PathOf("out.onnx"), options);
+
+        Assert.Equal(FoldStatus.Folded, result.Fold.BatchNorms[0].Status);
+        Assert.Equal(isLeft, result.Comparison is null);
+        if (isLeft) Assert.StartsWith("it has 20,002 nodes; beyond 20,000 that takes minutes", result.WhyNotCompared);
+    }
+
     private static TensorProto Truth() =>
         new() { Name = "training", DataType = (int)DataType.Bool, RawData = Google.Protobuf.ByteString.CopyFrom(1) };
 
