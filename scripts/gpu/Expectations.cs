@@ -184,12 +184,12 @@ internal sealed record TrainingCase(string Name)
     }
 
     /// <summary>The step with its first batch.</summary>
-    public TrainingStep Create(Device device)
+    public TrainingStep Create(Device device, bool ownOperators = true)
     {
         var network = Network.Parse(Layers, Shape);
         var step = new TrainingStep(
             network, Loss, Optimizer, Statistics, BatchSize, new Random(1), IsWeighted,
-            new ExecutionOptions { Device = device }, MaximumGradientNorm);
+            new ExecutionOptions { Device = device }, MaximumGradientNorm, ownOperators: ownOperators);
         Expectations.Numbers(step.Features.Span.Length, 2).CopyTo(step.Features.Span);
         var outputs = (int)network.OutputShape.Count;
         for (var row = 0; row < BatchSize; row++)

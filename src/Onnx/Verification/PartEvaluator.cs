@@ -85,8 +85,8 @@ internal sealed class PartEvaluator(long opset)
             {
                 // A product is rounded before something is added to it.
                 inType = Rounded(Between(type), inType);
-                lossless = PartOperators.AddSummand(new PartOperator(node, exactOperands, opset, null), lossless);
-                inType = PartOperators.AddSummand(new PartOperator(node, roundedOperands, opset, null), inType);
+                lossless = AddSummand(node, exactOperands, lossless);
+                inType = AddSummand(node, roundedOperands, inType);
             }
 
             results.Add(new PartTensor(type, lossless, Rounded(type, inType)));
@@ -121,11 +121,19 @@ internal sealed class PartEvaluator(long opset)
     private IReadOnlyList<ExactTensor> Run(NodeProto node, ExactTensor?[] inputs, DataType[] types, Func<double[], double[]>? round)
     {
         var context = new PartOperator(node, inputs, opset, round);
+        return Guarded(node, () => PartOperators.ByName.TryGetValue(node.OpType, out var compute)
+            ? compute(context)
+            : PartRuntime.Run(node, inputs, types, opset));
+    }
+
+    private ExactTensor AddSummand(NodeProto node, ExactTensor?[] inputs, ExactTensor product) =>
+        Guarded(node, () => PartOperators.AddSummand(new PartOperator(node, inputs, opset, null), product));
+
+    private static T Guarded<T>(NodeProto node, Func<T> compute)
+    {
         try
         {
-            return PartOperators.ByName.TryGetValue(node.OpType, out var compute)
-                ? compute(context)
-                : PartRuntime.Run(node, inputs, types, opset);
+            return compute();
         }
         catch (Exception exception) when (exception
             is IndexOutOfRangeException or ArgumentException or OverflowException or AggregateException or InvalidModelException
