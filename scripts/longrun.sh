@@ -52,10 +52,15 @@ fi
   echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
   awk -F'\t' '
     function big(a, b) { return a > b ? a : b }
-    function row(name, i, r, o, l, s, m) { printf "| %s | %d | %d | %d | %d | %.1f s | %.1f MiB |\n", name, i, r, o, l, s / 1000, m / 1048576 }
+    function row(name, i, r, o, l, s, m) {
+      return sprintf("| %s | %d | %d | %d | %d | %.1f s | %.1f MiB |", name, i, r, o, l, s / 1000, m / 1048576)
+    }
     { i[$1] += $3; r[$1] += $4; o[$1] += $5; l[$1] += $6; s[$1] = big(s[$1], $7); m[$1] = big(m[$1], $8)
       I += $3; R += $4; O += $5; L += $6; S = big(S, $7); M = big(M, $8) }
-    END { for (k in i) row(k, i[k], r[k], o[k], l[k], s[k], m[k]) | "sort"; close("sort"); row("together", I, R, O, L, S, M) }' "$log"
+    END { for (k in i) print row(k, i[k], r[k], o[k], l[k], s[k], m[k]) | "sort"
+      close("sort")
+      print row("together", I, R, O, L, S, M)
+    }' "$log"
   echo
   cat "$killed"
 } | tee data/longrun.md

@@ -182,6 +182,20 @@ public class OwnOperatorTests
         }
     }
 
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("auto")]
+    [InlineData("cuda,cpu")]
+    public void Step_OnWhateverDevice_HasThemWhereItEndsOnTheCpu(string device)
+    {
+        var network = Network.Input(4).Dense(8).BatchNorm().Relu().Dense(1);
+        var settings = new ExecutionOptions { Device = Device.Parse(device) };
+        using var step = new TrainingStep(
+            network, Loss.SquaredError, Optimizer.Sgd(), RunningStatistics.PyTorch(), Batch, new Random(1), settings: settings);
+
+        Assert.Equal(step.Device.Kind == DeviceKind.Cpu, step.OwnOperators);
+    }
+
     private static void RequireSame(
         Network network,
         Loss loss,

@@ -25,8 +25,19 @@ internal sealed class DeviceSearch(Device requested)
         _ => [requested],
     };
 
-    /// <summary>Whether nothing but the CPU is tried where a device is asked for.</summary>
-    public static bool EndsOnCpu(Device requested) => new DeviceSearch(requested).Candidates().First().Kind == DeviceKind.Cpu;
+    /// <summary>Whether it is the CPU that a device comes to, since nothing that would be tried before it is there.</summary>
+    public static bool EndsOnCpu(Device requested)
+    {
+        var search = new DeviceSearch(requested);
+        using var options = new SessionOptions();
+        foreach (var device in search.Candidates())
+        {
+            if (device.Kind == DeviceKind.Cpu) return true;
+            if (search.TryAppend(options, device)) return false;
+        }
+
+        return false;
+    }
 
     /// <summary>Adds the provider for a device; false where there is none.</summary>
     public bool TryAppend(SessionOptions options, Device device)
