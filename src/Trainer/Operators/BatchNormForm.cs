@@ -1,0 +1,141 @@
+using MlNetBatchNorm.Onnx.Execution.Operators;
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Trainer.Operators;
+
+/// <summary>
+/// What both directions of batch normalization have in common: the channels, how they lie, slices of the batch, and the activation that is
+/// applied behind.
+/// </summary>
+/// <param name="Shape">The shape of a row, channels first.</param>
+/// <param name="GhostBatchSize">The rows in a slice of the batch; 0 = the batch as a whole.</param>
+/// <param name="Function">The activation behind.</param>
+/// <param name="Slope">Its slope for negative numbers, if it has one.</param>
+/// <param name="InputGroups">Groups of channels that x comes in, one behind the other, <c>[G, N, C/G]</c>; 1 = <c>[N, C]</c>.</param>
+/// <param name="OutputGroups">The same for y.</param>
+internal sealed record BatchNormForm(
+    IReadOnlyList<long> Shape, int GhostBatchSize, LaneFunction Function, float Slope, int InputGroups, int OutputGroups)
+{
+    /// <summary>The most axes of a tensor: rows, channels, height and width.</summary>
+    public const int MostAxes = 4;
+
+    /// <summary>The number of channels.</summary>
+    public int Channels { get; } = (int)Shape[0];
+
+    /// <summary>The values of a channel in a row.</summary>
+    public int Positions { get; } = (int)Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
+
+    /// <summary>Whether the way back reads y.</summary>
+    public bool NeedsOutput => Function is LaneFunction.Sigmoid or LaneFunction.Tanh;
+
+    /// <summary>The form as attributes of a node.</summary>
+    public NodeArgument[] Attributes =>
+    [
+        ("shape", Shape.ToArray()), ("ghost", GhostBatchSize), ("function", (long)Function), ("slope", Slope),
+        ("inputGroups", InputGroups), ("outputGroups", OutputGroups),
+    ];
+
+    /// <summary>Reads the attributes of a node.</summary>
+    public static BatchNormForm Of(in KernelAttributes attributes) => new(
+        attributes.Integers("shape"),
+        attributes.Integer("ghost"),
+        (LaneFunction)attributes.Integer("function"),
+        attributes.Float("slope"),
+        attributes.Integer("inputGroups"),
+        attributes.Integer("outputGroups"));
+
+    /// <summary>The shape of a tensor of so many rows, in groups or not.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="groups">The groups.</param>
+    /// <param name="sizes">Room for it.</param>
+    /// <returns>The part of the room that it takes.</returns>
+    public ReadOnlySpan<long> TensorShape(long rows, int groups, Span<long> sizes)
+    {
+        if (groups > 1)
+        {
+            (sizes[0], sizes[1], sizes[2]) = (groups, rows, Channels / groups);
+            return sizes[..3];
+        }
+
+        sizes[0] = rows;
+        for (var i = 0; i < Shape.Count; i++) sizes[i + 1] = Shape[i];
+        return sizes[..(Shape.Count + 1)];
+    }
+
+    /// <summary>The slices of a batch: row i belongs to slice ⌊i·K/N⌋.</summary>
+    public int Slices(int rows) => GhostBatchSize == 0
+        ? 1
+        : Math.Max(1, (int)Math.Ceiling(((double)rows / GhostBatchSize) - 0.5));
+}
+
+/// <summary>Where the rows of a batch normalization lie, and how the work is divided: by channels, so that sums never are.</summary>
+internal unsafe struct BatchNormWork
+{
+    /// <summary>The most channels of a part.</summary>
+    public const int PartWidth = 64;
+
+    // Below, handing out the parts takes longer than doing them.
+    private const long LeastShared = 1 << 15;
+
+    public int Rows, Slices, Channels, Positions, InputGroups, OutputGroups, PartsPerGroup, GroupWidth;
+    public float Epsilon, Slope;
+    public bool IsUnbiased;
+    public LaneFunction Function;
+    public float* X, Y, Dy, Dx, Gamma, Beta, Saved, Mean, Variance, DGamma, DBeta;
+
+    public static BatchNormWork Of(BatchNormForm form, KernelContext.Tensor x)
+    {
+        var groups = Math.Max(form.InputGroups, form.OutputGroups);
+        var width = form.Channels / groups;
+        var rows = (int)(x.Count / ((long)form.Channels * form.Positions));
+        return new BatchNormWork
+        {
+            Rows = rows,
+            Slices = form.Slices(rows),
+            Channels = form.Channels,
+            Positions = form.Positions,
+            InputGroups = form.InputGroups,
+            OutputGroups = form.OutputGroups,
+            PartsPerGroup = (width + PartWidth - 1) / PartWidth,
+            GroupWidth = width,
+            Slope = form.Slope,
+            Function = form.Function,
+            X = (float*)x.Numbers,
+        };
+    }
+
+    /// <summary>Does all parts.</summary>
+    /// <param name="context">The node.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="shared">Does one part, called by ONNX Runtime's threads.</param>
+    /// <param name="part">The same, called from here.</param>
+    public static void Run(
+        KernelContext context,
+        BatchNormWork* work,
+        delegate* unmanaged<void*, nuint, void> shared,
+        delegate*<BatchNormWork*, int, void> part)
+    {
+        var parts = work->Channels / work->GroupWidth * work->PartsPerGroup;
+        if (parts > 1 && (long)work->Rows * work->Channels * work->Positions >= LeastShared) context.InParallel(shared, parts, work);
+        else
+            for (var i = 0; i < parts; i++) part(work, i);
+    }
+
+    /// <summary>The channels of a part.</summary>
+    public readonly (int First, int Count) Part(int index)
+    {
+        var (group, within) = Math.DivRem(index, PartsPerGroup);
+        var first = within * PartWidth;
+        return ((group * GroupWidth) + first, Math.Min(PartWidth, GroupWidth - first));
+    }
+
+    /// <summary>The first row of a slice.</summary>
+    public readonly int FirstRow(int slice) => (int)((((long)slice * Rows) + Slices - 1) / Slices);
+
+    /// <summary>Where a channel's value in the first row lies in a tensor of so many groups, and how far the next row is.</summary>
+    public readonly (long Offset, int Stride) At(int channel, int groups)
+    {
+        var width = Channels / groups;
+        return (((long)(channel / width) * width * Rows) + (channel % width), width);
+    }
+}
