@@ -79,7 +79,7 @@ public sealed record FoldFileResult
                 WhyNotCompared = isLeft
                     ? string.Create(
                         CultureInfo.InvariantCulture,
-                        $"it has {nodes:N0} nodes; beyond {MostNodesServed:N0} that takes minutes and is done if asked for (--proof served)")
+                        $"it has {nodes:N0} nodes; beyond {MostNodesServed:N0} that takes minutes: --proof served does it")
                     : null,
             },
             FoldProof.Served => result.AsServed(
