@@ -43,8 +43,11 @@ if ($count.passed + $count.failed -eq 0) { Add-Failure 'no test was run' }
 foreach ($without in 'DOTNET_EnableAVX512', 'DOTNET_EnableAVX2') {
   if ($args.Count -gt 0) { break }
   Set-Item "env:$without" 0
-  dotnet test tests/Onnx.Tests -c Release --no-build --nologo -v quiet --filter FullyQualifiedName~Execution.Direct > (Join-Path $results "$without.txt")
-  if ($LASTEXITCODE -ne 0) { Add-Failure "tests/Onnx.Tests with $without=0, see $results/$without.txt" }
+  foreach ($part in @('Onnx.Tests', 'Execution.Direct'), @('Trainer.Tests', 'Tests.Operators')) {
+    $project, $kind = $part
+    dotnet test "tests/$project" -c Release --no-build --nologo -v quiet --filter "FullyQualifiedName~$kind" > (Join-Path $results "$project.$without.txt")
+    if ($LASTEXITCODE -ne 0) { Add-Failure "tests/$project with $without=0, see $results/$project.$without.txt" }
+  }
   Remove-Item "env:$without"
 }
 Complete-Run
