@@ -26,8 +26,10 @@ internal sealed class DeviceSearch(Device requested)
     };
 
     /// <summary>Whether it is the CPU that a device comes to, since nothing that would be tried before it is there.</summary>
+    /// <exception cref="NativeRuntimeException">ONNX Runtime's native library is missing.</exception>
     public static bool EndsOnCpu(Device requested)
     {
+        NativeRuntime.Require();
         var search = new DeviceSearch(requested);
         using var options = new SessionOptions();
         foreach (var device in search.Candidates())
