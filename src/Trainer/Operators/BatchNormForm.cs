@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Operators;
 using MlNetBatchNorm.Onnx.Graph;
 
@@ -107,18 +109,34 @@ internal unsafe struct BatchNormWork
     /// <summary>Does all parts.</summary>
     /// <param name="context">The node.</param>
     /// <param name="work">The work.</param>
-    /// <param name="shared">Does one part, called by ONNX Runtime's threads.</param>
-    /// <param name="part">The same, called from here.</param>
-    public static void Run(
-        KernelContext context,
-        BatchNormWork* work,
-        delegate* unmanaged<void*, nuint, void> shared,
-        delegate*<BatchNormWork*, int, void> part)
+    /// <param name="shared">
+    /// Does one part by <see cref="RunPart"/>, called by ONNX Runtime's threads, which call nothing that is generic.
+    /// </param>
+    /// <typeparam name="TDirection">The direction.</typeparam>
+    public static void Run<TDirection>(
+        KernelContext context, BatchNormWork* work, delegate* unmanaged<void*, nuint, void> shared)
+        where TDirection : IBatchNormDirection
     {
         var parts = work->Channels / work->GroupWidth * work->PartsPerGroup;
         if (parts > 1 && (long)work->Rows * work->Channels * work->Positions >= LeastShared) context.InParallel(shared, parts, work);
         else
-            for (var i = 0; i < parts; i++) part(work, i);
+            for (var i = 0; i < parts; i++) RunPart<TDirection>(work, i);
+    }
+
+    /// <summary>Does one part.</summary>
+    public static void RunPart<TDirection>(BatchNormWork* work, int index)
+        where TDirection : IBatchNormDirection
+    {
+        switch (work->Function)
+        {
+            case LaneFunction.Relu: RunChannels<TDirection, ReluLanes>(work, index); break;
+            case LaneFunction.LeakyRelu: RunChannels<TDirection, LeakyReluLanes>(work, index); break;
+            case LaneFunction.Sigmoid: RunChannels<TDirection, SigmoidLanes>(work, index); break;
+            case LaneFunction.Tanh: RunChannels<TDirection, TanhLanes>(work, index); break;
+            case LaneFunction.Silu: RunChannels<TDirection, SiluLanes>(work, index); break;
+            case LaneFunction.Gelu: RunChannels<TDirection, GeluLanes>(work, index); break;
+            default: RunChannels<TDirection, IdentityLanes>(work, index); break;
+        }
     }
 
     /// <summary>The channels of a part.</summary>
@@ -138,4 +156,51 @@ internal unsafe struct BatchNormWork
         var width = Channels / groups;
         return (((long)(channel / width) * width * Rows) + (channel % width), width);
     }
+
+    private static void RunChannels<TDirection, TFunction>(BatchNormWork* work, int index)
+        where TDirection : IBatchNormDirection
+        where TFunction : ILaneFunction
+    {
+        var (first, count) = work->Part(index);
+        if (work->Positions > 1)
+        {
+            for (var channel = first; channel < first + count; channel++)
+            {
+                if (Vector512.IsHardwareAccelerated) TDirection.Channel<Lanes512, Vector512<float>, TFunction>(work, channel);
+                else if (Vector256.IsHardwareAccelerated) TDirection.Channel<Lanes256, Vector256<float>, TFunction>(work, channel);
+                else TDirection.Channel<Lanes128, Vector128<float>, TFunction>(work, channel);
+            }
+
+            return;
+        }
+
+        var done = 0;
+        if (Vector512.IsHardwareAccelerated) done += Columns<Lanes512, Vector512<float>>();
+        if (Vector256.IsHardwareAccelerated) done += Columns<Lanes256, Vector256<float>>();
+        done += Columns<Lanes128, Vector128<float>>();
+        Columns<Lanes1, float>();
+
+        int Columns<TLanes, T>()
+            where TLanes : ILanes<T>
+            where T : struct => TDirection.Columns<TLanes, T, TFunction>(work, first + done, count - done);
+    }
+}
+
+/// <summary>What one direction of batch normalization does with its channels.</summary>
+internal unsafe interface IBatchNormDirection
+{
+    /// <summary>
+    /// Channels side by side, as many as fill vectors; how many were done comes back. Each has its own lane, so its sums are the same
+    /// whatever the width.
+    /// </summary>
+    static abstract int Columns<TLanes, T, TFunction>(BatchNormWork* work, int channel, int count)
+        where TLanes : ILanes<T>
+        where T : struct
+        where TFunction : ILaneFunction;
+
+    /// <summary>One channel of images: its positions lie side by side.</summary>
+    static abstract void Channel<TLanes, T, TFunction>(BatchNormWork* work, int channel)
+        where TLanes : ILanes<T>
+        where T : struct
+        where TFunction : ILaneFunction;
 }

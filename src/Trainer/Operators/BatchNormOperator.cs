@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Operators;
 
@@ -20,7 +19,7 @@ internal sealed class BatchNormOperator() : OwnOperator(Name, 3, 4)
 }
 
 /// <summary>The forward pass of one node.</summary>
-internal sealed unsafe class BatchNormKernel(BatchNormForm form, float epsilon, bool isUnbiased) : OwnKernel
+internal sealed unsafe class BatchNormKernel(BatchNormForm form, float epsilon, bool isUnbiased) : OwnKernel, IBatchNormDirection
 {
     /// <inheritdoc/>
     public override void Compute(KernelContext context)
@@ -34,51 +33,14 @@ internal sealed unsafe class BatchNormKernel(BatchNormForm form, float epsilon, 
         work.Saved = context.Output(1, 4, work.Slices, work.Channels);
         work.Mean = context.Output(2, work.Channels);
         work.Variance = context.Output(3, work.Channels);
-        BatchNormWork.Run(context, &work, &SharedPart, &Part);
+        BatchNormWork.Run<BatchNormKernel>(context, &work, &SharedPart);
     }
 
     [UnmanagedCallersOnly]
-    private static void SharedPart(void* work, nuint index) => Part((BatchNormWork*)work, (int)index);
+    private static void SharedPart(void* work, nuint index) => BatchNormWork.RunPart<BatchNormKernel>((BatchNormWork*)work, (int)index);
 
-    private static void Part(BatchNormWork* work, int index)
-    {
-        switch (work->Function)
-        {
-            case LaneFunction.Relu: Part<ReluLanes>(work, index); break;
-            case LaneFunction.LeakyRelu: Part<LeakyReluLanes>(work, index); break;
-            case LaneFunction.Sigmoid: Part<SigmoidLanes>(work, index); break;
-            case LaneFunction.Tanh: Part<TanhLanes>(work, index); break;
-            case LaneFunction.Silu: Part<SiluLanes>(work, index); break;
-            case LaneFunction.Gelu: Part<GeluLanes>(work, index); break;
-            default: Part<IdentityLanes>(work, index); break;
-        }
-    }
-
-    private static void Part<TFunction>(BatchNormWork* work, int index)
-        where TFunction : ILaneFunction
-    {
-        var (first, count) = work->Part(index);
-        if (work->Positions > 1)
-        {
-            for (var channel = first; channel < first + count; channel++)
-            {
-                if (Vector512.IsHardwareAccelerated) Channel<Lanes512, Vector512<float>, TFunction>(work, channel);
-                else if (Vector256.IsHardwareAccelerated) Channel<Lanes256, Vector256<float>, TFunction>(work, channel);
-                else Channel<Lanes128, Vector128<float>, TFunction>(work, channel);
-            }
-
-            return;
-        }
-
-        var done = 0;
-        if (Vector512.IsHardwareAccelerated) done += Columns<Lanes512, Vector512<float>, TFunction>(work, first + done, count - done);
-        if (Vector256.IsHardwareAccelerated) done += Columns<Lanes256, Vector256<float>, TFunction>(work, first + done, count - done);
-        done += Columns<Lanes128, Vector128<float>, TFunction>(work, first + done, count - done);
-        Columns<Lanes1, float, TFunction>(work, first + done, count - done);
-    }
-
-    // Channels side by side: as many as fill vectors. Each has its own lane, so its sums are the same whatever the width.
-    private static int Columns<TLanes, T, TFunction>(BatchNormWork* work, int channel, int count)
+    /// <inheritdoc/>
+    public static int Columns<TLanes, T, TFunction>(BatchNormWork* work, int channel, int count)
         where TLanes : ILanes<T>
         where T : struct
         where TFunction : ILaneFunction
@@ -183,8 +145,8 @@ internal sealed unsafe class BatchNormKernel(BatchNormForm form, float epsilon, 
         return count;
     }
 
-    // One channel of images: its positions lie side by side.
-    private static void Channel<TLanes, T, TFunction>(BatchNormWork* work, int channel)
+    /// <inheritdoc/>
+    public static void Channel<TLanes, T, TFunction>(BatchNormWork* work, int channel)
         where TLanes : ILanes<T>
         where T : struct
         where TFunction : ILaneFunction
