@@ -90,7 +90,7 @@ internal sealed class ExperimentRun
     public void Advance(double amount)
     {
         _done += amount;
-        if (_watch.Elapsed < _nextLine || _done >= _total) return;
+        if (_done <= 0 || _done >= _total || _watch.Elapsed < _nextLine) return;
         _nextLine = _watch.Elapsed + BetweenLines;
         var left = _watch.Elapsed / _done * (_total - _done);
         Note(string.Create(CultureInfo.InvariantCulture, $"{100 * _done / _total,3:0} %, about {left:m\\:ss} left: {_detail}"));
