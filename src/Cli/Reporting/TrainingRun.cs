@@ -123,7 +123,7 @@ internal static class TrainingRun
                 + $"{rows.Test.RowCount:N0} to test on"));
         Console.Error.WriteLine($"test rows: {rows.Rule}");
         Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
-        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
+        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Sources.Count()} columns");
         ShowNotes(schema.Reports);
 
         NoteUntestedClasses(schema, rows.Test);
