@@ -109,6 +109,7 @@ internal static class TrainingRun
         }
 
         if (pipeline is not null) ResultLines.Show(pipeline);
+        if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }
 
     private static void ShowColumns(TableSchema schema, TableSplit rows)

@@ -94,10 +94,17 @@ internal sealed class CsvTable
     }
 
     /// <summary>The table with columns that were worked out of its own, a cell for each of its rows.</summary>
-    /// <param name="columns">The columns; the table has none of their names.</param>
-    internal CsvTable With(IReadOnlyCollection<TableColumn> columns) => columns.Count == 0
-        ? this
-        : new(FilePath, [.. Columns, .. columns], _lines, _rows) { Separator = Separator, _isDerived = true };
+    /// <param name="columns">The columns; they stand in place of those that have their names.</param>
+    internal CsvTable With(IReadOnlyCollection<TableColumn> columns)
+    {
+        if (columns.Count == 0) return this;
+        var names = columns.Select(column => column.Name).ToHashSet();
+        return new(FilePath, [.. Columns.Where(column => !names.Contains(column.Name)), .. columns], _lines, _rows)
+        {
+            Separator = Separator,
+            _isDerived = true,
+        };
+    }
 
     /// <summary>The names of the columns for a message.</summary>
     internal string ColumnNames => NameList.Of(Columns.Select(column => column.Name));

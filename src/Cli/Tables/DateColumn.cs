@@ -17,11 +17,11 @@ internal sealed class DateColumn
 
     /// <summary>Describes a column of dates.</summary>
     /// <param name="name">The column of the table.</param>
-    /// <param name="order">Which number of a date is the day; null where none was written in numbers with the year behind.</param>
     /// <param name="first">The date that <see cref="DatePart.Elapsed"/> counts from.</param>
     /// <param name="parts">What it is taken apart into.</param>
+    /// <param name="order">Which number of a date is the day; null where none was written in numbers with the year behind.</param>
     [JsonConstructor]
-    public DateColumn(string name, DateOrder? order, DateTimeOffset first, IReadOnlyList<DatePartColumn> parts)
+    public DateColumn(string name, DateTimeOffset first, IReadOnlyList<DatePartColumn> parts, DateOrder? order = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(parts);
@@ -52,7 +52,7 @@ internal sealed class DateColumn
         if (column.Numbers is not null) return null;
         var rows = column.CountRows();
         string[] texts =
-            [.. Enumerable.Range(0, rows.Length).Where(code => rows[code] > 0 && column.Values[code].Kind == CellKind.Text)
+            [.. Enumerable.Range(0, rows.Length).Where(code => rows[code] > 0 && column.Values[code].Kind != CellKind.Missing)
                 .Select(code => column.Texts[code])];
         if (texts.Length < 2 || !IsMostly(texts.AsSpan(0, Math.Min(texts.Length, FirstTexts)))) return null;
 
@@ -68,9 +68,8 @@ internal sealed class DateColumn
 
         var times = new List<DateTimeOffset>(texts.Length);
         var stray = Array.Find(texts, text => !TryAdd(text));
-        if (stray is null && column.Values.ToArray().Where((_, code) => rows[code] > 0).All(value => value.Kind is CellKind.Text or CellKind.Missing))
+        if (stray is null)
             return OfTimes(table, column.Name, order, times, withoutElapsed: options.Time == column.Name);
-        stray ??= column.Texts[Array.FindIndex(column.Values.ToArray(), value => value.Kind is CellKind.Number or CellKind.Infinite)];
         if (IsMostly(texts))
             problem = $"has dates, but {NameList.Quote(stray)} is none like the others; mend it, leave the field empty, {cure}";
         return null;
@@ -140,7 +139,7 @@ internal sealed class DateColumn
             .Where(part => times.Select(time => TextOf(part, time, first)).Distinct().Skip(1).Any())
             .Select(part => new DatePartColumn(part, FreeName(table, $"{name} ({Word(part)})")))
             .ToList();
-        return parts.Count == 0 ? null : new DateColumn(name, order, first, parts);
+        return parts.Count == 0 ? null : new DateColumn(name, first, parts, order);
     }
 
     private static bool IsMostly(ReadOnlySpan<string> texts)

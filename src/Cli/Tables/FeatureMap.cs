@@ -29,6 +29,8 @@ internal sealed class FeatureMap
     {
         Dates = dates ?? [];
         if (Dates.Any(date => date is null)) throw new ArgumentException("A column of dates is null.", nameof(dates));
+        if (Dates.SelectMany(date => date.Parts).GroupBy(part => part.Name).FirstOrDefault(same => same.Count() > 1) is { } part)
+            throw new ArgumentException($"Part '{part.Key}' is there twice.", nameof(dates));
         LabelNumbers = NumberFormat.Plain.Equals(labelNumbers) ? null : labelNumbers;
         ArgumentNullException.ThrowIfNull(columns);
         if (columns.Any(column => column is null)) throw new ArgumentException("A column is null.", nameof(columns));

@@ -135,7 +135,8 @@ public sealed class DateColumnTests
     {
         var schema = Infer(Rows(60, i => Start.AddDays(i).ToString("dd.MM.yyyy", CultureInfo.InvariantCulture)));
 
-        var error = Assert.Throws<TableException>(() => schema.Features.EncodeAll(CsvTable.Parse("day,x\n01.02.2023,1\n31.31.2023,1\n", "new.csv")));
+        var error = Assert.Throws<TableException>(() => schema.Features.EncodeAll(
+            CsvTable.Parse("day,x\n01.02.2023,1\n31.31.2023,1\n", "new.csv")));
 
         Assert.Equal(
             "new.csv, line 3, column 'day': '31.31.2023' is not a date as those of this column are written (as 31.12.2021, the day in "
@@ -143,10 +144,12 @@ public sealed class DateColumnTests
             error.Message);
     }
 
-    [Fact]
-    public void FromJson_OfToJson_MakesTheSameFeatures()
+    [Theory]
+    [InlineData("MM/dd/yyyy")]
+    [InlineData("yyyy-MM-dd")]
+    public void FromJson_OfToJson_MakesTheSameFeatures(string format)
     {
-        var csv = Rows(900, i => Start.AddDays(i).ToString("MM/dd/yyyy", CultureInfo.InvariantCulture));
+        var csv = Rows(900, i => Start.AddDays(i).ToString(format, CultureInfo.InvariantCulture));
         var schema = Infer(csv);
 
         var read = FeatureMap.FromJson(schema.Features.ToJson());
