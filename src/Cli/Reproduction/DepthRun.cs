@@ -23,6 +23,8 @@ internal static class DepthRun
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{trainingRows.Count:N0} letters to learn from, {testRows.Count:N0} to test on"));
         var trials = new List<DepthTrial>();
+        var steps = (double)epochs * DepthRecipe.StepsOfEpoch(trainingRows.Count);
+        using var progress = Progress.Begin("training", Progress.Steps, 2 * DepthRecipe.LearningRates.Count * depths.Count * steps);
         foreach (var learningRate in DepthRecipe.LearningRates)
         {
             foreach (var depth in depths)
@@ -30,25 +32,31 @@ internal static class DepthRun
                 foreach (var batchNorm in new[] { false, true })
                 {
                     var network = DepthRecipe.CreateNetwork((int)trainingRows.Shape.Count, trainingRows.Outputs, depth, batchNorm);
-                    trials.Add(Try(network, depth, batchNorm, learningRate, trainingRows, testRows, epochs, seed));
+                    var options = progress.Follow(
+                        DepthRecipe.CreateOptions(learningRate, epochs, seed),
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{depth} hidden layers {(batchNorm ? "with" : "without")} batch norm at rate {learningRate}"));
+                    trials.Add(Try(network, depth, batchNorm, learningRate, trainingRows, testRows, options));
+                    progress.Reach(trials.Count * steps);
                     Console.Error.WriteLine(DepthReport.Line(trials[^1]));
                 }
             }
         }
 
+        progress.Dispose();
         var report = new DepthReport(trials, trainingRows.Count, testRows.Count, epochs, seed);
         report.Print();
         Console.WriteLine($"written: {string.Join(", ", report.Write(folder))}");
     }
 
     private static DepthTrial Try(
-        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, int epochs, int seed)
+        Network network, int depth, bool batchNorm, float learningRate, TrainingData training, TrainingData test, TrainingOptions options)
     {
         TrainedNetwork trained;
         try
         {
-            trained = NetworkTrainer.Train(
-                network, Loss.SoftmaxCrossEntropy, training, DepthRecipe.CreateOptions(learningRate, epochs, seed));
+            trained = NetworkTrainer.Train(network, Loss.SoftmaxCrossEntropy, training, options);
         }
         catch (TrainingDivergedException)
         {
@@ -98,6 +106,9 @@ internal static class DepthRecipe
         classes,
         Activation.Relu,
         normalization: batchNorm ? Normalization.Batch() : Normalization.None);
+
+    /// <summary>The mini-batches of an epoch.</summary>
+    public static int StepsOfEpoch(int rows) => (rows + BatchSize - 1) / BatchSize;
 
     /// <summary>Stochastic gradient descent with momentum 0.9, at one rate from the first step to the last.</summary>
     public static TrainingOptions CreateOptions(float learningRate, int epochs, int seed) => new()
