@@ -81,7 +81,7 @@ internal sealed class TableScorer : IDisposable
 
     /// <summary>Opens a file for <see cref="Score(CsvTableReader)"/>.</summary>
     /// <exception cref="TableException">It cannot be read, or is no table.</exception>
-    public CsvTableReader Read(string path) => CsvTableReader.Open(CsvSource.OfFile(path), _description.Features.Readings);
+    public CsvTableReader Read(CsvSource source) => CsvTableReader.Open(source, _description.Features.Readings);
 
     /// <summary>Scores all rows of a table.</summary>
     /// <param name="table">The rows; columns that the model does not know are passed over.</param>
