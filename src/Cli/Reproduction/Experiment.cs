@@ -13,7 +13,7 @@ internal abstract class Experiment
     /// <summary>All of them, in the order of the help.</summary>
     public static IReadOnlyList<Experiment> All { get; } =
     [
-        new Figure1Experiment(), new LayersExperiment(), new LandscapeExperiment(), new DepthExperiment(),
+        new MnistExperiment(), new Figure1Experiment(), new LayersExperiment(), new LandscapeExperiment(), new DepthExperiment(),
     ];
 
     /// <summary>The name, one word in lower case.</summary>

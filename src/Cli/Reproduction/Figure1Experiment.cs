@@ -18,6 +18,7 @@ internal sealed class Figure1Experiment : Experiment
     private const float CommonRate = 0.1f;
 
     private static readonly int[] Hidden = [100, 100, 100];
+    private static readonly bool[] WithoutAndWith = [false, true];
     private static readonly double[] Percentiles = [0.15, 0.5, 0.85];
 
     private static readonly (string Name, string File, Initializer Initializer)[] FirstWeights =
@@ -63,7 +64,7 @@ internal sealed class Figure1Experiment : Experiment
         List<Course> courses =
         [
             .. from weights in FirstWeights
-               from batchNorm in new[] { false, true }
+               from batchNorm in WithoutAndWith
                from rate in rates
                select Train(run, new Recipe(weights.Name, weights.Initializer, batchNorm, rate), training, test, steps),
         ];
@@ -76,9 +77,11 @@ internal sealed class Figure1Experiment : Experiment
             var early = without.Points.Last(point => point.Step <= Math.Min(steps, 10_000)).Step;
             run.Found(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{weights.Name} at rate {CommonRate}: after {early:N0} steps {Html.Percent(without.AccuracyAt(early))} of the test images "
-                + $"are right without batch normalization, {Html.Percent(with.AccuracyAt(early))} with it; after {steps:N0} steps "
-                + $"{Html.Percent(without.Points[^1].Accuracy)} and {Html.Percent(with.Points[^1].Accuracy)}."));
+                $"{weights.Name} at rate {CommonRate}: after {early:N0} steps {Html.Percent(without.AccuracyAt(early))} of the test "
+                + $"images are right without batch normalization, {Html.Percent(with.AccuracyAt(early))} with it")
+                + (early == steps
+                    ? "."
+                    : string.Create(CultureInfo.InvariantCulture, $"; after {steps:N0} steps {without.End} and {with.End}.")));
         }
 
         foreach (var pair in pairs) run.Found(pair.Sentence);
@@ -112,8 +115,8 @@ internal sealed class Figure1Experiment : Experiment
             Caption = string.Create(
                 CultureInfo.InvariantCulture,
                 $"15th, 50th and 85th percentile over {ProbedRows} test images, each network at its best rate. Typical is the unit whose "
-                + $"band is of median width among the {Hidden[^1]} of the layer, on average over training. Beyond about ±4 a sigmoid hardly "
-                + $"learns any more."),
+                + $"band is of median width among the {Hidden[^1]} of the layer, on average over training. Beyond about ±4 a sigmoid "
+                + $"hardly learns any more."),
         });
 
         run.Section("Learning rates");
@@ -207,10 +210,11 @@ internal sealed class Figure1Experiment : Experiment
     private static Course Best(List<Course> courses, string weights, bool batchNorm) => courses
         .Where(course => course.Weights == weights && course.BatchNorm == batchNorm).MaxBy(course => course.Best.Accuracy)!;
 
+    // Where both get nearly all right, the lines would lie on each other.
     private static PlottedPanel AccuracyPanel(string title, Course without, Course with) => new(
         title,
         new PlottedAxis("training steps", "count"),
-        new PlottedAxis("test accuracy", "share", From: 0, To: 1),
+        new PlottedAxis("test accuracy", "share", From: Math.Min(without.Best.Accuracy, with.Best.Accuracy) > 0.95 ? 0.9 : 0, To: 1),
         [.. new[] { with, without }.Select(course => new PlottedLine(
             course.Name, course.Style, [.. course.Points.Select(point => ((double)point.Step, point.Accuracy))]))]);
 
@@ -257,6 +261,8 @@ internal sealed class Figure1Experiment : Experiment
         public string Name => Recipe.Name;
 
         public string Style => BatchNorm ? "a" : "b";
+
+        public string End => Html.Percent(Points[^1].Accuracy);
 
         public Point Best => Points.MaxBy(point => point.Accuracy)!;
 
@@ -308,7 +314,7 @@ internal sealed class Figure1Experiment : Experiment
             + (Reached is { } step
                 ? string.Create(CultureInfo.InvariantCulture, $"that is reached after {step:N0} steps ({Times:0.0} times fewer), ")
                 : "that is not reached, ")
-            + $"and in the end there are {Html.Percent(With.Points[^1].Accuracy)}.";
+            + $"and in the end there are {With.End}.";
 
         public string[] Cells =>
         [

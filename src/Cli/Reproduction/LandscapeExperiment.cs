@@ -56,8 +56,8 @@ internal sealed class LandscapeExperiment : Experiment
         var (training, test) = ExperimentData.ReadLetters(run.Data);
         var steps = run.Get(Steps);
         run.Expect(2.0 * steps);
-        var without = Follow(run, "without batch norm", Normalization.None, training, test, steps);
-        var with = Follow(run, "with batch norm", Normalization.Batch(), training, test, steps);
+        var without = Follow(run, "without batch norm", "b", Normalization.None, training, test, steps);
+        var with = Follow(run, "with batch norm", "a", Normalization.Batch(), training, test, steps);
         Course[] both = [with, without];
 
         foreach (var course in both) run.Found(course.Sentence);
@@ -86,8 +86,8 @@ internal sealed class LandscapeExperiment : Experiment
             "Effective smoothness",
             new PlottedAxis("training steps", "count"),
             new PlottedAxis("effective smoothness", "1/length squared", IsLogarithmic: true),
-            [.. both.Select((course, i) => new PlottedLine(
-                course.Name, PlottedSeries.Styles[i], [.. course.Looks.Select(look => ((double)look.Step, look.Smoothness))]))])));
+            [.. both.Select(course => new PlottedLine(
+                course.Name, course.Style, [.. course.Looks.Select(look => ((double)look.Step, look.Smoothness))]))])));
         run.Text("The largest ratio of the change of the gradient to the length of the step that it is over; 0 would be a straight slope.");
         run.Add(
             ["", "test accuracy", "loss span, median", "change of the gradient, median", "effective smoothness, median"],
@@ -100,7 +100,7 @@ internal sealed class LandscapeExperiment : Experiment
     }
 
     private static Course Follow(
-        ExperimentRun run, string name, Normalization normalization, TrainingData training, TrainingData test, int steps)
+        ExperimentRun run, string name, string style, Normalization normalization, TrainingData training, TrainingData test, int steps)
     {
         run.At(name);
         var network = Network.FeedForward(
@@ -123,7 +123,7 @@ internal sealed class LandscapeExperiment : Experiment
             run.Advance(until - before);
         }
 
-        return new Course(name, looks, course.Evaluate(test).MicroAccuracy ?? double.NaN);
+        return new Course(name, style, looks, course.Evaluate(test).MicroAccuracy ?? double.NaN);
     }
 
     // The loss and its gradient at the place itself and behind each step.
@@ -176,9 +176,9 @@ internal sealed class LandscapeExperiment : Experiment
             title,
             new PlottedAxis("training steps", "count"),
             new PlottedAxis(label, unit, isLogarithmic),
-            [.. both.Select((course, i) => new PlottedBand(
+            [.. both.Reverse().Select(course => new PlottedBand(
                 course.Name,
-                PlottedSeries.Styles[i],
+                course.Style,
                 [.. course.Looks.Select(look => ((double)look.Step, values(look).Min(), values(look).Max()))]))]));
 
     private static string Compare(Course without, Course with, Func<Look, double> value) =>
@@ -197,7 +197,7 @@ internal sealed class LandscapeExperiment : Experiment
     }
 
     // One training.
-    private sealed record Course(string Name, List<Look> Looks, double Accuracy)
+    private sealed record Course(string Name, string Style, List<Look> Looks, double Accuracy)
     {
         public string Sentence => string.Create(
             CultureInfo.InvariantCulture,

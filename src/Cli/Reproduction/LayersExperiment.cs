@@ -54,7 +54,7 @@ internal sealed class LayersExperiment : Experiment
         var random = new Random(run.Seed);
         var (features, gradients) = (Gaussian(random, Rows * Features), Gaussian(random, Rows * Units));
         var weightSeed = random.Next();
-        run.Expect(FirstWeights.Length * Placements.Length);
+        run.Expect(FirstWeights.Length * Placements.Length, "networks");
         var looks = new List<Look>();
         foreach (var (weights, weightsFile, initializer) in FirstWeights)
         {
