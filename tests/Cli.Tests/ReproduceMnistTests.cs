@@ -59,7 +59,7 @@ public class ReproduceMnistTests
     }
 
     // Each class is a bar at a place of its own, lying for even digits and standing for odd ones, in noise.
-    private static void WriteDigits(TemporaryFolder folder, string name, int training, int test)
+    internal static void WriteDigits(TemporaryFolder folder, string name, int training, int test)
     {
         Directory.CreateDirectory(folder.File(name));
         var random = new Random(1);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -11,7 +13,11 @@ namespace MlNetBatchNorm.Cli.Reproduction;
 internal abstract class Experiment
 {
     /// <summary>All of them, in the order of the help.</summary>
-    public static IReadOnlyList<Experiment> All { get; } = [new DepthExperiment()];
+    public static IReadOnlyList<Experiment> All { get; } =
+    [
+        new FashionExperiment(), new DepthExperiment(), new BiasExperiment(), new MomentumExperiment(), new BatchSizeExperiment(),
+        new DropoutExperiment(),
+    ];
 
     /// <summary>The name, one word in lower case.</summary>
     public abstract string Name { get; }
@@ -75,6 +81,17 @@ internal sealed record ExperimentData(string Description, string HelpName, strin
         var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
         var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         return (schema.ToRows(training), schema.ToRows(test));
+    }
+
+    /// <summary>
+    /// The same as a network is to see them (<see cref="SteppedTraining"/>): each feature with mean 0 and variance 1 over the rows to learn
+    /// from, as <see cref="TrainingOptions.StandardizeFeatures"/> has it.
+    /// </summary>
+    public static (TrainingData Training, TrainingData Test) ReadStandardizedLetters(string path)
+    {
+        var (training, test) = ReadLetters(path);
+        var standardization = Standardization.Fit(training, new TrainingOptions().FeatureClip);
+        return (standardization.Apply(training), standardization.Apply(test));
     }
 }
 
