@@ -20,6 +20,9 @@ internal sealed class MomentumExperiment : Experiment
     private const int Looks = 5;
     private const int StepsBetween = 7;
 
+    // In nats of the validation loss.
+    private const double SmallGap = 0.01;
+
     private static readonly double Tolerance = new TrainingOptions().StatisticsTolerance;
 
     private static readonly float[] NewShares =
@@ -215,14 +218,18 @@ internal sealed class MomentumExperiment : Experiment
     {
         for (var i = 0; i < ends.Length; i++)
         {
-            var (best, corrected) = (Best(Convention.PyTorch), Best(Convention.Corrected));
-            run.Found(Invariant(
-                $"After {Passes(ends[i], perEpoch)} ({ends[i]:N0} steps) the smallest gap is {best.Losses[i]:0.0000}, at PyTorch's ")
-                + Invariant($"momentum {best.Follower.NewShare}, Keras's {Nines(best.Follower)}; with the start corrected ")
-                + Invariant($"{corrected.Losses[i]:0.0000}, at {corrected.Follower.NewShare} and {Nines(corrected.Follower)}."));
+            run.Found(Invariant($"After {Passes(ends[i], perEpoch)} ({ends[i]:N0} steps) the gap is below {SmallGap} ")
+                + $"{Range(Convention.PyTorch)}; with the start corrected {Range(Convention.Corrected)}.");
 
-            Result Best(Convention convention) =>
-                results.Where(result => result.Follower.Convention == convention).MinBy(result => Size(result.Losses[i]))!;
+            string Range(Convention convention)
+            {
+                var small = results.Where(result => result.Follower.Convention == convention && Size(result.Losses[i]) < SmallGap)
+                    .OrderBy(result => result.Follower.NewShare).Select(result => result.Follower).ToArray();
+                return small.Length == 0
+                    ? "nowhere"
+                    : Invariant($"from PyTorch's momentum {small[0].NewShare} to {small[^1].NewShare}, Keras's {Nines(small[0])} to ")
+                        + Nines(small[^1]);
+            }
         }
 
         var pairs =
