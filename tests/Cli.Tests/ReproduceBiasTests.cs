@@ -56,7 +56,11 @@ public class ReproduceBiasTests
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(
-            ["out", "out/bias.csv", "out/metrics.json", "out/network.csv", "out/report.html"], folder.Files());
+            [
+                "out", "out/bias.csv", "out/loss.csv", "out/metrics.json", "out/network-bias.csv", "out/network-loss.csv",
+                "out/report.html",
+            ],
+            folder.Files());
         using var metrics = JsonDocument.Parse(File.ReadAllText(folder.File("out/metrics.json")));
         var networks = metrics.RootElement.GetProperty("network").EnumerateArray().ToArray();
         var biases = networks.Select(network => network.GetProperty("largestBias").GetDouble()).ToArray();

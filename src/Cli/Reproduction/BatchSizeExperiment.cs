@@ -142,7 +142,7 @@ internal sealed class BatchSizeExperiment : Experiment
 
     private static void Report(ExperimentRun run, List<Trial> trials, IReadOnlyList<int> sizes)
     {
-        var rows = new PlottedAxis("mini-batch", "rows", IsLogarithmic: true);
+        var rows = new PlottedAxis("mini-batch", "rows", IsLogarithmic: true, sizes.Min() / 1.5, sizes.Max() * 1.5);
         run.Add(new PlottedFigure(
             "accuracy",
             "Test accuracy",

@@ -126,23 +126,21 @@ internal sealed class BiasExperiment : Experiment
             + "mean outside, the gradient towards b is minus the mean of the targets in every step, so b = 0.1 · steps · mean; with the "
             + "variance outside, too, the same divided by the deviation.");
         var shown = Enumerable.Range(0, Points + 1).Select(point => point * steps / Points).ToArray();
-        run.Add(new PlottedFigure(
-            "bias",
-            "The bias, and the loss",
-            new PlottedPanel(
-                "bias",
-                new PlottedAxis("step", "count"),
-                new PlottedAxis("value", "units of u and of the loss"),
-                [.. results.Select(result => new PlottedLine(
-                    result.Variant.Name, result.Variant.Style, [.. shown.Select(step => ((double)step, result.Bias[step]))]))]),
-            new PlottedPanel(
-                "loss",
-                new PlottedAxis("step", "count"),
-                new PlottedAxis("value", "units of u and of the loss", From: 0),
-                [.. results.Select(result => new PlottedLine(
-                    result.Variant.Name,
-                    result.Variant.Style,
-                    [.. shown.SkipLast(1).Select(step => ((double)step + 1, result.Loss[step]))]))])));
+        var x = new PlottedAxis("step", "count");
+        run.Add(new PlottedFigure("bias", "The bias", new PlottedPanel(
+            "The bias",
+            x,
+            new PlottedAxis("bias", "units of u"),
+            [.. results.Select(result => Line(result.Variant, shown.Select(step => ((double)step, result.Bias[step]))))])));
+        run.Add(new PlottedFigure("loss", "The loss", new PlottedPanel(
+            "The loss",
+            x,
+            new PlottedAxis("loss", "square of the target's unit", From: 0),
+            [.. results.Select(result => Line(
+                result.Variant, shown.SkipLast(1).Select(step => ((double)step + 1, result.Loss[step]))))]))
+        {
+            Caption = "With the variance outside and with batch normalization the loss is the same: what is normalized is, too.",
+        });
         run.Add(
             ["a bias alone", "bias after", "steps", "by the formula", "loss at first", "loss at last"],
             [.. results.Select(result => (string[])
@@ -187,15 +185,16 @@ internal sealed class BiasExperiment : Experiment
             $"Letters, two hidden layers of {Units} units: weights, a bias, one of the three normalizations, relu; mini-batches of ")
             + Invariant($"{BatchSize}. All weights learn, so the loss falls, but nothing that the biases do has a part in that."));
         var x = new PlottedAxis("step", "count");
-        run.Add(new PlottedFigure(
-            "network",
-            "The first layer's largest bias, and the loss",
-            new PlottedPanel("largest bias", x, new PlottedAxis("value", "units of the layer, or of the loss"), [.. trials.Select(
-                trial => new PlottedLine(
-                    trial.Variant.Name, trial.Variant.Style, [.. trial.Points.Select(point => ((double)point.Step, point.Bias))]))]),
-            new PlottedPanel("training loss", x, new PlottedAxis("value", "units of the layer, or of the loss", From: 0), [.. trials.Select(
-                trial => new PlottedLine(
-                    trial.Variant.Name, trial.Variant.Style, [.. trial.Points.Select(point => ((double)point.Step, point.Loss))]))])));
+        run.Add(new PlottedFigure("network-bias", "The largest bias of the first layer", new PlottedPanel(
+            "The largest bias of the first layer",
+            x,
+            new PlottedAxis("largest bias", "absolute value"),
+            [.. trials.Select(trial => Line(trial.Variant, trial.Points.Select(point => ((double)point.Step, point.Bias))))])));
+        run.Add(new PlottedFigure("network-loss", "The training loss", new PlottedPanel(
+            "The training loss",
+            x,
+            new PlottedAxis("training loss", "nats", From: 0),
+            [.. trials.Select(trial => Line(trial.Variant, trial.Points.Select(point => ((double)point.Step, point.Loss))))])));
         run.Add(
             ["letters", "gradient of the biases at first", "steps", "largest bias", "length of the weights", "training loss"],
             [.. trials.Select(trial => (string[])
@@ -208,10 +207,10 @@ internal sealed class BiasExperiment : Experiment
                 Invariant($"{trial.Points[^1].Loss:0.0000}"),
             ])]);
         run.Found(Invariant(
-            $"In a network on letters the gradient of the biases is {trials[0].FirstGradient:0.0e+0} (mean outside), ")
-            + Invariant($"{trials[1].FirstGradient:0.0e+0} (variance outside, too) and {trials[2].FirstGradient:0.0e+0} (batch ")
-            + Invariant($"normalization: what float32 leaves of 0) at first; the largest bias ends at {trials[0].Points[^1].Bias:0.0e+0}, ")
-            + Invariant($"{trials[1].Points[^1].Bias:0.0e+0} and {trials[2].Points[^1].Bias:0.0e+0}."));
+            $"In a network on letters the gradient of the first biases has the length {trials[0].FirstGradient:0.00} (mean outside), ")
+            + Invariant($"{trials[1].FirstGradient:0.00} (variance outside, too) and {trials[2].FirstGradient:0.0e+0} (batch ")
+            + Invariant($"normalization: what float32 leaves of 0) at first; the largest bias ends at {trials[0].Points[^1].Bias:0.00}, ")
+            + Invariant($"{trials[1].Points[^1].Bias:0.00} and {trials[2].Points[^1].Bias:0.0e+0}."));
         run.Metrics["network"] = new JsonArray([.. trials.Select(trial => new JsonObject
         {
             ["variant"] = trial.Variant.Name,
@@ -271,6 +270,9 @@ internal sealed class BiasExperiment : Experiment
 
         return new Trial(variant, gradient, first, points, null);
     }
+
+    private static PlottedLine Line(Variant variant, IEnumerable<(double X, double Y)> points) =>
+        new(variant.Name, variant.Style, [.. points]);
 
     private static double Length(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));
 

@@ -178,7 +178,7 @@ internal sealed class DropoutExperiment : Experiment
     private static void Report(ExperimentRun run, List<Trial> trials)
     {
         var rate = new PlottedAxis("dropout rate", "share of the values", From: 0);
-        var ratio = new PlottedAxis("variance at inference by that in training", "ratio", From: 0, To: 1.1);
+        var ratio = new PlottedAxis("variance at inference by that in training", "ratio", From: 0);
         run.Add(new PlottedFigure(
             "variance",
             "The variance shift",

@@ -145,6 +145,7 @@ internal sealed class MomentumExperiment : Experiment
             Ends(ends[^1]).Average(step => gaps[(follower, step)].Accuracy),
             BatchNormDiagnosis.Distances(network, follower.Values, population).Values.Max(),
             follower.Warning(network)));
+        var besides = ends.SelectMany(end => Ends(end).Skip(1)).ToHashSet();
         var steps = new PlottedAxis("step", "count", IsLogarithmic: true);
         var size = new PlottedAxis("gap of the validation loss", "absolute value", IsLogarithmic: true, From: 1e-4);
         run.Add(new PlottedFigure(
@@ -210,7 +211,8 @@ internal sealed class MomentumExperiment : Experiment
                 .Select(result => new PlottedLine(
                     Invariant($"p = {line.Value}"),
                     line.Style,
-                    [.. gaps.Where(gap => gap.Key.Follower == result.Follower).OrderBy(gap => gap.Key.Step)
+                    [.. gaps.Where(gap => gap.Key.Follower == result.Follower && !besides.Contains(gap.Key.Step))
+                        .OrderBy(gap => gap.Key.Step)
                         .Select(gap => ((double)gap.Key.Step, Size(gap.Value.Loss)))])))]);
     }
 
