@@ -31,12 +31,14 @@ internal sealed class TrainingGraph
         Random random,
         bool isNoisy = true,
         long stepsBefore = 0,
-        bool ownOperators = false)
+        bool ownOperators = false,
+        bool isInference = false)
     {
         Nodes = nodes;
+        IsInference = isInference;
         OwnOperators = ownOperators;
         UnbiasedVariance = unbiasedVariance;
-        IsNoisy = isNoisy;
+        IsNoisy = isNoisy && !isInference;
         _random = random;
         _stepsBefore = stepsBefore;
     }
@@ -57,6 +59,11 @@ internal sealed class TrainingGraph
     /// Whether noise such as dropout is on. It is off while population statistics are measured: they stand in for inference.
     /// </summary>
     public bool IsNoisy { get; }
+
+    /// <summary>
+    /// Whether the network is run as it is at inference, though backwards, too: batch normalizations take the running statistics.
+    /// </summary>
+    public bool IsInference { get; }
 
     /// <summary>1/N, a scalar.</summary>
     public Value InverseRows => HostScalar("inverseRows", context => 1f / context.Rows);
@@ -100,6 +107,7 @@ internal sealed class TrainingGraph
             using var scope = Nodes.Scope(sites[i].LocalName);
             steps[i] = sites[i].Layer.Train(this, sites[i], x);
             x = steps[i].Output;
+            Activations.Add((sites[i], x));
         }
 
         return new Differentiable(x, (dy, inputNeeded) =>
@@ -107,6 +115,7 @@ internal sealed class TrainingGraph
             for (var i = steps.Length - 1; i >= 0; i--)
             {
                 using var scope = Nodes.Scope($"{sites[i].LocalName}/backward");
+                ActivationGradients.Add((sites[i], dy));
                 dy = steps[i].Backward(dy, inputNeeded || i > 0);
             }
 
@@ -177,6 +186,12 @@ internal sealed class TrainingGraph
 
     /// <summary>The mean over the rows: <c>[N, C]</c> to <c>[C]</c>.</summary>
     public Value MeanOverRows(Value x, string name) => Nodes.Named(name, "Mul", [SumOverRows(x), InverseRows]);
+
+    /// <summary>What each layer gives, in the order of the layers; one inside another stands before the one that it is in.</summary>
+    internal List<(LayerSite Site, Value Value)> Activations { get; } = [];
+
+    /// <summary>The loss's gradient with respect to what each layer gives, as far as the way back has been emitted.</summary>
+    internal List<(LayerSite Site, Value Value)> ActivationGradients { get; } = [];
 
     internal IReadOnlyList<(string Name, Value Value)> Statistics => _statistics;
 

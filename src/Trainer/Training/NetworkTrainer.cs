@@ -56,9 +56,7 @@ public static class NetworkTrainer
         var (given, givenValidation) = (rows, validation);
         var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
 
-        // One stream for each purpose: asking for one more batch must not change the first weights.
-        var random = new Random(options.Seed);
-        var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
+        var (initial, split, shuffle, chance) = Streams(options.Seed);
         var folds = validation is null && options.OutOfFold && network.LearnsByMember
             ? Folds.Draw(ClassesOf(rows, loss), network.MemberCount, split)
             : null;
@@ -191,8 +189,6 @@ public static class NetworkTrainer
             OutOfFold = predictions,
         };
 
-        Random Next() => new(random.Next());
-
         void Warn(IEnumerable<TrainingWarning> found)
         {
             foreach (var warning in found)
@@ -201,6 +197,18 @@ public static class NetworkTrainer
                 options.Warning?.Invoke(warning);
             }
         }
+    }
+
+    /// <summary>
+    /// What a seed draws first weights, validation rows, the order of the rows and their changes from: a stream for each purpose, since
+    /// asking for one more batch must not change the first weights.
+    /// </summary>
+    internal static (Random Initial, Random Split, Random Shuffle, Random Chance) Streams(int seed)
+    {
+        var random = new Random(seed);
+        return (Next(), Next(), Next(), Next());
+
+        Random Next() => new(random.Next());
     }
 
     private static (TrainingData Training, TrainingData? Validation) HoldOut(TrainingData rows, Loss loss, double fraction, Random random)

@@ -103,13 +103,26 @@ internal sealed class TrainingLoop
         while (_batches.Fill(_step) is > 0 and var count)
         {
             cancellation.ThrowIfCancellationRequested();
-            var loss = _step.Run(count, _options.Optimizer.LearningRate * _options.Schedule.Factor(_step.Steps, steps));
-            if (!float.IsFinite(loss)) throw new TrainingDivergedException(epoch, loss, "loss");
+            var loss = Step(_step, count, _options, epoch, steps);
             sum += (double)loss * count;
             seen += count;
         }
 
         return sum / seen;
+    }
+
+    /// <summary>Makes the step on a mini-batch that has been dealt out.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="rows">The rows of the mini-batch.</param>
+    /// <param name="options">The optimizer and the schedule.</param>
+    /// <param name="epoch">The epoch, from 1.</param>
+    /// <param name="steps">All steps that the schedule is laid out over.</param>
+    /// <returns>The mean loss of the mini-batch, before the step.</returns>
+    /// <exception cref="TrainingDivergedException">It is not finite.</exception>
+    internal static float Step(TrainingStep step, int rows, TrainingOptions options, int epoch, long steps)
+    {
+        var loss = step.Run(rows, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
+        return float.IsFinite(loss) ? loss : throw new TrainingDivergedException(epoch, loss, "loss");
     }
 
     private Dictionary<string, float[]> Snapshot() =>

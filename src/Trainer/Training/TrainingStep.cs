@@ -95,7 +95,7 @@ internal sealed class TrainingStep : IDisposable
         var groups = ParameterGroup.Of(network.Parameters);
         var nodes = new GraphBuilder("training step");
         var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore, ownOperators: OwnOperators);
-        EmitForwardAndBackward(graph, network, loss);
+        EmitForwardAndBackward(graph, network, loss, weighted);
         ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
         var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
         var update = new UpdateGraph(graph, trained, maximumGradientNorm);
@@ -231,36 +231,42 @@ internal sealed class TrainingStep : IDisposable
         _loss.Dispose();
     }
 
-    private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)
+    /// <summary>Emits a network with its loss in both directions, and the mean loss as an output.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="weighted">Whether rows have weights, which are an input then.</param>
+    internal static void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss, bool weighted)
     {
         var nodes = graph.Nodes;
+        var (outputs, members) = (network.OutputShape.Count, network.MemberCount);
         var x = nodes.Input(
             FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
-        TensorDimension targetRows = _members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
-        var target = nodes.Input(TargetsInput, DataType.Float, targetRows, network.OutputShape.Count);
-        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
+        TensorDimension targetRows = members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
+        var target = nodes.Input(TargetsInput, DataType.Float, targetRows, outputs);
+        var rowWeights = weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
 
         // The members of an ensemble learn by themselves: each of their outputs is a row to the loss.
         var (output, backward) = graph.Train(network.SitesOfMembers, x);
         if (graph.OwnOperators && loss.Form is { } form)
         {
             var values = graph.Own(
-                LossOperator.Name, [output, target, rowWeights], ["meanLoss", "gradient"], form.Attributes(_outputs, _members));
+                LossOperator.Name, [output, target, rowWeights], ["meanLoss", "gradient"], form.Attributes((int)outputs, members));
             nodes.Output(LossOutput, values[0], DataType.Float, 1);
             backward(values[1], false);
             return;
         }
 
-        if (_members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, _outputs)]);
+        if (members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, outputs)]);
         var rowLoss = loss.RowLoss(nodes, output, target);
-        if (_weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
-        if (_members > 1)
-            rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, _members)]), keepAxes: true, 1);
+        if (weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
+        if (members > 1)
+            rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, members)]), keepAxes: true, 1);
         nodes.Output(LossOutput, graph.MeanOverRows(rowLoss, "meanLoss"), DataType.Float, 1);
 
         var gradient = loss.RowGradient(nodes, output, target);
-        if (_weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
-        if (_members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, (long)_members * _outputs)]);
+        if (weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
+        if (members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, members * outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 
