@@ -31,8 +31,9 @@ internal static class ScoreCommand
             Output.RequireMemory();
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
-            using var reader = scorer.Read(arguments.GetRequiredValue(data));
-            var rows = PredictionTable.Write(path, scorer.Score(reader));
+            var source = CsvSource.OfFile(arguments.GetRequiredValue(data));
+            using var reader = Open(scorer, source);
+            var rows = PredictionTable.Write(path, Score(scorer, reader, source));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
             foreach (var unknown in scorer.UnknownValues)
                 Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
@@ -41,5 +42,23 @@ internal static class ScoreCommand
                 CultureInfo.InvariantCulture, $"{rows:N0} rows scored, written to {(path == Output.Standard ? "stdout" : path)}"));
         });
         return command;
+    }
+
+    // It is looked at once before it is gone through.
+    private static CsvTableReader Open(TableScorer scorer, CsvSource source)
+    {
+        using var progress = Progress.Begin(
+            $"looking through {Path.GetFileName(source.Name)}", Progress.Bytes, source.Length, () => source.Position);
+        return scorer.Read(source);
+    }
+
+    private static IEnumerable<TablePrediction> Score(TableScorer scorer, CsvTableReader reader, CsvSource source)
+    {
+        using var progress = Progress.Begin("scoring", "rows", share: () => source.Position / (double)Math.Max(1, source.Length));
+        foreach (var prediction in scorer.Score(reader))
+        {
+            progress.Advance(prediction.RowCount);
+            yield return prediction;
+        }
     }
 }

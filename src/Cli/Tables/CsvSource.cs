@@ -13,6 +13,7 @@ internal sealed class CsvSource
     private readonly SafeFileHandle? _file;
     private readonly byte[] _content;
     private bool _isChecked;
+    private long _reached;
 
     private CsvSource(string name, SafeFileHandle? file, byte[] content)
     {
@@ -27,6 +28,9 @@ internal sealed class CsvSource
 
     /// <summary>The number of bytes.</summary>
     public long Length { get; }
+
+    /// <summary>How far whoever read last has come, from 0 for each who begins anew.</summary>
+    public long Position => Volatile.Read(ref _reached);
 
     /// <summary>Null where the reader of the text finds out by itself: UTF-8, and all that a byte order mark announces.</summary>
     public Encoding? Encoding { get; private set; }
@@ -127,6 +131,7 @@ internal sealed class CsvSource
             var count = source.Read(_position, buffer);
             if (!_isChecked) Check(buffer[..count]);
             _position += count;
+            Volatile.Write(ref source._reached, _position);
             return count;
         }
 

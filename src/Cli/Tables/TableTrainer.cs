@@ -71,6 +71,8 @@ internal static class TableTrainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
+        var watch = options.Network.Watch;
+        watch?.Stage("finding out what the columns are");
         var schema = TableSchema.Infer(
             training, options.Label, options.Task, options.InputShape is null
                 ? options.Schema
@@ -82,6 +84,7 @@ internal static class TableTrainer
         // Before training, not after it: a table that does not fit is known at once.
         RequireKnownClasses(schema.Label, training, test, "test on");
         if (options.Validation is { } held) RequireKnownClasses(schema.Label, training, held, "validate by");
+        watch?.Stage("making features of the test rows");
         var testRows = schema.ToRows(test);
         var network = CreateOptions(options, schema);
         var ml = new MLContext(network.Seed);
@@ -96,6 +99,7 @@ internal static class TableTrainer
         try
         {
             // One engine, so that the same seed gives the same figures to the last digit.
+            watch?.Stage("testing");
             using var measured = trained.CreateScorer(
                 new() { Outputs = trained.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
             testRows = testRows.CountedFrom(trained.Measured.Offset);

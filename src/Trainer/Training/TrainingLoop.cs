@@ -105,12 +105,14 @@ internal sealed class TrainingLoop
         var steps = (long)_options.Epochs * _batches.PerEpoch;
         double sum = 0;
         long seen = 0;
+        var taken = 0;
         while (_batches.Fill(_step) is > 0 and var count)
         {
             cancellation.ThrowIfCancellationRequested();
             var loss = Step(_step, count, _options, epoch, steps);
             sum += (double)loss * count;
             seen += count;
+            _options.Watch?.Step(new TrainingPosition(epoch, _options.Epochs, ++taken, _batches.PerEpoch, count));
         }
 
         return sum / seen;
