@@ -56,4 +56,19 @@ public enum TrainingWarningKind
 
     /// <summary>Rows are more than the memory for them, and are kept in a temporary file.</summary>
     RowsInFile,
+
+    /// <summary>Many units of a layer give 0, or the same end of a sigmoid or tanh, for every row, and so hardly learn.</summary>
+    DeadUnits,
+
+    /// <summary>Much of what a layer gives is at the ends of its sigmoid or tanh, where hardly any gradient comes back.</summary>
+    SaturatedUnits,
+
+    /// <summary>The gradient that reaches the first layer is a small part of that at the last one.</summary>
+    VanishingGradients,
+
+    /// <summary>The gradient that reaches the first layer is many times that at the last one.</summary>
+    ExplodingGradients,
+
+    /// <summary>Steps change the weights of a layer by too much, or by nothing.</summary>
+    UnusualUpdates,
 }
