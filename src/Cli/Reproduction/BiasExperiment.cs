@@ -59,7 +59,7 @@ internal sealed class BiasExperiment : Experiment
     {
         ArgumentNullException.ThrowIfNull(run);
         var steps = run.Get(Steps);
-        run.Expect(Variants.Length * 20.0 * steps);
+        run.Expect(Variants.Length * 2.0 * steps);
         ShowPaper(run, steps);
         ShowNetwork(run, steps);
     }
@@ -265,7 +265,7 @@ internal sealed class BiasExperiment : Experiment
                 training.Parameter("bias1.bias").Max(value => Math.Abs((double)value)),
                 Length(training.Parameter("dense1.weight")),
                 loss));
-            run.Advance(19.0 * every);
+            run.Advance(every);
         }
 
         return new Trial(variant, gradient, first, points, null);

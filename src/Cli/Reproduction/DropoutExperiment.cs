@@ -60,7 +60,7 @@ internal sealed class DropoutExperiment : Experiment
         (Place Place, float Rate)[] tried =
             [.. Enum.GetValues<Place>().SelectMany(place => rates.Where(rate => rate > 0 || place == Place.BeforeWeights)
                 .Select(rate => (place, rate)))];
-        run.Expect(tried.Length * epochs);
+        run.Expect((double)tried.Length * epochs * ((training.Count + BatchSize - 1) / BatchSize));
         foreach (var (place, rate) in tried)
         {
             run.At(Invariant($"rate {rate}, {Words(place)}"));
@@ -148,7 +148,7 @@ internal sealed class DropoutExperiment : Experiment
         for (var epoch = 0; epoch < epochs; epoch++)
         {
             stepped.Advance(stepped.StepsPerEpoch);
-            run.Advance(1);
+            run.Advance(stepped.StepsPerEpoch);
         }
 
         var running = stepped.Parameters();

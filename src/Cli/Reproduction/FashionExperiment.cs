@@ -90,7 +90,7 @@ internal sealed class FashionExperiment : Experiment
         (training, test) = (standardization.Apply(training), standardization.Apply(test));
         var (epochs, names) = (run.Get(Epochs), run.Get(Normalizations));
         ExperimentRun.Note(Invariant($"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
-        run.Expect((double)names.Count * epochs * training.Count);
+        run.Expect((double)names.Count * epochs * ((training.Count + BatchSize - 1) / BatchSize));
         var trials = new List<Trial>();
         foreach (var kind in Kinds.Where(kind => names.Contains(kind.Key)))
         {
@@ -141,7 +141,7 @@ internal sealed class FashionExperiment : Experiment
                 var before = stepped.Steps;
                 var loss = stepped.Advance((point * total / ((long)epochs * PointsPerEpoch)) - before);
                 if (double.IsFinite(loss)) curve.Add(((double)stepped.Steps / stepped.StepsPerEpoch, loss));
-                if (stepped.Steps > before) run.Advance((double)(stepped.Steps - before) / stepped.StepsPerEpoch * training.Count);
+                run.Advance(stepped.Steps - before);
             }
         }
         catch (TrainingDivergedException)
