@@ -15,6 +15,9 @@ public sealed class LayerDiagnostics
     /// <summary>The ends of a sigmoid: its slope there is below a fifth of its steepest, and so is that of tanh this far from ±½.</summary>
     internal const float SaturatedPart = 0.05f;
 
+    // What gelu gives below −2.7 and silu below −6.4, where they are all but flat.
+    private const float NearZero = 0.01f;
+
     // A prime, so that neighbouring channels are not passed over again and again.
     private const int MostValues = 2039;
     private const int ChunkValues = 4096;
@@ -83,8 +86,8 @@ public sealed class LayerDiagnostics
     public double? Saturated { get; internal init; }
 
     /// <summary>
-    /// Units that hardly learn: for relu those that give 0 for every row, so that no gradient comes back; for a sigmoid or tanh those that
-    /// are saturated at the same end for every row. Null for other layers.
+    /// Units that hardly learn: for relu those that give 0 for every row, so that no gradient comes back; for gelu and silu those that stay
+    /// within 0.01 of it; for a sigmoid or tanh those that are saturated at the same end for every row. Null for other layers.
     /// </summary>
     [JsonInclude]
     public int? DeadUnits { get; internal init; }
@@ -164,8 +167,10 @@ public sealed class LayerDiagnostics
             Percentiles = [.. PercentileLevels.Select(level => Percentile(values, level))],
             Zeros = Share(values, value => value == 0),
             Saturated = saturates ? Share(values, value => Math.Abs(value - middle) > end) : null,
-            DeadUnits = saturates ? CountDead(site, given, middle - end, middle + end)
-                : activation == Activation.Relu ? CountDead(site, given, float.Epsilon, float.PositiveInfinity)
+            DeadUnits = saturates ? CountDead(site, given, (least, most) => most < middle - end || least > middle + end)
+                : activation == Activation.Relu ? CountDead(site, given, (_, most) => most <= 0)
+                : activation == Activation.Gelu || activation == Activation.Silu
+                    ? CountDead(site, given, (least, most) => least > -NearZero && most < NearZero)
                 : null,
             GradientNorm = Norm(gradient),
             GradientHistogram = Histogram(Thin(gradient)),
@@ -229,8 +234,7 @@ public sealed class LayerDiagnostics
         return Array.ConvertAll(counts, count => (double)count / gradient.Length);
     }
 
-    // Units that never come up to the lower end, or never down to the upper one.
-    private static int CountDead(LayerSite site, float[] given, float low, float high)
+    private static int CountDead(LayerSite site, float[] given, Func<float, float, bool> isDead)
     {
         var (units, positions) = ((int)site.Output.Channels, (int)site.Output.Positions);
         var (least, most) = (new float[units], new float[units]);
@@ -256,7 +260,7 @@ public sealed class LayerDiagnostics
 
         var dead = 0;
         for (var unit = 0; unit < units; unit++)
-            if (most[unit] < low || least[unit] > high) dead++;
+            if (isDead(least[unit], most[unit])) dead++;
         return dead;
     }
 }

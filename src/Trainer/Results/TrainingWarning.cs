@@ -14,6 +14,10 @@ public sealed class TrainingWarning
     /// <summary>What was found, what it does and what to do about it.</summary>
     public string Message { get; }
 
+    /// <summary>Whether it was found by looking into the training; see <see cref="TrainingOptions.Diagnostics"/>.</summary>
+    internal bool IsOfDiagnostics => Kind is TrainingWarningKind.DeadUnits or TrainingWarningKind.SaturatedUnits
+        or TrainingWarningKind.VanishingGradients or TrainingWarningKind.ExplodingGradients or TrainingWarningKind.UnusualUpdates;
+
     /// <inheritdoc/>
     public override string ToString() => Message;
 }

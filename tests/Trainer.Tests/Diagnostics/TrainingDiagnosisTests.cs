@@ -92,6 +92,24 @@ public sealed class TrainingDiagnosisTests : IDisposable
         Assert.Equal(0, look.GradientNorm);
     }
 
+    [Theory]
+    [InlineData("relu", 1)]
+    [InlineData("silu", 2)]
+    [InlineData("gelu", 2)]
+    [InlineData("sigmoid", 2)]
+    [InlineData("tanh", 0)]
+    [InlineData("leakyrelu", null)]
+    public void Look_AtUnitsThatStayWhereTheyAre_CountsThoseThatAreFlatThere(string activation, int? dead)
+    {
+        // Three rows of 3 units: 0 always, about 0 always, and all over the place.
+        float[] given = [0, 0.005f, -0.2f, 0, -0.005f, 0.7f, 0, 0.005f, 0.02f];
+
+        var look = LayerDiagnostics.Of(
+            1, Network.Input(3).Activation(Activation.Parse(activation)).Sites[0], given, new float[9], NoParameters);
+
+        Assert.Equal(dead, look.DeadUnits);
+    }
+
     [Fact]
     public void Look_AtManyValues_KeepsTheirSpread()
     {

@@ -166,6 +166,7 @@ internal static class ReportStyle
         polygon.band { stroke: none; fill-opacity: .2; } polygon.a { fill: var(--a); } polygon.b { fill: var(--b); }
         polygon.c { fill: var(--c); } polygon.d { fill: var(--d); } polygon.e { fill: var(--e); } polygon.f { fill: var(--f); }
         .figure { margin: 1.4rem 0; } .figure h3 { margin-bottom: 0; }
+        .scroll > table:not(.matrix) th { overflow-wrap: normal; } .scroll > table:not(.matrix) td:first-child { min-width: 9rem; }
         .bars { width: 6rem; height: 1.25rem; } .bars path { fill: var(--a); }
         .graph { max-width: none; } .graph .scroll { overflow: auto; max-height: 85vh; border: 1px solid var(--rule);
             border-radius: .5rem; } .graph svg { display: block; } .graph .op { fill: var(--ink); font-weight: 600; }
