@@ -29,14 +29,16 @@ public sealed class TrainingWarningTests : IDisposable
     public void Train_ColumnsThatSayNothing_SaysSoInTheLastLineTheReportAndTheMetrics(string task, string expected)
     {
         var random = new Random(3);
-        var rows = Enumerable.Range(0, 300).Select(_ => $"{(task == "binary" ? random.Next(2) : random.NextDouble())},{random.NextDouble()}\n");
+        var rows = Enumerable.Range(0, 300)
+            .Select(_ => $"{(task == "binary" ? random.Next(2) : random.NextDouble())},{random.NextDouble()}\n");
         _folder.Write("data.csv", $"y,x\n{string.Concat(rows)}");
 
         var result = Tool.Run(
             _folder.Path, "train", "data.csv", "--label", "y", "--task", task, "--epochs", "3", "--preset", "fast", "--out", "out");
 
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Contains($"warning: on the test rows this model is {expected}", result.Error.Trim().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.Contains(
+            $"warning: on the test rows this model is {expected}", result.Error.Trim().Split('\n')[^1], StringComparison.Ordinal);
         Assert.Contains(expected, File.ReadAllText(_folder.File("out/report.html")), StringComparison.Ordinal);
         Assert.Contains("\"betterThanBaseRate\": false", File.ReadAllText(_folder.File("out/metrics.json")), StringComparison.Ordinal);
     }

@@ -55,7 +55,7 @@ internal sealed class Baseline
     /// <summary>The log-loss, in nats, of giving every row the share of each class.</summary>
     public double Entropy { get; }
 
-    /// <summary>Whether predictions are better than what is said here, by more than chance would give (a paired test over the rows).</summary>
+    /// <summary>Whether predictions are better than what is said here, by more than chance gives (a paired test over the rows).</summary>
     /// <remarks>
     /// Measured by what training makes small: the log-loss of classes, the squared error of numbers. Rows whose labels are all alike tell
     /// nothing: false.
@@ -108,8 +108,9 @@ internal sealed class Baseline
         var (metric, alone, what) = task == LearningTask.Regression
             ? (Metric.RootMeanSquaredError, baseline.Deviation, "always saying the mean")
             : (Metric.LogLoss, baseline.Entropy, "giving every row the share of each class");
-        return $"on the test rows this model is no better than {what} ({metric.Name} {metric.Format(trained.TestMetrics[metric] ?? double.NaN)} beside "
-            + $"{metric.Format(alone)}): its columns do not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
+        var figure = metric.Format(trained.TestMetrics[metric] ?? double.NaN);
+        return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns do "
+            + $"not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
     }
 
     private static double Weight(TrainingData rows, int row) => rows.WeightArray is null ? 1 : rows.WeightArray[row];

@@ -95,8 +95,9 @@ internal sealed class DateColumn
             if (rows[code] == 0 || column.Values[code].Kind == CellKind.Missing) continue;
             if (!TryRead(column.Texts[code], out var time))
                 throw table.CellError(
-                    column.FirstRowWith(code), Name, $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written "
-                    + $"({Example}); fix it or leave the field empty.");
+                    column.FirstRowWith(code),
+                    Name,
+                    $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written ({Example}); fix it or leave the field empty.");
             times[code] = time;
         }
 

@@ -73,8 +73,8 @@ internal sealed class TableSchema
 
     /// <summary>
     /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; a
-    /// column of dates is taken apart into numbers and the day of the week; any other is categorical, with a category of its own for missing
-    /// values if there are any, and embedded where the categories are many.
+    /// column of dates is taken apart into numbers and the day of the week; any other is categorical, with a category of its own for
+    /// missing values if there are any, and embedded where the categories are many.
     /// Columns without variance, and texts that hardly repeat, are dropped; <see cref="Reports"/> says so.
     /// </summary>
     /// <param name="table">The training table.</param>

@@ -137,7 +137,8 @@ internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTa
         });
     }
 
-    private static (CsvTable Kept, CsvTable Drawn, string Rule) Latest(CsvTable table, TableColumn column, double share, DateOrder? dateOrder)
+    private static (CsvTable Kept, CsvTable Drawn, string Rule) Latest(
+        CsvTable table, TableColumn column, double share, DateOrder? dateOrder)
     {
         RequireValues(table, column, "a time");
         var times = TableTimes.Read(table, column, dateOrder);

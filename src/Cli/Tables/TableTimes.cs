@@ -53,8 +53,8 @@ internal static partial class TableTimes
     private static TableException Ambiguous(CsvTable table, TableColumn column)
     {
         var example = Array.Find(column.Texts.ToArray(), WrittenDate.NeedsOrder)!;
-        return new($"{table.FilePath}: the dates of column {NameList.Quote(column.Name)}, as {NameList.Quote(example)}, do not say which is "
-            + $"the day and which the month; say --date-order dmy or mdy, or {Advice}.");
+        return new($"{table.FilePath}: the dates of column {NameList.Quote(column.Name)}, as {NameList.Quote(example)}, do not say which "
+            + $"is the day and which the month; say --date-order dmy or mdy, or {Advice}.");
     }
 
     private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);

@@ -1,5 +1,4 @@
 using MlNetBatchNorm.Cli.Tables;
-using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
 
