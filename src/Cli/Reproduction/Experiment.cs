@@ -1,5 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -13,7 +15,8 @@ internal abstract class Experiment
     /// <summary>All of them, in the order of the help.</summary>
     public static IReadOnlyList<Experiment> All { get; } =
     [
-        new MnistExperiment(), new Figure1Experiment(), new LayersExperiment(), new LandscapeExperiment(), new DepthExperiment(),
+        new MnistExperiment(), new FashionExperiment(), new Figure1Experiment(), new LayersExperiment(), new LandscapeExperiment(),
+        new DepthExperiment(), new BiasExperiment(), new MomentumExperiment(), new BatchSizeExperiment(), new DropoutExperiment(),
     ];
 
     /// <summary>The name, one word in lower case.</summary>
@@ -78,6 +81,17 @@ internal sealed record ExperimentData(string Description, string HelpName, strin
         var (training, test) = TableSplit.Every(CsvTable.Read(path), 0.2);
         var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         return (schema.ToRows(training), schema.ToRows(test));
+    }
+
+    /// <summary>
+    /// The same as a network is to see them (<see cref="SteppedTraining"/>): each feature with mean 0 and variance 1 over the rows to learn
+    /// from, as <see cref="TrainingOptions.StandardizeFeatures"/> has it.
+    /// </summary>
+    public static (TrainingData Training, TrainingData Test) ReadStandardizedLetters(string path)
+    {
+        var (training, test) = ReadLetters(path);
+        var standardization = Standardization.Fit(training, new TrainingOptions().FeatureClip);
+        return (standardization.Apply(training), standardization.Apply(test));
     }
 }
 

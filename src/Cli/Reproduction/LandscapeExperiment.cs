@@ -53,7 +53,7 @@ internal sealed class LandscapeExperiment : Experiment
     /// <inheritdoc/>
     public override void Run(ExperimentRun run)
     {
-        var (training, test) = ExperimentData.ReadLetters(run.Data);
+        var (training, test) = ExperimentData.ReadStandardizedLetters(run.Data);
         var steps = run.Get(Steps);
         run.Expect(2.0 * steps);
         var without = Follow(run, "without batch norm", "b", Normalization.None, training, test, steps);
@@ -106,8 +106,6 @@ internal sealed class LandscapeExperiment : Experiment
         run.At(name);
         var network = Network.FeedForward(
             (int)training.Shape.Count, [.. Enumerable.Repeat(Units, Hidden)], training.Outputs, Activation.Relu, normalization);
-        var standardized = Trainer.Data.Standardization.Fit(training, new TrainingOptions().FeatureClip);
-        (training, test) = (standardized.Apply(training), standardized.Apply(test));
         var options = new TrainingOptions { BatchSize = BatchSize, Optimizer = Optimizer.Sgd(LearningRate), Seed = run.Seed };
         using var course = new SteppedTraining(network, Loss.SoftmaxCrossEntropy, training, options);
         using var probe = new NetworkProbe(network, Loss.SoftmaxCrossEntropy, watched: _ => false);
