@@ -32,6 +32,15 @@ internal static class ResultLines
         if (network.OutOfFold is { } predicted)
             Line("out of fold", string.Join(", ", predicted.Metrics.Values.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
+        if (network.Diagnostics.Count > 0)
+        {
+            var findings = network.Warnings.Count(warning => warning.IsOfDiagnostics);
+            Line(
+                "inside",
+                $"{(findings == 0 ? "nothing unusual" : $"{findings} finding{(findings == 1 ? string.Empty : "s")}")} in "
+                + $"{network.Diagnostics.DistinctBy(look => look.Layer).Count()} layers");
+        }
+
         Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
         foreach (var kept in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))
             Line("not folded", $"{kept.Name}: {kept.Reason}");
