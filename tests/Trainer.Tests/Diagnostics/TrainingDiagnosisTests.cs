@@ -137,7 +137,10 @@ public sealed class TrainingDiagnosisTests : IDisposable
         });
         var options = Plain(1) with
         {
-            BatchSize = 64, Optimizer = Optimizer.Sgd(0.5f), StandardizeFeatures = false, StandardizeTargets = false,
+            BatchSize = 64,
+            Optimizer = Optimizer.Sgd(0.5f),
+            StandardizeFeatures = false,
+            StandardizeTargets = false,
         };
 
         var trained = NetworkTrainer.Train(
