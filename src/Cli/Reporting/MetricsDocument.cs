@@ -99,6 +99,11 @@ internal sealed class MetricsDocument
         TimeSpan elapsed,
         TimeSpan singleRow) => new(task, network, export, test, test, elapsed, singleRow);
 
+    /// <summary>The numbers, to be put into another document.</summary>
+    public JsonObject ToJson() => _root;
+
+    /// <summary>Writes <c>metrics.json</c>.</summary>
+    /// <returns>Its path.</returns>
     public string Write(string folder)
     {
         var path = Path.Combine(folder, "metrics.json");

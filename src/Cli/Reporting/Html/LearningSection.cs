@@ -15,8 +15,8 @@ internal static class LearningSection
             report => ((double)report.Epoch, report.Validation!.Loss))];
         var chart = new Chart(
                 "Loss by epoch",
-                Axis.For("epoch", training.Select(point => point.X)),
-                Axis.For("loss", training.Concat(validation).Select(point => point.Y)))
+                Axis.For("epoch", training.Select(point => point.X)) with { Unit = Axis.Count },
+                Axis.For("loss", training.Concat(validation).Select(point => point.Y)) with { Unit = UnitOf(network.Loss) })
             .Line(training, "a");
         if (history.Count == 1) chart.Dots(training, "a");
         object?[] caption = [Html.Swatch("a"), "rows it learns from"];
@@ -44,4 +44,7 @@ internal static class LearningSection
         foreach (var warning in network.Warnings.Where(warning => !warning.IsOfDiagnostics))
             yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
     }
+
+    // Numbers are learned in standard deviations from their mean.
+    private static string UnitOf(Loss loss) => !loss.IsRegression ? "nats" : loss == Loss.AbsoluteError ? "deviations" : "deviations²";
 }
