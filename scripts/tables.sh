@@ -9,6 +9,8 @@ set -euo pipefail
 
 root="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 target="$root/data/tables"
+. "$root/scripts/progress.sh" "$@"
+steps 4
 # Debian's Python has Debian's NumPy; another one may come first in the path.
 python=/usr/bin/python3
 refuse() {
@@ -23,12 +25,16 @@ command -v Rscript >/dev/null || refuse "Rscript is missing, which reads the tab
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 packages=(r-cran-modeldata r-cran-ggplot2 r-cran-dslabs r-cran-kernlab r-cran-mlbench)
+step "fetching ${#packages[@]} packages"
 (cd "$work" && apt-get download -qq "${packages[@]}" 2>"$work/log") \
   || refuse "apt-get download ${packages[*]}: $(grep -v '^W:' "$work/log" | head -1) (after apt-get update it may find them)"
+step "reading their tables"
 for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
 mkdir -p "$target" "$work/sorted"
 Rscript --vanilla "$root/scripts/tables/read.R" "$work/tree/usr/lib/R/site-library" "$work/sorted"
+step "shuffling the rows"
 "$python" "$root/scripts/tables/shuffle.py" "$work/sorted" "$target"
+step "checking the sums"
 (cd "$target" && sha256sum --quiet --check "$root/scripts/tables/SHA256SUMS") \
   || refuse "The tables in $target differ from those that docs/defaults.md was measured with: these packages are of another version."
-printf '%s\n' "The tables are in data/tables." >&2
+finished "The tables are in data/tables."

@@ -246,7 +246,11 @@ internal readonly record struct ProgressState
         else yield return Time(StageElapsed);
     }
 
-    private static string Time(TimeSpan time) => Text($"{(int)time.TotalMinutes:00}:{time.Seconds:00}");
+    private static string Time(TimeSpan time)
+    {
+        var seconds = (long)Math.Round(time.TotalSeconds);
+        return Text($"{seconds / 60:00}:{seconds % 60:00}");
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
