@@ -20,6 +20,9 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         Train("large numbers", "large.csv", LongName("amount"), ["--task", "regression", .. Fast]),
         new("depth", "reproduce", "depth", "--quick", "--data", SampleTables.PathOf("letters.csv"), "--depths", "2,4", "--epochs", "1",
             "--out", "out"),
+        new("layers", "reproduce", "layers", "--out", "out"),
+        new("landscape", "reproduce", "landscape", "--quick", "--data", SampleTables.PathOf("letters.csv"), "--steps", "60",
+            "--out", "out"),
     ];
 
     /// <summary>The file, in the command's folder.</summary>
