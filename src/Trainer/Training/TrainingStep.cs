@@ -59,7 +59,15 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="ownOperators">
     /// Whether operators of our own may be used; <see cref="OwnOperators"/> says whether they are: only on the CPU. Default: true.
     /// </param>
+    /// <param name="ranks">
+    /// The processes that make each step together, with the mean of their gradients; null (the default) = this one alone. They need
+    /// <paramref name="ownOperators"/>.
+    /// </param>
+    /// <param name="syncStatistics">
+    /// Whether batch normalizations take the mini-batches of all ranks together; see <see cref="TrainingOptions.SyncStatistics"/>.
+    /// </param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
+    /// <exception cref="NotSupportedException">There are ranks, but operators of our own cannot be used.</exception>
     public TrainingStep(
         Network network,
         Loss loss,
@@ -72,7 +80,9 @@ internal sealed class TrainingStep : IDisposable
         float? maximumGradientNorm = null,
         float weightAveraging = 0,
         long stepsBefore = 0,
-        bool ownOperators = true)
+        bool ownOperators = true,
+        Communicator? ranks = null,
+        bool syncStatistics = false)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -85,39 +95,25 @@ internal sealed class TrainingStep : IDisposable
         _weighted = weighted;
         _outputs = (int)network.OutputShape.Count;
         _members = network.MemberCount;
-        _minimumRows = network.MinimumBatchRows;
+        _minimumRows = syncStatistics && ranks is { Size: > 1 } ? 1 : network.MinimumBatchRows;
         BatchSize = batchSize;
         Steps = stepsBefore;
 
         settings ??= new ExecutionOptions { Threads = network.ThreadsFor(batchSize) };
         var operators = ownOperators && DeviceSearch.EndsOnCpu(settings.Device) ? TrainingOperators.Domain : null;
         OwnOperators = operators is not null;
+        if (ranks is { Size: 1 }) ranks = null;
+        if (ranks is not null && !OwnOperators)
+            throw new NotSupportedException(
+                $"Several ranks train together on the CPU, by operators of our own, but here is {settings.Device}"
+                + $"{(ownOperators ? string.Empty : " without these operators")}; train on the CPU, or with one process.");
         var groups = ParameterGroup.Of(network.Parameters);
-        var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore, ownOperators: OwnOperators);
-        EmitForwardAndBackward(graph, network, loss);
-        ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
-        var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
-        var update = new UpdateGraph(graph, trained, maximumGradientNorm);
-        if (OwnOperators && optimizer.Rule(update) is { } rule)
-        {
-            update.EmitOwn(
-                rule,
-                weightAveraging > 0 ? AverageSlot : null,
-                weightAveraging > 0 ? AverageRate(update, weightAveraging) : rule.Scalars[0],
-                running,
-                running is null ? rule.Scalars[0] : StatisticsRate(update, statistics));
-        }
-        else
-        {
-            optimizer.Emit(update);
-            if (weightAveraging > 0) EmitAverages(update, weightAveraging);
-            if (running is not null) EmitStatistics(update, graph, running, statistics);
-        }
+        var (nodes, graph, update) = Emit(ranks, random);
 
-        Model = nodes.Build();
+        // What a checkpoint knows of a step does not depend on how many make it.
+        Model = (ranks is null ? nodes : Emit(null, new Random(0)).Nodes).Build();
 
-        _session = OnnxSession.Load(Model, settings with { Name = "the training step", Operators = operators });
+        _session = OnnxSession.Load(ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -139,6 +135,40 @@ internal sealed class TrainingStep : IDisposable
         _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads), .. update.Inputs];
         _stateOutputs = [.. update.Outputs];
 
+        (GraphBuilder Nodes, TrainingGraph Graph, UpdateGraph Update) Emit(Communicator? among, Random seeds)
+        {
+            var builder = new GraphBuilder("training step");
+            var emitted = new TrainingGraph(
+                builder,
+                statistics.UnbiasedVariance,
+                seeds,
+                stepsBefore: stepsBefore,
+                ownOperators: OwnOperators,
+                ranks: among,
+                syncStatistics: syncStatistics);
+            EmitForwardAndBackward(emitted, network, loss);
+            ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
+            var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
+            var end = new UpdateGraph(emitted, trained, maximumGradientNorm);
+            if (OwnOperators && optimizer.Rule(end) is { } rule)
+            {
+                end.EmitOwn(
+                    rule,
+                    weightAveraging > 0 ? AverageSlot : null,
+                    weightAveraging > 0 ? AverageRate(end, weightAveraging) : rule.Scalars[0],
+                    running,
+                    running is null ? rule.Scalars[0] : StatisticsRate(end, statistics));
+            }
+            else
+            {
+                optimizer.Emit(end);
+                if (weightAveraging > 0) EmitAverages(end, weightAveraging);
+                if (running is not null) EmitStatistics(end, emitted, running, statistics);
+            }
+
+            return (builder, emitted, end);
+        }
+
         ParameterStore NewStore() =>
             new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
     }
@@ -155,7 +185,7 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The device in use.</summary>
     public Device Device => _session.Device;
 
-    /// <summary>The model that is run.</summary>
+    /// <summary>The model that is run; where there are ranks, as it would be without.</summary>
     public ModelProto Model { get; }
 
     /// <summary>The mini-batch's features, <c>[batchSize, …]</c>, to be filled before a step.</summary>

@@ -1,0 +1,53 @@
+using MlNetBatchNorm.Trainer.Tests.Fixtures;
+
+namespace MlNetBatchNorm.Trainer.Tests.Distribution;
+
+/// <summary>
+/// Steps that several ranks make together, each on its part of a mini-batch, against PyTorch: with synchronized statistics they are the
+/// steps of one process with the whole mini-batch, which is what PyTorch's SyncBatchNorm is defined by.
+/// </summary>
+public class RankedStepTests
+{
+    public static TheoryData<string, int> VectorCases
+    {
+        get
+        {
+            var cases = new TheoryData<string, int>();
+            foreach (var name in PyTorchCase.Names)
+            {
+                cases.Add(name, 2);
+
+                // Two rows of an image do not make four ranks.
+                if (PyTorchCase.Read(name).Shape.Length == 1) cases.Add(name, 4);
+            }
+
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(VectorCases))]
+    public void Run_HundredStepsWithSynchronizedStatistics_GivesPyTorchsWholeBatch(string name, int size)
+    {
+        var expected = PyTorchCase.Read(name);
+        var states = new Dictionary<string, float[]>[size];
+        Threads.Run(size, ranks =>
+        {
+            using var step = expected.CreateStep(ranks: ranks, syncStatistics: true);
+            expected.Run(step, 1, ranks);
+            Require(expected.After1, 1e-5, step);
+            expected.Run(step, 99, ranks);
+            Require(expected.After100, 1e-3, step);
+            states[ranks.Rank] = step.State();
+        });
+
+        for (var rank = 1; rank < size; rank++)
+            foreach (var (vector, values) in states[0]) Assert.Equal(values, states[rank][vector]);
+    }
+
+    private static void Require(Dictionary<string, double[]> parameters, double tolerance, Trainer.Training.TrainingStep step)
+    {
+        foreach (var (parameter, values) in parameters)
+            Closeness.Require(values, step.Parameter(parameter), tolerance, $"{parameter} after {step.Steps} steps");
+    }
+}
