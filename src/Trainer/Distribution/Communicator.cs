@@ -1,4 +1,6 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using System.Text;
 using MlNetBatchNorm.Trainer.Distribution;
 
 namespace MlNetBatchNorm;
@@ -42,6 +44,9 @@ public abstract class Communicator : IDisposable
 
     /// <summary>Whether the environment says that this process is one of several that MPI has started.</summary>
     internal static bool IsLaunched => MpiLibrary.LaunchedSize > 1;
+
+    /// <summary>How many ranks share the cores of this machine.</summary>
+    internal virtual int RanksHere => 1;
 
     /// <summary>What it is called in the model of a training step, from 1.</summary>
     internal int Key { get; }
@@ -117,6 +122,39 @@ public abstract class Communicator : IDisposable
         fixed (T* to = all) Gather((nint)from, values.Length * sizeof(T), (nint)to);
     }
 
+    /// <summary>What follows from some numbers on every rank: the largest of them.</summary>
+    internal long Largest(long value) => Numbers(value).Max();
+
+    /// <summary>A number of each rank.</summary>
+    internal long[] Numbers(long value)
+    {
+        var all = new long[Size];
+        Gather([value], all);
+        return all;
+    }
+
+    /// <summary>
+    /// Does what concerns this rank alone and may fail: then all ranks fail, this one as it would by itself, the others with an
+    /// <see cref="OtherRankException"/> that says which.
+    /// </summary>
+    internal void Together(Action act)
+    {
+        Exception? failure = null;
+        try
+        {
+            act();
+        }
+        catch (Exception exception)
+        {
+            failure = exception;
+        }
+
+        var messages = AllGather(Encoding.UTF8.GetBytes(failure?.Message ?? string.Empty));
+        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
+        var failed = Array.FindIndex(messages, message => message.Length > 0);
+        if (failed >= 0) throw new OtherRankException(failed, Encoding.UTF8.GetString(messages[failed]));
+    }
+
     /// <summary>The sums over the ranks, added up in their order, so that they are the same everywhere.</summary>
     internal double[] Sum(ReadOnlySpan<double> values)
     {
@@ -145,3 +183,6 @@ public abstract class Communicator : IDisposable
     {
     }
 }
+
+/// <summary>Another rank cannot go on, and so none can.</summary>
+internal sealed class OtherRankException(int rank, string message) : IOException($"Rank {rank} failed: {message}");

@@ -23,6 +23,9 @@ internal sealed class MpiCommunicator : Communicator
     /// <inheritdoc/>
     public override int Size { get; }
 
+    /// <inheritdoc/>
+    internal override int RanksHere => MpiLibrary.LocalSize;
+
     public static MpiCommunicator Start() => new(MpiLibrary.Start());
 
     /// <inheritdoc/>

@@ -14,6 +14,8 @@ internal sealed class TrainingLoop
     private readonly TrainingOptions _options;
     private readonly EarlyStopping _stopping;
     private readonly List<EpochReport> _history = [];
+    private readonly Communicator? _ranks;
+    private readonly int _rows;
     private IReadOnlyDictionary<string, float[]> _best;
     private bool _isDone;
 
@@ -23,10 +25,13 @@ internal sealed class TrainingLoop
         PopulationStatistics? population,
         MiniBatches batches,
         Network network,
-        TrainingOptions options)
+        TrainingOptions options,
+        int rows)
     {
         (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
         _stopping = new EarlyStopping(options.EarlyStoppingPatience);
+        _ranks = options.Communicator is { Size: > 1 } ranks ? ranks : null;
+        _rows = rows;
         _best = Snapshot();
     }
 
@@ -61,6 +66,8 @@ internal sealed class TrainingLoop
         {
             var epoch = _history.Count + 1;
             var loss = RunEpoch(epoch, cancellation);
+            _step.JoinStatistics(_rows);
+            _step.RequireSameOnAllRanks();
             if (_evaluation is not null || epoch == _options.Epochs) SetStatistics();
             var measured = _evaluation?.Run(_step.Current);
             if (measured is not null && !double.IsFinite(measured.Loss))
@@ -73,7 +80,7 @@ internal sealed class TrainingLoop
             isKept = _options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0;
             if (isKept) save(this);
             _options.Progress?.Invoke(report);
-            if (!report.IsStopped) continue;
+            if (!Any(report.IsStopped)) continue;
             if (_evaluation is null && epoch < _options.Epochs)
             {
                 // The last epoch after all: what is done at its end only.
@@ -102,15 +109,21 @@ internal sealed class TrainingLoop
         long seen = 0;
         while (_batches.Fill(_step) is > 0 and var count)
         {
-            cancellation.ThrowIfCancellationRequested();
+            if (_ranks is null) cancellation.ThrowIfCancellationRequested();
             var loss = _step.Run(count, _options.Optimizer.LearningRate * _options.Schedule.Factor(_step.Steps, steps));
-            if (!float.IsFinite(loss)) throw new TrainingDivergedException(epoch, loss, "loss");
-            sum += (double)loss * count;
-            seen += count;
+            if (_ranks is null && !float.IsFinite(loss)) throw new TrainingDivergedException(epoch, loss, "loss");
+            sum += loss * (double)_batches.RowsOfStep;
+            seen += _batches.RowsOfStep;
         }
 
-        return sum / seen;
+        // Ranks stop together, where they meet.
+        if (_ranks is null) return sum / seen;
+        if (Any(cancellation.IsCancellationRequested)) throw new OperationCanceledException(cancellation);
+        var mean = _ranks.Sum([sum])[0] / _ranks.Size / seen;
+        return double.IsFinite(mean) ? mean : throw new TrainingDivergedException(epoch, mean, "loss");
     }
+
+    private bool Any(bool ofThisRank) => _ranks is null ? ofThisRank : _ranks.Largest(ofThisRank ? 1 : 0) > 0;
 
     private Dictionary<string, float[]> Snapshot() =>
         _network.Parameters.ToDictionary(

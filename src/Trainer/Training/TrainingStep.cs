@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
@@ -5,6 +7,7 @@ using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -37,6 +40,8 @@ internal sealed class TrainingStep : IDisposable
     private readonly int _outputs;
     private readonly int _members;
     private readonly int _minimumRows;
+    private readonly Communicator? _ranks;
+    private readonly (string Mean, string Variance)[] _batchNorms;
     private int _current;
 
     /// <summary>Builds the model, loads it and sets the parameters to their first values.</summary>
@@ -61,7 +66,7 @@ internal sealed class TrainingStep : IDisposable
     /// </param>
     /// <param name="ranks">
     /// The processes that make each step together, with the mean of their gradients; null (the default) = this one alone. They need
-    /// <paramref name="ownOperators"/>.
+    /// <paramref name="ownOperators"/>, and <see cref="RowWeights"/> say what each one's rows are of all.
     /// </param>
     /// <param name="syncStatistics">
     /// Whether batch normalizations take the mini-batches of all ranks together; see <see cref="TrainingOptions.SyncStatistics"/>.
@@ -92,7 +97,8 @@ internal sealed class TrainingStep : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         if (maximumGradientNorm is { } norm) TrainingOptions.RequireMaximumGradientNorm(norm);
         loss.RequireOutputs(network.OutputShape.Count);
-        _weighted = weighted;
+        if (ranks is { Size: 1 }) ranks = null;
+        _weighted = weighted || ranks is not null;
         _outputs = (int)network.OutputShape.Count;
         _members = network.MemberCount;
         _minimumRows = syncStatistics && ranks is { Size: > 1 } ? 1 : network.MinimumBatchRows;
@@ -102,7 +108,9 @@ internal sealed class TrainingStep : IDisposable
         settings ??= new ExecutionOptions { Threads = network.ThreadsFor(batchSize) };
         var operators = ownOperators && DeviceSearch.EndsOnCpu(settings.Device) ? TrainingOperators.Domain : null;
         OwnOperators = operators is not null;
-        if (ranks is { Size: 1 }) ranks = null;
+        _ranks = ranks;
+        _batchNorms = [.. network.AllSites.Where(site => site.Layer is BatchNormLayer { Frozen: false })
+            .Select(site => (site.FullName("mean"), site.FullName("variance")))];
         if (ranks is not null && !OwnOperators)
             throw new NotSupportedException(
                 $"Several ranks train together on the CPU, by operators of our own, but here is {settings.Device}"
@@ -146,7 +154,7 @@ internal sealed class TrainingStep : IDisposable
                 ownOperators: OwnOperators,
                 ranks: among,
                 syncStatistics: syncStatistics);
-            EmitForwardAndBackward(emitted, network, loss);
+            EmitForwardAndBackward(emitted, network, loss, weighted || among is not null);
             ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
             var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
             var end = new UpdateGraph(emitted, trained, maximumGradientNorm);
@@ -218,6 +226,55 @@ internal sealed class TrainingStep : IDisposable
         foreach (var (name, values) in parameters) values.CopyTo(Parameter(name));
     }
 
+    /// <summary>
+    /// Joins the running statistics of all ranks, each of which has followed its own mini-batches: the mean of the means, and the mean of
+    /// the variances plus the variance of the means (Chan et al. 1979), weighted by the rows of each.
+    /// </summary>
+    /// <param name="rows">The rows that this rank learns from.</param>
+    internal void JoinStatistics(int rows)
+    {
+        if (_ranks is null || _batchNorms.Length == 0) return;
+        var counts = _ranks.Numbers(rows);
+        foreach (var (meanName, varianceName) in _batchNorms)
+        {
+            var means = Parameter(meanName);
+            var variances = Parameter(varianceName);
+            var allMeans = _ranks.AllGather<float>(means);
+            var allVariances = _ranks.AllGather<float>(variances);
+            for (var channel = 0; channel < means.Length; channel++)
+            {
+                double mean = 0, variance = 0;
+                for (var rank = 0; rank < counts.Length; rank++) mean += counts[rank] * (double)allMeans[rank][channel];
+                mean /= counts.Sum();
+                for (var rank = 0; rank < counts.Length; rank++)
+                {
+                    var distance = allMeans[rank][channel] - mean;
+                    variance += counts[rank] * (allVariances[rank][channel] + (distance * distance));
+                }
+
+                means[channel] = (float)mean;
+                variances[channel] = (float)(variance / counts.Sum());
+            }
+        }
+    }
+
+    /// <summary>Checks that all ranks have the same numbers, bit for bit.</summary>
+    /// <exception cref="InvalidOperationException">They have not: the sums of the MPI library are not the same on all ranks.</exception>
+    internal void RequireSameOnAllRanks()
+    {
+        if (_ranks is null) return;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (_, values) in State().OrderBy(vector => vector.Key, StringComparer.Ordinal))
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        var sums = _ranks.AllGather(hash.GetHashAndReset());
+        var other = Array.FindIndex(sums, sum => !sum.AsSpan().SequenceEqual(sums[0]));
+        if (other >= 0)
+            throw new InvalidOperationException(
+                $"Rank {other} has other parameters than rank 0 after step {Steps}, although both added up the same gradients: the MPI "
+                + "library does not give all ranks the same sums. Another algorithm of it may (with Open MPI "
+                + "--mca coll_tuned_use_dynamic_rules 1 --mca coll_tuned_allreduce_algorithm 3).");
+    }
+
     /// <summary>The scalars that the host computes before a step.</summary>
     internal float[] HostScalars(StepContext context) => Array.ConvertAll(_scalars, scalar => scalar.Compute(context));
 
@@ -261,14 +318,14 @@ internal sealed class TrainingStep : IDisposable
         _loss.Dispose();
     }
 
-    private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss)
+    private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss, bool weighted)
     {
         var nodes = graph.Nodes;
         var x = nodes.Input(
             FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
         TensorDimension targetRows = _members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
         var target = nodes.Input(TargetsInput, DataType.Float, targetRows, network.OutputShape.Count);
-        var rowWeights = _weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
+        var rowWeights = weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
 
         // The members of an ensemble learn by themselves: each of their outputs is a row to the loss.
         var (output, backward) = graph.Train(network.SitesOfMembers, x);
@@ -283,13 +340,13 @@ internal sealed class TrainingStep : IDisposable
 
         if (_members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, _outputs)]);
         var rowLoss = loss.RowLoss(nodes, output, target);
-        if (_weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
+        if (weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
         if (_members > 1)
             rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, _members)]), keepAxes: true, 1);
         nodes.Output(LossOutput, graph.MeanOverRows(rowLoss, "meanLoss"), DataType.Float, 1);
 
         var gradient = loss.RowGradient(nodes, output, target);
-        if (_weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
+        if (weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
         if (_members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, (long)_members * _outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }

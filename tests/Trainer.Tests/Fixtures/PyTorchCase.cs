@@ -34,6 +34,9 @@ internal sealed record PyTorchCase
 
     public float[]? RowWeights { get; init; }
 
+    /// <summary>The ranks of PyTorch's DistributedDataParallel that made the steps; 1 = one process.</summary>
+    public int Ranks { get; init; } = 1;
+
     public required Dictionary<string, float[]> Initial { get; init; }
 
     public required float[] TrainingOutput { get; init; }
@@ -53,8 +56,13 @@ internal sealed record PyTorchCase
     /// <summary>The learning rate that generate.py gives the optimizer.</summary>
     public float LearningRate => Optimizer switch { "sgd" => 0.05f, "momentum" or "nesterov" => 0.01f, _ => 0.003f };
 
-    /// <summary>The names of all fixtures.</summary>
-    public static IEnumerable<string> Names =>
+    /// <summary>The names of all fixtures of one process.</summary>
+    public static IEnumerable<string> Names => AllNames.Where(name => Read(name).Ranks == 1);
+
+    /// <summary>The names of all fixtures of several ranks.</summary>
+    public static IEnumerable<string> NamesOfRanks => AllNames.Where(name => Read(name).Ranks > 1);
+
+    private static IEnumerable<string> AllNames =>
         Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"), "*.json").Select(
             path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal);
 
