@@ -12,34 +12,68 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "model.onnx or model.zip, as 'train' writes them" };
-        var data =
-            new Argument<string>("DATA.csv") { Description = "the rows to score; columns that the model does not know are passed over" };
+        var data = new Argument<string[]>("DATA.csv")
+        {
+            Description = "the rows to score; columns that the model does not know are passed over",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var output = new Option<string>("--out")
         {
-            Description = "the file for the predictions, a line for each row (- is stdout)",
+            Description = "the file for the predictions, a line for each row (- is stdout); a folder, as PARTS/, for files of --part-rows "
+                + "rows each, which several processes (mpirun) may share, and which are not scored again",
             Required = true,
             HelpName = "PREDICTIONS.csv",
         };
+        var size = new Option<int>("--part-rows")
+        {
+            Description = "in a folder: the rows of each file",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1_000_000,
+        };
+        size.RequireRange(1, 1 << 30);
         var batch = new Option<int?>("--batch") { Description = "rows that go through the model at once [default: what fits the cache]" };
         batch.RequireRange(1, 1 << 20);
         var device = CommonOptions.Device();
-        var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, batch, device };
+        var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, size, batch, device };
         command.SetAction(arguments =>
         {
-            var path = arguments.GetRequiredValue(output);
-            Output.Require(path);
+            var (path, files) = (arguments.GetRequiredValue(output), arguments.GetRequiredValue(data));
+            var ranks = Ranks.Meet();
+            var inParts = files.Length > 1 || ranks is not null || PredictionParts.IsFolder(path);
+            if (inParts && (path == Output.Standard || File.Exists(path)))
+                throw new ArgumentException(
+                    $"Several files, or several processes, write parts, for which --out names a folder (as PARTS/), not {path}.");
+            if (!inParts) Output.Require(path);
             Output.RequireMemory();
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
-            using var reader = scorer.Read(arguments.GetRequiredValue(data));
+            if (inParts)
+            {
+                var (count, parts, before) = PredictionParts.Write(
+                    scorer, arguments.GetRequiredValue(model), files, path, arguments.GetValue(size), ranks);
+                Interruption.GoOn = () => $"all parts are in '{path}'.";
+                NoteUnknown(scorer);
+                Console.Error.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{count:N0} rows scored, in {parts:N0} parts in {path}{(before > 0 ? $", {before:N0} of which were there" : string.Empty)}"));
+                ranks?.Dispose();
+                return;
+            }
+
+            using var reader = scorer.Read(files[0]);
             var rows = PredictionTable.Write(path, scorer.Score(reader));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
-            foreach (var unknown in scorer.UnknownValues)
-                Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
+            NoteUnknown(scorer);
             Output.NoteDevice(scorer.Device!);
             Console.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"{rows:N0} rows scored, written to {(path == Output.Standard ? "stdout" : path)}"));
         });
         return command;
+    }
+
+    private static void NoteUnknown(TableScorer scorer)
+    {
+        foreach (var unknown in scorer.UnknownValues)
+            Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
     }
 }

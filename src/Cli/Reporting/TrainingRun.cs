@@ -19,6 +19,13 @@ internal static class TrainingRun
     /// <param name="folder">The folder for the results.</param>
     public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
     {
+        // Of several ranks, the first one writes.
+        if (options.Ranks is { Rank: > 0 })
+        {
+            Run(rows, options, folder);
+            return;
+        }
+
         OutputFolder.Require(folder, Files);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
@@ -53,8 +60,9 @@ internal static class TrainingRun
             Validation = rows.Validation,
             Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning },
         };
-        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
+        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
         progress.Dispose();
+        if (options.Ranks is { Rank: > 0 }) return;
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
@@ -90,7 +98,7 @@ internal static class TrainingRun
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
-        if (OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
+        if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
         {
@@ -111,12 +119,13 @@ internal static class TrainingRun
         if (pipeline is not null) ResultLines.Show(pipeline);
     }
 
-    private static void ShowColumns(TableSchema schema, TableSplit rows)
+    private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)
     {
         var validation = rows.Validation is { } held
             ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
             : string.Empty;
         var all = rows.Training.RowCount + (rows.Validation?.RowCount ?? 0) + rows.Test.RowCount;
+        if (ranks is not null) Console.Error.WriteLine($"{ranks.Size} processes train together; this is the share of the first:");
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{all:N0} rows and {rows.Training.Columns.Count} columns read: {rows.Training.RowCount:N0} rows to learn from{validation}, "

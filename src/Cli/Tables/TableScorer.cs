@@ -81,11 +81,14 @@ internal sealed class TableScorer : IDisposable
 
     /// <summary>Opens a file for <see cref="Score(CsvTableReader)"/>.</summary>
     /// <exception cref="TableException">It cannot be read, or is no table.</exception>
-    public CsvTableReader Read(string path)
+    public CsvTableReader Read(string path) => Read(CsvSource.OfFile(path));
+
+    /// <summary>The same for a file that is open, or a part of one.</summary>
+    public CsvTableReader Read(CsvSource source)
     {
         var columns = _description.Features.Columns.ToDictionary(column => column.Name);
         return CsvTableReader.Open(
-            CsvSource.OfFile(path), name => columns.TryGetValue(name, out var column) ? column.Reading : CellReading.None);
+            source, name => columns.TryGetValue(name, out var column) ? column.Reading : CellReading.None);
     }
 
     /// <summary>Scores all rows of a table.</summary>

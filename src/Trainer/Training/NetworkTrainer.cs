@@ -234,23 +234,23 @@ public static class NetworkTrainer
         }
     }
 
-    // The same for a rank: one row of so many behind each other, whichever ranks they are on.
+    // The same for a rank; which rows are held out does not depend on how many there are.
     private static (TrainingData Training, TrainingData? Validation) HoldOutOfRank(
         TrainingData rows, Communicator ranks, double fraction, int seed)
     {
         if (fraction == 0) return (rows, null);
-        var block = Math.Max(2, (int)Math.Round(1 / fraction));
-        var isHeld = Folds.DrawOfRank(new SharedRows(ranks, rows).First, rows.Count, block, seed).Of;
-        int[] held = [.. Enumerable.Range(0, rows.Count).Where(row => isHeld[row] == 0)];
+        var (first, held) = (new SharedRows(ranks, rows).First, new HeldRows(fraction, seed));
+        var isHeld = Enumerable.Range(0, rows.Count).ToLookup(row => held.Has(first + row));
+        var count = isHeld[true].Count();
         ranks.Together(() =>
         {
-            if (held.Length > 0 && held.Length < rows.Count) return;
+            if (count > 0 && count < rows.Count) return;
             throw new ArgumentException(
-                $"Of {rows.Count} rows, {held.Length} are held out to measure by; every rank needs some to measure by and some to learn "
+                $"Of {rows.Count} rows, {count} are held out to measure by; every rank needs some to measure by and some to learn "
                 + "from. Give each more rows, or take fewer ranks.",
                 nameof(rows));
         });
-        return (rows.Select([.. Enumerable.Range(0, rows.Count).Where(row => isHeld[row] != 0)]), rows.Select(held));
+        return (rows.Select([.. isHeld[false]]), rows.Select([.. isHeld[true]]));
     }
 
     private static void RequireTwoRows(TrainingData rows)
