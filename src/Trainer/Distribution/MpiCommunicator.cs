@@ -70,9 +70,9 @@ internal sealed class MpiCommunicator : Communicator
     private protected override void Dispose(bool disposing)
     {
         AppDomain.CurrentDomain.ProcessExit -= OnExit;
-        if (_isOver) return;
+        if (!_isOver) _library.Finish();
         _isOver = true;
-        _library.Finish();
+        base.Dispose(disposing);
     }
 
     // A program that ends as it should is no failure, although it has not said that it is done with MPI. One that fails says so by its exit

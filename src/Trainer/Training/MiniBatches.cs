@@ -17,7 +17,7 @@ internal sealed class MiniBatches : IDisposable
     private readonly float[] _scratch;
     private readonly int _members;
     private readonly Folds? _folds;
-    private readonly IReadOnlyList<long>? _counts;
+    private readonly long[]? _counts;
     private readonly int _stepsOfRanks;
     private int _next;
     private int _step;
@@ -66,7 +66,7 @@ internal sealed class MiniBatches : IDisposable
             var poorest = _counts.Min();
             if (poorest / _stepsOfRanks < Math.Max(1, minimumRows))
                 throw new ArgumentException(
-                    $"Rank {_counts.ToList().IndexOf(poorest)} has {poorest} rows to learn from, but the {_counts.Max()} rows of another "
+                    $"Rank {Array.IndexOf(_counts, poorest)} has {poorest} rows to learn from, but the {_counts.Max()} rows of another "
                     + $"take {_stepsOfRanks} steps of {batchSize} rows, and in each step every rank needs at least "
                     + $"{Math.Max(1, minimumRows)}. Deal the rows out evenly, take larger mini-batches, or fewer ranks.",
                     nameof(rows));
@@ -120,11 +120,11 @@ internal sealed class MiniBatches : IDisposable
         if (_counts is not null)
         {
             RowsOfStep = 0;
-            for (var rank = 0; rank < _counts.Count; rank++) RowsOfStep += RowsIn(_step, _counts[rank]);
+            for (var rank = 0; rank < _counts.Length; rank++) RowsOfStep += RowsIn(_step, _counts[rank]);
         }
 
         // With the mean over a rank's rows, and then over the ranks, each row counts as much as with the mean over all rows.
-        var share = _counts is null ? 1 : (float)((double)count * _counts.Count / RowsOfStep);
+        var share = _counts is null ? 1 : (float)((double)count * _counts.Length / RowsOfStep);
         var features = step.Features.Span;
         var targets = step.Targets.Span;
         var width = (int)_rows.Shape.Count;

@@ -23,7 +23,12 @@ public sealed class RankedTrainingTests : IDisposable
             Share(all, ranks),
             new TrainingOptions
             {
-                Epochs = 12, BatchSize = 16, Communicator = ranks, SyncStatistics = sync, Threads = 1, Optimizer = Optimizer.AdamW(0.02f),
+                Epochs = 12,
+                BatchSize = 16,
+                Communicator = ranks,
+                SyncStatistics = sync,
+                Threads = 1,
+                Optimizer = Optimizer.AdamW(0.02f),
             }));
 
         foreach (var other in trained)
@@ -80,7 +85,11 @@ public sealed class RankedTrainingTests : IDisposable
             Share(all, ranks),
             new TrainingOptions
             {
-                Epochs = 6, BatchSize = 25, Communicator = ranks, NumericEncoding = NumericEncoding.PiecewiseLinear(), Threads = 1,
+                Epochs = 6,
+                BatchSize = 25,
+                Communicator = ranks,
+                NumericEncoding = NumericEncoding.PiecewiseLinear(),
+                Threads = 1,
                 Optimizer = Optimizer.AdamW(0.02f),
             }));
 
@@ -188,7 +197,11 @@ public sealed class RankedTrainingTests : IDisposable
             Share(Rows(240, seed: 8), ranks),
             new TrainingOptions
             {
-                Epochs = 6, BatchSize = 20, Communicator = ranks, Threads = 1, Optimizer = Optimizer.AdamW(0.02f),
+                Epochs = 6,
+                BatchSize = 20,
+                Communicator = ranks,
+                Threads = 1,
+                Optimizer = Optimizer.AdamW(0.02f),
                 Checkpoint = checkpoint is null ? null : new CheckpointOptions(checkpoint) { Resume = true, Keep = true },
                 Progress = report =>
                 {
