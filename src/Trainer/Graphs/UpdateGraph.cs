@@ -56,6 +56,7 @@ internal sealed class UpdateGraph
         List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
         var outputs = new List<(string Name, int Count)>();
         var parts = new List<long>();
+        var means = _training.Ranks is { } ranks ? MeansOver(ranks) : null;
         foreach (var group in Groups)
         {
             inputs.Add(CurrentVector(group));
@@ -66,7 +67,7 @@ internal sealed class UpdateGraph
                 outputs.Add((SlotName(group, slot), group.Count));
             }
 
-            Value[] gradients = _training.Ranks is { } ranks ? [.. MeansOver(ranks, group)] : [.. GradientsOf(group.Parameters)];
+            Value[] gradients = means is null ? [.. GradientsOf(group.Parameters)] : means[group.Name];
             inputs.AddRange(gradients);
             parts.Add(gradients.Length);
         }
@@ -169,8 +170,13 @@ internal sealed class UpdateGraph
     private IEnumerable<Value> GradientsOf(IEnumerable<Parameter> parameters) =>
         parameters.Select(parameter => _training.GradientOf(parameter).Emit(Nodes));
 
-    // The gradients of a group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as far
-    // as it can: the gradients of the last layers, which are there first.
+    // The gradients of each group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as
+    // far as it can. So weights stand behind scales and shifts, which are few enough to set out together, once all are there; and the
+    // weights of the last layers, whose gradients are there first, behind those of the first.
+    private Dictionary<string, Value[]> MeansOver(Communicator ranks) =>
+        Groups.OrderByDescending(group => group.Role).ToDictionary(
+            group => group.Name, group => MeansOver(ranks, group).ToArray(), StringComparer.Ordinal);
+
     private IEnumerable<Value> MeansOver(Communicator ranks, ParameterGroup group)
     {
         for (var first = 0; first < group.Parameters.Count;)

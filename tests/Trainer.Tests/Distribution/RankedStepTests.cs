@@ -70,6 +70,24 @@ public class RankedStepTests
     }
 
     [Fact]
+    public void Run_GradientsOfTheLastLayers_SetOutBeforeThoseOfTheFirstAreKnown() => Threads.Run(2, ranks =>
+    {
+        var network = Network.FeedForward(700, [600, 500, 400], 3);
+        using var step = new Trainer.Training.TrainingStep(
+            network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), 8, new Random(1), ranks: ranks,
+            syncStatistics: true);
+        step.Run(8, 0.1f);
+
+        // Forward, then back: what each batch normalization gathers, and the sums of the weights behind it; scales and shifts are last.
+        string[] expected =
+        [
+            "gather 7204", "gather 6004", "gather 4804", "gather 3204", "sum 201200", "gather 4004", "sum 300000", "gather 4804", "sum 420000",
+            "sum 3003",
+        ];
+        Assert.Equal(expected, ((Threads)ranks).Log.Take(expected.Length));
+    });
+
+    [Fact]
     public void RequireSameOnAllRanks_AnotherBitOnOne_SaysWhich()
     {
         var expected = PyTorchCase.Read("two-ranks-softmax-sgd");

@@ -8,6 +8,9 @@ internal sealed class Threads : Communicator
 
     private Threads(int rank, Meeting meeting) => (Rank, _meeting) = (rank, meeting);
 
+    /// <summary>What was asked for, in order: <c>sum 100</c> (numbers) or <c>gather 8</c> (bytes).</summary>
+    public List<string> Log { get; } = [];
+
     public override int Rank { get; }
 
     public override int Size => _meeting.Size;
@@ -40,7 +43,11 @@ internal sealed class Threads : Communicator
 
     public override void Abort(int exitCode) => _meeting.Leave();
 
-    internal override unsafe void StartSum(nint numbers, long count) => _sums.Add((numbers, (int)count));
+    internal override unsafe void StartSum(nint numbers, long count) 
+    {
+        Log.Add($"sum {count}");
+        _sums.Add((numbers, (int)count));
+    }
 
     internal override void Progress()
     {
@@ -68,6 +75,7 @@ internal sealed class Threads : Communicator
 
     private protected override unsafe void Gather(nint values, int bytes, nint all)
     {
+        Log.Add($"gather {bytes}");
         var parts = _meeting.Exchange(Rank, new ReadOnlySpan<byte>((byte*)values, bytes).ToArray());
         for (var rank = 0; rank < Size; rank++) parts[rank].CopyTo(new Span<byte>((byte*)all + (rank * bytes), bytes));
     }
