@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using MlNetBatchNorm.Cli;
-using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Bench;
@@ -16,9 +15,11 @@ internal sealed class RankScaling() : Benchmark(
     "ranks", "Ranks: data-parallel training", "Time steps of one rank and of all; start it with mpirun -n N --bind-to core.")
 {
     private const int Rows = 256, Outputs = 10;
+    private static readonly int[] Sizes = [2, 4, 8, 16, 64];
 
     // What hosts are connected by, in bytes a second.
-    private static readonly (string Name, double Bandwidth)[] Networks = [("1 Gbit/s", 1.25e8), ("10 Gbit/s", 1.25e9), ("100 Gbit/s", 1.25e10)];
+    private static readonly (string Name, double Bandwidth)[] Networks =
+        [("1 Gbit/s", 1.25e8), ("10 Gbit/s", 1.25e9), ("100 Gbit/s", 1.25e10)];
 
     public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
     {
@@ -50,7 +51,8 @@ internal sealed class RankScaling() : Benchmark(
         }
 
         if (ranks.Rank > 0) return Task.FromResult(ExitCode.Done);
-        report.Paragraph($"784-512-512-512-10, {Rows} rows a rank, one thread each: milliseconds a step, the best of {rounds} rounds in turn.");
+        report.Paragraph(
+            $"784-512-512-512-10, {Rows} rows a rank, one thread each: milliseconds a step, the best of {rounds} rounds in turn.");
         report.Table(
             ["", "ms a step", "rows a second", "of one rank"],
             [
@@ -61,16 +63,17 @@ internal sealed class RankScaling() : Benchmark(
         var bytes = 4.0 * network.ParameterCount;
         report.Paragraph(string.Create(
             CultureInfo.InvariantCulture,
-            $"The sum of {network.ParameterCount:N0} gradients by itself: {sum * 1e3:0.00} ms, {Moved(ranks.Size) * bytes / sum / 1e9:0.00} GB/s."));
+            $"The sum of {network.ParameterCount:N0} gradients by itself: {sum * 1e3:0.00} ms, "
+                + $"{Moved(ranks.Size) * bytes / sum / 1e9:0.00} GB/s."));
 
         // A ring moves 2(n−1)/n of the bytes through each rank's link, while nothing is computed in the worst case.
         report.Paragraph("Times the rows of one rank by the model n·t/(t + 2(n−1)/n·bytes/bandwidth), with the t of one rank:");
         report.Table(
             ["ranks", .. Networks.Select(link => link.Name)],
-            new[] { 2, 4, 8, 16, 64 }.Select(size => (IReadOnlyList<string>)
+            Sizes.Select(size => (IReadOnlyList<string>)
             [
                 $"{size}",
-                .. Networks.Select(link => (size * one / (one + (Moved(size) * bytes / link.Bandwidth))).ToString("0.0", CultureInfo.InvariantCulture)),
+                .. Networks.Select(link => Modelled(size, link.Bandwidth).ToString("0.0", CultureInfo.InvariantCulture)),
             ]),
             texts: 0);
         return Task.FromResult(ExitCode.Done);
@@ -78,6 +81,8 @@ internal sealed class RankScaling() : Benchmark(
         double First(double mine) => ranks.Sum([ranks.Rank == 0 ? mine : 0])[0];
 
         double Slowest(double mine) => ranks.AllGather<double>([mine]).Max(part => part[0]);
+
+        double Modelled(int size, double bandwidth) => size * one / (one + (Moved(size) * bytes / bandwidth));
 
         double Moved(int size) => 2.0 * (size - 1) / size;
 

@@ -173,7 +173,7 @@ internal sealed class TablesBenchmark : Benchmark
         long Ours(string to)
         {
             using var scorer = TableScorer.Open(Path.Combine(model, "model.onnx"));
-            using var reader = scorer.Read(scored);
+            using var reader = scorer.Read(CsvSource.OfFile(scored));
             return PredictionTable.Write(to, scorer.Score(reader));
         }
     }

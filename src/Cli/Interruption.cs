@@ -18,8 +18,11 @@ internal static class Interruption
     /// <summary>How the user goes on, as a sentence.</summary>
     public static Func<string> GoOn { get; set; } = () => "nothing was written. The same command begins anew.";
 
-    /// <summary>Where what was begun so that it can be seen is cleared away, as the bar of a terminal.</summary>
+    /// <summary>Where what was begun so that it can be seen is cleared away, as the line of a terminal that moves.</summary>
     public static Action Clear { get; set; } = () => { };
+
+    /// <summary>Who hears of the exit code, behind the message.</summary>
+    public static Action<int> Ended { get; set; } = _ => { };
 
     /// <summary>From now on the signals end the process with their exit codes.</summary>
     public static void Watch()
@@ -44,6 +47,7 @@ internal static class Interruption
         {
             Clear();
             Console.Error.WriteLine($"mlnetbn: stopped; {GoOn()}");
+            Ended(code);
         });
         message.Start();
         message.Join(MessageTime);

@@ -19,18 +19,23 @@ TerminalText.CleanConsole();
 var called = commands.Where(command => args is [var first, ..] && first == command.Name).ToArray();
 var root = new RootCommand("Train batch-normalised networks, fold them into plain ONNX, and score tables with them.");
 foreach (var command in called.Length > 0 ? called : commands) root.Add(command.Create());
+CommonOptions.AddTo(root);
 var result = root.Parse(args);
+ProgressDisplay.Use(CommonOptions.FormOf(result), CommonOptions.NameOf(result));
 
 // Wrong usage is 2, so that a script can tell it from work that failed (1).
 if (result.Errors.Count > 0)
 {
     foreach (var error in result.Errors) Console.Error.WriteLine($"mlnetbn: {error.Message}");
     Console.Error.WriteLine("mlnetbn: see --help");
+    ProgressDisplay.Current.Done(ExitCode.Usage);
     return ExitCode.Usage;
 }
 
 using var temporary = ScratchFolder.ForProcess();
 
 // Signals are ours (Interruption), and so are failures.
-return await Failure.Guard(() => result.InvokeAsync(
+var code = await Failure.Guard(() => result.InvokeAsync(
     new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = help }));
+ProgressDisplay.Current.Done(code);
+return code;

@@ -71,6 +71,11 @@ public sealed record FoldFileOptions
     public double? PrecisionTolerance { get; init; }
 
     /// <summary>
+    /// Called when another part of the work begins: what is done, how much of it has been, of how much in all; 0 = that is not known.
+    /// </summary>
+    internal Action<string, int, int>? Stage { get; init; }
+
+    /// <summary>
     /// Ends the work with an <see cref="OperationCanceledException"/>, and nothing is written: at once while models are compared in a
     /// process of their own, otherwise between steps. Default: never.
     /// </summary>

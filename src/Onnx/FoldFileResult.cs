@@ -59,6 +59,7 @@ public sealed record FoldFileResult
     internal static FoldFileResult Run(string inputPath, string outputPath, FoldFileOptions options)
     {
         AtomicFile.RequireWritable(outputPath);
+        options.Stage?.Invoke("reading the model", 0, 0);
         var model = ModelFile.Read(inputPath);
         var needsInputs = options.Proof != FoldProof.None || options.Precision != ModelPrecision.Float32;
         var rows = needsInputs ? options.Inputs?.For(new OnnxModel(model)) : null;
@@ -75,7 +76,8 @@ public sealed record FoldFileResult
             FoldProof.None => result with { Fold = BatchNormFolder.Fold(model, options.Fold) },
             FoldProof.Parts => result with
             {
-                Fold = ByParts(ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken)),
+                Fold = ByParts(
+                    ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.Stage, options.CancellationToken)),
                 WhyNotCompared = isLeft
                     ? string.Create(
                         CultureInfo.InvariantCulture,
@@ -83,7 +85,7 @@ public sealed record FoldFileResult
                     : null,
             },
             FoldProof.Served => result.AsServed(
-                ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.CancellationToken),
+                ProvenFold.Run(model, options.Fold, options.Tolerance, rows?.Inputs, options.Stage, options.CancellationToken),
                 inputPath,
                 outputPath,
                 rows?.Inputs,
@@ -98,8 +100,15 @@ public sealed record FoldFileResult
         }
 
         options.CancellationToken.ThrowIfCancellationRequested();
-        if (options.Precision != ModelPrecision.Float32) result = result with { Reduction = Reduce(result.Fold, rows, options) };
-        if (result.IsWritten) (result.Reduction?.Result.Model ?? result.Fold.Model).Save(outputPath);
+        if (options.Precision != ModelPrecision.Float32)
+        {
+            options.Stage?.Invoke("comparing the model with fewer bits", 0, 0);
+            result = result with { Reduction = Reduce(result.Fold, rows, options) };
+        }
+
+        if (!result.IsWritten) return result;
+        options.Stage?.Invoke("writing the model", 0, 0);
+        (result.Reduction?.Result.Model ?? result.Fold.Model).Save(outputPath);
         return result;
     }
 
@@ -119,6 +128,7 @@ public sealed record FoldFileResult
     {
         while (true)
         {
+            options.Stage?.Invoke("comparing both models as wholes", 0, 0);
             var whole = Compare(inputPath, outputPath, proven.Fold.Model.Proto, inputs, options);
             if (proven.Unknown.Count > 0 && !(whole.Plain?.LargestRelative <= Math.Max(Tolerance, 8 * whole.Noise)))
             {

@@ -19,6 +19,7 @@ internal sealed class ProvenFold
     private readonly FoldOptions _options;
     private readonly double? _tolerance;
     private readonly IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? _data;
+    private readonly Action<string, int, int>? _stage;
     private readonly CancellationToken _cancellation;
     private readonly FoldTrace _trace = new();
     private readonly Dictionary<NodeProto, PartProof> _causes = new(ReferenceEqualityComparer.Instance);
@@ -26,8 +27,8 @@ internal sealed class ProvenFold
 
     private ProvenFold(
         ModelProto model, FoldOptions options, double? tolerance, IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data,
-        CancellationToken cancellation) =>
-        (_model, _options, _tolerance, _data, _cancellation) = (model, options, tolerance, data, cancellation);
+        Action<string, int, int>? stage, CancellationToken cancellation) =>
+        (_model, _options, _tolerance, _data, _stage, _cancellation) = (model, options, tolerance, data, stage, cancellation);
 
     /// <summary>What was folded, with the errors.</summary>
     public FoldResult Fold { get; private set; } = null!;
@@ -40,17 +41,19 @@ internal sealed class ProvenFold
     /// <param name="options">How to fold.</param>
     /// <param name="tolerance">See <see cref="PartProof.Of"/>.</param>
     /// <param name="data">Sets of the model's inputs to judge on as well; null = none.</param>
+    /// <param name="stage">See <see cref="FoldFileOptions.Stage"/>.</param>
     /// <param name="cancellationToken">Looked at between parts.</param>
     public static ProvenFold Run(
         ModelProto model,
         FoldOptions options,
         double? tolerance = null,
         IReadOnlyList<IReadOnlyDictionary<string, HostTensor>>? data = null,
+        Action<string, int, int>? stage = null,
         CancellationToken cancellationToken = default)
     {
         // What stands in functions is judged where it is called.
         var given = FunctionInlining.Of(model, "BatchNormalization").Model;
-        var fold = new ProvenFold(given, options, tolerance, data, cancellationToken);
+        var fold = new ProvenFold(given, options, tolerance, data, stage, cancellationToken);
         fold.FoldUntilProven();
         return fold;
     }
@@ -72,8 +75,10 @@ internal sealed class ProvenFold
             var known = _parts.Where(part => part.Part.Changed.Count > 0)
                 .GroupBy(part => part.Part.Changed[0], ReferenceEqualityComparer.Instance)
                 .ToDictionary(group => group.Key!, group => group.ToList(), ReferenceEqualityComparer.Instance);
+            _stage?.Invoke("folding", 0, 0);
             Fold = BatchNormFolder.Fold(_model, _options, _trace);
-            _parts = [.. ChangedPart.Of(_trace).Select(part => (part, Known(part, known) ?? Prove(part)))];
+            var changed = ChangedPart.Of(_trace).ToList();
+            _parts = [.. changed.Select((part, i) => (part, Known(part, known) ?? Prove(part, i, changed.Count)))];
             var failed = _parts.Where(part => !part.Proof.IsWithin && part.Proof.WhyNot is null).ToList();
             if (failed.Count == 0) break;
             foreach (var (part, proof) in failed)
@@ -90,8 +95,9 @@ internal sealed class ProvenFold
         };
     }
 
-    private PartProof Prove(ChangedPart part)
+    private PartProof Prove(ChangedPart part, int number, int all)
     {
+        _stage?.Invoke("proving each part", number, all);
         _cancellation.ThrowIfCancellationRequested();
         return PartProof.Of(part, _tolerance, _data);
     }

@@ -16,7 +16,8 @@ public sealed class RanksTests : IDisposable
     {
         _folder.Write("rows.csv", ChurnTables.First(1001));
 
-        var result = Run(2, "train", "rows.csv", "--label", "churn", "--out", "out", "--epochs", "3", "--threads", "1", "--sync-statistics");
+        var result = Run(
+            2, "train", "rows.csv", "--label", "churn", "--out", "out", "--epochs", "3", "--threads", "1", "--sync-statistics");
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(3, result.Error.Split('\n').Count(line => line.StartsWith("epoch ", StringComparison.Ordinal)));
@@ -77,7 +78,8 @@ public sealed class RanksTests : IDisposable
         string[] actual =
         [
             expected[0],
-            .. Directory.GetFiles(_folder.File("parts"), "*.csv").Order(StringComparer.Ordinal).SelectMany(part => File.ReadLines(part).Skip(1)),
+            .. Directory.GetFiles(_folder.File("parts"), "*.csv").Order(StringComparer.Ordinal)
+                .SelectMany(part => File.ReadLines(part).Skip(1)),
         ];
         Assert.Equal(expected.Length, actual.Length);
         for (var line = 1; line < expected.Length; line++)

@@ -23,6 +23,49 @@ public sealed class TrainingWarningTests : IDisposable
         Assert.True(File.Exists(_folder.File("out/model.onnx")));
     }
 
+    [Theory]
+    [InlineData("binary", "no better than giving every row the share of each class (log-loss ")]
+    [InlineData("regression", "no better than always saying the mean (RMSE ")]
+    public void Train_ColumnsThatSayNothing_SaysSoInTheLastLineTheReportAndTheMetrics(string task, string expected)
+    {
+        var random = new Random(3);
+        var rows = Enumerable.Range(0, 300)
+            .Select(_ => $"{(task == "binary" ? random.Next(2) : random.NextDouble())},{random.NextDouble()}\n");
+        _folder.Write("data.csv", $"y,x\n{string.Concat(rows)}");
+
+        var result = Tool.Run(
+            _folder.Path, "train", "data.csv", "--label", "y", "--task", task, "--epochs", "3", "--preset", "fast", "--out", "out");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains(
+            $"warning: on the test rows this model is {expected}", result.Error.Trim().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.Contains(expected, File.ReadAllText(_folder.File("out/report.html")), StringComparison.Ordinal);
+        Assert.Contains("\"betterThanBaseRate\": false", File.ReadAllText(_folder.File("out/metrics.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Train_Dates_ScoresDatesAndTakesTheirPartsAsColumnsOfThePipeline()
+    {
+        var rows = Enumerable.Range(0, 600).Select(i => new DateTime(2021, 3, 1).AddHours(7 * i))
+            .Select(day => $"{(day.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday ? "closed" : "open")},{day:dd.MM.yyyy HH:mm}\n");
+        _folder.Write("data.csv", $"y,day\n{string.Concat(rows)}");
+
+        var result = Tool.Run(_folder.Path, "train", "data.csv", "--label", "y", "--whole-pipeline", "--out", "out");
+        _folder.Write("new.csv", "day\n14.08.2021 10:00\n16.08.2021 10:00\n");
+        var scored = Tool.Run(_folder.Path, "score", "out/model.onnx", "new.csv", "--out", "onnx.csv");
+        var zip = Tool.Run(_folder.Path, "score", "out/model.zip", "new.csv", "--out", "zip.csv");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("10 features from 1 columns", result.Error, StringComparison.Ordinal);
+        Assert.Contains("4 columns in", result.Output, StringComparison.Ordinal);
+
+        // A Saturday and a Monday.
+        Assert.True(scored.ExitCode + zip.ExitCode == 0, scored.Error + zip.Error);
+        var lines = File.ReadAllLines(_folder.File("onnx.csv"));
+        Assert.Equal(["closed", "open"], lines[1..].Select(line => line.Split(',')[0]));
+        Assert.Equal(lines, File.ReadAllLines(_folder.File("zip.csv")));
+    }
+
     [Fact]
     public void Train_ManyColumnsLeftOutForTheSameReason_NamesSomeAndCountsTheOthers()
     {

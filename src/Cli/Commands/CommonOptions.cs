@@ -1,12 +1,52 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Reporting;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
 /// <summary>Options that several commands have.</summary>
 internal static class CommonOptions
 {
+    private static readonly Option<bool> Quiet = new("--quiet")
+    {
+        Description = "say nothing on stderr but warnings and errors",
+        Recursive = true,
+    };
+
+    private static readonly Option<bool> JsonLines = new("--json-lines")
+    {
+        Description = "say all of it on stderr as JSON for programs, an object a line",
+        Recursive = true,
+    };
+
+    /// <summary>Adds what all commands have: how they speak while they work.</summary>
+    public static void AddTo(RootCommand root)
+    {
+        JsonLines.Validators.Add(result =>
+        {
+            if (!result.Implicit && result.GetResult(Quiet) is { Implicit: false })
+                result.AddError("--quiet and --json-lines exclude each other.");
+        });
+        root.Add(Quiet);
+        root.Add(JsonLines);
+    }
+
+    /// <summary>How the called command is to speak, also where it cannot be called as it was.</summary>
+    public static ProgressForm FormOf(ParseResult result) =>
+        result.GetResult(JsonLines) is { Implicit: false } ? ProgressForm.Json
+        : result.GetResult(Quiet) is { Implicit: false } ? ProgressForm.Quiet
+        : ProgressForm.Text;
+
+    /// <summary>The called command with those above it, as <c>reproduce mnist</c>; empty for the tool itself.</summary>
+    public static string NameOf(ParseResult result)
+    {
+        var names = new Stack<string>();
+        for (SymbolResult? at = result.CommandResult; at is CommandResult { Parent: not null } command; at = command.Parent)
+            names.Push(command.Command.Name);
+        return string.Join(' ', names);
+    }
+
     /// <summary>Where models run.</summary>
     /// <param name="otherwise">The device where none is given; null = the best one available.</param>
     public static Option<Device> Device(Device? otherwise = null) => new("--device")

@@ -224,7 +224,7 @@ internal static class FoldCommand
         // Without a file to write, the model that is compared lies in a folder of its own, and goes with it.
         using var folder = outputPath is null or Output.Standard ? new ScratchFolder("fold") : null;
         var written = folder?.File("folded.onnx") ?? outputPath!;
-        var result = BatchNormFolder.FoldFile(inputPath, written, options);
+        var result = Fold(inputPath, written, options);
         if (!result.IsFoldWithin) throw Refuse(inputPath, result.Comparison!, result.Tolerance);
         if (result.Reduction is { WhyRefused: { } reason } refused)
             throw new ModelVerificationException(
@@ -249,6 +249,20 @@ internal static class FoldCommand
             null => "nothing was written",
             Output.Standard => "written to stdout",
             _ => $"written to {outputPath}",
+        });
+    }
+
+    private static FoldFileResult Fold(string inputPath, string outputPath, FoldFileOptions options)
+    {
+        using var progress = Progress.Begin("reading the model");
+        var stage = string.Empty;
+        return BatchNormFolder.FoldFile(inputPath, outputPath, options with
+        {
+            Stage = (work, done, all) =>
+            {
+                if (work == stage && done > 0) progress.Reach(done);
+                else progress.Stage(stage = work, all > 0 ? "parts" : string.Empty, all > 0 ? all : null, done);
+            },
         });
     }
 

@@ -39,7 +39,9 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
             $"Usage: mlnetbn {_command.Name} {string.Join(' ', _command.Arguments.Select(argument => $"<{argument.Name}>"))} [options]");
         output.WriteLine();
         foreach (var argument in _command.Arguments) Row($"  <{argument.Name}>", argument.Description ?? string.Empty);
-        foreach (var (heading, options) in _groups)
+        var everywhere = _command.Parents.OfType<Command>().SelectMany(above => above.Options)
+            .Where(option => option is { Recursive: true } and not HelpOption).ToList();
+        foreach (var (heading, options) in _groups.Append(("While it works", everywhere)))
         {
             output.WriteLine();
             output.WriteLine($"{heading}:");

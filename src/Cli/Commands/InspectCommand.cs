@@ -9,6 +9,7 @@ using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
+using Progress = MlNetBatchNorm.Cli.Reporting.Progress;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
@@ -75,6 +76,7 @@ internal static class InspectCommand
 
         if (isServed)
         {
+            using var progress = Progress.Begin("running the model as it is served, and as it says");
             var file = new ComparedFile(path, $"'{path}'");
             var comparison = FoldCommand.Itself().Compare(file, file, null, device ?? Device.Cpu, FoldFileResult.DefaultTolerance(model));
             Row(

@@ -4,7 +4,7 @@ using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Cli.Commands;
 
-/// <summary>The options that say how the numbers of a table are written, where it leaves that open.</summary>
+/// <summary>The options that say how the numbers and dates of a table are written, where it leaves that open.</summary>
 internal sealed class NumberOptions
 {
     private readonly Option<Dictionary<string, char>> _decimalMark = Create<char>(
@@ -28,10 +28,26 @@ internal sealed class NumberOptions
                 $"'{text}' does not stand between thousands; use . , ' space or none, or COLUMN= and one of them."),
         });
 
-    public IReadOnlyList<Option> All => [_decimalMark, _thousands];
+    private readonly Option<string?> _dateOrder = new("--date-order")
+    {
+        Description = "which number of 01/02/2021 is the day, where a column of dates leaves it open [default: found for each column]",
+        HelpName = "dmy|mdy",
+    };
+
+    public NumberOptions() => _dateOrder.AcceptOnlyFromAmong("dmy", "mdy");
+
+    public IReadOnlyList<Option> All => [_decimalMark, _thousands, _dateOrder];
 
     /// <summary>What was given.</summary>
     public NumberMarks Read(ParseResult arguments) => new(arguments.GetValue(_decimalMark) ?? [], arguments.GetValue(_thousands) ?? []);
+
+    /// <summary>The order of dates that was given, or null.</summary>
+    public DateOrder? ReadDateOrder(ParseResult arguments) => arguments.GetValue(_dateOrder) switch
+    {
+        "dmy" => DateOrder.DayFirst,
+        "mdy" => DateOrder.MonthFirst,
+        _ => null,
+    };
 
     private static Option<Dictionary<string, T>> Create<T>(string name, string helpName, string description, Func<string, T> parse) =>
         new(name)

@@ -53,15 +53,16 @@ internal static class ScoreCommand
                     scorer, arguments.GetRequiredValue(model), files, path, arguments.GetValue(size), ranks);
                 Interruption.GoOn = () => $"all parts are in '{path}'.";
                 NoteUnknown(scorer);
-                Console.Error.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{count:N0} rows scored, in {parts:N0} parts in {path}{(before > 0 ? $", {before:N0} of which were there" : string.Empty)}"));
+                Console.Error.WriteLine(
+                    string.Create(CultureInfo.InvariantCulture, $"{count:N0} rows scored, in {parts:N0} parts in {path}")
+                    + (before > 0 ? string.Create(CultureInfo.InvariantCulture, $", {before:N0} of which were there") : string.Empty));
                 ranks?.Dispose();
                 return;
             }
 
-            using var reader = scorer.Read(files[0]);
-            var rows = PredictionTable.Write(path, scorer.Score(reader));
+            var source = CsvSource.OfFile(files[0]);
+            using var reader = Open(scorer, source);
+            var rows = PredictionTable.Write(path, Score(scorer, reader, source));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
             NoteUnknown(scorer);
             Output.NoteDevice(scorer.Device!);
@@ -75,5 +76,23 @@ internal static class ScoreCommand
     {
         foreach (var unknown in scorer.UnknownValues)
             Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
+    }
+
+    // It is looked at once before it is gone through.
+    private static CsvTableReader Open(TableScorer scorer, CsvSource source)
+    {
+        using var progress = Progress.Begin(
+            $"looking through {Path.GetFileName(source.Name)}", Progress.Bytes, source.Length, () => source.Position);
+        return scorer.Read(source);
+    }
+
+    private static IEnumerable<TablePrediction> Score(TableScorer scorer, CsvTableReader reader, CsvSource source)
+    {
+        using var progress = Progress.Begin("scoring", "rows", share: () => source.Position / (double)Math.Max(1, source.Length));
+        foreach (var prediction in scorer.Score(reader))
+        {
+            progress.Advance(prediction.RowCount);
+            yield return prediction;
+        }
     }
 }

@@ -70,6 +70,7 @@ internal sealed class SplitChoices
         Seed = training.Network.Seed ?? 0,
         Group = arguments.GetValue(_group),
         Time = arguments.GetValue(_time),
+        DateOrder = training.Schema.DateOrder,
         FileOrder = arguments.GetValue(_order) == "file",
     };
 }

@@ -83,6 +83,7 @@ internal static class TrainCommand
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                     Marks = numbers.Read(arguments),
+                    DateOrder = numbers.ReadDateOrder(arguments),
                 }, arguments),
                 WholePipeline = arguments.GetValue(whole),
                 Network = deployment.Apply(new BatchNormNetworkOptions(), arguments),

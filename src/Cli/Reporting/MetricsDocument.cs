@@ -67,6 +67,7 @@ internal sealed class MetricsDocument
             ["testRows"] = trained.TestRows,
             ["testRowsChosen"] = rule,
             ["features"] = trained.Schema.Features.FeatureCount,
+            ["betterThanBaseRate"] = Baseline.Warn(trained) is null,
         },
         trained.Network.Model,
         trained.Network.Export,

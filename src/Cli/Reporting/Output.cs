@@ -87,7 +87,10 @@ internal static class Output
                 CultureInfo.InvariantCulture,
                 $"there is not enough memory: '{path}' has {file.Length >> 20:N0} MiB, and the process may take {memory >> 20:N0}. Give it "
                 + $"more, or the table in parts."));
-        var table = CsvTable.Read(path, texts);
+        var source = CsvSource.OfFile(path);
+        using var progress = Progress.Begin(
+            $"reading {Path.GetFileName(path)}", Progress.Bytes, source.Length, () => source.Position);
+        var table = CsvTableLoader.Read(source, texts);
         if (table.Note is { } note) Console.Error.WriteLine($"note: {note}");
         return table;
     }
@@ -95,7 +98,7 @@ internal static class Output
     /// <summary>Prints a table to stdout.</summary>
     public static void Print(Table table)
     {
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = PipeWidth;
+        if (Console.IsOutputRedirected || !ProgressDisplay.Current.IsText) AnsiConsole.Profile.Width = PipeWidth;
         AnsiConsole.Write(table);
     }
 

@@ -74,7 +74,8 @@ internal static class PredictionParts
     private static TableMarks[] Agree(string modelPath, IReadOnlyList<string> files, string folder, long rowsOfPart)
     {
         if (files.GroupBy(Path.GetFileNameWithoutExtension).FirstOrDefault(alike => alike.Count() > 1) is { } same)
-            throw new ArgumentException($"Two files are called '{same.Key}', and so would be their parts; rename one, or score them apart.");
+            throw new ArgumentException(
+                $"Two files are called '{same.Key}', and so would be their parts; rename one, or score them apart.");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, PlanName);
         AtomicFile.RequireWritable(path);

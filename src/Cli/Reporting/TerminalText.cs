@@ -31,7 +31,7 @@ internal static class TerminalText
     public static void FreeStandardOutput()
     {
         Console.SetOut(Console.Error);
-        AnsiConsole.Console = StyledError;
+        AnsiConsole.Console = ProgressDisplay.Current.IsText ? StyledError : Styled(Console.Error);
     }
 
     /// <summary>Writes lines to stdout, cleaned, also where stdout is for a result.</summary>

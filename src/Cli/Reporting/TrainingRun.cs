@@ -54,18 +54,14 @@ internal static class TrainingRun
     private static void Run(TableSplit rows, TableTrainingOptions options, string folder)
     {
         var watch = Stopwatch.StartNew();
-        using var progress = ProgressDisplay.Create();
-        options = options with
-        {
-            Validation = rows.Validation,
-            Network = options.Network with { Progress = progress.Epoch, Warning = progress.Warning },
-        };
+        using var progress = Progress.Begin("preparing");
+        options = options with { Validation = rows.Validation, Network = progress.Follow(options.Network) };
         using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
-        progress.Dispose();
         if (options.Ranks is { Rank: > 0 }) return;
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
+        progress.Stage("timing predictions");
         using var scorer = trained.Network.CreateScorer();
         var singleRow = SingleRowTime.Measure(scorer);
         var speed = trained.Network.Export.Reduced is { } reduced
@@ -78,7 +74,7 @@ internal static class TrainingRun
             if (checkpoint is null)
                 Interruption.GoOn =
                     () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
-            Write(trained, rows, options, folder, metrics, singleRow, speed);
+            Write(trained, rows, options, folder, metrics, singleRow, speed, progress);
 
             // Last, when nothing of what it stands for can be lost any more.
             checkpoint?.Remove();
@@ -93,8 +89,10 @@ internal static class TrainingRun
         string folder,
         MetricsDocument metrics,
         TimeSpan singleRow,
-        IReadOnlyList<PrecisionSpeed> speed)
+        IReadOnlyList<PrecisionSpeed> speed,
+        Progress progress)
     {
+        progress.Stage("writing the models, and reading them back");
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
@@ -104,12 +102,15 @@ internal static class TrainingRun
         {
             if (options.WholePipeline)
             {
+                progress.Stage("writing the pipeline, and comparing it on the test rows");
                 (var path, pipeline) = trained.SavePipeline(folder, rows.Test);
                 files.Add(path);
             }
         }
         finally
         {
+            progress.Dispose();
+
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
             files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
             ResultLines.Show(
@@ -117,6 +118,7 @@ internal static class TrainingRun
         }
 
         if (pipeline is not null) ResultLines.Show(pipeline);
+        if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }
 
     private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)
@@ -132,7 +134,7 @@ internal static class TrainingRun
                 + $"{rows.Test.RowCount:N0} to test on"));
         Console.Error.WriteLine($"test rows: {rows.Rule}");
         Console.Error.WriteLine($"predicting {schema.Label.Column}: {Describe(schema)}");
-        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Columns.Count} columns");
+        Console.Error.WriteLine($"{schema.Features.FeatureCount} features from {schema.Features.Sources.Count()} columns");
         ShowNotes(schema.Reports);
 
         NoteUntestedClasses(schema, rows.Test);

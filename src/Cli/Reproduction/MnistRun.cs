@@ -28,10 +28,10 @@ internal static class MnistRun
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{training.Count:N0} images of shape {training.Shape} to learn from, {test.Count:N0} to test on"));
-        using var progress = ProgressDisplay.Create();
-        var options = MnistRecipe.Options with { Epochs = epochs, Seed = seed, Progress = progress.Epoch, Warning = progress.Warning };
+        using var progress = Progress.Begin("preparing the training");
+        var options = progress.Follow(MnistRecipe.Options with { Epochs = epochs, Seed = seed });
         var network = NetworkTrainer.Train(MnistRecipe.Network, MnistRecipe.Loss, training, options);
-        progress.Dispose();
+        progress.Stage("folding, comparing and testing");
 
         var compared = training.Select([.. Enumerable.Range(0, Math.Min(ComparedRows, training.Count))]);
         var export = NetworkExporter.Export(network, compared);
@@ -39,6 +39,7 @@ internal static class MnistRun
         var tested = ModelEvaluation.Of(scorer, network.Loss, test);
         var trained = new TrainedDigits(network, export, tested.Metrics, training.Count, test.Count);
         var singleRow = SingleRowTime.Measure(scorer);
+        progress.Dispose();
         var what = new JsonObject
         {
             ["task"] = NetworkTask.Of(LearningTask.Multiclass).Name,

@@ -111,7 +111,7 @@ internal sealed class ColumnInference
         if (texts == 0)
             return AsNumbers();
         if (_options.Time == _column.Name)
-            return Without(ColumnKind.Dropped, "dates, which no later row has");
+            return Without(ColumnKind.Dropped, "times, which no later row has");
         RejectStrayTexts(texts, numbers);
         var (feature, report) = AsCategories(limited: true);
         var (name, problem) = (_column.Name, _numbers.Problem);

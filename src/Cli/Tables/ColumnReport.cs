@@ -34,6 +34,9 @@ internal enum ColumnKind
     /// <summary>One feature: the number of the category, for which the network learns a vector.</summary>
     Embedded,
 
+    /// <summary>Features made of the parts of a date.</summary>
+    Date,
+
     /// <summary>No feature, for a reason found in the data.</summary>
     Dropped,
 

@@ -17,6 +17,7 @@ internal sealed class CsvSource
     private readonly long _header;
     private readonly long _skipped;
     private bool _isChecked;
+    private long _reached;
 
     private CsvSource(string name, SafeFileHandle? file, byte[] content)
     {
@@ -41,6 +42,9 @@ internal sealed class CsvSource
 
     /// <summary>The lines between the header and the first row, of which a part has skipped some.</summary>
     public int SkippedLines { get; }
+
+    /// <summary>How far whoever read last has come, from 0 for each who begins anew.</summary>
+    public long Position => Volatile.Read(ref _reached);
 
     /// <summary>Null where the reader of the text finds out by itself: UTF-8, and all that a byte order mark announces.</summary>
     public Encoding? Encoding { get; private set; }
@@ -155,6 +159,7 @@ internal sealed class CsvSource
             var count = source.Read(_position, buffer);
             if (!_isChecked) Check(buffer[..count]);
             _position += count;
+            Volatile.Write(ref source._reached, _position);
             return count;
         }
 

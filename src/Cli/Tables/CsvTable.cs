@@ -14,6 +14,7 @@ internal sealed class CsvTable
     private readonly Dictionary<string, TableColumn> _byName;
     private readonly int[] _lines;
     private readonly int[]? _rows;
+    private bool _isDerived;
 
     internal CsvTable(string filePath, IReadOnlyList<TableColumn> columns, int[] lines)
         : this(filePath, columns, lines, null)
@@ -85,10 +86,24 @@ internal sealed class CsvTable
     /// <param name="rows">The rows, from 0.</param>
     public CsvTable Select(ReadOnlySpan<int> rows)
     {
+        if (_isDerived) throw new InvalidOperationException("Select rows first, and add columns to them.");
         int[] selected = [.. rows];
         if (_rows is not null)
             for (var i = 0; i < selected.Length; i++) selected[i] = _rows[selected[i]];
         return new(FilePath, [.. Columns.Select(column => column.Select(selected))], _lines, selected) { Separator = Separator };
+    }
+
+    /// <summary>The table with columns that were worked out of its own, a cell for each of its rows.</summary>
+    /// <param name="columns">The columns; they stand in place of those that have their names.</param>
+    internal CsvTable With(IReadOnlyCollection<TableColumn> columns)
+    {
+        if (columns.Count == 0) return this;
+        var names = columns.Select(column => column.Name).ToHashSet();
+        return new(FilePath, [.. Columns.Where(column => !names.Contains(column.Name)), .. columns], _lines, _rows)
+        {
+            Separator = Separator,
+            _isDerived = true,
+        };
     }
 
     /// <summary>The names of the columns for a message.</summary>

@@ -16,7 +16,7 @@ internal sealed class FeatureEncoder
         ArgumentNullException.ThrowIfNull(table);
         _table = table;
         FeatureCount = map.FeatureCount;
-        map.RequireColumns(table);
+        table = map.TakeApart(table);
         var unknown = new List<UnknownValues>();
         _columns = new BoundColumn[map.Columns.Count];
         var offset = 0;

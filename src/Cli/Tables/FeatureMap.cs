@@ -16,15 +16,21 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps with embedded columns are 3, with offsets, or that say how numbers are written, 2: a program that does not know them would make
-    // other features. Without them 1, which every program reads.
-    private const int FormatVersion = 3;
+    // Maps with dates are 4, with embedded columns 3, with offsets, or that say how numbers are written, 2: a program that does not know
+    // them would make other features. Without them 1, which every program reads.
+    private const int FormatVersion = 4, WithEmbedded = 3, WithFormats = 2, Plain = 1;
 
     /// <summary>Describes a feature vector.</summary>
     /// <param name="columns">The columns in the order of their features.</param>
     /// <param name="labelNumbers">How the numbers of the label are written; null = as programs write them, or it has none.</param>
-    public FeatureMap(IReadOnlyList<FeatureColumn> columns, NumberFormat? labelNumbers = null)
+    /// <param name="dates">The columns of dates whose parts are among the columns; null = none.</param>
+    public FeatureMap(
+        IReadOnlyList<FeatureColumn> columns, NumberFormat? labelNumbers = null, IReadOnlyList<DateColumn>? dates = null)
     {
+        Dates = dates ?? [];
+        if (Dates.Any(date => date is null)) throw new ArgumentException("A column of dates is null.", nameof(dates));
+        if (Dates.SelectMany(date => date.Parts).GroupBy(part => part.Name).FirstOrDefault(same => same.Count() > 1) is { } part)
+            throw new ArgumentException($"Part '{part.Key}' is there twice.", nameof(dates));
         LabelNumbers = NumberFormat.Plain.Equals(labelNumbers) ? null : labelNumbers;
         ArgumentNullException.ThrowIfNull(columns);
         if (columns.Any(column => column is null)) throw new ArgumentException("A column is null.", nameof(columns));
@@ -36,6 +42,9 @@ internal sealed class FeatureMap
 
     /// <summary>The columns in the order of their features.</summary>
     public IReadOnlyList<FeatureColumn> Columns { get; }
+
+    /// <summary>The columns of dates, which the table has in place of their parts.</summary>
+    public IReadOnlyList<DateColumn> Dates { get; }
 
     /// <summary>How the numbers of a label are written that stands beside these columns; null = as programs write them.</summary>
     public NumberFormat? LabelNumbers { get; }
@@ -59,6 +68,27 @@ internal sealed class FeatureMap
             }
 
             return places;
+        }
+    }
+
+    /// <summary>The columns that a table must have: dates in place of their parts.</summary>
+    public IEnumerable<string> Sources
+    {
+        get
+        {
+            var parts = Dates.SelectMany(date => date.Parts.Select(part => (part.Name, Date: date.Name))).ToLookup(part => part.Name);
+            return Columns.Select(column => parts[column.Name].Select(part => part.Date).FirstOrDefault() ?? column.Name).Distinct();
+        }
+    }
+
+    /// <summary>As what the cells of a column of a table are best read where many rows go by.</summary>
+    public Func<string, CellReading> Readings
+    {
+        get
+        {
+            var readings = Columns.ToDictionary(column => column.Name, column => column.Reading);
+            foreach (var date in Dates) readings[date.Name] = CellReading.Text;
+            return name => readings.GetValueOrDefault(name, CellReading.None);
         }
     }
 
@@ -107,7 +137,9 @@ internal sealed class FeatureMap
             && !Columns.Any(column => column is NumericFeature { Map.IsPlain: false } or NumericFeature { Numbers: not null });
         return JsonSerializer.Serialize(
             new FeatureMapDocument(
-                Columns.Any(column => column is EmbeddedFeature) ? FormatVersion : isPlain ? 1 : 2, Columns, LabelNumbers),
+                Dates.Count > 0 ? FormatVersion
+                    : Columns.Any(column => column is EmbeddedFeature) ? WithEmbedded : isPlain ? Plain : WithFormats,
+                Columns, LabelNumbers, Dates.Count > 0 ? Dates : null),
             FeatureMapJson.Format.FeatureMapDocument);
     }
 
@@ -122,7 +154,7 @@ internal sealed class FeatureMap
             var document = JsonSerializer.Deserialize(json, FeatureMapJson.Format.FeatureMapDocument)
                 ?? throw new InvalidDataException("The feature map is null.");
             return document.Version is >= 1 and <= FormatVersion
-                ? new(document.Columns, document.LabelNumbers)
+                ? new(document.Columns, document.LabelNumbers, document.Dates)
                 : throw new InvalidDataException(
                     $"The feature map has version {document.Version} and this program reads versions up to {FormatVersion}; use a newer "
                     + "program.");
@@ -133,14 +165,21 @@ internal sealed class FeatureMap
         }
     }
 
-    /// <summary>Rejects a table that lacks a column, naming all of them at once.</summary>
-    public void RequireColumns(CsvTable table)
+    /// <summary>A table with the parts of its dates as columns beside them.</summary>
+    /// <remarks>Where all parts are there already, as in the columns of a pipeline, they are taken as they are.</remarks>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">It lacks columns, which are named all at once, or has a text among dates.</exception>
+    public CsvTable TakeApart(CsvTable table)
     {
-        var missing = Columns.Where(column => table.Find(column.Name) is null).Select(column => column.Name).ToList();
+        DateColumn[] dates = [.. Dates.Where(date => date.Parts.Any(part => table.Find(part.Name) is null))];
+        var parts = dates.SelectMany(date => date.Parts).Select(part => part.Name).ToHashSet();
+        var missing = Columns.Select(column => column.Name).Where(name => !parts.Contains(name))
+            .Concat(dates.Select(date => date.Name)).Where(name => table.Find(name) is null).ToList();
         if (missing.Count > 0)
             throw new TableException(
                 $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, "
                 + $"which the table does not have; its columns are {table.ColumnNames}.");
+        return table.With([.. dates.SelectMany(date => date.Read(table))]);
     }
 }
 
@@ -148,7 +187,9 @@ internal sealed class FeatureMap
 /// <param name="Version">The version of the format.</param>
 /// <param name="Columns">The columns in the order of their features.</param>
 /// <param name="LabelNumbers">How the numbers of the label are written, if not as programs write them.</param>
-internal sealed record FeatureMapDocument(int Version, IReadOnlyList<FeatureColumn> Columns, NumberFormat? LabelNumbers = null);
+/// <param name="Dates">The columns of dates, if there are any.</param>
+internal sealed record FeatureMapDocument(
+    int Version, IReadOnlyList<FeatureColumn> Columns, NumberFormat? LabelNumbers = null, IReadOnlyList<DateColumn>? Dates = null);
 
 /// <summary>Serializers made at build time: nothing is looked up by reflection when the tool starts.</summary>
 [JsonSerializable(typeof(FeatureMapDocument))]

@@ -56,7 +56,10 @@ internal static class RankedTable
         });
         return (
             new TableSplit(
-                table.Select([.. rows[false]]), null, table.Select([.. rows[true]]), $"drawn at random (--seed {split.Seed}), by each rank"),
+                table.Select([.. rows[false]]),
+                null,
+                table.Select([.. rows[true]]),
+                $"drawn at random (--seed {split.Seed}), by each rank"),
             schema);
     }
 
@@ -75,8 +78,8 @@ internal static class RankedTable
         {
             if (source.Length != marks.Length)
                 throw new TableException(
-                    $"{source.Name}: rank 0 found {marks.Length} bytes in it, and here there are {source.Length}; every rank needs the same "
-                    + "file.");
+                    $"{source.Name}: rank 0 found {marks.Length} bytes in it, and here there are {source.Length}; every rank needs the "
+                    + "same file.");
             if (from == to) throw new TableException($"{source.Name}: {marks.Rows} rows are too few for {ranks.Size} ranks.");
             table = CsvTableLoader.Read(marks.Part(source, from, to), texts);
         });

@@ -101,8 +101,8 @@ internal sealed class TableDataView : IDataView
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(features);
-        features.RequireColumns(table);
-        return features.Columns.Select(feature => feature.View(table));
+        var parts = features.TakeApart(table);
+        return features.Columns.Select(feature => feature.View(parts));
     }
 
     /// <summary>The features of a row, all of them as one column.</summary>

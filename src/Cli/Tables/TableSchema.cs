@@ -25,6 +25,9 @@ internal sealed record TableSchemaOptions
     /// </summary>
     public string? Weight { get; init; }
 
+    /// <summary>Which number of a date is the day, where dates leave it open; null (the default) = what the column says.</summary>
+    public DateOrder? DateOrder { get; init; }
+
     /// <summary>How numbers are written, where the table leaves it open. Default: nothing is said.</summary>
     public NumberMarks Marks { get; init; } = NumberMarks.None;
 
@@ -69,8 +72,9 @@ internal sealed class TableSchema
     public IReadOnlyList<ColumnReport> Reports { get; }
 
     /// <summary>
-    /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; any
-    /// other is categorical, with a category of its own for missing values if there are any, and embedded where the categories are many.
+    /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; a
+    /// column of dates is taken apart into numbers and the day of the week; any other is categorical, with a category of its own for
+    /// missing values if there are any, and embedded where the categories are many.
     /// Columns without variance, and texts that hardly repeat, are dropped; <see cref="Reports"/> says so.
     /// </summary>
     /// <param name="table">The training table.</param>
@@ -98,6 +102,8 @@ internal sealed class TableSchema
 
         var features = new List<FeatureColumn>();
         var reports = new List<ColumnReport>();
+        var dates = new List<DateColumn>();
+        string?[] spokenFor = [options.Group, options.Weight, .. options.Ignore, .. options.Categorical];
         foreach (var column in table.Columns)
         {
             if (column.Name == label)
@@ -106,8 +112,20 @@ internal sealed class TableSchema
                 continue;
             }
 
+            string? problem = null;
+            if (!spokenFor.Contains(column.Name) && DateColumn.Infer(table, column, options, out problem) is { } date)
+            {
+                FeatureColumn[] parts = [.. InferParts(table, date)];
+                dates.Add(date);
+                features.AddRange(parts);
+                var missing = Enumerable.Range(0, column.Count).Count(column.IsMissing);
+                reports.Add(new(
+                    column.Name, ColumnKind.Date, date.Describe(date.LastOf(table)), missing, parts.Sum(part => part.FeatureCount), []));
+                continue;
+            }
+
             var (feature, report) = ColumnInference.Infer(table, column, numbers[column], options);
-            reports.Add(report);
+            reports.Add(report with { Problem = problem ?? report.Problem });
             if (feature is not null)
                 features.Add(feature);
         }
@@ -122,7 +140,18 @@ internal sealed class TableSchema
         }
 
         var weightNumbers = options.Weight is null ? NumberFormat.Plain : numbers[table.Column(options.Weight)].Format;
-        return new(labelMap, new(features, labelMap.Numbers), reports, options.Weight, weightNumbers);
+        return new(labelMap, new(features, labelMap.Numbers, dates), reports, options.Weight, weightNumbers);
+    }
+
+    private static IEnumerable<FeatureColumn> InferParts(CsvTable table, DateColumn date)
+    {
+        var parts = table.With([.. date.Read(table)]);
+        foreach (var part in date.Parts)
+        {
+            var (feature, _) = ColumnInference.Infer(
+                parts, parts.Column(part.Name), new ColumnNumbers(NumberFormat.Plain), new TableSchemaOptions { KeepConstants = true });
+            if (feature is not null) yield return feature;
+        }
     }
 
     /// <summary>The rows of a table as features and targets, for training or testing without ML.NET.</summary>

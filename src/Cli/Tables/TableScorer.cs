@@ -81,15 +81,7 @@ internal sealed class TableScorer : IDisposable
 
     /// <summary>Opens a file for <see cref="Score(CsvTableReader)"/>.</summary>
     /// <exception cref="TableException">It cannot be read, or is no table.</exception>
-    public CsvTableReader Read(string path) => Read(CsvSource.OfFile(path));
-
-    /// <summary>The same for a file that is open, or a part of one.</summary>
-    public CsvTableReader Read(CsvSource source)
-    {
-        var columns = _description.Features.Columns.ToDictionary(column => column.Name);
-        return CsvTableReader.Open(
-            source, name => columns.TryGetValue(name, out var column) ? column.Reading : CellReading.None);
-    }
+    public CsvTableReader Read(CsvSource source) => CsvTableReader.Open(source, _description.Features.Readings);
 
     /// <summary>Scores all rows of a table.</summary>
     /// <param name="table">The rows; columns that the model does not know are passed over.</param>

@@ -23,6 +23,9 @@ internal sealed record SplitOptions
     /// <summary>The latest rows by this column of times are tested on; null (the default) = time does not matter.</summary>
     public string? Time { get; init; }
 
+    /// <summary>Which number of a date is the day; null (the default) = what the column of times says.</summary>
+    public DateOrder? DateOrder { get; init; }
+
     /// <summary>Whether the test rows are taken evenly from the table, in its order. Default: false, they are drawn.</summary>
     public bool FileOrder { get; init; }
 }
@@ -73,7 +76,7 @@ internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTa
     private static (CsvTable Kept, CsvTable Drawn, string Rule) Divide(CsvTable table, string? classes, SplitOptions options, double share)
     {
         var label = classes is null ? null : table.Find(classes);
-        if (options.Time is not null) return Latest(table, table.Column(options.Time), share);
+        if (options.Time is not null) return Latest(table, table.Column(options.Time), share, options.DateOrder);
         if (options.Group is not null) return WholeGroups(table, table.Column(options.Group), label, share, options.Seed);
         if (options.FileOrder)
         {
@@ -134,10 +137,11 @@ internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTa
         });
     }
 
-    private static (CsvTable Kept, CsvTable Drawn, string Rule) Latest(CsvTable table, TableColumn column, double share)
+    private static (CsvTable Kept, CsvTable Drawn, string Rule) Latest(
+        CsvTable table, TableColumn column, double share, DateOrder? dateOrder)
     {
         RequireValues(table, column, "a time");
-        var times = TableTimes.Read(table, column);
+        var times = TableTimes.Read(table, column, dateOrder);
         int[] order = [.. Enumerable.Range(0, table.RowCount).OrderBy(row => times[row])];
         var cut = Math.Clamp(table.RowCount - (int)Math.Round(share * table.RowCount), 1, table.RowCount - 1);
 

@@ -83,6 +83,8 @@ internal static class TableTrainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
+        var watch = options.Network.Watch;
+        watch?.Stage("finding out what the columns are");
         var schema = TableSchema.Infer(
             options.Known ?? training, options.Label, options.Task, options.InputShape is null
                 ? options.Schema
@@ -94,6 +96,7 @@ internal static class TableTrainer
         // Before training, not after it: a table that does not fit is known at once.
         RequireKnownClasses(schema.Label, training, test, "test on");
         if (options.Validation is { } held) RequireKnownClasses(schema.Label, training, held, "validate by");
+        watch?.Stage("making features of the test rows");
         var testRows = schema.ToRows(test);
         var network = CreateOptions(options, schema);
         var ml = new MLContext(network.Seed);
@@ -109,6 +112,7 @@ internal static class TableTrainer
         try
         {
             // One engine, so that the same seed gives the same figures to the last digit.
+            watch?.Stage("testing");
             using var measured = trained.CreateScorer(
                 new() { Outputs = trained.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
             testRows = testRows.CountedFrom(trained.Measured.Offset);
@@ -118,7 +122,8 @@ internal static class TableTrainer
             var float32Metrics = MeasureFloat32(trained, Evaluate, tested.Metrics, network.AllowedMetricLoss);
             var predicted = new TestedRows(answers ?? testRows, tested.Predictions);
             var learned = options.Ranks?.Numbers(training.RowCount).Sum() ?? training.RowCount;
-            return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, (int)Math.Min(int.MaxValue, learned), predicted);
+            return new TrainedTable(
+                schema, pipeline, trained, tested.Metrics, float32Metrics, (int)Math.Min(int.MaxValue, learned), predicted);
 
             // With ranks each one's predictions for its own test rows, those of rank 0 first.
             ModelEvaluation Evaluate(OnnxScorer scorer)

@@ -58,7 +58,8 @@ internal sealed unsafe class MpiLibrary
         ?? (Number("PMIX_RANK") is null && Number("PMI_RANK") is null ? null : Number("SLURM_NTASKS")) ?? 1;
 
     /// <summary>The number of them on this machine, as far as their environment says.</summary>
-    public static int LocalSize => Number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? Number("MPI_LOCALNRANKS") ?? Number("SLURM_NTASKS_PER_NODE") ?? 1;
+    public static int LocalSize =>
+        Number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? Number("MPI_LOCALNRANKS") ?? Number("SLURM_NTASKS_PER_NODE") ?? 1;
 
     private nint ErrorsReturn { get; }
 

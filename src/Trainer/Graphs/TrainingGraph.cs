@@ -32,15 +32,17 @@ internal sealed class TrainingGraph
         bool isNoisy = true,
         long stepsBefore = 0,
         bool ownOperators = false,
+        bool isInference = false,
         Communicator? ranks = null,
         bool syncStatistics = false)
     {
         Nodes = nodes;
+        IsInference = isInference;
         Ranks = ranks;
         StatisticsRanks = syncStatistics ? ranks : null;
         OwnOperators = ownOperators;
         UnbiasedVariance = unbiasedVariance;
-        IsNoisy = isNoisy;
+        IsNoisy = isNoisy && !isInference;
         _random = random;
         _stepsBefore = stepsBefore;
     }
@@ -67,6 +69,11 @@ internal sealed class TrainingGraph
     /// Whether noise such as dropout is on. It is off while population statistics are measured: they stand in for inference.
     /// </summary>
     public bool IsNoisy { get; }
+
+    /// <summary>
+    /// Whether the network is run as it is at inference, though backwards, too: batch normalizations take the running statistics.
+    /// </summary>
+    public bool IsInference { get; }
 
     /// <summary>1/N, a scalar.</summary>
     public Value InverseRows => HostScalar("inverseRows", context => 1f / context.Rows);
@@ -110,6 +117,7 @@ internal sealed class TrainingGraph
             using var scope = Nodes.Scope(sites[i].LocalName);
             steps[i] = sites[i].Layer.Train(this, sites[i], x);
             x = steps[i].Output;
+            Activations.Add((sites[i], x));
         }
 
         return new Differentiable(x, (dy, inputNeeded) =>
@@ -117,6 +125,7 @@ internal sealed class TrainingGraph
             for (var i = steps.Length - 1; i >= 0; i--)
             {
                 using var scope = Nodes.Scope($"{sites[i].LocalName}/backward");
+                ActivationGradients.Add((sites[i], dy));
                 dy = steps[i].Backward(dy, inputNeeded || i > 0);
             }
 
@@ -167,7 +176,8 @@ internal sealed class TrainingGraph
 
     /// <summary>
     /// A seed for an operator that draws random numbers; it follows from the seed of the training. ONNX Runtime's operators on the CPU draw
-    /// each time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step. Each rank draws others.
+    /// each time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step. Each rank draws
+    /// others.
     /// </summary>
     public long NextSeed() => _random.Next(1 << 24) + _stepsBefore + ((long)(Ranks?.Rank ?? 0) << 40);
 
@@ -187,6 +197,12 @@ internal sealed class TrainingGraph
 
     /// <summary>The mean over the rows: <c>[N, C]</c> to <c>[C]</c>.</summary>
     public Value MeanOverRows(Value x, string name) => Nodes.Named(name, "Mul", [SumOverRows(x), InverseRows]);
+
+    /// <summary>What each layer gives, in the order of the layers; one inside another stands before the one that it is in.</summary>
+    internal List<(LayerSite Site, Value Value)> Activations { get; } = [];
+
+    /// <summary>The loss's gradient with respect to what each layer gives, as far as the way back has been emitted.</summary>
+    internal List<(LayerSite Site, Value Value)> ActivationGradients { get; } = [];
 
     internal IReadOnlyList<(string Name, Value Value)> Statistics => _statistics;
 

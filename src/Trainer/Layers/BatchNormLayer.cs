@@ -75,7 +75,7 @@ internal sealed record BatchNormLayer : Layer
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
-        if (Frozen) return TrainFrozen(graph, site, x);
+        if (Frozen || graph.IsInference) return TrainFrozen(graph, site, x);
         if (graph.OwnOperators) return TrainOwn(graph, site, x);
         var nodes = graph.Nodes;
         var channels = ChannelReduction.Of(graph, site.Input, GhostBatchSize);

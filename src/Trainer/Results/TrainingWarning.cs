@@ -57,6 +57,6 @@ public enum TrainingWarningKind
     /// <summary>Rows are more than the memory for them, and are kept in a temporary file.</summary>
     RowsInFile,
 
-    /// <summary>A checkpoint goes on with another number of ranks (<see cref="Communicator"/>), and so with another order of rows.</summary>
+    /// <summary>A checkpoint goes on with another number of ranks (<see cref="Communicator"/>), and so another order of rows.</summary>
     OtherRanks,
 }

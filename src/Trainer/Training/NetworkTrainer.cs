@@ -53,7 +53,8 @@ public static class NetworkTrainer
         {
             ranks.Together(() => RequireFit(network, loss, rows, validation, options));
             if (ranks.Numbers(validation is null ? 0 : 1).Distinct().Count() > 1)
-                throw new ArgumentException("Validation rows are given to some ranks only; give each its part of them.", nameof(validation));
+                throw new ArgumentException(
+                    "Validation rows are given to some ranks only; give each its part of them.", nameof(validation));
         }
 
         validation = validation?.CountedFrom(rows.TargetOffset);
@@ -66,9 +67,7 @@ public static class NetworkTrainer
             else if (ranks.Largest(File.Exists(path) ? 1 : 0) > 0) ranks.Together(() => checkpoint = TrainingCheckpoint.Read(path));
         }
 
-        // One stream for each purpose: asking for one more batch must not change the first weights.
-        var random = new Random(options.Seed);
-        var (initial, split, shuffle, chance) = (Next(), Next(), Next(), Next());
+        var (initial, split, shuffle, chance) = Streams(options.Seed);
         if (ranks is not null) (shuffle, chance) = (OfRank(shuffle), OfRank(chance));
         Folds? folds = null;
         if (validation is null && options.OutOfFold && network.LearnsByMember)
@@ -178,7 +177,8 @@ public static class NetworkTrainer
         Dictionary<string, double> distances = [];
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
         {
-            using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample, ranks);
+            using var sample = new PopulationStatistics(
+                network, rows, Math.Min(batchSize, rows.Count), new Random(options.Seed), settings, StatisticsSample, ranks);
             distances = BatchNormDiagnosis.Distances(network, best, sample.Measure(name => best[name]));
             Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
@@ -220,8 +220,6 @@ public static class NetworkTrainer
             OutOfFold = predictions,
         };
 
-        Random Next() => new(random.Next());
-
         Random OfRank(Random common) => new(unchecked(common.Next() ^ (ranks.Rank * 0x01000193)));
 
         void Warn(IEnumerable<TrainingWarning> found)
@@ -257,6 +255,18 @@ public static class NetworkTrainer
     {
         if (rows.Count < 2)
             throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
+    }
+
+    /// <summary>
+    /// What a seed draws first weights, validation rows, the order of the rows and their changes from: a stream for each purpose, since
+    /// asking for one more batch must not change the first weights.
+    /// </summary>
+    internal static (Random Initial, Random Split, Random Shuffle, Random Chance) Streams(int seed)
+    {
+        var random = new Random(seed);
+        return (Next(), Next(), Next(), Next());
+
+        Random Next() => new(random.Next());
     }
 
     private static (TrainingData Training, TrainingData? Validation) HoldOut(TrainingData rows, Loss loss, double fraction, Random random)

@@ -125,8 +125,8 @@ internal static class TrainingFingerprint
             : $"{entry.Key}: {then.GetValueOrDefault(entry.Key, "unknown")} then, {entry.Value} now";
     }
 
-    private static Dictionary<string, string> Counted(IReadOnlyDictionary<string, string> entries, IReadOnlyDictionary<string, string> now) =>
-        new(entries)
+    private static Dictionary<string, string> Counted(
+        IReadOnlyDictionary<string, string> entries, IReadOnlyDictionary<string, string> now) => new(entries)
         {
             [Ranks] = now[Ranks],
             [TrainingRows] = entries[TrainingRows].Split(ContentStart)[0],

@@ -107,13 +107,14 @@ internal sealed class TrainingLoop
         var steps = (long)_options.Epochs * _batches.PerEpoch;
         double sum = 0;
         long seen = 0;
+        var taken = 0;
         while (_batches.Fill(_step) is > 0 and var count)
         {
             if (_ranks is null) cancellation.ThrowIfCancellationRequested();
-            var loss = _step.Run(count, _options.Optimizer.LearningRate * _options.Schedule.Factor(_step.Steps, steps));
-            if (_ranks is null && !float.IsFinite(loss)) throw new TrainingDivergedException(epoch, loss, "loss");
+            var loss = Step(_step, count, _options, epoch, steps);
             sum += loss * (double)_batches.RowsOfStep;
             seen += _batches.RowsOfStep;
+            _options.Watch?.Step(new TrainingPosition(epoch, _options.Epochs, ++taken, _batches.PerEpoch, count));
         }
 
         // Ranks stop together, where they meet.
@@ -124,6 +125,22 @@ internal sealed class TrainingLoop
     }
 
     private bool Any(bool ofThisRank) => _ranks is null ? ofThisRank : _ranks.Largest(ofThisRank ? 1 : 0) > 0;
+
+    /// <summary>Makes the step on a mini-batch that has been dealt out.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="rows">The rows of the mini-batch.</param>
+    /// <param name="options">The optimizer and the schedule.</param>
+    /// <param name="epoch">The epoch, from 1.</param>
+    /// <param name="steps">All steps that the schedule is laid out over.</param>
+    /// <returns>The mean loss of the mini-batch, before the step.</returns>
+    /// <exception cref="TrainingDivergedException">It is not finite; of several ranks, all find that at the end of the epoch.</exception>
+    internal static float Step(TrainingStep step, int rows, TrainingOptions options, int epoch, long steps)
+    {
+        var loss = step.Run(rows, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
+        return float.IsFinite(loss) || options.Communicator is { Size: > 1 }
+            ? loss
+            : throw new TrainingDivergedException(epoch, loss, "loss");
+    }
 
     private Dictionary<string, float[]> Snapshot() =>
         _network.Parameters.ToDictionary(

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm;
 
@@ -149,6 +150,9 @@ public sealed record TrainingOptions
     /// the network, see <see cref="EpochReport.StopAfterThisEpoch"/>.
     /// </summary>
     public Action<EpochReport>? Progress { get; init; }
+
+    /// <summary>Looks on at each step. Default: null, nobody does.</summary>
+    internal TrainingWatch? Watch { get; init; }
 
     /// <summary>Called for each warning as soon as it is known; they all end up in <see cref="TrainedNetwork.Warnings"/> too.</summary>
     public Action<TrainingWarning>? Warning { get; init; }

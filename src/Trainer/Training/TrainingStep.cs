@@ -121,7 +121,8 @@ internal sealed class TrainingStep : IDisposable
         // What a checkpoint knows of a step does not depend on how many make it.
         Model = (ranks is null ? nodes : Emit(null, new Random(0)).Nodes).Build();
 
-        _session = OnnxSession.Load(ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
+        _session = OnnxSession.Load(
+            ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -318,13 +319,19 @@ internal sealed class TrainingStep : IDisposable
         _loss.Dispose();
     }
 
-    private void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss, bool weighted)
+    /// <summary>Emits a network with its loss in both directions, and the mean loss as an output.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="weighted">Whether rows have weights, which are an input then.</param>
+    internal static void EmitForwardAndBackward(TrainingGraph graph, Network network, Loss loss, bool weighted)
     {
         var nodes = graph.Nodes;
+        var (outputs, members) = (network.OutputShape.Count, network.MemberCount);
         var x = nodes.Input(
             FeaturesInput, DataType.Float, [TensorDimension.Rows, .. network.InputShape.Sizes.Select(size => (TensorDimension)size)]);
-        TensorDimension targetRows = _members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
-        var target = nodes.Input(TargetsInput, DataType.Float, targetRows, network.OutputShape.Count);
+        TensorDimension targetRows = members > 1 ? "rowsOfMembers" : TensorDimension.Rows;
+        var target = nodes.Input(TargetsInput, DataType.Float, targetRows, outputs);
         var rowWeights = weighted ? nodes.Input(RowWeightsInput, DataType.Float, targetRows, 1) : Value.None;
 
         // The members of an ensemble learn by themselves: each of their outputs is a row to the loss.
@@ -332,22 +339,22 @@ internal sealed class TrainingStep : IDisposable
         if (graph.OwnOperators && loss.Form is { } form)
         {
             var values = graph.Own(
-                LossOperator.Name, [output, target, rowWeights], ["meanLoss", "gradient"], form.Attributes(_outputs, _members));
+                LossOperator.Name, [output, target, rowWeights], ["meanLoss", "gradient"], form.Attributes((int)outputs, members));
             nodes.Output(LossOutput, values[0], DataType.Float, 1);
             backward(values[1], false);
             return;
         }
 
-        if (_members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, _outputs)]);
+        if (members > 1) output = nodes.Node("Reshape", [output, nodes.Integers(-1, outputs)]);
         var rowLoss = loss.RowLoss(nodes, output, target);
         if (weighted) rowLoss = nodes.Node("Mul", [rowLoss, rowWeights]);
-        if (_members > 1)
-            rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, _members)]), keepAxes: true, 1);
+        if (members > 1)
+            rowLoss = nodes.ReduceMean(nodes.Node("Reshape", [rowLoss, nodes.Integers(-1, members)]), keepAxes: true, 1);
         nodes.Output(LossOutput, graph.MeanOverRows(rowLoss, "meanLoss"), DataType.Float, 1);
 
         var gradient = loss.RowGradient(nodes, output, target);
         if (weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
-        if (_members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, (long)_members * _outputs)]);
+        if (members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, members * outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
     }
 

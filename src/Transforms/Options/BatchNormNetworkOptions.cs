@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm;
 
@@ -264,6 +265,9 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Stops <c>Fit</c> with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
+    /// <summary>Looks on while <c>Fit</c> is at work; null (the default) = nobody does.</summary>
+    internal TrainingWatch? Watch { get; init; }
+
     /// <summary>Whether nobody evaluates by ML.NET's means: then the columns that are added may hide the label.</summary>
     internal bool IsEvaluatedElsewhere { get; init; }
 
@@ -402,6 +406,7 @@ public sealed record BatchNormNetworkOptions
         Communicator = Communicator,
         SyncStatistics = SyncStatistics,
         Progress = Progress,
+        Watch = Watch,
         Warning = Warning,
     };
 }

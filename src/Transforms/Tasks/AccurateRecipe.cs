@@ -12,7 +12,7 @@ internal static class AccurateRecipe
     // Of several classes, each has a share of the rows only.
     private const int EpochsOfClasses = 60;
     private const int FewestSteps = 600;
-    private const int MostSteps = 6000;
+    private const int MostSteps = 15_000;
     private const int LeastPatience = 8;
     private const int EpochsPerPatience = 5;
     private const float DropoutRate = 0.05f;

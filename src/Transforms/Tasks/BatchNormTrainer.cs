@@ -78,6 +78,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
     {
         ArgumentNullException.ThrowIfNull(input);
         using var log = new TrainingLog(_options, _environment, _host);
+        _options.Watch?.Stage("reading the features");
         var reader = OpenRows(input);
         var rows = Read(reader, "training", log);
         foreach (var lost in reader.LostDigits(rows)) log.Warning(new TrainingWarning(TrainingWarningKind.DigitsLost, null, lost));
@@ -99,6 +100,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var architecture = complete.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
         log.Started(rows, device);
+        _options.Watch?.Stage("preparing the training");
         var network = NetworkTrainer.Train(
             architecture,
             CreateLoss(shared?.Targets() ?? rows, classes, validationRows is null ? complete.Loss : _options.Loss),
@@ -113,6 +115,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             },
             validationRows,
             _options.CancellationToken);
+        _options.Watch?.Stage("folding, and comparing with the network as it was trained");
         var training = NetworkTraining.Create(network, rows, export, ReadAgain(classes));
         var parts = new NetworkParts(training.Export.Deployed, _options.FeatureColumnName, classes, device)
         {

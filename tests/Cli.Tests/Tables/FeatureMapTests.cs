@@ -145,7 +145,15 @@ public sealed class FeatureMapTests
     [InlineData("", "cannot be read")]
     [InlineData("null", "is null")]
     [InlineData("{}", "cannot be read")]
-    [InlineData("""{"version":4,"columns":[]}""", "has version 4 and this program reads versions up to 3")]
+    [InlineData("""{"version":5,"columns":[]}""", "has version 5 and this program reads versions up to 4")]
+    [InlineData("""{"version":4,"columns":[],"dates":[null]}""", "A column of dates is null")]
+    [InlineData("""{"version":4,"columns":[],"dates":[{"name":"d","first":"soon","parts":[]}]}""", "cannot be read")]
+    [InlineData(
+        """{"version":4,"columns":[],"dates":[{"name":"d","first":"2021-01-01","parts":[{"part":"week","name":"w"}]}]}""", "cannot be read")]
+    [InlineData(
+        """{"version":4,"columns":[],"dates":[{"name":"d","first":"2021-01-01","parts":[{"part":"hour","name":"h"},"""
+        + """{"part":"days","name":"h"}]}]}""",
+        "'h' is there twice")]
     [InlineData("""{"version":1,"columns":[{"kind":"image","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"numeric","name":"a"}]}""", "cannot be read")]
     [InlineData("""{"version":1,"columns":[{"kind":"categorical","name":"a","categories":null}]}""", "cannot be read")]

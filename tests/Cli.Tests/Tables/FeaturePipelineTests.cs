@@ -52,6 +52,16 @@ public sealed class FeaturePipelineTests
     }
 
     [Fact]
+    public void ToPipeline_Dates_EqualsTheMap()
+    {
+        var rows = Enumerable.Range(0, 900)
+            .Select(i => $"{i % 2},{(i % 50 == 7 ? "" : $"{new DateTime(2021, 1, 1).AddHours(25 * i):s}")}\n");
+        var table = CsvTable.Parse($"y,day\n{string.Concat(rows)}");
+
+        AssertSameFeatures(TableSchema.Infer(table, "y", LearningTask.Binary), table);
+    }
+
+    [Fact]
     public void ToPipeline_NumbersOfManyDigitsAndSizes_EqualsTheMap()
     {
         var train = CsvTable.Parse(

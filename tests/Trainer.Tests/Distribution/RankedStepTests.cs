@@ -81,8 +81,8 @@ public class RankedStepTests
         // Forward, then back: what each batch normalization gathers, and the sums of the weights behind it; scales and shifts are last.
         string[] expected =
         [
-            "gather 7204", "gather 6004", "gather 4804", "gather 3204", "sum 201200", "gather 4004", "sum 300000", "gather 4804", "sum 420000",
-            "sum 3003",
+            "gather 7204", "gather 6004", "gather 4804", "gather 3204", "sum 201200", "gather 4004", "sum 300000", "gather 4804",
+            "sum 420000", "sum 3003",
         ];
         Assert.Equal(expected, ((Threads)ranks).Log.Take(expected.Length));
     });

@@ -43,7 +43,7 @@ internal sealed class Threads : Communicator
 
     public override void Abort(int exitCode) => _meeting.Leave();
 
-    internal override unsafe void StartSum(nint numbers, long count) 
+    internal override unsafe void StartSum(nint numbers, long count)
     {
         Log.Add($"sum {count}");
         _sums.Add((numbers, (int)count));

@@ -13,7 +13,7 @@ internal static class DataSection
         yield return Html.P(
             $"{source}: {Html.Count(trained.TrainingRows)} rows to learn from, {Html.Count(trained.TestRows)} to test on ({rule}). "
             + $"Predicted is {label.Column}, {label.Task.Describe(label)}"
-            + $", from {schema.Features.FeatureCount} features made of {schema.Features.Columns.Count} columns"
+            + $", from {schema.Features.FeatureCount} features made of {schema.Features.Sources.Count()} columns"
             + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
         yield return new XElement(
             "div",
@@ -34,6 +34,7 @@ internal static class DataSection
         ColumnKind.Numeric => "numbers",
         ColumnKind.Categorical => "categories",
         ColumnKind.Embedded => "categories, embedded",
+        ColumnKind.Date => "dates",
         ColumnKind.Weight => "the weight of a row",
         ColumnKind.Ignored => "left out, as asked for",
         _ => "left out",

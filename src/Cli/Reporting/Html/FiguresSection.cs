@@ -10,7 +10,8 @@ internal static class FiguresSection
 {
     public static IEnumerable<XElement> Create(TrainedTable trained)
     {
-        var baseline = new Baseline(trained.Tested.Rows);
+        var baseline = new Baseline(trained.Tested);
+        if (Baseline.Warn(trained) is { } warning) yield return Html.P(new XElement("strong", "Warning: "), warning + ".");
         yield return Html.H2("How good it is");
         yield return Html.P($"Measured on {Html.Count(trained.TestRows)} test rows that it has not seen in training.");
         yield return new XElement(
@@ -44,7 +45,7 @@ internal static class FiguresSection
             + $"{Html.Percent(value)} of all cases. Guessing: 50 %.",
         _ when metric == Metric.Accuracy || metric == Metric.MicroAccuracy =>
             $"{Html.Percent(value)} of the rows are predicted right. Always saying {label.Classes[baseline.MostFrequent]} would be right "
-            + $"for {Html.Percent(baseline.MostFrequentShare)}.",
+            + $"for {Html.Percent(baseline.Shares[baseline.MostFrequent])}.",
         _ when metric == Metric.MacroAccuracy =>
             $"A class has on average {Html.Percent(value)} of its rows recognized; rare classes count as much as frequent ones. "
             + $"Guessing: {Html.Percent(1.0 / label.Classes.Count)}.",
@@ -59,38 +60,4 @@ internal static class FiguresSection
             $"It explains {Html.Percent(value)} of what makes {label.Column} differ from row to row. Always saying the mean: 0 %.",
         _ => string.Empty,
     };
-
-    /// <summary>What can be said of the test rows without looking at anything but their labels.</summary>
-    private sealed class Baseline
-    {
-        public Baseline(TrainingData rows)
-        {
-            double total = 0, sum = 0, squares = 0;
-            var counts = new double[Math.Max(2, rows.Outputs)];
-            for (var row = 0; row < rows.Count; row++)
-            {
-                var weight = rows.WeightArray is null ? 1.0 : rows.WeightArray[row];
-                var target = rows.Target(row);
-                total += weight;
-                sum += weight * target[0];
-                squares += weight * target[0] * target[0];
-                if (rows.Outputs == 1) counts[target[0] > 0.5f ? 1 : 0] += weight;
-                else
-                    for (var i = 0; i < counts.Length; i++) counts[i] += weight * target[i];
-            }
-
-            Deviation = Math.Sqrt(Math.Max(0, (squares / total) - (sum / total * (sum / total))));
-            MostFrequent = Array.IndexOf(counts, counts.Max());
-            MostFrequentShare = counts[MostFrequent] / total;
-            Entropy = -counts.Where(count => count > 0).Sum(count => count / total * Math.Log(count / total));
-        }
-
-        public int MostFrequent { get; }
-
-        public double MostFrequentShare { get; }
-
-        public double Entropy { get; }
-
-        public double Deviation { get; }
-    }
 }

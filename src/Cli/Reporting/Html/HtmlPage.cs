@@ -133,5 +133,15 @@ internal static class ReportStyle
         .matrix td.right { font-weight: 700; outline: 1px solid var(--rule); }
         pre { overflow-x: auto; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem;
             font-size: .875rem; } code { font-family: ui-monospace, Consolas, monospace; }
+        :root { --c: #15803d; --d: #7e22ce; --e: #a16207; --f: #be185d; }
+        @media screen and (prefers-color-scheme: dark) { :root { --c: #5bd38a; --d: #c792f5; --e: #e3c04d; --f: #ff8dbb; } }
+        .c, .d, .e, .f { fill: none; stroke-width: 2; } .c { stroke: var(--c); } .d { stroke: var(--d); } .e { stroke: var(--e); }
+        .f { stroke: var(--f); } circle.c { fill: var(--c); stroke: none; } circle.d { fill: var(--d); stroke: none; }
+        circle.e { fill: var(--e); stroke: none; } circle.f { fill: var(--f); stroke: none; }
+        .swatch.c { border-color: var(--c); } .swatch.d { border-color: var(--d); } .swatch.e { border-color: var(--e); }
+        .swatch.f { border-color: var(--f); } .swatch.band { border-top-width: .7rem; opacity: .3; }
+        polygon.band { stroke: none; fill-opacity: .2; } polygon.a { fill: var(--a); } polygon.b { fill: var(--b); }
+        polygon.c { fill: var(--c); } polygon.d { fill: var(--d); } polygon.e { fill: var(--e); } polygon.f { fill: var(--f); }
+        .figure { margin: 1.4rem 0; } .figure h3 { margin-bottom: 0; }
         """;
 }
