@@ -26,17 +26,24 @@ internal static class PredictionParts
     /// <param name="folder">Where the parts go; made if it is not there.</param>
     /// <param name="rowsOfPart">The rows of a part.</param>
     /// <param name="ranks">The processes that share the parts; null = this one alone.</param>
+    /// <param name="kept">Columns of the tables that stand in front of the predictions.</param>
     /// <returns>The rows, the parts, and how many of these were there already.</returns>
     /// <exception cref="TableException">A table cannot be read in parts, or does not go with the model.</exception>
     /// <exception cref="IOException">The folder holds parts of something else.</exception>
     public static (long Rows, int Parts, int Before) Write(
-        TableScorer scorer, string modelPath, IReadOnlyList<string> files, string folder, long rowsOfPart, Communicator? ranks)
+        TableScorer scorer,
+        string modelPath,
+        IReadOnlyList<string> files,
+        string folder,
+        long rowsOfPart,
+        Communicator? ranks,
+        IReadOnlyList<string> kept)
     {
         byte[] json = [];
         Do(() =>
         {
             if (ranks is { Rank: > 0 }) return;
-            json = JsonSerializer.SerializeToUtf8Bytes(Agree(modelPath, files, folder, rowsOfPart));
+            json = JsonSerializer.SerializeToUtf8Bytes(Agree(modelPath, files, folder, rowsOfPart, kept));
         });
         var plan = JsonSerializer.Deserialize<TableMarks[]>(ranks?.AllGather(json)[0] ?? json)!;
         var (number, before) = (0, 0);
@@ -56,8 +63,8 @@ internal static class PredictionParts
                         continue;
                     }
 
-                    using var reader = scorer.Read(plan[file].Part(source, part, part + 1));
-                    PredictionTable.Write(path, scorer.Score(reader));
+                    using var reader = scorer.Read(plan[file].Part(source, part, part + 1), kept);
+                    PredictionTable.Write(path, scorer.Score(reader, kept));
                 }
             }
         });
@@ -71,7 +78,8 @@ internal static class PredictionParts
     }
 
     // Writes down what the parts are of, or finds it written down.
-    private static TableMarks[] Agree(string modelPath, IReadOnlyList<string> files, string folder, long rowsOfPart)
+    private static TableMarks[] Agree(
+        string modelPath, IReadOnlyList<string> files, string folder, long rowsOfPart, IReadOnlyList<string> kept)
     {
         if (files.GroupBy(Path.GetFileNameWithoutExtension).FirstOrDefault(alike => alike.Count() > 1) is { } same)
             throw new ArgumentException(
@@ -83,6 +91,7 @@ internal static class PredictionParts
         var plan = new Plan(
             Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(modelPath))),
             rowsOfPart,
+            kept,
             [.. files.Zip(marks, (file, found) => new PlannedFile(
                 Path.GetFileName(file), found.Length, File.GetLastWriteTimeUtc(file), found.Rows, found.Marks.Count))]);
         var text = JsonSerializer.Serialize(plan, Format) + "\n";
@@ -97,7 +106,7 @@ internal static class PredictionParts
     private static string NameOf(string file, int part, int count) => string.Create(
         CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(file)}.part-{part + 1:00000}-of-{count:00000}.csv");
 
-    private sealed record Plan(string ModelSha256, long RowsPerPart, IReadOnlyList<PlannedFile> Files);
+    private sealed record Plan(string ModelSha256, long RowsPerPart, IReadOnlyList<string> Kept, IReadOnlyList<PlannedFile> Files);
 
     private sealed record PlannedFile(string Name, long Bytes, DateTime Modified, long Rows, int Parts);
 }

@@ -26,7 +26,7 @@ internal static class TrainingRun
             return;
         }
 
-        OutputFolder.Require(folder, Files);
+        OutputFolder.Require(folder, options.Network.Diagnostics is null ? Files : [.. Files, FilesSection.Diagnostics]);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
             Run(rows, options, folder);
@@ -96,6 +96,7 @@ internal static class TrainingRun
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
+        if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
         if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try

@@ -25,14 +25,14 @@ internal static class BinarySection
                 + "every choice; the closer it comes to the upper left corner, the better.");
         var charts = new XElement("div", new XAttribute("class", "charts"));
         if (curve.Count > 0) charts.Add(Html.Figure(
-            new Chart("ROC curve", new Axis("false alarms: share of the others called so", 0, 1), new Axis("share found", 0, 1))
+            new Chart("ROC curve", Share("false alarms among the others"), Share("found"))
                 .Line(Diagonal, "guide").Line(Thin(curve), "a").ToSvg(),
             Html.Swatch("a"),
             "this network",
             Html.Swatch("guide"),
             "guessing"));
         charts.Add(Html.Figure(
-            new Chart("Reliability curve", new Axis($"predicted probability of {positive}", 0, 1), new Axis("share that came about", 0, 1))
+            new Chart("Reliability curve", Share($"predicted probability of {positive}"), Share("came about"))
                 .Line(Diagonal, "guide").Line(bins.Select(bin => (bin.MeanProbability, bin.PositiveShare)), "a")
                 .Dots(bins.Select(bin => (bin.MeanProbability, bin.PositiveShare)), "a").ToSvg(),
             Html.Swatch("a"),
@@ -48,6 +48,8 @@ internal static class BinarySection
                 Html.Number(Html.Percent(bin.MeanProbability)), Html.Number(Html.Percent(bin.PositiveShare)),
             }));
     }
+
+    private static Axis Share(string label) => new(label, 0, 1) { Unit = "share" };
 
     // A point for each test row is more than a chart can show.
     private static IEnumerable<(double X, double Y)> Thin(IReadOnlyList<RocPoint> curve)

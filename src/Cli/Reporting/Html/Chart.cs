@@ -3,20 +3,44 @@ using System.Xml.Linq;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
-/// <summary>A small chart as SVG. Its colours are classes of the page's style sheet, so that it follows light, dark and print.</summary>
-/// <param name="title">What it shows, for who cannot see it.</param>
-/// <param name="x">The axis across.</param>
-/// <param name="y">The axis up.</param>
-internal sealed class Chart(string title, Axis x, Axis y)
+/// <summary>
+/// A small chart as SVG, which is as wide as its place: on a telephone its texts are as large as those beside it. Its colours are classes
+/// of the page's style sheet, so that it follows light, dark and print.
+/// </summary>
+internal sealed class Chart
 {
-    private const double Width = 480;
-    private const double Height = 320;
-    private const double Left = 84;
-    private const double Right = 12;
+    private const double Width = 400;
+    private const double Height = 280;
     private const double Top = 12;
-    private const double Bottom = 44;
 
+    // Of a line of text, and between a text and what is beside it.
+    private const double TextLine = 17;
+    private const double Gap = 7;
+
+    private readonly string _title;
+    private readonly Axis _x;
+    private readonly Axis _y;
+    private readonly (double Value, string Text)[] _columns;
+    private readonly (double Value, string Text)[] _rows;
+    private readonly string[] _below;
+    private readonly string[] _beside;
+    private readonly double _left;
+    private readonly double _right;
+    private readonly double _bottom;
     private readonly List<XElement> _marks = [];
+
+    /// <param name="title">What it shows, for who cannot see it.</param>
+    /// <param name="x">The axis across.</param>
+    /// <param name="y">The axis up.</param>
+    public Chart(string title, Axis x, Axis y)
+    {
+        (_title, _x, _y) = (title, x, y);
+        (_columns, _rows) = (Labels(x), Labels(y));
+        (_below, _beside) = (ChartText.Fit(x.Label, x.Unit, Width - (2 * Gap)), ChartText.Fit(y.Label, y.Unit, Height - (2 * Gap)));
+        _left = Gap + (TextLine * _beside.Length) + Gap + _rows.Select(row => ChartText.Width(row.Text)).DefaultIfEmpty().Max() + Gap;
+        _right = Math.Max(12, _columns.Length == 0 ? 0 : Gap + (ChartText.Width(_columns[^1].Text) / 2));
+        _bottom = TextLine + Gap + (TextLine * _below.Length) + Gap;
+    }
 
     /// <summary>Adds a line through points; it is interrupted where a point has no place, as 0 on a logarithmic axis.</summary>
     public Chart Line(IEnumerable<(double X, double Y)> points, string style)
@@ -74,40 +98,54 @@ internal sealed class Chart(string title, Axis x, Axis y)
     }
 
     /// <summary>The chart.</summary>
-    public XElement ToSvg() => new(
-        "svg",
-        new XAttribute("viewBox", $"0 0 {Number(Width)} {Number(Height)}"),
-        new XAttribute("role", "img"),
-        new XElement("title", title),
-        x.Ticks().SelectMany(tick => new[]
-        {
-            Element(
-                "line",
-                ("class", "grid"),
-                ("x1", Number(X(tick))),
-                ("x2", Number(X(tick))),
-                ("y1", Number(Top)),
-                ("y2", Number(Height - Bottom))),
-            Text(x.Text(tick), X(tick), Height - Bottom + 16, "middle"),
-        }),
-        y.Ticks().SelectMany(tick => new[]
-        {
-            Element(
-                "line",
-                ("class", "grid"),
-                ("x1", Number(Left)),
-                ("x2", Number(Width - Right)),
-                ("y1", Number(Y(tick))),
-                ("y2", Number(Y(tick)))),
-            Text(y.Text(tick), Left - 6, Y(tick) + 4, "end"),
-        }),
-        _marks,
-        Text(x.Title, (Left + Width - Right) / 2, Height - 8, "middle"),
-        new XElement(
-            "text",
-            new XAttribute("transform", $"translate(14 {Number((Top + Height - Bottom) / 2)}) rotate(-90)"),
-            new XAttribute("text-anchor", "middle"),
-            y.Title));
+    public XElement ToSvg()
+    {
+        var (floor, middle, center) = (Height - _bottom, (Top + Height - _bottom) / 2, (_left + Width - _right) / 2);
+        return new XElement(
+            "svg",
+            new XAttribute("class", "chart"),
+            new XAttribute("viewBox", $"0 0 {Number(Width)} {Number(Height)}"),
+            new XAttribute("role", "img"),
+            new XElement("title", _title),
+            _columns.Select(column => Grid(X(column.Value), X(column.Value), Top, floor)),
+            _rows.Select(row => Grid(_left, Width - _right, Y(row.Value), Y(row.Value))),
+            Shown(_columns).Select(column => Text(column.Text, X(column.Value), floor + TextLine, "middle")),
+            _rows.Select(row => Text(row.Text, _left - Gap, Y(row.Value) + 4, "end")),
+            _marks,
+            Title(_below, Inside(center, _below, Width), line => floor + Gap + (TextLine * (line + 2)) - 2, null),
+            Title(
+                _beside,
+                0,
+                line => TextLine * line,
+                $"translate({Number(TextLine)} {Number(Inside(middle, _beside, Height))}) rotate(-90)"));
+    }
+
+    private static (double Value, string Text)[] Labels(Axis axis) => [.. axis.Ticks().Select(tick => (tick, axis.Text(tick)))];
+
+    // What would lie under another one is left out.
+    private IEnumerable<(double Value, string Text)> Shown((double Value, string Text)[] columns)
+    {
+        if (columns.Length < 2) return columns;
+        var room = (X(columns[^1].Value) - X(columns[0].Value)) / (columns.Length - 1);
+        var every = (int)Math.Ceiling((columns.Max(column => ChartText.Width(column.Text)) + Gap) / room);
+        return columns.Where((_, i) => i % every == 0);
+    }
+
+    private static double Inside(double middle, string[] lines, double length)
+    {
+        var half = Math.Min((length / 2) - 1, (lines.Max(ChartText.Width) / 2) + 1);
+        return Math.Clamp(middle, half, length - half);
+    }
+
+    private static XElement Title(string[] lines, double x, Func<int, double> y, string? turned) => new(
+        "text",
+        new XAttribute("class", "axis"),
+        turned is null ? null : new XAttribute("transform", turned),
+        new XAttribute("text-anchor", "middle"),
+        lines.Select((line, i) => new XElement("tspan", new XAttribute("x", Number(x)), new XAttribute("y", Number(y(i))), line)));
+
+    private static XElement Grid(double x1, double x2, double y1, double y2) => Element(
+        "line", ("class", "grid"), ("x1", Number(x1)), ("x2", Number(x2)), ("y1", Number(y1)), ("y2", Number(y2)));
 
     private static XElement Text(string text, double x, double y, string anchor) =>
         new("text", new XAttribute("x", Number(x)), new XAttribute("y", Number(y)), new XAttribute("text-anchor", anchor), text);
@@ -121,15 +159,64 @@ internal sealed class Chart(string title, Axis x, Axis y)
 
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 
-    private bool HasPlace((double X, double Y) point) => double.IsFinite(x.Place(point.X)) && double.IsFinite(y.Place(point.Y));
+    private bool HasPlace((double X, double Y) point) => double.IsFinite(_x.Place(point.X)) && double.IsFinite(_y.Place(point.Y));
 
     private string Points(IEnumerable<(double X, double Y)> points) =>
         string.Join(' ', points.Select(point => $"{Number(X(point.X))},{Number(Y(point.Y))}"));
 
     // What lies outside stays at the edge.
-    private double X(double value) => Left + ((Width - Left - Right) * Math.Clamp(x.Place(value), 0, 1));
+    private double X(double value) => _left + ((Width - _left - _right) * Math.Clamp(_x.Place(value), 0, 1));
 
-    private double Y(double value) => Height - Bottom - ((Height - Top - Bottom) * Math.Clamp(y.Place(value), 0, 1));
+    private double Y(double value) => Height - _bottom - ((Height - Top - _bottom) * Math.Clamp(_y.Place(value), 0, 1));
+}
+
+/// <summary>
+/// How much room texts of a chart need, in its own unit. A page is laid out where nobody knows its fonts, so this is the most.
+/// </summary>
+internal static class ChartText
+{
+    // That of the style sheet's .chart text.
+    private const double Size = 13;
+
+    /// <summary>The width of a text.</summary>
+    public static double Width(string text) => Size * text.EnumerateRunes().Sum(rune => rune.Value switch
+    {
+        'i' or 'j' or 'l' or 'I' or '.' or ',' or ':' or ';' or '|' or '\'' or ' ' => 0.36,
+        'm' or 'w' or 'M' or 'W' or '%' or '@' => 1,
+        >= 'A' and <= 'Z' => 0.76,
+        < 0x1100 => 0.64,
+        _ => 1.05,
+    });
+
+    /// <summary>The title of an axis in one line or two, whose end is left out where they would be too short; never the unit.</summary>
+    /// <param name="label">What is on the axis.</param>
+    /// <param name="unit">Its unit; null = the label says it.</param>
+    /// <param name="room">The length of a line.</param>
+    public static string[] Fit(string label, string? unit, double room)
+    {
+        var ending = unit is null ? string.Empty : $" ({unit})";
+        if (Width(label + ending) <= room) return [label + ending];
+        var first = Beginning(label, room);
+        var space = label[..first].LastIndexOf(' ');
+        if (space > first / 2) first = space;
+        var rest = label[first..].TrimStart();
+        if (Width(rest + ending) > room) rest = $"{rest[..Beginning(rest, room - Width($"…{ending}"))]}…";
+        return [label[..first], rest + ending];
+    }
+
+    // As much of a text as there is room for; half a character is none.
+    private static int Beginning(string text, double room)
+    {
+        var (length, width) = (0, 0.0);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            width += Width(rune.ToString());
+            if (width > room) break;
+            length += rune.Utf16SequenceLength;
+        }
+
+        return length;
+    }
 }
 
 /// <summary>An axis of a chart.</summary>
@@ -138,6 +225,9 @@ internal sealed class Chart(string title, Axis x, Axis y)
 /// <param name="To">The value at its end.</param>
 internal sealed record Axis(string Label, double From, double To)
 {
+    /// <summary>The unit of what is counted.</summary>
+    public const string Count = "count";
+
     private const int MostTicks = 6;
 
     /// <summary>The unit of its values, which stands behind the label; null = the label says it.</summary>
@@ -145,9 +235,6 @@ internal sealed record Axis(string Label, double From, double To)
 
     /// <summary>Whether equal ratios, rather than equal differences, are equally long. Default: false.</summary>
     public bool IsLogarithmic { get; init; }
-
-    /// <summary>The label with the unit.</summary>
-    public string Title => Unit is null ? Label : $"{Label} ({Unit})";
 
     /// <summary>An axis for values, a little longer than they need; of some length even where they are all the same.</summary>
     public static Axis For(string label, IEnumerable<double> values)
@@ -203,14 +290,15 @@ internal sealed record Axis(string Label, double From, double To)
         for (var power = first; power <= last; power += every) yield return Math.Pow(10, power);
     }
 
-    // 1, 2 or 5 times a power of ten.
+    // 1, 2 or 5 times a power of ten; what is counted has no halves.
     private double Step
     {
         get
         {
             var rough = (To - From) / 5;
             var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-            return power * (rough / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 };
+            var step = power * (rough / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 };
+            return Unit == Count ? Math.Max(1, step) : step;
         }
     }
 }

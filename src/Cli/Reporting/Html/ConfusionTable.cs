@@ -26,16 +26,12 @@ internal static class ConfusionTable
             "Recognized (recall): the share of the class's rows that are predicted as it. Right when predicted (precision): the share of "
                 + "the rows predicted as it that are it."));
 
-    private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes) => new(
-        "div",
-        new XAttribute("class", "scroll"),
-        new XElement(
-            "table",
-            new XAttribute("class", "matrix"),
-            new XElement(
-                "thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
-            new XElement("tbody", classes.Select((name, actual) => new XElement(
-                "tr", new XElement("th", name), classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
+    private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes) => Html.Scrolling(new XElement(
+        "table",
+        new XAttribute("class", "matrix"),
+        new XElement("thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
+        new XElement("tbody", classes.Select((name, actual) => new XElement(
+            "tr", new XElement("th", name), classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
 
     private static XElement Cell(ConfusionMatrix matrix, int actual, int predicted)
     {
@@ -44,7 +40,7 @@ internal static class ConfusionTable
         return new XElement(
             "td",
             actual == predicted ? new XAttribute("class", "right") : null,
-            new XAttribute("style", string.Create(CultureInfo.InvariantCulture, $"--share: {0.55 * share:0.###}")),
+            new XAttribute("style", string.Create(CultureInfo.InvariantCulture, $"--share: {0.5 * share:0.###}")),
             count == 0 ? string.Empty : Html.Count(count));
     }
 

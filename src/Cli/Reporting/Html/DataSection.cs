@@ -15,17 +15,16 @@ internal static class DataSection
             + $"Predicted is {label.Column}, {label.Task.Describe(label)}"
             + $", from {schema.Features.FeatureCount} features made of {schema.Features.Sources.Count()} columns"
             + (schema.WeightColumn is { } weight ? $"; {weight} says how much a row counts." : "."));
-        yield return new XElement(
-            "div",
-            new XAttribute("class", "scroll"),
-            Html.Table(
-                ["column", "taken as", "what was found", "rows without a value", "features"],
-                schema.Reports.Select(report => new object[]
-                {
-                    report.Name, Name(report.Kind), string.Join("; ", new[] { report.Detail, report.Reading, report.Problem }.Where(
-                        text => text is not null)), Html.Number(Html.Count(report.MissingRows)), Html.Number(
-                        Html.Count(report.FeatureCount)),
-                })));
+        yield return Html.Table(
+            ["column", "taken as", "what was found", "rows without a value", "features"],
+            schema.Reports.Select(report => new object[]
+            {
+                report.Name,
+                Name(report.Kind),
+                string.Join("; ", new[] { report.Detail, report.Reading, report.Problem }.Where(text => text is not null)),
+                Html.Number(Html.Count(report.MissingRows)),
+                Html.Number(Html.Count(report.FeatureCount)),
+            }));
     }
 
     private static string Name(ColumnKind kind) => kind switch

@@ -15,8 +15,8 @@ internal static class LearningSection
             report => ((double)report.Epoch, report.Validation!.Loss))];
         var chart = new Chart(
                 "Loss by epoch",
-                Axis.For("epoch", training.Select(point => point.X)),
-                Axis.For("loss", training.Concat(validation).Select(point => point.Y)))
+                Axis.For("epoch", training.Select(point => point.X)) with { Unit = Axis.Count },
+                Axis.For("loss", training.Concat(validation).Select(point => point.Y)) with { Unit = UnitOf(network.Loss) })
             .Line(training, "a");
         if (history.Count == 1) chart.Dots(training, "a");
         object?[] caption = [Html.Swatch("a"), "rows it learns from"];
@@ -41,6 +41,9 @@ internal static class LearningSection
                     + "other falls, the network begins to learn its rows by heart."
                 : "The loss is what training makes small. No rows were held out, so the last epoch counts."));
         yield return Html.Figure(chart.ToSvg(), caption);
-        foreach (var warning in network.Warnings) yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
+        foreach (var warning in network.Warnings.Where(warning => !warning.IsOfDiagnostics)) yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
     }
+
+    // Numbers are learned in standard deviations from their mean.
+    private static string UnitOf(Loss loss) => !loss.IsRegression ? "nats" : loss == Loss.AbsoluteError ? "deviations" : "deviations²";
 }

@@ -10,6 +10,7 @@ internal static class RegressionSection
 {
     private const int MostDots = 2000;
     private const int Bins = 25;
+    private const string Unit = "as in the table";
     private static readonly double[] Shares = [0.5, 0.8, 0.9, 0.95];
 
     public static IEnumerable<XElement> Create(TrainedTable trained)
@@ -17,7 +18,7 @@ internal static class RegressionSection
         var (predictions, targets, label) = (trained.Tested.Predictions, trained.Tested.Rows.TargetArray, trained.Schema.Label.Column);
         var offset = trained.Tested.Rows.TargetOffset;
         if (offset != 0) label = string.Create(CultureInfo.InvariantCulture, $"{label} − {offset}");
-        var both = Axis.For(string.Empty, predictions.Concat(targets).Select(value => (double)value));
+        var both = Axis.For(string.Empty, predictions.Concat(targets).Select(value => (double)value)) with { Unit = Unit };
         var every = Math.Max(1, (targets.Length + MostDots - 1) / MostDots);
         (double X, double Y)[] shown =
         [
@@ -53,10 +54,11 @@ internal static class RegressionSection
     {
         var sorted = errors.Order().ToArray();
         var axis = Axis.For("predicted − actual", sorted[(int)(0.01 * (sorted.Length - 1))..((int)(0.99 * (sorted.Length - 1)) + 1)]);
+        axis = axis with { Unit = Unit };
         var counts = new double[Bins];
         foreach (var error in errors) counts[Math.Clamp((int)(axis.Place(error) * Bins), 0, Bins - 1)]++;
         var width = (axis.To - axis.From) / Bins;
-        var chart = new Chart("Distribution of the errors", axis, new Axis("test rows", 0, 1.05 * counts.Max()))
+        var chart = new Chart("Distribution of the errors", axis, new Axis("test rows", 0, 1.05 * counts.Max()) { Unit = Axis.Count })
             .Bars(counts.Select((count, i) => (axis.From + (i * width), axis.From + ((i + 1) * width), count)), "a");
         if (axis.From < 0 && axis.To > 0) chart.Line([(0, 0), (0, 1.05 * counts.Max())], "guide");
         return Html.Figure(

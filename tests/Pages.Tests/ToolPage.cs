@@ -1,0 +1,65 @@
+using System.Globalization;
+using MlNetBatchNorm.Cli.Tests;
+
+namespace MlNetBatchNorm.Pages.Tests;
+
+/// <summary>A page that the tool writes: the command that makes it, in a folder of its own, and where it is then.</summary>
+/// <param name="Name">What it is.</param>
+/// <param name="Arguments">The command.</param>
+internal sealed record ToolPage(string Name, params string[] Arguments)
+{
+    /// <summary>All pages that are looked at. Another one is another line.</summary>
+    public static IReadOnlyList<ToolPage> All { get; } =
+    [
+        Train("binary", SampleTables.PathOf("churn.csv"), "churn", Fast),
+        Train("multiclass", SampleTables.PathOf("letters.csv"), "lettr", ["--task", "multiclass", .. Fast]),
+        Train("regression", SampleTables.PathOf("ames.csv"), "Sale_Price", ["--task", "regression", .. Fast]),
+        Train("ensemble", SampleTables.PathOf("churn.csv"), "churn", ["--epochs", "2", "--whole-pipeline"]),
+        Train("long names", "long.csv", "kind", Fast),
+        Train("many classes", "many.csv", "class", ["--task", "multiclass", .. Fast]),
+        Train("large numbers", "large.csv", LongName("amount"), ["--task", "regression", .. Fast]),
+        new("depth", "reproduce", "depth", "--quick", "--data", SampleTables.PathOf("letters.csv"), "--depths", "2,4", "--epochs", "1",
+            "--out", "out"),
+    ];
+
+    /// <summary>The file, in the command's folder.</summary>
+    public string File { get; init; } = "out/report.html";
+
+    private static string[] Fast => ["--preset", "fast", "--epochs", "3"];
+
+    private static ToolPage Train(string name, string table, string label, string[] more) =>
+        new(name, ["train", table, "--label", label, "--out", "out", .. more]);
+
+    /// <summary>Runs the command, and gives the page.</summary>
+    public string Make(TemporaryFolder folder)
+    {
+        WriteTables(folder);
+        var result = Tool.Run(folder.Path, Arguments);
+        Assert.True(result.ExitCode == 0, $"{Name}: {result.Error}");
+        return folder.File(File);
+    }
+
+    // What no table should be like, and some are.
+    private static void WriteTables(TemporaryFolder folder)
+    {
+        var rows = Enumerable.Range(0, 240).ToArray();
+        folder.Write("long.csv", Csv(
+            [LongName("a measurement"), LongName("Donaudampfschifffahrt").Replace(" ", "", StringComparison.Ordinal), "kind"],
+            rows.Select(row => new[]
+            {
+                $"{row % 17}", $"{LongName("value")} {row % 4}", row % 3 == 0 ? LongName("yes and") : LongName("no or").Replace(' ', '_'),
+            })));
+        folder.Write("many.csv", Csv(
+            ["x", "y", "class"],
+            rows.Select(row => new[] { $"{row % 40}", $"{row % 7}", $"class number {row % 40} of 40" })));
+        folder.Write("large.csv", Csv(
+            ["x", LongName("amount")],
+            rows.Select(row => new[] { $"{row % 13}", $"{(12_345_678L * (row % 13)) + row}" })));
+    }
+
+    private static string LongName(string name) => $"{string.Join(' ', Enumerable.Repeat(name, 9))} 漢字 <&>";
+
+    private static string Csv(string[] header, IEnumerable<string[]> rows) => string.Concat(
+        rows.Prepend(header).Select(cells => string.Create(
+            CultureInfo.InvariantCulture, $"{string.Join(',', cells.Select(cell => $"\"{cell}\""))}\n")));
+}
