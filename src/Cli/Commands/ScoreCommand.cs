@@ -20,8 +20,8 @@ internal static class ScoreCommand
         var output = new Option<string>("--out")
         {
             Description = "the file for the predictions, a line for each row (- is stdout): CSV, or JSON lines if it ends in .jsonl; a "
-                + "folder, as PARTS/, for CSV files of --part-rows rows each, which several processes (mpirun) may share, and which are not "
-                + "scored again",
+                + "folder, as PARTS/, for CSV files of --part-rows rows each, which several processes (mpirun) may share, and which are "
+                + "not scored again",
             Required = true,
             HelpName = "FILE",
         };

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
@@ -66,8 +67,12 @@ internal sealed class CsvSource
                 : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
             var file = stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream);
             if (!IsPacked(file)) return new CsvSource(name, file, []);
+            var length = PackedLength(file);
             using var packed = new FileStream(file, FileAccess.Read);
-            return new CsvSource(name, Copy(new GZipStream(packed, CompressionMode.Decompress)), []);
+            var unpacked = Copy(new GZipStream(packed, CompressionMode.Decompress));
+            if ((uint)RandomAccess.GetLength(unpacked) == length) return new CsvSource(name, unpacked, []);
+            unpacked.Dispose();
+            throw new InvalidDataException("it is cut off, or made of several such files; unpack it first (gzip -d).");
         }
         catch (InvalidDataException e)
         {
@@ -122,6 +127,15 @@ internal sealed class CsvSource
     {
         Span<byte> start = stackalloc byte[2];
         return RandomAccess.Read(file, start, 0) == 2 && start is [0x1F, 0x8B];
+    }
+
+    // What gzip says at the end of a file: the length of what was packed, of which four bytes (RFC 1952, section 2.3.1). .NET does not look
+    // at it, and takes a file that is cut off for a shorter one.
+    private static uint PackedLength(SafeFileHandle file)
+    {
+        Span<byte> end = stackalloc byte[sizeof(uint)];
+        RandomAccess.Read(file, end, Math.Max(0, RandomAccess.GetLength(file) - end.Length));
+        return BinaryPrimitives.ReadUInt32LittleEndian(end);
     }
 
     // Of what comes once only.
