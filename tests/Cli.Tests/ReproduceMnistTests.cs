@@ -15,7 +15,7 @@ public class ReproduceMnistTests
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(
-            ["metrics.json", "model.batchnorm.onnx", "model.onnx"],
+            ["loss.csv", "metrics.json", "model.batchnorm.onnx", "model.onnx", "report.html"],
             folder.Files().Where(file => file.StartsWith("out/", StringComparison.Ordinal)).Select(file => file[4..]));
         Assert.Contains("320 images of shape [1, 28, 28]", result.Error, StringComparison.Ordinal);
         Assert.Contains("epoch   6/6", result.Error, StringComparison.Ordinal);
@@ -59,7 +59,7 @@ public class ReproduceMnistTests
     }
 
     // Each class is a bar at a place of its own, lying for even digits and standing for odd ones, in noise.
-    private static void WriteDigits(TemporaryFolder folder, string name, int training, int test)
+    internal static void WriteDigits(TemporaryFolder folder, string name, int training, int test)
     {
         Directory.CreateDirectory(folder.File(name));
         var random = new Random(1);

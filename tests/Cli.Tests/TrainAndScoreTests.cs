@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.IO.Compression;
 using System.Text.Json;
 using MlNetBatchNorm.Onnx.Graph;
 
@@ -33,6 +35,92 @@ public sealed class TrainAndScoreTests : IClassFixture<TrainAndScoreTests.Traine
         Assert.True(test.GetProperty("logLoss").GetDouble() <= 0.433, test.ToString());
         Assert.InRange(test.GetProperty("accuracy").GetDouble(), 0.78, 0.85);
         Assert.InRange(_trained.Metrics.GetProperty("largestRelativeDifference").GetDouble(), 0, 1e-5);
+    }
+
+    [Fact]
+    public void Score_ColumnsToKeepAsJsonLines_HasThemInFrontOfThePredictions()
+    {
+        _trained.Folder.Write("few.csv", string.Join('\n', File.ReadLines(_trained.Folder.File("test.csv")).Take(4)) + "\n");
+        string[] keep = ["--keep", "contract,tenure"];
+        var csv = Tool.Run(_trained.Folder.Path, ["score", "out/model.onnx", "few.csv", "--out", "kept.csv", .. keep]);
+        var json = Tool.Run(_trained.Folder.Path, ["score", "out/model.onnx", "few.csv", "--out", "kept.jsonl", .. keep]);
+
+        Assert.True(csv.ExitCode + json.ExitCode == 0, csv.Error + json.Error);
+        var lines = File.ReadAllLines(_trained.Folder.File("kept.csv"));
+        Assert.Equal("contract,tenure,PredictedLabel,Probability,Score", lines[0]);
+        var objects = File.ReadLines(_trained.Folder.File("kept.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal(3, objects.Count);
+        foreach (var (line, row) in lines[1..].Zip(objects))
+            Assert.Equal(
+                line.Split(','),
+                row.EnumerateObject().Select(field => field.Value.ValueKind == JsonValueKind.String
+                    ? field.Value.GetString()
+                    : field.Value.GetRawText()));
+    }
+
+    [Theory]
+    [InlineData("nothing", "there is no column 'nothing'")]
+    [InlineData("Score", "column 'Score' cannot be kept: the predictions have one of that name")]
+    public void Score_ColumnsThatCannotBeKept_SaysWhyAndWritesNothing(string keep, string expected)
+    {
+        var lines = File.ReadLines(_trained.Folder.File("test.csv")).Take(4).Select((line, i) => i == 0 ? $"{line},Score" : $"{line},1");
+        _trained.Folder.Write("scored.csv", string.Join('\n', lines) + "\n");
+
+        var result = Tool.Run(_trained.Folder.Path, "score", "out/model.onnx", "scored.csv", "--out", "unkept.csv", "--keep", keep);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(_trained.Folder.File("unkept.csv")));
+    }
+
+    [Fact]
+    public void Score_PackedByGzipOrFromStdin_IsTheSame()
+    {
+        Pack("test.csv", "test.csv.gz");
+        string[] score = ["score", "out/model.onnx"];
+        var plain = Tool.Run(_trained.Folder.Path, [.. score, "test.csv", "--out", "plain.csv"]);
+        var packed = Tool.Run(_trained.Folder.Path, [.. score, "test.csv.gz", "--out", "unpacked.csv"]);
+        using var process = new Process
+        {
+            StartInfo = new("dotnet", [Tool.Path, .. score, "-", "--out", "piped.csv"])
+            {
+                WorkingDirectory = _trained.Folder.Path,
+                RedirectStandardInput = true,
+                RedirectStandardError = true,
+            },
+        };
+        process.Start();
+        process.StandardInput.Write(File.ReadAllText(_trained.Folder.File("test.csv")));
+        process.StandardInput.Close();
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.True(plain.ExitCode + packed.ExitCode + process.ExitCode == 0, plain.Error + packed.Error + error);
+        var expected = File.ReadAllText(_trained.Folder.File("plain.csv"));
+        Assert.Equal(expected, File.ReadAllText(_trained.Folder.File("unpacked.csv")));
+        Assert.Equal(expected, File.ReadAllText(_trained.Folder.File("piped.csv")));
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0.99)]
+    public void Score_PackedFileThatIsCutOff_IsRefused(double part)
+    {
+        Pack("test.csv", "cut.csv.gz");
+        var bytes = File.ReadAllBytes(_trained.Folder.File("cut.csv.gz"));
+        File.WriteAllBytes(_trained.Folder.File("cut.csv.gz"), bytes[..(int)(part * bytes.Length)]);
+
+        var result = Tool.Run(_trained.Folder.Path, "score", "out/model.onnx", "cut.csv.gz", "--out", "cut.csv");
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("cut.csv.gz: begins as gzip does and cannot be unpacked", result.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(_trained.Folder.File("cut.csv")));
+    }
+
+    private void Pack(string from, string to)
+    {
+        using var packed = new GZipStream(File.Create(_trained.Folder.File(to)), CompressionLevel.Optimal);
+        packed.Write(File.ReadAllBytes(_trained.Folder.File(from)));
     }
 
     [Fact]

@@ -27,48 +27,71 @@ internal static class InspectCommand
         {
             Description = "also run the model as this tool and library serve it, and with ONNX Runtime's optimizations off, and compare",
         };
+        var html = new Option<string?>("--html")
+        {
+            Description = "also write the model as a page: its graph before and after folding, what becomes of each batch normalization, "
+                + "and what numbers it holds (- is stdout)",
+            HelpName = "FILE.html",
+        };
         var command = new Command("inspect", "Show the inputs, outputs, operators, parameters and metadata of an ONNX model.")
         {
-            path, device, served,
+            path, device, served, html,
         };
-        command.SetAction(
-            arguments => Show(arguments.GetRequiredValue(path), arguments.GetValue(device), arguments.GetValue(served)));
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(html) is { } page && page != Output.Standard && result.GetValue(path) is { } model
+                && Path.GetFullPath(page) == Path.GetFullPath(model))
+                result.AddError($"--html '{page}' would replace the model; give the page another name.");
+        });
+        command.SetAction(arguments =>
+        {
+            var page = arguments.GetValue(html);
+            if (page is not null) Output.Require(page);
+            Show(arguments.GetRequiredValue(path), arguments.GetValue(device), arguments.GetValue(served), page);
+        });
         return command;
     }
 
-    private static void Show(string path, Device? device, bool isServed)
+    private static void Show(string path, Device? device, bool isServed, string? page)
     {
         var model = ModelFile.Read(path);
         GraphChecker.Check(model);
-        var graph = model.Graph;
+        List<(string Name, string Value)> facts = [.. Facts(path, model, device, isServed)];
         var table = new Table().HideHeaders().AddColumns("name", "value").Border(TableBorder.Rounded);
-        Row("file", $"{path} ({new FileInfo(path).Length.ToString("N0", CultureInfo.InvariantCulture)} bytes)");
-        Row("producer", $"{model.ProducerName} {model.ProducerVersion}".Trim());
-        Row(
+        foreach (var (name, value) in facts) table.AddRow(TerminalText.Cell(name), TerminalText.Cell(value));
+        Output.Print(table);
+        if (page is null) return;
+        ModelPage.Write(model, path, facts, page);
+        if (page != Output.Standard) Console.Error.WriteLine($"written to {page}");
+    }
+
+    private static IEnumerable<(string Name, string Value)> Facts(string path, ModelProto model, Device? device, bool isServed)
+    {
+        var graph = model.Graph;
+        yield return ("file", $"{path} ({Number(new FileInfo(path).Length)} bytes)");
+        yield return ("producer", $"{model.ProducerName} {model.ProducerVersion}".Trim());
+        yield return (
             "opset",
             string.Join(
                 ", ", model.OpsetImport.Select(opset => $"{(opset.Domain.Length == 0 ? "ai.onnx" : opset.Domain)} {opset.Version}")));
-        Row("inputs", string.Join("\n", graph.Input.Select(Describe)));
-        Row("outputs", string.Join("\n", graph.Output.Select(Describe)));
+        yield return ("inputs", string.Join("\n", graph.Input.Select(Describe)));
+        yield return ("outputs", string.Join("\n", graph.Output.Select(Describe)));
         var kinds = graph.Node.GroupBy(node => node.OpType).OrderBy(group => group.Key, StringComparer.Ordinal);
-        Row("nodes", $"{graph.Node.Count}: {string.Join(", ", kinds.Select(group => $"{group.Count()} {group.Key}"))}");
-        Row("batch normalizations", graph.Node.Count(node => node.OpType == "BatchNormalization").ToString(CultureInfo.InvariantCulture));
-        Row(
-            "parameters",
-            graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name)).ToString(
-                "N0", CultureInfo.InvariantCulture));
+        yield return ("nodes", $"{graph.Node.Count}: {string.Join(", ", kinds.Select(group => $"{group.Count()} {group.Key}"))}");
+        yield return (
+            "batch normalizations",
+            graph.Node.Count(node => node.OpType == "BatchNormalization").ToString(CultureInfo.InvariantCulture));
+        yield return ("parameters", Number(graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name))));
         if (DirectNetwork.TryCreate(model.Clone(), [.. graph.Output.Select(output => output.Name)], out var refusal) is { } network)
-            Row(
+            yield return (
                 "without ONNX Runtime",
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"possible: {network.Products:N0} multiplications a row; a scorer chooses while loading, by proof and measurement"));
-        else Row("without ONNX Runtime", $"not possible: {refusal}");
+                $"possible: {Number(network.Products)} multiplications a row; a scorer chooses while loading, by proof and measurement");
+        else yield return ("without ONNX Runtime", $"not possible: {refusal}");
         foreach (var fault in RuntimeFault.In(model, NativeRuntime.Version))
-            Row("ONNX Runtime is wrong", $"{fault}; switched off when this program or library runs the model, on in all others");
+            yield return ("ONNX Runtime is wrong", $"{fault}; switched off when this program or library runs the model, on in all others");
         if (CenteredBatchNorm.In(model) is [_, ..] far)
         {
-            Row(
+            yield return (
                 "ONNX Runtime is inexact",
                 $"at {string.Join(", ", far.Select(node => node.Describe()))}: the mean is far from zero, measured in standard deviations; "
                 + "run with the mean taken off first by this program or library, and folded it has the same accuracy elsewhere");
@@ -79,7 +102,7 @@ internal static class InspectCommand
             using var progress = Progress.Begin("running the model as it is served, and as it says");
             var file = new ComparedFile(path, $"'{path}'");
             var comparison = FoldCommand.Itself().Compare(file, file, null, device ?? Device.Cpu, FoldFileResult.DefaultTolerance(model));
-            Row(
+            yield return (
                 "as it is served",
                 comparison.WhyNot is { } reason ? $"not compared: {reason}"
                 : comparison.Warning ?? string.Create(
@@ -88,7 +111,7 @@ internal static class InspectCommand
         }
 
         foreach (var entry in model.MetadataProps)
-            Row(
+            yield return (
                 entry.Key,
                 entry.Value.Length <= LongestValue ? entry.Value : $"{entry.Value[..LongestValue]}… ({entry.Value.Length} characters)");
         if (device is not null)
@@ -96,14 +119,12 @@ internal static class InspectCommand
             foreach (var provider in NodePlacement.Of(path, device).GroupBy(node => node.Provider))
             {
                 var nodes = provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator);
-                Row($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", nodes)}");
+                yield return ($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", nodes)}");
             }
         }
-
-        Output.Print(table);
-
-        void Row(string name, string value) => table.AddRow(TerminalText.Cell(name), TerminalText.Cell(value));
     }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Describe(ValueInfoProto value)
     {

@@ -8,18 +8,22 @@ internal static class ReproduceCommand
 {
     public static Command Create()
     {
-        var command = new Command("reproduce", "See what papers tell about batch normalization: known results on known data.")
-        {
-            CreateMnist(),
-        };
+        var command = new Command("reproduce", "See what papers tell about batch normalization: known results on known data.");
         foreach (var experiment in Experiment.All) command.Add(Create(experiment));
         return command;
     }
 
     private static Command Create(Experiment experiment)
     {
-        var (output, seed, data) = (Output(), Seed(), experiment.Data is { } needed ? DataOf(needed) : null);
+        var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
+        var seed = new Option<int>("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => 0 };
         var quick = new Option<bool>("--quick") { Description = "a form that is over in a minute, to see what there is to see" };
+        var data = experiment.Data is not { } needed ? null : new Option<string>("--data")
+        {
+            Description = needed.Description,
+            HelpName = needed.HelpName,
+            DefaultValueFactory = _ => needed.Default,
+        };
         var own = experiment.Options.ToDictionary(
             option => option, option => CommonOptions.Parsed(option.Name, option.HelpName, option.Description, option.Read));
         var command = new Command(experiment.Name, experiment.Description) { output, seed, quick };
@@ -35,38 +39,6 @@ internal static class ReproduceCommand
                 .ToDictionary(option => option.Name, option => option.Value!, StringComparer.Ordinal))));
         return command;
     }
-
-    private static Command CreateMnist()
-    {
-        var (output, seed, data) = (Output(), Seed(), DataOf(ExperimentData.Mnist));
-        var epochs =
-            new Option<int>("--epochs") { Description = "passes over the training images", DefaultValueFactory = _ => MnistRecipe.Epochs };
-        epochs.RequireRange(1, 1000);
-        var command = new Command(
-            "mnist", "Train a residual network of 73,082 parameters on the MNIST digits, and test it on the 10,000 test images.")
-        {
-            data, output, epochs, seed,
-        };
-        command.SetAction(arguments =>
-        {
-            var folder = arguments.GetRequiredValue(data);
-            ExperimentData.Mnist.Require(folder);
-            MnistRun.Execute(folder, arguments.GetRequiredValue(output), arguments.GetValue(epochs), arguments.GetValue(seed));
-        });
-        return command;
-    }
-
-    private static Option<string> Output() =>
-        new("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
-
-    private static Option<int> Seed() => new("--seed") { Description = "the seed of everything random", DefaultValueFactory = _ => 0 };
-
-    private static Option<string> DataOf(ExperimentData data) => new("--data")
-    {
-        Description = data.Description,
-        HelpName = data.HelpName,
-        DefaultValueFactory = _ => data.Default,
-    };
 
     // As a shell takes it.
     private static string Quoted(string argument) =>

@@ -12,18 +12,29 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "model.onnx or model.zip, as 'train' writes them" };
-        var data =
-            new Argument<string>("DATA.csv") { Description = "the rows to score; columns that the model does not know are passed over" };
+        var data = new Argument<string>("DATA.csv")
+        {
+            Description = "the rows to score, packed by gzip or not (- is stdin); columns that the model does not know are passed over",
+        };
         var output = new Option<string>("--out")
         {
-            Description = "the file for the predictions, a line for each row (- is stdout)",
+            Description = "the file for the predictions, a line for each row (- is stdout): CSV, or JSON lines if it ends in .jsonl",
             Required = true,
-            HelpName = "PREDICTIONS.csv",
+            HelpName = "FILE",
         };
         var batch = new Option<int?>("--batch") { Description = "rows that go through the model at once [default: what fits the cache]" };
         batch.RequireRange(1, 1 << 20);
+        var keep = new Option<string[]?>("--keep")
+        {
+            Description = "columns of DATA.csv to write in front of the predictions, with commas between them, as id,name",
+            HelpName = "COLUMNS",
+            CustomParser = result => result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries)).ToArray(),
+        };
         var device = CommonOptions.Device();
-        var command = new Command("score", "Score the rows of a table with a trained model.") { model, data, output, batch, device };
+        var command = new Command("score", "Score the rows of a table with a trained model.")
+        {
+            model, data, output, keep, batch, device,
+        };
         command.SetAction(arguments =>
         {
             var path = arguments.GetRequiredValue(output);
@@ -32,8 +43,9 @@ internal static class ScoreCommand
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
             var source = CsvSource.OfFile(arguments.GetRequiredValue(data));
-            using var reader = Open(scorer, source);
-            var rows = PredictionTable.Write(path, Score(scorer, reader, source));
+            string[] kept = [.. (arguments.GetValue(keep) ?? []).Distinct()];
+            using var reader = Open(scorer, source, kept);
+            var rows = PredictionTable.Write(path, Score(scorer, reader, source, kept));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
             foreach (var unknown in scorer.UnknownValues)
                 Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
@@ -45,17 +57,18 @@ internal static class ScoreCommand
     }
 
     // It is looked at once before it is gone through.
-    private static CsvTableReader Open(TableScorer scorer, CsvSource source)
+    private static CsvTableReader Open(TableScorer scorer, CsvSource source, string[] kept)
     {
         using var progress = Progress.Begin(
             $"looking through {Path.GetFileName(source.Name)}", Progress.Bytes, source.Length, () => source.Position);
-        return scorer.Read(source);
+        return scorer.Read(source, kept);
     }
 
-    private static IEnumerable<TablePrediction> Score(TableScorer scorer, CsvTableReader reader, CsvSource source)
+    private static IEnumerable<TablePrediction> Score(
+        TableScorer scorer, CsvTableReader reader, CsvSource source, string[] kept)
     {
         using var progress = Progress.Begin("scoring", "rows", share: () => source.Position / (double)Math.Max(1, source.Length));
-        foreach (var prediction in scorer.Score(reader))
+        foreach (var prediction in scorer.Score(reader, kept))
         {
             progress.Advance(prediction.RowCount);
             yield return prediction;

@@ -46,6 +46,11 @@ internal static class TrainCommand
         {
             Description = "keep the state after each epoch in DIR, and go on from there if training was stopped: by the same command again",
         };
+        var diagnose = new Option<bool>("--diagnose")
+        {
+            Description = "look into the network after epochs: what each layer gives, gradients, batch normalizations and steps, in "
+                + "report.html, metrics.json and diagnostics.csv, and warnings of what is unusual",
+        };
         var numbers = new NumberOptions();
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
@@ -56,7 +61,7 @@ internal static class TrainCommand
             ("What to learn", [label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
             ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
-            ("Training", [.. learning.All, resume]));
+            ("Training", [.. learning.All, resume, diagnose]));
         command.Validators.Add(result =>
         {
             rows.Validate(result, test);
@@ -93,6 +98,8 @@ internal static class TrainCommand
             var folder = arguments.GetRequiredValue(output);
             if (arguments.GetValue(resume))
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
+            if (arguments.GetValue(diagnose))
+                options = options with { Network = options.Network with { Diagnostics = new DiagnosticsOptions() } };
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             TrainingRun.Execute(
                 TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder);

@@ -39,6 +39,13 @@ internal sealed class MetricsDocument
             _root["temperature"] = network.Temperature;
         }
 
+        if (network.Diagnostics.Count > 0)
+        {
+            _root["findings"] = new JsonArray([.. network.Warnings.Where(warning => warning.IsOfDiagnostics).Select(finding =>
+                new JsonObject { ["kind"] = $"{finding.Kind}", ["layer"] = finding.Layer, ["message"] = finding.Message })]);
+            _root["diagnostics"] = DiagnosticsTable.ToJson(network.Diagnostics);
+        }
+
         _root["batchNormsBefore"] = export.Unfolded.BatchNormCount;
         _root["batchNormsAfter"] = export.Folded.BatchNormCount;
         _root["largestAbsoluteDifference"] = export.Verification.LargestAbsolute;
@@ -92,6 +99,11 @@ internal sealed class MetricsDocument
         TimeSpan elapsed,
         TimeSpan singleRow) => new(task, network, export, test, test, elapsed, singleRow);
 
+    /// <summary>The numbers, to be put into another document.</summary>
+    public JsonObject ToJson() => _root;
+
+    /// <summary>Writes <c>metrics.json</c>.</summary>
+    /// <returns>Its path.</returns>
     public string Write(string folder)
     {
         var path = Path.Combine(folder, "metrics.json");

@@ -31,17 +31,16 @@ internal static class OutOfFoldTable
         var labels = learned.Column(label.Column);
         AtomicFile.Write(path, stream =>
         {
-            using var csv = CsvWriter.Create(stream, new CsvWriterOptions(), leaveOpen: true);
-            foreach (var name in (string[])["Line", "Fold", label.Column, .. label.Task.PredictionColumns(label.Classes)])
-                csv.WriteField(name);
-            csv.EndRecord();
+            using var line = new CsvLinesWriter(
+                CsvWriter.Create(stream, new CsvWriterOptions(), leaveOpen: true),
+                ["Line", "Fold", label.Column, .. label.Task.PredictionColumns(label.Classes)]);
             for (var row = 0; row < prediction.RowCount; row++)
             {
-                csv.WriteField(learned.LineOf(row));
-                csv.WriteField(predicted.Folds.Span[row] + 1);
-                csv.WriteField(labels[row]);
-                label.Task.WritePrediction(csv, prediction, row);
-                csv.EndRecord();
+                line.Write((decimal)learned.LineOf(row));
+                line.Write((decimal)(predicted.Folds.Span[row] + 1));
+                line.Write(labels[row]);
+                label.Task.WritePrediction(line, prediction, row);
+                line.EndRow();
             }
         });
         return path;

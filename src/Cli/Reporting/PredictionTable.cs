@@ -1,36 +1,50 @@
-using CsvHelper;
 using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Cli.Reporting;
 
-/// <summary>Predictions as a CSV file with a line for each row, in the columns of the task.</summary>
+/// <summary>Predictions as a file with a line for each row: the columns that were kept, and those of the task.</summary>
 internal static class PredictionTable
 {
     /// <summary>Writes predictions as they come.</summary>
-    /// <returns>How many there were.</returns>
+    /// <param name="path">The file; its name says whether it is CSV or JSON lines (<see cref="PredictionWriter.Create"/>).</param>
+    /// <param name="predictions">The predictions of some rows after the others.</param>
+    /// <returns>How many rows there were.</returns>
+    /// <exception cref="TableException">A column that was kept is called like one of the predictions.</exception>
     public static long Write(string path, IEnumerable<TablePrediction> predictions)
     {
         var rows = 0L;
         Output.WriteText(path, text =>
         {
-            using var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true);
-            foreach (var prediction in predictions)
+            PredictionWriter? lines = null;
+            try
             {
-                if (rows == 0)
+                foreach (var prediction in predictions)
                 {
-                    foreach (var name in prediction.Task.PredictionColumns(prediction.Classes)) csv.WriteField(name);
-                    csv.EndRecord();
-                }
+                    lines ??= PredictionWriter.Create(text, path, Columns(prediction));
+                    for (var row = 0; row < prediction.RowCount; row++)
+                    {
+                        foreach (var kept in prediction.Kept) lines.Write(kept.IsMissing(row) ? null : kept[row]);
+                        prediction.Task.WritePrediction(lines, prediction, row);
+                        lines.EndRow();
+                    }
 
-                for (var row = 0; row < prediction.RowCount; row++)
-                {
-                    prediction.Task.WritePrediction(csv, prediction, row);
-                    csv.EndRecord();
+                    rows += prediction.RowCount;
                 }
-
-                rows += prediction.RowCount;
+            }
+            finally
+            {
+                lines?.Dispose();
             }
         });
         return rows;
+    }
+
+    private static string[] Columns(TablePrediction prediction)
+    {
+        string[] ours = [.. prediction.Task.PredictionColumns(prediction.Classes)], kept = [.. prediction.Kept.Select(column => column.Name)];
+        if (Array.Find(kept, ours.Contains) is { } both)
+            throw new TableException(
+                $"column {NameList.Quote(both)} cannot be kept: the predictions have one of that name; rename it in the table.");
+        return [.. kept, .. ours];
     }
 }

@@ -14,7 +14,7 @@ internal static class ResultLines
     /// <param name="testMetrics">The figures of the written model on the test rows.</param>
     /// <param name="float32Metrics">Those that it has with float32 weights; only looked at where it has fewer bits.</param>
     /// <param name="singleRow">What one prediction takes.</param>
-    /// <param name="files">What was written.</param>
+    /// <param name="files">What was written; empty where somebody else says so.</param>
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
     public static void Show(
         TrainedNetwork network,
@@ -32,6 +32,15 @@ internal static class ResultLines
         if (network.OutOfFold is { } predicted)
             Line("out of fold", string.Join(", ", predicted.Metrics.Values.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
+        if (network.Diagnostics.Count > 0)
+        {
+            var findings = network.Warnings.Count(warning => warning.IsOfDiagnostics);
+            Line(
+                "inside",
+                $"{(findings == 0 ? "nothing unusual" : $"{findings} finding{(findings == 1 ? string.Empty : "s")}")} in "
+                + $"{network.Diagnostics.DistinctBy(look => look.Layer).Count()} layers");
+        }
+
         Line("batch norms", $"{export.Unfolded.BatchNormCount} before folding, {export.Folded.BatchNormCount} after");
         foreach (var kept in export.Folding.BatchNorms.Where(outcome => outcome.Status == FoldStatus.Declined))
             Line("not folded", $"{kept.Name}: {kept.Reason}");
@@ -45,7 +54,7 @@ internal static class ResultLines
                     CultureInfo.InvariantCulture, $"the last digit of its inputs moves it by {noise:0.0e+0} of the output's scale"));
         if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics, speed ?? []);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
-        Line("written", string.Join(", ", files));
+        if (files.Count > 0) Line("written", string.Join(", ", files));
     }
 
     /// <summary>What became of the whole pipeline.</summary>

@@ -19,7 +19,7 @@ internal static class TrainingRun
     /// <param name="folder">The folder for the results.</param>
     public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
     {
-        OutputFolder.Require(folder, Files);
+        OutputFolder.Require(folder, options.Network.Diagnostics is null ? Files : [.. Files, FilesSection.Diagnostics]);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
             Run(rows, options, folder);
@@ -88,6 +88,7 @@ internal static class TrainingRun
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
+        if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
         if (OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try

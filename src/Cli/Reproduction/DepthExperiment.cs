@@ -37,8 +37,8 @@ internal sealed class DepthExperiment : Experiment
     /// <inheritdoc/>
     public override string Introduction =>
         "Networks of dense layers of 64 units with relu (first weights: He), alike in everything but depth and batch normalization, "
-        + "trained by gradient descent with momentum 0.9. Ioffe and Szegedy (2015) introduced batch normalization so that deep networks can "
-        + "be trained, and at high rates.";
+        + "trained by gradient descent with momentum 0.9. Ioffe and Szegedy (2015) introduced batch normalization so that deep networks "
+        + "can be trained, and at high rates.";
 
     /// <inheritdoc/>
     public override ExperimentData Data => ExperimentData.Letters;

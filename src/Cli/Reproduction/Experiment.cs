@@ -1,5 +1,7 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -11,7 +13,11 @@ namespace MlNetBatchNorm.Cli.Reproduction;
 internal abstract class Experiment
 {
     /// <summary>All of them, in the order of the help.</summary>
-    public static IReadOnlyList<Experiment> All { get; } = [new DepthExperiment()];
+    public static IReadOnlyList<Experiment> All { get; } =
+    [
+        new MnistExperiment(), new FashionExperiment(), new Figure1Experiment(), new LayersExperiment(), new LandscapeExperiment(),
+        new DepthExperiment(), new BiasExperiment(), new MomentumExperiment(), new BatchSizeExperiment(), new DropoutExperiment(),
+    ];
 
     /// <summary>The name, one word in lower case.</summary>
     public abstract string Name { get; }
@@ -76,6 +82,17 @@ internal sealed record ExperimentData(string Description, string HelpName, strin
         var schema = TableSchema.Infer(training, "lettr", LearningTask.Multiclass);
         return (schema.ToRows(training), schema.ToRows(test));
     }
+
+    /// <summary>
+    /// The same as a network is to see them (<see cref="SteppedTraining"/>): each feature with mean 0 and variance 1 over the rows to learn
+    /// from, as <see cref="TrainingOptions.StandardizeFeatures"/> has it.
+    /// </summary>
+    public static (TrainingData Training, TrainingData Test) ReadStandardizedLetters(string path)
+    {
+        var (training, test) = ReadLetters(path);
+        var standardization = Standardization.Fit(training, new TrainingOptions().FeatureClip);
+        return (standardization.Apply(training), standardization.Apply(test));
+    }
 }
 
 /// <summary>An option of an experiment's own.</summary>
@@ -125,6 +142,26 @@ internal abstract record ExperimentOption(string Name, string HelpName, string D
             int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
                 ? number
                 : throw new FormatException($"'{text}' is no list for {name}; write positive numbers with commas, as 5,10."))]);
+
+    /// <summary>Learning rates with commas between them.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What they are.</param>
+    /// <param name="values">What they are where the option is not given.</param>
+    /// <param name="quick">The same with <c>--quick</c>.</param>
+    public static ExperimentOption<IReadOnlyList<float>> Rates(
+        string name, string description, IReadOnlyList<float> values, IReadOnlyList<float> quick) => new(
+        name,
+        "RATES",
+        $"{description}, as 0.1,1 [default: {List(values)}; with --quick {List(quick)}]",
+        values,
+        quick,
+        text => [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
+            float.TryParse(part, CultureInfo.InvariantCulture, out var rate) && rate > 0 && float.IsFinite(rate)
+                ? rate
+                : throw new FormatException($"'{text}' is no list for {name}; write rates above 0 with commas, as 0.1,1."))]);
+
+    private static string List(IEnumerable<float> values) =>
+        string.Join(',', values.Select(value => value.ToString(CultureInfo.InvariantCulture)));
 }
 
 /// <summary>An option of an experiment with values of some type.</summary>

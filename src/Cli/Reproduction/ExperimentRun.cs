@@ -8,6 +8,7 @@ using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using Spectre.Console;
+using Progress = MlNetBatchNorm.Cli.Reporting.Progress;
 
 namespace MlNetBatchNorm.Cli.Reproduction;
 
@@ -30,21 +31,18 @@ internal sealed class ExperimentRun
     private const string MetricsFile = "metrics.json";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
 
     private readonly ExperimentCall _call;
     private readonly List<object> _page = [];
     private readonly List<string> _findings = [];
     private readonly List<PlottedFigure> _figures = [];
-    private readonly List<Table> _tables = [];
+    private readonly List<Action> _printed = [];
+    private readonly List<(string Name, Action<string> Write)> _files = [];
     private readonly JsonObject _metrics = [];
     private readonly Stopwatch _watch = Stopwatch.StartNew();
-    private double _total;
-    private double _done;
-    private string _detail = string.Empty;
-    private TimeSpan _nextLine;
+    private readonly Progress _progress;
 
-    private ExperimentRun(ExperimentCall call) => _call = call;
+    private ExperimentRun(ExperimentCall call, Progress progress) => (_call, _progress) = (call, progress);
 
     /// <summary>The seed of everything random.</summary>
     public int Seed => _call.Seed;
@@ -66,8 +64,8 @@ internal sealed class ExperimentRun
         ArgumentNullException.ThrowIfNull(call);
         OutputFolder.Require(call.Folder, HtmlPage.ReportFile, MetricsFile);
         experiment.Data?.Require(call.Data);
-        var run = new ExperimentRun(call);
-        experiment.Run(run);
+        ExperimentRun run;
+        using (var progress = Progress.Begin(experiment.Name)) experiment.Run(run = new ExperimentRun(call, progress));
         run.Print();
         OutputFolder.WriteAlone(call.Folder, () => Console.WriteLine($"written: {string.Join(", ", run.Write(experiment))}"));
     }
@@ -80,21 +78,21 @@ internal sealed class ExperimentRun
         return _call.Values.TryGetValue(option.Name, out var value) ? (T)value : IsQuick ? option.Quick : option.Default;
     }
 
-    /// <summary>Says how much there is to do, in steps or in whatever <see cref="Advance"/> counts.</summary>
-    public void Expect(double total) => _total = total;
+    /// <summary>Says how much there is to do; the time left follows from that and <see cref="Advance"/>.</summary>
+    /// <param name="total">All of it.</param>
+    /// <param name="unit">What it is counted in. Default: training steps.</param>
+    public void Expect(double total, string unit = Progress.Steps) => _progress.Stage("experiment", unit, total);
 
     /// <summary>Says what the work is at, as "without batch norm, rate 0.1".</summary>
-    public void At(string detail) => _detail = detail;
+    public void At(string detail) => _progress.Detail(detail);
 
     /// <summary>Some more is done.</summary>
-    public void Advance(double amount)
-    {
-        _done += amount;
-        if (_watch.Elapsed < _nextLine || _done >= _total) return;
-        _nextLine = _watch.Elapsed + BetweenLines;
-        var left = _watch.Elapsed / _done * (_total - _done);
-        Note(string.Create(CultureInfo.InvariantCulture, $"{100 * _done / _total,3:0} %, about {left:m\\:ss} left: {_detail}"));
-    }
+    public void Advance(double amount) => _progress.Advance(amount);
+
+    /// <summary>The options of a training of <see cref="NetworkTrainer"/>, each step of which then is one more done.</summary>
+    /// <param name="options">How it is trained.</param>
+    /// <param name="detail">What it is.</param>
+    public TrainingOptions Follow(TrainingOptions options, string detail) => _progress.Follow(options, detail);
 
     /// <summary>Says something on stderr while the work goes on.</summary>
     public static void Note(string line) => Console.Error.WriteLine(line);
@@ -128,17 +126,24 @@ internal sealed class ExperimentRun
         var table = new Table().AddColumns([.. header]).Border(TableBorder.Markdown);
         foreach (var column in table.Columns) column.Alignment(Justify.Right);
         foreach (var row in rows) table.AddRow([.. row.Select(TerminalText.Cell)]);
-        _tables.Add(table);
-    }
-
-    private void Print()
-    {
-        foreach (var table in _tables)
+        Print(() =>
         {
             Output.Print(table);
             Console.WriteLine();
-        }
+        });
+    }
 
+    /// <summary>Adds a file to the folder of the results.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="write">Writes it, given its path.</param>
+    public void Add(string name, Action<string> write) => _files.Add((name, write));
+
+    /// <summary>Prints something to stdout when the experiment is over.</summary>
+    public void Print(Action print) => _printed.Add(print);
+
+    private void Print()
+    {
+        foreach (var print in _printed) print();
         foreach (var sentence in _findings) Console.WriteLine(sentence);
     }
 
@@ -149,6 +154,12 @@ internal sealed class ExperimentRun
         Put(HtmlPage.ReportFile, Page(experiment));
         Put(MetricsFile, ToJson(experiment).ToJsonString(Indented) + "\n");
         foreach (var figure in _figures) Put(figure.FileName, figure.ToCsv());
+        foreach (var (name, write) in _files)
+        {
+            files.Add(Path.Combine(_call.Folder, name));
+            write(files[^1]);
+        }
+
         return files;
 
         void Put(string name, string content)

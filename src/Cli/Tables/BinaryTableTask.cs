@@ -1,4 +1,3 @@
-using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -75,13 +74,13 @@ internal sealed class BinaryTableTask : TableTask
         [.. predictions.Select(probability => (float)(Math.Log(probability) - Math.Log(1 - (double)probability))), .. predictions];
 
     /// <inheritdoc/>
-    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
+    public override void WritePrediction(PredictionWriter line, TablePrediction prediction, int row)
     {
         // The network's outputs, one after the other.
         var (score, probability) = (prediction.Values[row], prediction.Values[prediction.RowCount + row]);
-        csv.WriteField(prediction.Classes[score > 0 ? 1 : 0]);
-        csv.WriteField(probability);
-        csv.WriteField(score);
+        line.Write(prediction.Classes[score > 0 ? 1 : 0]);
+        line.Write(probability);
+        line.Write(score);
     }
 
     private static (int Index, string Reason) ChoosePositive(

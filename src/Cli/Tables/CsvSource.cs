@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
 using Microsoft.Win32.SafeHandles;
@@ -5,11 +6,14 @@ using Microsoft.Win32.SafeHandles;
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// The bytes of a table, which may be read more than once: a file, of whatever size, that stays open; a pipe, by way of a temporary file;
-/// or memory.
+/// The bytes of a table, which may be read more than once: a file, of whatever size, that stays open; a pipe, or what gzip has packed, by
+/// way of a temporary file; or memory.
 /// </summary>
 internal sealed class CsvSource
 {
+    /// <summary>What stands for stdin in the place of a file.</summary>
+    public const string Standard = "-";
+
     private readonly SafeFileHandle? _file;
     private readonly byte[] _content;
     private bool _isChecked;
@@ -35,15 +39,25 @@ internal sealed class CsvSource
     /// <summary>Null where the reader of the text finds out by itself: UTF-8, and all that a byte order mark announces.</summary>
     public Encoding? Encoding { get; private set; }
 
-    /// <summary>Opens a file.</summary>
+    /// <summary>Opens a file, packed by gzip or not.</summary>
+    /// <param name="path">The file; <see cref="Standard"/> = stdin.</param>
     /// <exception cref="TableException">There is none, or it cannot be read.</exception>
     public static CsvSource OfFile(string path)
     {
+        var name = path == Standard ? "stdin" : path;
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            using var stream = path == Standard
+                ? Console.OpenStandardInput()
+                : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
             var file = stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream);
-            return new CsvSource(path, file, []);
+            if (!IsPacked(file)) return new CsvSource(name, file, []);
+            using var packed = new FileStream(file, FileAccess.Read);
+            return new CsvSource(name, Copy(new GZipStream(packed, CompressionMode.Decompress)), []);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new TableException($"{name}: begins as gzip does and cannot be unpacked: {e.Message}", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -83,8 +97,14 @@ internal sealed class CsvSource
         }
     }
 
+    private static bool IsPacked(SafeFileHandle file)
+    {
+        Span<byte> start = stackalloc byte[2];
+        return RandomAccess.Read(file, start, 0) == 2 && start is [0x1F, 0x8B];
+    }
+
     // Of what comes once only.
-    private static SafeFileHandle Copy(FileStream pipe)
+    private static SafeFileHandle Copy(Stream pipe)
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         var copy = new FileStream(

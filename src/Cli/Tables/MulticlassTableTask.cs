@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Transforms.Tasks;
@@ -71,11 +70,11 @@ internal sealed class MulticlassTableTask : TableTask
         ["PredictedLabel", .. classes.Select(name => $"Probability.{name}")];
 
     /// <inheritdoc/>
-    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
+    public override void WritePrediction(PredictionWriter line, TablePrediction prediction, int row)
     {
         var width = prediction.Classes.Count;
         var probabilities = prediction.Values.AsSpan(row * width, width);
-        csv.WriteField(prediction.Classes[TensorPrimitives.IndexOfMax(probabilities)]);
-        foreach (var probability in probabilities) csv.WriteField(probability);
+        line.Write(prediction.Classes[TensorPrimitives.IndexOfMax(probabilities)]);
+        foreach (var probability in probabilities) line.Write(probability);
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using CsvHelper;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Trainer.Data;
@@ -83,13 +82,13 @@ internal sealed class RegressionTableTask : TableTask
     public override IEnumerable<string> PredictionColumns(IReadOnlyList<string> classes) => ["Score"];
 
     /// <inheritdoc/>
-    public override void WritePrediction(CsvWriter csv, TablePrediction prediction, int row)
+    public override void WritePrediction(PredictionWriter line, TablePrediction prediction, int row)
     {
         // Decimals, so that no digits come up that neither of the two has.
-        if (prediction.Offset == 0) csv.WriteField(prediction.Values[row]);
+        if (prediction.Offset == 0) line.Write(prediction.Values[row]);
         else if (Math.Abs(prediction.Offset) < LargestDecimal && Math.Abs(prediction.Values[row]) < LargestDecimal)
-            csv.WriteField(Exact(prediction.Offset) + Exact(prediction.Values[row]));
-        else csv.WriteField(prediction.Offset + prediction.Values[row]);
+            line.Write(Exact(prediction.Offset) + Exact(prediction.Values[row]));
+        else line.Write(prediction.Offset + prediction.Values[row]);
     }
 
     // A cast would keep 15 digits. Whole numbers with all of theirs; others as the shortest text that is read as the same.

@@ -8,4 +8,8 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <param name="Values">What the network gives: one output after the other, each of them row by row.</param>
 /// <param name="Offset">What is to be added to the values of a regression, in float64.</param>
 internal sealed record TablePrediction(
-    TableTask Task, IReadOnlyList<string> Classes, int RowCount, float[] Values, double Offset);
+    TableTask Task, IReadOnlyList<string> Classes, int RowCount, float[] Values, double Offset)
+{
+    /// <summary>Columns of the table that go with the predictions.</summary>
+    public IReadOnlyList<TableColumn> Kept { get; init; } = [];
+}

@@ -76,12 +76,21 @@ internal sealed class TableScorer : IDisposable
 
     /// <summary>Goes through a file and scores its rows, some at a time, whatever its size.</summary>
     /// <param name="reader">The file; columns that the model does not know are passed over.</param>
+    /// <param name="kept">Columns of it that go with the predictions.</param>
     /// <exception cref="TableException">The table lacks columns, or has texts where numbers are needed.</exception>
-    public IEnumerable<TablePrediction> Score(CsvTableReader reader) => reader.ReadTables().Select(Score);
+    public IEnumerable<TablePrediction> Score(CsvTableReader reader, params IReadOnlyList<string> kept) => reader.ReadTables()
+        .Select(table => Score(table) with { Kept = [.. kept.Select(table.Column)] });
 
-    /// <summary>Opens a file for <see cref="Score(CsvTableReader)"/>.</summary>
+    /// <summary>Opens a table for <see cref="Score(CsvTableReader, IReadOnlyList{string})"/>.</summary>
+    /// <param name="source">The table.</param>
+    /// <param name="kept">Columns of which the texts will be asked for.</param>
     /// <exception cref="TableException">It cannot be read, or is no table.</exception>
-    public CsvTableReader Read(CsvSource source) => CsvTableReader.Open(source, _description.Features.Readings);
+    public CsvTableReader Read(CsvSource source, params IReadOnlyList<string> kept)
+    {
+        // Their texts are wanted, whatever they are to the model.
+        var readings = _description.Features.Readings;
+        return CsvTableReader.Open(source, name => kept.Contains(name) ? CellReading.Text : readings(name));
+    }
 
     /// <summary>Scores all rows of a table.</summary>
     /// <param name="table">The rows; columns that the model does not know are passed over.</param>

@@ -1,4 +1,3 @@
-using CsvHelper;
 using Microsoft.ML;
 using MlNetBatchNorm.Transforms.Tasks;
 
@@ -74,5 +73,5 @@ internal abstract class TableTask
     public virtual float[] ScoredValues(float[] predictions) => predictions;
 
     /// <summary>Writes the fields of one row's prediction.</summary>
-    public abstract void WritePrediction(CsvWriter csv, TablePrediction prediction, int row);
+    public abstract void WritePrediction(PredictionWriter line, TablePrediction prediction, int row);
 }

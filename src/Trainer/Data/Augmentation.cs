@@ -11,8 +11,12 @@ public abstract record Augmentation
     /// repeats the edge. For rows <c>[C, L]</c> and <c>[C, H, W]</c>.
     /// </summary>
     /// <param name="positions">The farthest move in either direction, from 1. Default: 2.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
-    public static Augmentation Shift(int positions = 2) => new ShiftAugmentation(positions);
+    /// <param name="mirror">
+    /// Whether every other row, by chance, is mirrored along its last axis, too: left and right of an image change places. Not for what
+    /// then is something else, as digits. Default: false.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer positions than 1.</exception>
+    public static Augmentation Shift(int positions = 2, bool mirror = false) => new ShiftAugmentation(positions, mirror);
 
     /// <summary>Checks that rows can be changed this way.</summary>
     /// <param name="shape">The shape of a row.</param>
@@ -28,16 +32,18 @@ public abstract record Augmentation
     /// <param name="random">The source of chance; it follows from the seed of the training.</param>
     public abstract void Apply(ReadOnlySpan<float> row, Span<float> result, SampleShape shape, Random random);
 
-    /// <summary>Moves rows by whole positions.</summary>
+    /// <summary>Moves rows by whole positions, and may mirror them.</summary>
     private sealed record ShiftAugmentation : Augmentation
     {
-        public ShiftAugmentation(int positions)
+        public ShiftAugmentation(int positions, bool mirror)
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(positions, 1);
-            Positions = positions;
+            (Positions, Mirror) = (positions, mirror);
         }
 
         public int Positions { get; }
+
+        public bool Mirror { get; }
 
         public override void RequireFit(SampleShape shape)
         {
@@ -54,6 +60,7 @@ public abstract record Augmentation
             var height = shape.Sizes.Count == 3 ? (int)shape.Sizes[1] : 1;
             var down = height > 1 ? random.Next(-Positions, Positions + 1) : 0;
             var across = random.Next(-Positions, Positions + 1);
+            var mirrored = Mirror && random.Next(2) == 0;
             for (var channel = 0; channel < shape.Channels; channel++)
             {
                 var offset = channel * height * width;
@@ -62,6 +69,7 @@ public abstract record Augmentation
                     var line = row.Slice(offset + (Math.Clamp(y - down, 0, height - 1) * width), width);
                     var moved = result.Slice(offset + (y * width), width);
                     for (var x = 0; x < width; x++) moved[x] = line[Math.Clamp(x - across, 0, width - 1)];
+                    if (mirrored) moved.Reverse();
                 }
             }
         }

@@ -82,6 +82,12 @@ public sealed class TrainedNetwork
     public IReadOnlyList<TrainingWarning> Warnings { get; internal init; } = [];
 
     /// <summary>
+    /// Each layer at the end of each epoch that was looked at, in the order of the epochs and then of the layers; empty where that was not
+    /// asked for (see <see cref="TrainingOptions.Diagnostics"/>). What is unusual in it is among the <see cref="Warnings"/>.
+    /// </summary>
+    public IReadOnlyList<LayerDiagnostics> Diagnostics { get; internal init; } = [];
+
+    /// <summary>
     /// A prediction for every training row by the member of the ensemble that did not learn from it; null where there are none (see
     /// <see cref="TrainingOptions.OutOfFold"/>).
     /// </summary>
@@ -136,6 +142,7 @@ public sealed class TrainedNetwork
             TargetOffset = TargetOffset,
             TargetMap = TargetMap,
             Temperature = Temperature,
+            Diagnostics = Diagnostics,
             Warnings = [.. Warnings.Where(warning => warning.Kind != TrainingWarningKind.StatisticsFarFromPopulation)],
         };
     }

@@ -14,6 +14,10 @@ public sealed class TrainingWarning
     /// <summary>What was found, what it does and what to do about it.</summary>
     public string Message { get; }
 
+    /// <summary>Whether it was found by looking into the training; see <see cref="TrainingOptions.Diagnostics"/>.</summary>
+    internal bool IsOfDiagnostics => Kind is TrainingWarningKind.DeadUnits or TrainingWarningKind.SaturatedUnits
+        or TrainingWarningKind.VanishingGradients or TrainingWarningKind.ExplodingGradients or TrainingWarningKind.UnusualUpdates;
+
     /// <inheritdoc/>
     public override string ToString() => Message;
 }
@@ -56,4 +60,19 @@ public enum TrainingWarningKind
 
     /// <summary>Rows are more than the memory for them, and are kept in a temporary file.</summary>
     RowsInFile,
+
+    /// <summary>Many units of a layer give 0, or the same end of a sigmoid or tanh, for every row, and so hardly learn.</summary>
+    DeadUnits,
+
+    /// <summary>Much of what a layer gives is at the ends of its sigmoid or tanh, where hardly any gradient comes back.</summary>
+    SaturatedUnits,
+
+    /// <summary>The gradient that reaches the first layer is a small part of that at the last one.</summary>
+    VanishingGradients,
+
+    /// <summary>The gradient that reaches the first layer is many times that at the last one.</summary>
+    ExplodingGradients,
+
+    /// <summary>Steps change the weights of a layer by too much, or by nothing.</summary>
+    UnusualUpdates,
 }

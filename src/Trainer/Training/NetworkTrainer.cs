@@ -129,7 +129,10 @@ public static class NetworkTrainer
             : null;
         using var batches = new MiniBatches(
             rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds);
-        var loop = new TrainingLoop(step, evaluation, population, batches, network, options);
+        using var diagnosis = options.Diagnostics is null
+            ? null
+            : new TrainingDiagnosis(network, loss, rows, batches.PerEpoch, options, settings);
+        var loop = new TrainingLoop(step, evaluation, population, batches, network, options, diagnosis);
         if (checkpoint is not null) loop.Resume(checkpoint);
 
         // What it took to prepare, in sizes of the table: a training allocates next to nothing, so that nobody would collect it.
@@ -140,6 +143,7 @@ public static class NetworkTrainer
                 var state = new TrainingCheckpoint(fingerprint!, step.Steps, epochs.History, step.State(), epochs.Best)
                 {
                     IsDone = epochs.IsDone,
+                    Diagnostics = diagnosis?.Seen ?? [],
                 };
                 state.Write(options.Checkpoint!.Path);
             },
@@ -153,6 +157,7 @@ public static class NetworkTrainer
             Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
 
+        if (diagnosis is not null) Warn(TrainingDiagnosis.Findings(diagnosis.Seen));
         OutOfFoldPredictions? predictions = null;
         var temperature = 1.0;
         if (folds is not null)
@@ -182,6 +187,7 @@ public static class NetworkTrainer
         {
             Threads = threads,
             Warnings = warnings,
+            Diagnostics = diagnosis?.Seen ?? [],
             StatisticsDistances = distances,
             TargetOffset = rows.TargetOffset,
             TargetMap = targets.Map,

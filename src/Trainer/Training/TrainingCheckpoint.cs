@@ -29,6 +29,9 @@ internal sealed record TrainingCheckpoint(
     /// <summary>Whether no epoch is to follow, although there are fewer than there might have been.</summary>
     public bool IsDone { get; init; }
 
+    /// <summary>What was seen of each layer; empty where nobody looked.</summary>
+    public IReadOnlyList<LayerDiagnostics> Diagnostics { get; init; } = [];
+
     private const string Format = "1";
     private const string FormatKey = "mlnetbn.checkpoint";
     private const string DocumentKey = "mlnetbn.checkpoint.training";
@@ -46,7 +49,7 @@ internal sealed record TrainingCheckpoint(
         var model = nodes.Build();
         foreach (var (name, values) in State) model.Graph.Initializer.Add(TensorData.Create(StatePrefix + name, values, values.Length));
         foreach (var (name, values) in Best) model.Graph.Initializer.Add(TensorData.Create(BestPrefix + name, values, values.Length));
-        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone), Json);
+        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone, Diagnostics), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
         Seal(model);
@@ -93,6 +96,7 @@ internal sealed record TrainingCheckpoint(
                 Tensors(model, BestPrefix))
             {
                 IsDone = document.IsDone,
+                Diagnostics = document.Diagnostics ?? [],
             };
         }
         catch (Exception exception) when (exception is JsonException or FormatException or ArgumentException or InvalidModelException
@@ -117,9 +121,13 @@ internal sealed record TrainingCheckpoint(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    // Files of earlier versions do not say whether they are done: then they are not.
+    // Files of earlier versions do not say whether they are done: then they are not. Nor was anybody looking.
     private sealed record Document(
-        IReadOnlyDictionary<string, string> Fingerprint, long Steps, IReadOnlyList<EpochEntry> History, bool IsDone = false);
+        IReadOnlyDictionary<string, string> Fingerprint,
+        long Steps,
+        IReadOnlyList<EpochEntry> History,
+        bool IsDone = false,
+        IReadOnlyList<LayerDiagnostics>? Diagnostics = null);
 
     // What is stored of a report, whatever becomes of the class itself.
     private sealed record EpochEntry(int Epoch, int Epochs, double Loss, ValidationEntry? Validation, bool IsBest, TimeSpan Elapsed)

@@ -9,6 +9,7 @@ internal sealed class TrainingLoop
     private readonly TrainingStep _step;
     private readonly EvaluationStep? _evaluation;
     private readonly PopulationStatistics? _population;
+    private readonly TrainingDiagnosis? _diagnosis;
     private readonly MiniBatches _batches;
     private readonly Network _network;
     private readonly TrainingOptions _options;
@@ -23,9 +24,11 @@ internal sealed class TrainingLoop
         PopulationStatistics? population,
         MiniBatches batches,
         Network network,
-        TrainingOptions options)
+        TrainingOptions options,
+        TrainingDiagnosis? diagnosis = null)
     {
         (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
+        _diagnosis = diagnosis;
         _stopping = new EarlyStopping(options.EarlyStoppingPatience);
         _best = Snapshot();
     }
@@ -46,6 +49,7 @@ internal sealed class TrainingLoop
         foreach (var report in _history)
             if (report.Validation is { } measured) _stopping.IsBest(measured.Loss);
         (_best, _isDone) = (checkpoint.Best, checkpoint.IsDone);
+        _diagnosis?.Resume(checkpoint.Diagnostics);
         for (var epoch = 0; epoch < _history.Count; epoch++) _batches.Skip();
     }
 
@@ -67,6 +71,7 @@ internal sealed class TrainingLoop
                 throw new TrainingDivergedException(epoch, measured.Loss, "validation loss");
             var isBest = measured is null || _stopping.IsBest(measured.Loss);
             if (isBest) _best = Snapshot();
+            _diagnosis?.Look(epoch, _step);
             var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
             _history.Add(report);
             // Before anybody hears of the epoch: who stops then has it.

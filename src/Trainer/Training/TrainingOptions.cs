@@ -129,6 +129,12 @@ public sealed record TrainingOptions
     public CheckpointOptions? Checkpoint { get; init; }
 
     /// <summary>
+    /// How the training is looked into: what each layer gives, the gradients, batch normalizations and steps, epoch by epoch
+    /// (<see cref="TrainedNetwork.Diagnostics"/>), and warnings of what is unusual. Default: null, not at all, which costs nothing.
+    /// </summary>
+    public DiagnosticsOptions? Diagnostics { get; init; }
+
+    /// <summary>
     /// Called after each epoch, on the training thread. An exception that it throws ends the training and comes out of it; to stop and keep
     /// the network, see <see cref="EpochReport.StopAfterThisEpoch"/>.
     /// </summary>
@@ -169,6 +175,7 @@ public sealed record TrainingOptions
                 nameof(WeightAveraging), WeightAveraging, "Weight averaging keeps a share from 0 (no average) to below 1; 0.999 is usual.");
         if (Threads is { } threads) ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1, nameof(Threads));
         Checkpoint?.Validate();
+        Diagnostics?.Validate();
         if (MaximumGradientNorm is { } norm) RequireMaximumGradientNorm(norm);
     }
 

@@ -195,6 +195,21 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="name">The full name, as <c>dense1.weight</c>.</param>
     public Span<float> Parameter(string name) => Current[name].Span;
 
+    /// <summary>How far the last step moved a parameter, and how long it was before: Σ(w′−w)² and Σw².</summary>
+    internal (double Change, double Length) LastUpdate(string name)
+    {
+        var now = _stores[_current][name].Span;
+        var before = _stores[1 - _current][name].Span;
+        double change = 0, length = 0;
+        for (var i = 0; i < now.Length; i++)
+        {
+            change += ((double)now[i] - before[i]) * ((double)now[i] - before[i]);
+            length += (double)before[i] * before[i];
+        }
+
+        return (change, length);
+    }
+
     /// <summary>Makes one step on the first <paramref name="rows"/> rows of the buffers.</summary>
     /// <param name="rows">From 1 to <see cref="BatchSize"/>.</param>
     /// <param name="learningRate">The step size.</param>

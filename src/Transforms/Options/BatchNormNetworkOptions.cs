@@ -253,6 +253,12 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public CheckpointOptions? Checkpoint { get; init; }
 
+    /// <summary>
+    /// How the training is looked into (<see cref="TrainingOptions.Diagnostics"/>); null (the default) = not at all. What was seen is in
+    /// the <see cref="TrainedNetwork.Diagnostics"/> of the transformer's <c>Model</c>.
+    /// </summary>
+    public DiagnosticsOptions? Diagnostics { get; init; }
+
     /// <summary>Called after each epoch, on the thread that called <c>Fit</c>. An exception from it ends <c>Fit</c>.</summary>
     public Action<EpochReport>? Progress { get; init; }
 
@@ -397,6 +403,7 @@ public sealed record BatchNormNetworkOptions
         Threads = Threads,
         Device = device,
         Checkpoint = Checkpoint,
+        Diagnostics = Diagnostics,
         Progress = Progress,
         Watch = Watch,
         Warning = Warning,

@@ -1,4 +1,3 @@
-using CsvHelper;
 using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Cli.Tests.Tables;
@@ -14,13 +13,13 @@ public sealed class RegressionTableTaskTests
     public void WritePrediction_OffsetOfManyDigits_KeepsThemAll(double offset, float value, string expected)
     {
         using var text = new StringWriter();
-        using (var csv = CsvWriter.Create(text, new CsvWriterOptions(), leaveOpen: true))
+        using (var lines = PredictionWriter.Create(text, "p.csv", ["Score"]))
         {
-            TableTask.Of(LearningTask.Regression).WritePrediction(csv, Prediction(value, offset), 0);
-            csv.EndRecord();
+            TableTask.Of(LearningTask.Regression).WritePrediction(lines, Prediction(value, offset), 0);
+            lines.EndRow();
         }
 
-        Assert.Equal(expected, text.ToString().Trim());
+        Assert.Equal($"Score\n{expected}", text.ToString().ReplaceLineEndings("\n").Trim());
     }
 
     private static TablePrediction Prediction(float value, double offset) =>

@@ -37,6 +37,26 @@ public class AugmentationTests
     }
 
     [Fact]
+    public void Shift_Mirrored_TurnsEveryOtherRowRound()
+    {
+        float[] image = [1, 2, 3, 4, 5, 6, 7, 8];
+        var (results, turned) = (new HashSet<string>(), 0);
+        var random = new Random(1);
+        for (var i = 0; i < 600; i++)
+        {
+            var result = new float[8];
+            Augmentation.Shift(1, mirror: true).Apply(image, result, new SampleShape(1, 2, 4), random);
+            results.Add(string.Join(',', result));
+            if (result[0] > result[3]) turned++;
+        }
+
+        // Three moves down, three across, and each of them also from right to left.
+        Assert.Equal(18, results.Count);
+        Assert.Contains("4,3,2,1,8,7,6,5", results);
+        Assert.InRange(turned, 240, 360);
+    }
+
+    [Fact]
     public void Shift_RowsThatCannotBeShifted_SaysWhy()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => Augmentation.Shift(0));

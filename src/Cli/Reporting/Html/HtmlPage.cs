@@ -89,6 +89,29 @@ internal static class Html
     /// <summary>A box in which something wide scrolls.</summary>
     public static XElement Scrolling(XElement wide) => new("div", new XAttribute("class", "scroll"), wide);
 
+    /// <summary>A histogram as small as a line of a table.</summary>
+    /// <param name="counts">How many lie in each part.</param>
+    public static XElement Bars(IReadOnlyList<long> counts)
+    {
+        var most = Math.Max(1, counts.Max());
+        var way = string.Concat(counts.Select((count, i) => (count, i)).Where(part => part.count > 0).Select(part =>
+        {
+            // What is there is seen, however little it is.
+            var height = Math.Max(1, Math.Round(20.0 * part.count / most));
+            return $"M{4 * part.i} 20v-{height}h3v{height}z";
+        }));
+        return new XElement(
+            "svg",
+            new XAttribute("class", "bars"),
+            new XAttribute("role", "img"),
+            new XAttribute("viewBox", $"0 0 {4 * counts.Count} 20"),
+            new XElement("title", "histogram"),
+            new XElement("path", new XAttribute("d", way.Length > 0 ? way : "M0 20")));
+    }
+
+    /// <summary>A text of somebody else's, of which only the beginning is shown where it is very long.</summary>
+    public static string Short(string text, int most = 300) => text.Length <= most ? text : $"{text[..most]}… ({text.Length} characters)";
+
     /// <summary>A number in a table.</summary>
     public static XElement Number(string text) => new("td", new XAttribute("class", "number"), text);
 
@@ -141,7 +164,8 @@ internal static class ReportStyle
         @media (max-width: 30rem) { body { padding: 1rem; } .tiles div { flex-basis: 100%; } }
         @media screen and (max-width: 48rem) { table:not(.matrix) td:not(.number) { min-width: 7rem; } }
         @media print { body { max-width: none; padding: 0; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
-            th, td { overflow-wrap: anywhere; } .matrix { font-size: .55rem; } .matrix th, .matrix td { padding: 0 .1rem; } }
+            table { font-size: .55rem; } th, td { padding: .1rem .2rem; max-width: 12rem; } .number { white-space: normal; }
+            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } }
         :root { --c: #15803d; --d: #7e22ce; --e: #a16207; --f: #be185d; }
         @media screen and (prefers-color-scheme: dark) { :root { --c: #5bd38a; --d: #c792f5; --e: #e3c04d; --f: #ff8dbb; } }
         .c, .d, .e, .f { fill: none; stroke-width: 2; } .c { stroke: var(--c); } .d { stroke: var(--d); } .e { stroke: var(--e); }
@@ -152,5 +176,17 @@ internal static class ReportStyle
         polygon.band { stroke: none; fill-opacity: .2; } polygon.a { fill: var(--a); } polygon.b { fill: var(--b); }
         polygon.c { fill: var(--c); } polygon.d { fill: var(--d); } polygon.e { fill: var(--e); } polygon.f { fill: var(--f); }
         .figure { margin: 1.4rem 0; } .figure h3 { margin-bottom: 0; }
+        .scroll > table:not(.matrix) th { overflow-wrap: normal; } .scroll > table:not(.matrix) td:first-child { min-width: 9rem; }
+        .bars { width: 6rem; height: 1.25rem; } .bars path { fill: var(--a); }
+        .graph { max-width: none; } .graph .scroll { overflow: auto; max-height: 85vh; border: 1px solid var(--rule);
+            border-radius: .5rem; } .graph svg { display: block; } .graph .op { fill: var(--ink); font-weight: 600; }
+        .graph text { unicode-bidi: isolate; } .edge { fill: none; stroke: var(--soft); stroke-width: 1.2; } .tip { fill: var(--soft); }
+        .box { fill: var(--panel); stroke: var(--rule); rx: 4px; } .box.end { fill: var(--paper); rx: 20px; }
+        .box.many { stroke-dasharray: 2 3; stroke: var(--soft); } .box.took { stroke: var(--a); stroke-width: 2; }
+        .box.gone { stroke: var(--a); stroke-dasharray: 5 4; } .box.changed { stroke: var(--b); stroke-dasharray: 5 4; }
+        .box.kept { stroke: var(--b); stroke-width: 2; } .swatch.gone { border-top-style: dashed; }
+        .swatch.changed { border-top: 3px dashed var(--b); } .swatch.kept { border-top-color: var(--b); }
+        @media print { .graph .scroll { overflow: visible; max-height: none; } .graph svg { width: 100% !important;
+            height: auto !important; } }
         """;
 }

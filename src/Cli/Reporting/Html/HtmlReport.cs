@@ -34,6 +34,7 @@ internal static class HtmlReport
             LearningSection.Create(trained.Network.Model),
             DataSection.Create(trained, source, rule),
             ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
+            DiagnosticsSection.Create(trained.Network.Model, FilesSection.Diagnostics),
             FilesSection.Create(files)));
         return path;
     }

@@ -36,7 +36,7 @@ internal sealed record PlottedFigure(string Name, string Title, params IReadOnly
                 "details",
                 new XElement("summary", new XAttribute("class", "small"), every <= 1
                     ? $"The numbers, as in {FileName}"
-                    : string.Create(CultureInfo.InvariantCulture, $"Every {every}th of {lines.Length:N0} numbers; all are in {FileName}")),
+                    : string.Create(CultureInfo.InvariantCulture, $"One in {every} of {lines.Length:N0} numbers; all are in {FileName}")),
                 new XElement("div", new XAttribute("class", "scroll"), Html.Table(
                     Header(),
                     lines.Where((_, i) => i % Math.Max(1, every) == 0).Select(line => line.Select((cell, i) =>
