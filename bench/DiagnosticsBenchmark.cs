@@ -40,8 +40,8 @@ internal sealed class DiagnosticsBenchmark : Benchmark
         }
 
         report.Paragraph(
-            $"Processor time from the call of the trainer to the end of the last of {Epochs} epochs, medians of {Pairs} trainings each, one "
-            + "without and one with diagnostics in turn; the ratio is the median of the pairs.");
+            $"Processor time from the call of the trainer to the end of the last of {Epochs} epochs, medians of {Pairs} trainings each, "
+            + "one without and one with diagnostics in turn; the ratio is the median of the pairs.");
         report.Table(["table", "rows", "without, s", "with, s", "ratio"], rows, 1);
         return Task.FromResult(ExitCode.Done);
     }

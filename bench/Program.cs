@@ -15,7 +15,7 @@ Benchmark[] benchmarks =
 [
     new ScoreBenchmark(), new SoakBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(),
     new PrecisionComparison(), new PrecisionTables(), new LoadFigures(), new TablesBenchmark(),
-    new DiagnosticsBenchmark(),
+    new DiagnosticsBenchmark(), new RankScaling(),
 ];
 var root = new RootCommand("How fast and how right this machine finds us, beside others.")
 {

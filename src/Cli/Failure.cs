@@ -28,6 +28,11 @@ internal static class Failure
                 + "was needed. Give it more, or fewer rows and columns, or a smaller --batch.",
                 ExitCode.Failed);
         }
+        catch (OtherRankException exception)
+        {
+            Ranks.Fail(exception.Message, ExitCode.Failed, isOfAnother: true);
+            return ExitCode.Failed;
+        }
         catch (Exception exception) when (IsExpected(exception))
         {
             return Report(Text(exception), ExitCode.Failed);
@@ -57,7 +62,8 @@ internal static class Failure
 
     private static int Report(string message, int code)
     {
-        Console.Error.WriteLine($"mlnetbn: {message.ReplaceLineEndings(" ")}");
+        message = message.ReplaceLineEndings(" ");
+        if (!Ranks.Fail(message, code, isOfAnother: false)) Console.Error.WriteLine($"mlnetbn: {message}");
         return code;
     }
 
@@ -65,7 +71,7 @@ internal static class Failure
     private static bool IsExpected(Exception exception) => exception
         is TableException or InvalidModelException or ModelRunException or DeviceNotAvailableException or NativeRuntimeException
         or TrainingDivergedException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException
-        or JsonException or NotSupportedException or ArgumentException or InsufficientMemoryException;
+        or JsonException or NotSupportedException or ArgumentException or InsufficientMemoryException or DllNotFoundException;
 }
 
 /// <summary>An option cannot be what it was given, which was found out only beside the data.</summary>

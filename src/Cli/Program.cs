@@ -5,6 +5,7 @@ using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Onnx.Files;
 
 Interruption.Watch();
+Ranks.Silence();
 var help = Console.Out;
 TerminalText.CleanConsole();
 

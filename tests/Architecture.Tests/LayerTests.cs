@@ -11,7 +11,7 @@ public sealed class LayerTests
             "Files", "Graph", "Metrics", "Folding", "Execution/Devices", "Execution/Memory", "Execution/Operators",
             "Execution/Sessions", "Verification", "Precision", "Execution/Sharing", "Execution/Direct", "Execution/Scoring", ".",
         ],
-        ["Trainer"] = ["Text", "Data", "Operators", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
+        ["Trainer"] = ["Text", "Distribution", "Data", "Operators", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
         ["Transforms"] =
         [
             "Options", "Interop", "Rows", "Saving", "Training", "Scoring", "AnyModel", "Tasks", "WholePipeline", "Loading", ".",

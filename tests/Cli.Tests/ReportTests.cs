@@ -95,7 +95,8 @@ public sealed class ReportTests : IDisposable
         // The same in both: what a layer has not is empty in one and missing in the other.
         foreach (var (line, entry) in lines.Skip(1).Zip(seen))
         {
-            var given = header.Zip(line.Split(',')).Where(cell => cell.Second.Length > 0).ToDictionary(cell => cell.First, cell => cell.Second);
+            var given = header.Zip(line.Split(',')).Where(cell => cell.Second.Length > 0)
+                .ToDictionary(cell => cell.First, cell => cell.Second);
             Assert.Equal(given.Keys.Order(), entry.EnumerateObject().Select(property => property.Name).Order());
             Assert.Equal(
                 double.Parse(given["standardDeviation"], CultureInfo.InvariantCulture),

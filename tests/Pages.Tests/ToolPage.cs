@@ -23,12 +23,12 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         {
             Before = Train("a model", SampleTables.PathOf("churn.csv"), "churn", Fast), File = "model.html",
         },
-        new("layers", "reproduce", "layers", "--quick", "--out", "out"),
+        new("layers", "reproduce", "layers", "--out", "out"),
         Reproduce("bias"),
         Reproduce("batchsize", "--epochs", "1"),
         Reproduce("dropout"),
         Reproduce("momentum"),
-        Reproduce("landscape"),
+        Reproduce("landscape", "--steps", "60"),
         Reproduce("depth", "--depths", "2,4", "--epochs", "1"),
     ];
 

@@ -58,7 +58,7 @@ internal static class Networks
         static TensorModule Convolution(long inputs, long outputs) => nn.Conv2d(inputs, outputs, kernel_size: 3, padding: 1);
     }
 
-    // The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistRun.cs).
+    // The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistExperiment.cs).
     private static TensorModule Images()
     {
         return nn.Sequential(

@@ -122,6 +122,11 @@ internal sealed class LearningOptions
 
     private readonly Option<Device> _device = CommonOptions.Device();
 
+    private readonly Option<bool> _sync = new("--sync-statistics")
+    {
+        Description = "under mpirun: normalize the mini-batches of all processes together, as if they were one",
+    };
+
     public LearningOptions()
     {
         _smoothing.RequireRange(0, 0.99f);
@@ -151,7 +156,7 @@ internal sealed class LearningOptions
     public IReadOnlyList<Option> All =>
     [
         _loss, _classWeights, _smoothing, _epochs, _patience, _validation, _batch, _optimizer, _rate, _decay, _schedule, _clip, _averaging,
-        _statistics, _raw, _seed, _threads, _memory, _device,
+        _statistics, _sync, _raw, _seed, _threads, _memory, _device,
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
@@ -192,6 +197,7 @@ internal sealed class LearningOptions
             Threads = arguments.GetValue(_threads),
             RowMemory = arguments.GetValue(_memory),
             Device = arguments.GetValue(_device)!,
+            SyncStatistics = arguments.GetValue(_sync),
         },
     };
 

@@ -12,16 +12,26 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "model.onnx or model.zip, as 'train' writes them" };
-        var data = new Argument<string>("DATA.csv")
+        var data = new Argument<string[]>("DATA.csv")
         {
             Description = "the rows to score, packed by gzip or not (- is stdin); columns that the model does not know are passed over",
+            Arity = ArgumentArity.OneOrMore,
         };
         var output = new Option<string>("--out")
         {
-            Description = "the file for the predictions, a line for each row (- is stdout): CSV, or JSON lines if it ends in .jsonl",
+            Description = "the file for the predictions, a line for each row (- is stdout): CSV, or JSON lines if it ends in .jsonl; a "
+                + "folder, as PARTS/, for CSV files of --part-rows rows each, which several processes (mpirun) may share, and which are "
+                + "not scored again",
             Required = true,
             HelpName = "FILE",
         };
+        var size = new Option<int>("--part-rows")
+        {
+            Description = "in a folder: the rows of each file",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1_000_000,
+        };
+        size.RequireRange(1, 1 << 30);
         var batch = new Option<int?>("--batch") { Description = "rows that go through the model at once [default: what fits the cache]" };
         batch.RequireRange(1, 1 << 20);
         var keep = new Option<string[]?>("--keep")
@@ -33,27 +43,50 @@ internal static class ScoreCommand
         var device = CommonOptions.Device();
         var command = new Command("score", "Score the rows of a table with a trained model.")
         {
-            model, data, output, keep, batch, device,
+            model, data, output, size, keep, batch, device,
         };
         command.SetAction(arguments =>
         {
-            var path = arguments.GetRequiredValue(output);
-            Output.Require(path);
+            var (path, files) = (arguments.GetRequiredValue(output), arguments.GetRequiredValue(data));
+            var ranks = Ranks.Meet();
+            var inParts = files.Length > 1 || ranks is not null || PredictionParts.IsFolder(path);
+            if (inParts && (path == Output.Standard || File.Exists(path)))
+                throw new ArgumentException(
+                    $"Several files, or several processes, write parts, for which --out names a folder (as PARTS/), not {path}.");
+            if (!inParts) Output.Require(path);
             Output.RequireMemory();
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
             using var scorer = TableScorer.Open(arguments.GetRequiredValue(model), settings);
-            var source = CsvSource.OfFile(arguments.GetRequiredValue(data));
             string[] kept = [.. (arguments.GetValue(keep) ?? []).Distinct()];
+            if (inParts)
+            {
+                var (count, parts, before) = PredictionParts.Write(
+                    scorer, arguments.GetRequiredValue(model), files, path, arguments.GetValue(size), ranks, kept);
+                Interruption.GoOn = () => $"all parts are in '{path}'.";
+                NoteUnknown(scorer);
+                Console.Error.WriteLine(
+                    string.Create(CultureInfo.InvariantCulture, $"{count:N0} rows scored, in {parts:N0} parts in {path}")
+                    + (before > 0 ? string.Create(CultureInfo.InvariantCulture, $", {before:N0} of which were there") : string.Empty));
+                ranks?.Dispose();
+                return;
+            }
+
+            var source = CsvSource.OfFile(files[0]);
             using var reader = Open(scorer, source, kept);
             var rows = PredictionTable.Write(path, Score(scorer, reader, source, kept));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");
-            foreach (var unknown in scorer.UnknownValues)
-                Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
+            NoteUnknown(scorer);
             Output.NoteDevice(scorer.Device!);
             Console.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"{rows:N0} rows scored, written to {(path == Output.Standard ? "stdout" : path)}"));
         });
         return command;
+    }
+
+    private static void NoteUnknown(TableScorer scorer)
+    {
+        foreach (var unknown in scorer.UnknownValues)
+            Console.Error.WriteLine($"note: {unknown}; they count as none of the known ones.");
     }
 
     // It is looked at once before it is gone through.

@@ -76,8 +76,7 @@ internal static class TrainCommand
             var kind = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind;
             string[] texts = [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? []];
             if (kind != LearningTask.Regression) texts = [.. texts, arguments.GetRequiredValue(label)];
-            var table = Output.Read(arguments.GetRequiredValue(data), texts);
-            var testing = arguments.GetValue(test) is { } testPath ? Output.Read(testPath, texts) : null;
+            var ranks = Ranks.Meet();
             var options = new TableTrainingOptions
             {
                 Label = arguments.GetRequiredValue(label),
@@ -100,6 +99,17 @@ internal static class TrainCommand
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             if (arguments.GetValue(diagnose))
                 options = options with { Network = options.Network with { Diagnostics = new DiagnosticsOptions() } };
+            var (path, testPath) = (arguments.GetRequiredValue(data), arguments.GetValue(test));
+            if (ranks is not null)
+            {
+                var (share, known) = RankedTable.Read(path, ranks, texts, rows.Read(arguments, options), testPath);
+                TrainingRun.Execute(share, options with { Ranks = ranks, Known = known }, folder);
+                ranks.Dispose();
+                return;
+            }
+
+            var table = Output.Read(path, texts);
+            var testing = testPath is null ? null : Output.Read(testPath, texts);
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             TrainingRun.Execute(
                 TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder);

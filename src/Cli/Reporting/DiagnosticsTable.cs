@@ -7,8 +7,8 @@ using MlNetBatchNorm.Onnx.Files;
 namespace MlNetBatchNorm.Cli.Reporting;
 
 /// <summary>
-/// What was seen inside a network while it was trained, as <c>diagnostics.csv</c> and in <c>metrics.json</c>: for each epoch that was looked
-/// at a line for each layer, with the same names in both.
+/// What was seen inside a network while it was trained, as <c>diagnostics.csv</c> and in <c>metrics.json</c>: for each epoch that was
+/// looked at a line for each layer, with the same names in both.
 /// </summary>
 internal static class DiagnosticsTable
 {

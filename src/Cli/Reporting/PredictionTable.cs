@@ -41,7 +41,8 @@ internal static class PredictionTable
 
     private static string[] Columns(TablePrediction prediction)
     {
-        string[] ours = [.. prediction.Task.PredictionColumns(prediction.Classes)], kept = [.. prediction.Kept.Select(column => column.Name)];
+        string[] ours = [.. prediction.Task.PredictionColumns(prediction.Classes)];
+        string[] kept = [.. prediction.Kept.Select(column => column.Name)];
         if (Array.Find(kept, ours.Contains) is { } both)
             throw new TableException(
                 $"column {NameList.Quote(both)} cannot be kept: the predictions have one of that name; rename it in the table.");

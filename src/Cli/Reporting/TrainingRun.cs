@@ -19,6 +19,13 @@ internal static class TrainingRun
     /// <param name="folder">The folder for the results.</param>
     public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
     {
+        // Of several ranks, the first one writes.
+        if (options.Ranks is { Rank: > 0 })
+        {
+            Run(rows, options, folder);
+            return;
+        }
+
         OutputFolder.Require(folder, options.Network.Diagnostics is null ? Files : [.. Files, FilesSection.Diagnostics]);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
@@ -49,7 +56,8 @@ internal static class TrainingRun
         var watch = Stopwatch.StartNew();
         using var progress = Progress.Begin("preparing");
         options = options with { Validation = rows.Validation, Network = progress.Follow(options.Network) };
-        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows));
+        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
+        if (options.Ranks is { Rank: > 0 }) return;
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
@@ -89,7 +97,7 @@ internal static class TrainingRun
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
         if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
-        if (OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
+        if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
         {
@@ -114,12 +122,13 @@ internal static class TrainingRun
         if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }
 
-    private static void ShowColumns(TableSchema schema, TableSplit rows)
+    private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)
     {
         var validation = rows.Validation is { } held
             ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
             : string.Empty;
         var all = rows.Training.RowCount + (rows.Validation?.RowCount ?? 0) + rows.Test.RowCount;
+        if (ranks is not null) Console.Error.WriteLine($"{ranks.Size} processes train together; this is the share of the first:");
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{all:N0} rows and {rows.Training.Columns.Count} columns read: {rows.Training.RowCount:N0} rows to learn from{validation}, "

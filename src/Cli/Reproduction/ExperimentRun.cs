@@ -121,7 +121,7 @@ internal sealed class ExperimentRun
     public void Add(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows, bool isPrinted = true)
     {
         _page.Add(new XElement(
-            "div", new XAttribute("class", "scroll"), Html.Table(header, rows.Select(row => row.Select(Html.Number)))));
+            "div", new XAttribute("class", "scroll"), Html.Table(header, rows.Select(row => row.Select(Cell)))));
         if (!isPrinted) return;
         var table = new Table().AddColumns([.. header]).Border(TableBorder.Markdown);
         foreach (var column in table.Columns) column.Alignment(Justify.Right);
@@ -140,6 +140,9 @@ internal sealed class ExperimentRun
 
     /// <summary>Prints something to stdout when the experiment is over.</summary>
     public void Print(Action print) => _printed.Add(print);
+
+    // Words may be broken into lines, numbers not.
+    private static object Cell(string text) => text is [var first, ..] && char.IsAsciiLetter(first) ? text : Html.Number(text);
 
     private void Print()
     {

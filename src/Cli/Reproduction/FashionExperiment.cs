@@ -33,7 +33,7 @@ internal sealed class FashionExperiment : Experiment
     ];
 
     private static readonly ExperimentOption<int> Epochs =
-        ExperimentOption.Number("--epochs", "passes over the training images of each network", 15, 2, 1, 1000);
+        ExperimentOption.Number("--epochs", "passes over the training images of each network", 20, 2, 1, 1000);
 
     private static readonly ExperimentOption<IReadOnlyList<string>> Normalizations = new(
         "--normalizations",

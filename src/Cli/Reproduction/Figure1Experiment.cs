@@ -85,6 +85,12 @@ internal sealed class Figure1Experiment : Experiment
         }
 
         foreach (var pair in pairs) run.Found(pair.Sentence);
+        if (rates.Length > 1)
+            foreach (var weights in FirstWeights)
+                run.Found(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{weights.Name}, over the rates from {rates[0]} to {rates[^1]}: the best test accuracy is "
+                    + $"{Span(courses, weights.Name, false)} without batch normalization, {Span(courses, weights.Name, true)} with it."));
         run.Text(
             "The paper reports 14 times fewer steps for another network and another task, Inception on ImageNet; what stands here is this "
             + "network's.");
@@ -228,6 +234,13 @@ internal sealed class Figure1Experiment : Experiment
             new PlottedBand("15th to 85th percentile", course.Style, [.. course.Points.Select(point =>
                 ((double)point.Step, point.Units[unit][0], point.Units[unit][2]))]),
             new PlottedLine("50th", course.Style, [.. course.Points.Select(point => ((double)point.Step, point.Units[unit][1]))]));
+    }
+
+    private static string Span(List<Course> courses, string weights, bool batchNorm)
+    {
+        var best = courses.Where(course => course.Weights == weights && course.BatchNorm == batchNorm)
+            .Select(course => course.Best.Accuracy).ToArray();
+        return $"{Html.Percent(best.Min())} to {Html.Percent(best.Max())}";
     }
 
     private static PlottedLine RateLine(List<Course> courses, string weights, bool batchNorm)

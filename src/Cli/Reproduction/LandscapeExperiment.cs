@@ -53,7 +53,7 @@ internal sealed class LandscapeExperiment : Experiment
     /// <inheritdoc/>
     public override void Run(ExperimentRun run)
     {
-        var (training, test) = ExperimentData.ReadLetters(run.Data);
+        var (training, test) = ExperimentData.ReadStandardizedLetters(run.Data);
         var steps = run.Get(Steps);
         run.Expect(2.0 * steps);
         var without = Follow(run, "without batch norm", "b", Normalization.None, training, test, steps);
@@ -67,10 +67,11 @@ internal sealed class LandscapeExperiment : Experiment
             + $"and the effective smoothness (less is smoother) is {Compare(without, with, look => look.Smoothness)}.");
 
         run.Section("Over training");
-        run.Add(Bands("loss", "Loss along the gradient", "loss", "nats", both, look => look.Losses, isLogarithmic: false));
+        run.Add(Bands(
+            "loss", "Loss along the gradient", "loss", "nats", both, look => look.Losses, isLogarithmic: false, look => look.Loss));
         run.Text(
-            "The band is from the lowest to the highest loss among the steps that were tried: the narrower, the less it matters how long a "
-            + "step is.");
+            "The line is the loss where training stands, the band reaches from the lowest to the highest among the steps that were tried: "
+            + "the narrower, the less it matters how long a step is.");
         run.Add(Bands(
             "predictiveness",
             "Gradient predictiveness",
@@ -105,8 +106,6 @@ internal sealed class LandscapeExperiment : Experiment
         run.At(name);
         var network = Network.FeedForward(
             (int)training.Shape.Count, [.. Enumerable.Repeat(Units, Hidden)], training.Outputs, Activation.Relu, normalization);
-        var standardized = Trainer.Data.Standardization.Fit(training, new TrainingOptions().FeatureClip);
-        (training, test) = (standardized.Apply(training), standardized.Apply(test));
         var options = new TrainingOptions { BatchSize = BatchSize, Optimizer = Optimizer.Sgd(LearningRate), Seed = run.Seed };
         using var course = new SteppedTraining(network, Loss.SoftmaxCrossEntropy, training, options);
         using var probe = new NetworkProbe(network, Loss.SoftmaxCrossEntropy, watched: _ => false);
@@ -171,15 +170,20 @@ internal sealed class LandscapeExperiment : Experiment
         string unit,
         Course[] both,
         Func<Look, IReadOnlyList<double>> values,
-        bool isLogarithmic) =>
+        bool isLogarithmic,
+        Func<Look, double>? line = null) =>
         new(name, title, new PlottedPanel(
             title,
             new PlottedAxis("training steps", "count"),
             new PlottedAxis(label, unit, isLogarithmic),
-            [.. both.Reverse().Select(course => new PlottedBand(
-                course.Name,
-                course.Style,
-                [.. course.Looks.Select(look => ((double)look.Step, values(look).Min(), values(look).Max()))]))]));
+            [
+                .. both.Reverse().Select(course => new PlottedBand(
+                    line is null ? course.Name : $"{course.Name}, along the gradient",
+                    course.Style,
+                    [.. course.Looks.Select(look => ((double)look.Step, values(look).Min(), values(look).Max()))])),
+                .. line is null ? [] : both.Reverse().Select(course => new PlottedLine(
+                    course.Name, course.Style, [.. course.Looks.Select(look => ((double)look.Step, line(look)))])),
+            ]));
 
     private static string Compare(Course without, Course with, Func<Look, double> value) =>
         $"{Digits(without.Median(value))} and {Digits(with.Median(value))}";
@@ -201,7 +205,8 @@ internal sealed class LandscapeExperiment : Experiment
     {
         public string Sentence => string.Create(
             CultureInfo.InvariantCulture,
-            $"{Name}: test accuracy {Accuracy:0.0000} after {Looks[^1].Step:N0} steps at rate {LearningRate}.");
+            $"{char.ToUpperInvariant(Name[0])}{Name[1..]}: test accuracy {Accuracy:0.0000} after {Looks[^1].Step:N0} steps at rate "
+            + $"{LearningRate}.");
 
         public double Median(Func<Look, double> value) => Looks.Select(value).Order().ElementAt(Looks.Count / 2);
 

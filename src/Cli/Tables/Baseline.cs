@@ -109,8 +109,8 @@ internal sealed class Baseline
             ? (Metric.RootMeanSquaredError, baseline.Deviation, "always saying the mean")
             : (Metric.LogLoss, baseline.Entropy, "giving every row the share of each class");
         var figure = metric.Format(trained.TestMetrics[metric] ?? double.NaN);
-        return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns do "
-            + $"not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
+        return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns "
+            + $"do not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
     }
 
     private static double Weight(TrainingData rows, int row) => rows.WeightArray is null ? 1 : rows.WeightArray[row];

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
@@ -16,6 +17,10 @@ internal sealed class CsvSource
 
     private readonly SafeFileHandle? _file;
     private readonly byte[] _content;
+
+    // What follows the header: all, or a part.
+    private readonly long _header;
+    private readonly long _skipped;
     private bool _isChecked;
     private long _reached;
 
@@ -27,11 +32,21 @@ internal sealed class CsvSource
         Length = file is null ? content.Length : RandomAccess.GetLength(file);
     }
 
+    private CsvSource(CsvSource whole, long header, long from, long to, int skippedLines)
+    {
+        (Name, _file, _content, _isChecked) = (whole.Name, whole._file, whole._content, whole._isChecked);
+        (_header, _skipped, SkippedLines, Length) = (header, from - header, skippedLines, header + to - from);
+        Encoding = whole.Encoding;
+    }
+
     /// <summary>What messages call it.</summary>
     public string Name { get; }
 
     /// <summary>The number of bytes.</summary>
     public long Length { get; }
+
+    /// <summary>The lines between the header and the first row, of which a part has skipped some.</summary>
+    public int SkippedLines { get; }
 
     /// <summary>How far whoever read last has come, from 0 for each who begins anew.</summary>
     public long Position => Volatile.Read(ref _reached);
@@ -52,8 +67,12 @@ internal sealed class CsvSource
                 : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
             var file = stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream);
             if (!IsPacked(file)) return new CsvSource(name, file, []);
+            var length = PackedLength(file);
             using var packed = new FileStream(file, FileAccess.Read);
-            return new CsvSource(name, Copy(new GZipStream(packed, CompressionMode.Decompress)), []);
+            var unpacked = Copy(new GZipStream(packed, CompressionMode.Decompress));
+            if ((uint)RandomAccess.GetLength(unpacked) == length) return new CsvSource(name, unpacked, []);
+            unpacked.Dispose();
+            throw new InvalidDataException("it is cut off, or made of several such files; unpack it first (gzip -d).");
         }
         catch (InvalidDataException e)
         {
@@ -72,6 +91,13 @@ internal sealed class CsvSource
 
     /// <summary>Takes a table that is in memory.</summary>
     public static CsvSource OfText(string name, byte[] content) => new(name, null, content);
+
+    /// <summary>A table with the same header and a part of the rows.</summary>
+    /// <param name="header">Where the header ends.</param>
+    /// <param name="from">Where the part begins: with a row.</param>
+    /// <param name="to">Where it ends: where a row begins, or the file ends.</param>
+    /// <param name="skippedLines">The lines in front of it, behind the header.</param>
+    public CsvSource Part(long header, long from, long to, int skippedLines) => new(this, header, from, to, skippedLines);
 
     /// <summary>Reads from the start. What is read is looked at on the way, unless that has been done before.</summary>
     /// <remarks>Reading throws a <see cref="TableException"/> for what is no text, and for what is no UTF-8 a
@@ -103,6 +129,15 @@ internal sealed class CsvSource
         return RandomAccess.Read(file, start, 0) == 2 && start is [0x1F, 0x8B];
     }
 
+    // What gzip says at the end of a file: the length of what was packed, of which four bytes (RFC 1952, section 2.3.1). .NET does not look
+    // at it, and takes a file that is cut off for a shorter one.
+    private static uint PackedLength(SafeFileHandle file)
+    {
+        Span<byte> end = stackalloc byte[sizeof(uint)];
+        RandomAccess.Read(file, end, Math.Max(0, RandomAccess.GetLength(file) - end.Length));
+        return BinaryPrimitives.ReadUInt32LittleEndian(end);
+    }
+
     // Of what comes once only.
     private static SafeFileHandle Copy(Stream pipe)
     {
@@ -117,6 +152,13 @@ internal sealed class CsvSource
 
     private int Read(long position, Span<byte> buffer)
     {
+        if (_skipped > 0 || _header > 0)
+        {
+            buffer = buffer[..(int)Math.Min(buffer.Length, (position < _header ? _header : Length) - position)];
+            if (buffer.IsEmpty) return 0;
+            if (position >= _header) position += _skipped;
+        }
+
         if (_file is not null) return RandomAccess.Read(_file, buffer, position);
         var rest = _content.AsSpan((int)position);
         rest = rest[..Math.Min(rest.Length, buffer.Length)];

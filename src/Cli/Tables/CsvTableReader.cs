@@ -177,7 +177,7 @@ internal sealed class CsvTableReader : IDisposable
             _ => null,
         };
         if (problem is not null)
-            throw new TableException($"{_source.Name}, line {record.LineNumber}: {problem}");
+            throw new TableException($"{_source.Name}, line {record.LineNumber + _source.SkippedLines}: {problem}");
     }
 
     private string[] ReadHeader()
@@ -208,8 +208,8 @@ internal sealed class CsvTableReader : IDisposable
         return header;
     }
 
-    // Nothing but white space: quotes and separators make fields.
-    private static bool IsBlank(CsvReader record) => record.FieldCount == 1 && record.RawRecord.Trim(" \t"u8).IsEmpty;
+    /// <summary>Whether a record is nothing but white space: quotes and separators make fields.</summary>
+    public static bool IsBlank(CsvReader record) => record.FieldCount == 1 && record.RawRecord.Trim(" \t"u8).IsEmpty;
 
     /// <summary>The rows in blocks, each of which is good until the next one.</summary>
     public IEnumerable<RowBlock> ReadBlocks()
@@ -248,7 +248,7 @@ internal sealed class CsvTableReader : IDisposable
     /// <returns>Its line; with a minus where it has nothing.</returns>
     private int Take(CsvReader record)
     {
-        var line = checked((int)record.LineNumber);
+        var line = checked((int)record.LineNumber + _source.SkippedLines);
         var isBlank = IsBlank(record);
         if (isBlank && Header.Length > 1) return -line;
         if (record.FieldCount != Header.Length)

@@ -97,7 +97,8 @@ internal sealed class DateColumn
                 throw table.CellError(
                     column.FirstRowWith(code),
                     Name,
-                    $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written ({Example}); fix it or leave the field empty.");
+                    $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written ({Example}); fix it "
+                    + "or leave the field empty.");
             times[code] = time;
         }
 

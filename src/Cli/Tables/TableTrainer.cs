@@ -37,6 +37,18 @@ internal sealed record TableTrainingOptions
     public CsvTable? Validation { get; init; }
 
     /// <summary>
+    /// Rows to learn from that say what the columns are, where those of <see cref="Ranks"/> have to agree; null (the default) = all that
+    /// this process learns from.
+    /// </summary>
+    public CsvTable? Known { get; init; }
+
+    /// <summary>
+    /// The processes that train together, each on its share of the rows and with its share of the test rows; null (the default) = this one
+    /// alone.
+    /// </summary>
+    public Communicator? Ranks { get; init; }
+
+    /// <summary>
     /// Whether the whole pipeline is to be exported afterwards (<see cref="TrainedTable.SavePipeline"/>): what stands in the way of that is
     /// then said before training. Default: false.
     /// </summary>
@@ -74,7 +86,7 @@ internal static class TableTrainer
         var watch = options.Network.Watch;
         watch?.Stage("finding out what the columns are");
         var schema = TableSchema.Infer(
-            training, options.Label, options.Task, options.InputShape is null
+            options.Known ?? training, options.Label, options.Task, options.InputShape is null
                 ? options.Schema
                 : options.Schema with { KeepConstants = true });
 
@@ -96,6 +108,7 @@ internal static class TableTrainer
         RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test, testRows);
         if (options.WholePipeline) RequireConvertible(pipeline, network.FeatureColumnName, schema, test);
         var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
+        TrainingData? answers = null;
         try
         {
             // One engine, so that the same seed gives the same figures to the last digit.
@@ -103,12 +116,24 @@ internal static class TableTrainer
             using var measured = trained.CreateScorer(
                 new() { Outputs = trained.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
             testRows = testRows.CountedFrom(trained.Measured.Offset);
-            var tested = ModelEvaluation.Of(measured, trained.Model.Loss, testRows);
+            var tested = Evaluate(measured);
             if (tested.Predictions.Length > 0 && Array.TrueForAll(tested.Predictions, float.IsNaN))
                 throw new ModelVerificationException("The network gives NaN for every test row; nothing was written.");
-            var float32Metrics = MeasureFloat32(trained, testRows, tested.Metrics, network.AllowedMetricLoss);
-            var predicted = new TestedRows(testRows, tested.Predictions);
-            return new TrainedTable(schema, pipeline, trained, tested.Metrics, float32Metrics, training.RowCount, predicted);
+            var float32Metrics = MeasureFloat32(trained, Evaluate, tested.Metrics, network.AllowedMetricLoss);
+            var predicted = new TestedRows(answers ?? testRows, tested.Predictions);
+            var learned = options.Ranks?.Numbers(training.RowCount).Sum() ?? training.RowCount;
+            return new TrainedTable(
+                schema, pipeline, trained, tested.Metrics, float32Metrics, (int)Math.Min(int.MaxValue, learned), predicted);
+
+            // With ranks each one's predictions for its own test rows, those of rank 0 first.
+            ModelEvaluation Evaluate(OnnxScorer scorer)
+            {
+                var own = ModelEvaluation.Of(scorer, trained.Model.Loss, testRows);
+                if (options.Ranks is not { } ranks) return own;
+                answers ??= new SharedRows(ranks, testRows).Targets();
+                float[] all = [.. ranks.AllGather<float>(own.Predictions).SelectMany(part => part)];
+                return new ModelEvaluation(all, trained.Model.Loss.Measure(all, answers));
+            }
         }
         catch
         {
@@ -161,6 +186,7 @@ internal static class TableTrainer
     {
         LabelColumnName = schema.Label.Column,
         IsEvaluatedElsewhere = true,
+        Communicator = options.Ranks,
         FeatureColumnName = FeaturesColumn(schema),
         ExampleWeightColumnName = schema.WeightColumn,
         EmbeddedFeatures = schema.Features.EmbeddedFeatures,
@@ -196,11 +222,12 @@ internal static class TableTrainer
     }
 
     // Fewer bits were measured on training rows already; what counts is rows that were not learned from.
-    private static MetricValues MeasureFloat32(BatchNormTransformer network, TrainingData rows, MetricValues metrics, double allowedLoss)
+    private static MetricValues MeasureFloat32(
+        BatchNormTransformer network, Func<OnnxScorer, ModelEvaluation> evaluate, MetricValues metrics, double allowedLoss)
     {
         if (network.Export.Reduced is not { } reduced) return metrics;
         using var scorer = OnnxScorer.Load(network.Export.Folded, new OnnxScorerOptions { Outputs = network.Measured.Outputs });
-        var float32 = ModelEvaluation.Of(scorer, network.Model.Loss, rows).Metrics;
+        var float32 = evaluate(scorer).Metrics;
         NetworkReducer.RequireWithin(reduced.Precision, new MetricComparison(float32, metrics), allowedLoss);
         return float32;
     }

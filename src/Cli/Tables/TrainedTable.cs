@@ -66,7 +66,7 @@ internal sealed class TrainedTable : IDisposable
     /// <summary>The rows that were tested on.</summary>
     public int TestRows => Tested.Rows.Count;
 
-    /// <summary>The test rows with what the network predicts for them, for figures and curves of one's own.</summary>
+    /// <summary>The test rows, those of all ranks, with what the network predicts for them, for figures and curves of one's own.</summary>
     public TestedRows Tested { get; }
 
     /// <summary>
@@ -102,7 +102,7 @@ internal sealed class TrainedTable : IDisposable
             using var scorer = TableScorer.Open(file, new OnnxScorerOptions { Device = Network.Model.Device });
             var scale = Tested.Predictions.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
             var allowed = SavedTolerance * (scale > 0 ? scale : 1);
-            var width = Tested.Predictions.Length / test.RowCount;
+            var width = Tested.Predictions.Length / Tested.Rows.Count;
             for (var first = 0; first < test.RowCount; first += ComparedAtOnce)
             {
                 var rows = Enumerable.Range(first, Math.Min(ComparedAtOnce, test.RowCount - first)).ToArray();

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace MlNetBatchNorm.Trainer.Data;
 
 /// <summary>A feature that is the number of a category, and the vectors that the categories become.</summary>
@@ -22,8 +24,11 @@ internal static class EmbeddedCategories
     private const int MostLevels = 1_000_000;
 
     /// <summary>Finds the levels of features; those that are 0 in every row are left out.</summary>
+    /// <param name="features">The places of the features in a row.</param>
+    /// <param name="rows">The training rows.</param>
+    /// <param name="ranks">The ranks whose rows count together; null = there is but this one.</param>
     /// <exception cref="ArgumentException">A place is beyond the row, or a value is no whole number from 0 to 1,000,000.</exception>
-    public static IReadOnlyList<EmbeddedCategory> Find(IReadOnlyList<int> features, TrainingData rows)
+    public static IReadOnlyList<EmbeddedCategory> Find(IReadOnlyList<int> features, TrainingData rows, Communicator? ranks = null)
     {
         if (features.Count == 0) return [];
         var width = rows.FeatureRows.Width;
@@ -43,8 +48,21 @@ internal static class EmbeddedCategories
                 for (var i = 0; i < slots.Length; i++) Count(row, slots[i], values[i]);
         });
         foreach (var feature in features) counts[feature]![0] = rows.Count - counts[feature]!.Sum();
+        if (ranks is not null)
+            foreach (var feature in features) counts[feature] = SumOver(ranks, counts[feature]!);
         return [.. features.Order().Where(feature => counts[feature]!.Count > 1).Select(
             feature => new EmbeddedCategory(feature, [.. counts[feature]!]))];
+
+        // The largest number need not be the same on all ranks.
+        static List<int> SumOver(Communicator ranks, List<int> own)
+        {
+            var sums = new List<int>();
+            foreach (var part in ranks.AllGather<int>(CollectionsMarshal.AsSpan(own)))
+                for (var i = 0; i < part.Length; i++)
+                    if (i < sums.Count) sums[i] += part[i];
+                    else sums.Add(part[i]);
+            return sums;
+        }
 
         void Count(int row, int feature, float value)
         {

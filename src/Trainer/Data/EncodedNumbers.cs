@@ -18,7 +18,7 @@ internal sealed record EncodedNumbers
     private const float RowsOfFullReach = 2000;
 
     // Quantiles of so many rows are those of all to a thousandth.
-    private const int SampledRows = 1 << 17;
+    public const int SampledRows = 1 << 17;
 
     // Beyond, squares or reciprocals would leave float32, and so the values are brought near 1 by a power of two first.
     private const float Least = 1e-15f, Most = 1e15f;

@@ -25,8 +25,9 @@ internal sealed record Standardization(
     /// <summary>Measures mean and standard deviation in float64, in two passes.</summary>
     /// <param name="rows">The training rows.</param>
     /// <param name="clip">How many standard deviations from its mean a value may be; above 0, infinity (the default) = no bound.</param>
+    /// <param name="ranks">The ranks whose rows are measured together; null (the default) = there is but this one.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bound is not above 0.</exception>
-    public static Standardization Fit(TrainingData rows, float clip = float.PositiveInfinity)
+    public static Standardization Fit(TrainingData rows, float clip = float.PositiveInfinity, Communicator? ranks = null)
     {
         if (!(clip > 0))
             throw new ArgumentOutOfRangeException(
@@ -57,6 +58,14 @@ internal sealed record Standardization(
                 (least[channel], most[channel]) = (Math.Min(least[channel], values[i]), Math.Max(most[channel], values[i]));
             }
         });
+        if (ranks is not null)
+        {
+            count = ranks.Sum([count])[0];
+            mean = ranks.Sum(mean);
+            foreach (var lowest in ranks.AllGather<float>(least)) TensorPrimitives.Min(least, lowest, least);
+            foreach (var highest in ranks.AllGather<float>(most)) TensorPrimitives.Max(most, highest, most);
+        }
+
         for (var channel = 0; channel < channels; channel++) mean[channel] /= count;
         rows.FeatureRows.Visit((_, values, slots) =>
         {
@@ -72,7 +81,13 @@ internal sealed record Standardization(
                 square[channel] += (values[i] - mean[channel]) * (values[i] - mean[channel]);
             }
         });
-        if (!rows.FeatureRows.IsSparse) Array.Fill(kept, (long)count);
+        if (!rows.FeatureRows.IsSparse) Array.Fill(kept, (long)rows.Count * positions);
+        if (ranks is not null)
+        {
+            square = ranks.Sum(square);
+            kept = Array.ConvertAll(ranks.Sum(Array.ConvertAll(kept, value => (double)value)), value => (long)value);
+        }
+
         var deviations = new double[channels];
         for (var channel = 0; channel < channels; channel++)
         {

@@ -32,10 +32,14 @@ internal sealed class TrainingGraph
         bool isNoisy = true,
         long stepsBefore = 0,
         bool ownOperators = false,
-        bool isInference = false)
+        bool isInference = false,
+        Communicator? ranks = null,
+        bool syncStatistics = false)
     {
         Nodes = nodes;
         IsInference = isInference;
+        Ranks = ranks;
+        StatisticsRanks = syncStatistics ? ranks : null;
         OwnOperators = ownOperators;
         UnbiasedVariance = unbiasedVariance;
         IsNoisy = isNoisy && !isInference;
@@ -51,6 +55,12 @@ internal sealed class TrainingGraph
     /// the same.
     /// </summary>
     public bool OwnOperators { get; }
+
+    /// <summary>The ranks that train together; null = this process alone. They need <see cref="OwnOperators"/>.</summary>
+    public Communicator? Ranks { get; }
+
+    /// <summary>The ranks over whose mini-batches together batch normalizations normalize; null = each over its own.</summary>
+    public Communicator? StatisticsRanks { get; }
 
     /// <summary>Whether batch variances are wanted in their unbiased form, Σ(x−μ)²/(m−1), rather than Σ(x−μ)²/m.</summary>
     public bool UnbiasedVariance { get; }
@@ -166,9 +176,10 @@ internal sealed class TrainingGraph
 
     /// <summary>
     /// A seed for an operator that draws random numbers; it follows from the seed of the training. ONNX Runtime's operators on the CPU draw
-    /// each time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step.
+    /// each time from a seed that is one higher, so a training that is resumed goes on with the seed of its next step. Each rank draws
+    /// others.
     /// </summary>
-    public long NextSeed() => _random.Next(1 << 24) + _stepsBefore;
+    public long NextSeed() => _random.Next(1 << 24) + _stepsBefore + ((long)(Ranks?.Rank ?? 0) << 40);
 
     /// <summary>As many ones as there are rows, <c>[N]</c>.</summary>
     public Value Ones

@@ -11,6 +11,9 @@ namespace MlNetBatchNorm.Trainer.Graphs;
 /// </summary>
 internal sealed class UpdateGraph
 {
+    // Of 1 MiB: long enough to be worth a message, short enough to set out early.
+    private const long BucketNumbers = 1 << 18;
+
     private readonly TrainingGraph _training;
     private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _next = new(StringComparer.Ordinal);
@@ -52,6 +55,8 @@ internal sealed class UpdateGraph
         string[] slots = averageSlot is null ? [.. rule.Slots] : [.. rule.Slots, averageSlot];
         List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
         var outputs = new List<(string Name, int Count)>();
+        var parts = new List<long>();
+        var means = _training.Ranks is { } ranks ? MeansOver(ranks) : null;
         foreach (var group in Groups)
         {
             inputs.Add(CurrentVector(group));
@@ -62,7 +67,9 @@ internal sealed class UpdateGraph
                 outputs.Add((SlotName(group, slot), group.Count));
             }
 
-            inputs.AddRange(group.Parameters.Select(parameter => _training.GradientOf(parameter).Emit(Nodes)));
+            Value[] gradients = means is null ? [.. GradientsOf(group.Parameters)] : means[group.Name];
+            inputs.AddRange(gradients);
+            parts.Add(gradients.Length);
         }
 
         if (statistics is not null)
@@ -82,9 +89,12 @@ internal sealed class UpdateGraph
             rule.Slots.Count,
             averageSlot is not null,
             [.. Groups.Select(group => group.Role == ParameterRole.Weight ? rule.Decay : 0)],
-            [.. Groups.Select(group => (long)group.Parameters.Count)],
+            [.. parts],
             statistics?.Parameters.Count ?? 0);
-        var next = _training.Own(UpdateOperator.Name, [.. inputs], [.. outputs.Select(output => output.Name)], form.Attributes);
+        string[] names = [.. outputs.Select(output => output.Name)];
+        var next = _training.Ranks is { } all
+            ? _training.Own(UpdateOperator.OfRanks, [.. inputs], names, [.. form.Attributes, ("ranks", all.Key)])
+            : _training.Own(UpdateOperator.Name, [.. inputs], names, form.Attributes);
         for (var i = 0; i < next.Length; i++) AddOutput(outputs[i].Name, next[i], outputs[i].Count);
     }
 
@@ -156,6 +166,29 @@ internal sealed class UpdateGraph
     internal static string SlotName(ParameterGroup group, string slot) => $"{group.Name}.{slot}";
 
     internal Value Concatenate(Value[] parts) => parts.Length == 1 ? parts[0] : Nodes.Node("Concat", parts, ("axis", 0));
+
+    private IEnumerable<Value> GradientsOf(IEnumerable<Parameter> parameters) =>
+        parameters.Select(parameter => _training.GradientOf(parameter).Emit(Nodes));
+
+    // The gradients of each group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as
+    // far as it can. So weights stand behind scales and shifts, which are few enough to set out together, once all are there; and the
+    // weights of the last layers, whose gradients are there first, behind those of the first.
+    private Dictionary<string, Value[]> MeansOver(Communicator ranks) =>
+        Groups.OrderByDescending(group => group.Role).ToDictionary(
+            group => group.Name, group => MeansOver(ranks, group).ToArray(), StringComparer.Ordinal);
+
+    private IEnumerable<Value> MeansOver(Communicator ranks, ParameterGroup group)
+    {
+        for (var first = 0; first < group.Parameters.Count;)
+        {
+            var (next, count) = (first, 0L);
+            while (next < group.Parameters.Count && (count == 0 || count + group.Parameters[next].Count <= BucketNumbers))
+                count += group.Parameters[next++].Count;
+            Value[] gradients = [.. GradientsOf(group.Parameters.Skip(first).Take(next - first))];
+            first = next;
+            yield return _training.Own(SumOperator.Name, gradients, ["bucket"], ("ranks", ranks.Key), ("inputs", gradients.Length))[0];
+        }
+    }
 
     private Value Flatten(Value gradient, int rank) => rank == 1 ? gradient : Nodes.Node("Reshape", [gradient, Nodes.Integers(-1)]);
 

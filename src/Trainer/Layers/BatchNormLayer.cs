@@ -167,11 +167,21 @@ internal sealed record BatchNormLayer : Layer
             activation?.Slope ?? 0,
             graph.GroupsOf(x),
             site.Following.Skip(activation is null ? 0 : 1).FirstOrDefault() is GroupedDenseLayer next ? next.Groups : 1);
+        NodeArgument[] ranks = [];
+        if (graph.StatisticsRanks is { } all)
+        {
+            if (GhostBatchSize is not null)
+                throw new ArgumentException(
+                    $"'{site.Name}' normalizes slices of a mini-batch by themselves (GhostBatchSize), but SyncStatistics asks for the "
+                    + "mini-batches of all ranks together; take one of them.");
+            ranks = [("ranks", all.Key)];
+        }
+
         var outputs = graph.Own(
-            BatchNormOperator.Name,
+            ranks.Length > 0 ? BatchNormOperator.OfRanks : BatchNormOperator.Name,
             [x, Scale ? graph.Parameter(site, "gamma") : Value.None, Center ? graph.Parameter(site, "beta") : Value.None],
             ["y", "saved", "mean", "variance"],
-            [.. form.Attributes, ("epsilon", Epsilon), ("unbiased", graph.UnbiasedVariance ? 1 : 0)]);
+            [.. form.Attributes, ("epsilon", Epsilon), ("unbiased", graph.UnbiasedVariance ? 1 : 0), .. ranks]);
         var y = outputs[0];
         if (activation is not null) graph.MarkActivated(y);
         if (form.OutputGroups > 1) graph.MarkGrouped(y, form.OutputGroups);
@@ -180,10 +190,10 @@ internal sealed record BatchNormLayer : Layer
         return new Differentiable(y, (dy, inputNeeded) =>
         {
             var gradients = graph.Own(
-                BatchNormGradientOperator.Name,
+                ranks.Length > 0 ? BatchNormGradientOperator.OfRanks : BatchNormGradientOperator.Name,
                 form.NeedsOutput ? [dy, x, outputs[1], y] : [dy, x, outputs[1]],
                 [inputNeeded ? "dx" : string.Empty, Scale ? "dGamma" : string.Empty, Center ? "dBeta" : string.Empty],
-                form.Attributes);
+                [.. form.Attributes, .. ranks]);
             if (Scale) graph.SetGradient(site, "gamma", Gradient.Of(gradients[1]));
             if (Center) graph.SetGradient(site, "beta", Gradient.Of(gradients[2]));
             return gradients[0];

@@ -70,6 +70,19 @@ internal sealed record BatchNormForm(
         : Math.Max(1, (int)Math.Ceiling(((double)rows / GhostBatchSize) - 0.5));
 }
 
+/// <summary>What is done of one direction of batch normalization: all at once, or what comes before and after the ranks have met.</summary>
+internal enum BatchNormPhase
+{
+    /// <summary>Sums, and what follows from them.</summary>
+    Both,
+
+    /// <summary>The sums of this rank's rows.</summary>
+    Sums,
+
+    /// <summary>What follows from the sums of all.</summary>
+    Result,
+}
+
 /// <summary>Where the rows of a batch normalization lie, and how the work is divided: by channels, so that sums never are.</summary>
 internal unsafe struct BatchNormWork
 {
@@ -83,7 +96,12 @@ internal unsafe struct BatchNormWork
     public float Epsilon, Slope;
     public bool IsUnbiased;
     public LaneFunction Function;
+    public BatchNormPhase Phase;
     public float* X, Y, Dy, Dx, Gamma, Beta, Saved, Mean, Variance, DGamma, DBeta;
+
+    /// <summary>On the way back over ranks: Σdz and Σ(dz·c) of each channel, <c>[2, C]</c>, and 1/m with the m of all ranks.</summary>
+    public float* Sums;
+    public float InverseCount;
 
     public static BatchNormWork Of(BatchNormForm form, KernelContext.Tensor x)
     {

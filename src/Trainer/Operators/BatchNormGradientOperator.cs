@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Operators;
@@ -8,16 +9,25 @@ namespace MlNetBatchNorm.Trainer.Operators;
 /// The way back. Inputs: dy, x, what the forward pass saved, and y where the activation needs it. Outputs: dx, dγ and dβ, <c>[C]</c>. With
 /// dz behind the activation, c = x − mean and i = 1/√(σ²+ε): dβ = Σdz, dγ = i·Σ(dz·c), dx = s·dz − c·s·i·dγ/m − s·Σdz/m.
 /// </summary>
-internal sealed class BatchNormGradientOperator() : OwnOperator(Name, 4, 3)
+/// <remarks>
+/// Over ranks the sums and m in dx are those of all rows; dγ and dβ are this rank's part, which is joined with the others' like any
+/// gradient.
+/// </remarks>
+/// <param name="ofRanks">Whether the mini-batches of all ranks were normalized together.</param>
+internal sealed class BatchNormGradientOperator(bool ofRanks = false) : OwnOperator(ofRanks ? OfRanks : Name, 4, 3)
 {
     public new const string Name = "BatchNormGradient";
 
+    /// <summary>The name where there are ranks.</summary>
+    public const string OfRanks = "BatchNormGradientOfRanks";
+
     /// <inheritdoc/>
-    public override OwnKernel CreateKernel(in KernelAttributes attributes) => new BatchNormGradientKernel(BatchNormForm.Of(attributes));
+    public override OwnKernel CreateKernel(in KernelAttributes attributes) => new BatchNormGradientKernel(
+        BatchNormForm.Of(attributes), ofRanks ? Communicator.Of(attributes.Integer("ranks")) : null);
 }
 
 /// <summary>The way back of one node.</summary>
-internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKernel, IBatchNormDirection
+internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form, Communicator? ranks) : OwnKernel, IBatchNormDirection
 {
     /// <inheritdoc/>
     public override void Compute(KernelContext context)
@@ -29,7 +39,42 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
         work.Dx = context.Output(0, form.TensorShape(work.Rows, form.InputGroups, stackalloc long[BatchNormForm.MostAxes]));
         work.DGamma = context.Output(1, work.Channels);
         work.DBeta = context.Output(2, work.Channels);
-        BatchNormWork.Run<BatchNormGradientKernel>(context, &work, &SharedPart);
+        if (ranks is null)
+        {
+            BatchNormWork.Run<BatchNormGradientKernel>(context, &work, &SharedPart);
+            return;
+        }
+
+        var length = (2 * work.Channels) + 1;
+        var gathered = ArrayPool<float>.Shared.Rent((ranks.Size + 1) * length);
+        fixed (float* sums = gathered)
+        {
+            work.Sums = sums;
+            work.Phase = BatchNormPhase.Sums;
+            BatchNormWork.Run<BatchNormGradientKernel>(context, &work, &SharedPart);
+            if (work.Dx is not null)
+            {
+                gathered[length - 1] = work.Rows;
+                Join(ranks, gathered.AsSpan(0, length), gathered.AsSpan(length, ranks.Size * length));
+                work.InverseCount = (float)(1 / ((double)gathered[length - 1] * work.Positions));
+                work.Phase = BatchNormPhase.Result;
+                BatchNormWork.Run<BatchNormGradientKernel>(context, &work, &SharedPart);
+            }
+        }
+
+        ArrayPool<float>.Shared.Return(gathered);
+    }
+
+    // In float64 and in the order of the ranks: the same everywhere.
+    private static void Join(Communicator ranks, Span<float> sums, Span<float> all)
+    {
+        ranks.Gather<float>(sums, all);
+        for (var i = 0; i < sums.Length; i++)
+        {
+            var sum = 0.0;
+            for (var rank = 0; rank < ranks.Size; rank++) sum += all[(rank * sums.Length) + i];
+            sums[i] = (float)sum;
+        }
     }
 
     [UnmanagedCallersOnly]
@@ -65,7 +110,7 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
                 TLanes.Store(TLanes.All(0), products + j);
             }
 
-            for (var row = 0; row < rows; row++)
+            for (var row = 0; row < rows && work->Phase != BatchNormPhase.Result; row++)
             {
                 var r = x + ((long)row * xStride);
                 var back = dy + ((long)row * yStride);
@@ -89,14 +134,26 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
                 }
             }
 
-            var inverse = TLanes.All(1f / rows);
+            var inverse = TLanes.All(work->Phase == BatchNormPhase.Both ? 1f / rows : work->InverseCount);
             for (var j = 0; j < count; j += TLanes.Count)
             {
                 var deviation = TLanes.Load(saved + step + j);
-                var sum = TLanes.Load(sums + j);
-                var dGamma = TLanes.Multiply(TLanes.Load(products + j), deviation);
-                AddTo<TLanes, T>(work->DGamma, channel + j, slice, dGamma);
-                AddTo<TLanes, T>(work->DBeta, channel + j, slice, sum);
+                var isResult = work->Phase == BatchNormPhase.Result;
+                var sum = TLanes.Load(isResult ? work->Sums + channel + j : sums + j);
+                var product = TLanes.Load(isResult ? work->Sums + work->Channels + channel + j : products + j);
+                var dGamma = TLanes.Multiply(product, deviation);
+                if (!isResult)
+                {
+                    AddTo<TLanes, T>(work->DGamma, channel + j, slice, dGamma);
+                    AddTo<TLanes, T>(work->DBeta, channel + j, slice, sum);
+                }
+
+                if (work->Phase == BatchNormPhase.Sums)
+                {
+                    TLanes.Store(sum, work->Sums + channel + j);
+                    TLanes.Store(product, work->Sums + work->Channels + channel + j);
+                    continue;
+                }
 
                 // What is left: dx = s·dz − c·slope − offset.
                 var share = TLanes.Multiply(TLanes.Load(saved + (2 * step) + j), inverse);
@@ -104,7 +161,7 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
                 TLanes.Store(TLanes.Multiply(TLanes.Multiply(share, deviation), dGamma), products + j);
             }
 
-            if (work->Dx is null) continue;
+            if (work->Dx is null || work->Phase == BatchNormPhase.Sums) continue;
             for (var row = 0; row < rows; row++)
             {
                 var r = x + ((long)row * xStride);
@@ -140,7 +197,7 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
             var saved = work->Saved + ((long)slice * work->Channels) + channel;
             var (mean, deviation, scale, shift) = (*saved, saved[step], saved[2 * step], saved[3 * step]);
             double total = 0, product = 0;
-            for (var row = from; row < to; row++)
+            for (var row = from; row < to && work->Phase != BatchNormPhase.Result; row++)
             {
                 var offset = (row * rowStride) + ((long)channel * positions);
                 var x = work->X + offset;
@@ -183,11 +240,19 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form) : OwnKe
                 product += TLanes.Sum(products) + restProducts;
             }
 
+            if (work->Phase == BatchNormPhase.Result)
+                (total, product) = (work->Sums[channel], work->Sums[work->Channels + channel]);
             var dGamma = (float)product * deviation;
-            AddTo<Lanes1, float>(work->DGamma, channel, slice, dGamma);
-            AddTo<Lanes1, float>(work->DBeta, channel, slice, (float)total);
-            if (work->Dx is null) continue;
-            var share = scale / ((float)(to - from) * positions);
+            if (work->Phase != BatchNormPhase.Result)
+            {
+                AddTo<Lanes1, float>(work->DGamma, channel, slice, dGamma);
+                AddTo<Lanes1, float>(work->DBeta, channel, slice, (float)total);
+            }
+
+            if (work->Phase == BatchNormPhase.Sums)
+                (work->Sums[channel], work->Sums[work->Channels + channel]) = ((float)total, (float)product);
+            if (work->Dx is null || work->Phase == BatchNormPhase.Sums) continue;
+            var share = work->Phase == BatchNormPhase.Both ? scale / ((float)(to - from) * positions) : scale * work->InverseCount;
             var (turn, shared) = (share * deviation * dGamma, share * (float)total);
             for (var row = from; row < to; row++)
             {

@@ -20,7 +20,11 @@ internal static class TrainingOperators
         new BatchNormOperator(),
         new BatchNormGradientOperator(),
         new LossOperator(),
-        new UpdateOperator()));
+        new UpdateOperator(),
+        new BatchNormOperator(ofRanks: true),
+        new BatchNormGradientOperator(ofRanks: true),
+        new SumOperator(),
+        new UpdateOperator(ofRanks: true)));
 
     /// <summary>The operators; null where the native library does not know the interface that they need. For the whole process.</summary>
     public static OperatorDomain? Domain => Made.Value;

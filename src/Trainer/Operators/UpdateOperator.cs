@@ -61,19 +61,24 @@ internal sealed record UpdateForm(
 /// batch's values. Outputs: for each group the same vectors after the step, then the statistics. The formulas are those of
 /// <see cref="Optimizer"/>.
 /// </summary>
-internal sealed class UpdateOperator() : OwnOperator(Name, 1, 1, isVariadic: true)
+/// <param name="ofRanks">Whether gradients are sums over ranks that have to be waited for first.</param>
+internal sealed class UpdateOperator(bool ofRanks = false) : OwnOperator(ofRanks ? OfRanks : Name, 1, 1, isVariadic: true)
 {
     public new const string Name = "Update";
+
+    /// <summary>The name where there are ranks.</summary>
+    public const string OfRanks = "UpdateOfRanks";
 
     /// <summary>The inputs in front of the first group.</summary>
     public const int Scalars = 5;
 
     /// <inheritdoc/>
-    public override OwnKernel CreateKernel(in KernelAttributes attributes) => new UpdateKernel(UpdateForm.Of(attributes));
+    public override OwnKernel CreateKernel(in KernelAttributes attributes) => new UpdateKernel(
+        UpdateForm.Of(attributes), ofRanks ? Communicator.Of(attributes.Integer("ranks")) : null);
 }
 
 /// <summary>The update of one node.</summary>
-internal sealed unsafe class UpdateKernel(UpdateForm form) : OwnKernel
+internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) : OwnKernel
 {
     // Numbers that are updated together, at least; and the most such parts, so that sums of squares over them fit on the stack.
     private const int LeastPart = 4096;
@@ -85,6 +90,7 @@ internal sealed unsafe class UpdateKernel(UpdateForm form) : OwnKernel
     /// <inheritdoc/>
     public override void Compute(KernelContext context)
     {
+        ranks?.FinishSums();
         var segments = stackalloc Segment[_segments];
         var work = new Work
         {

@@ -79,8 +79,8 @@ public sealed class LayerDiagnostics
     public double Zeros { get; internal init; }
 
     /// <summary>
-    /// For a sigmoid the share of values below 0.05 or above 0.95, for tanh below −0.9 or above 0.9: the slope there is below a fifth of the
-    /// steepest. Null for other layers.
+    /// For a sigmoid the share of values below 0.05 or above 0.95, for tanh below −0.9 or above 0.9: the slope there is below a fifth of
+    /// the steepest. Null for other layers.
     /// </summary>
     [JsonInclude]
     public double? Saturated { get; internal init; }
@@ -97,8 +97,8 @@ public sealed class LayerDiagnostics
     public double GradientNorm { get; internal init; }
 
     /// <summary>
-    /// How large the elements of that gradient are: the share that is exactly 0, then for each of the <see cref="GradientLevels"/> the share
-    /// whose magnitude is from there to the next. What is smaller counts in the first of them, what is larger in the last.
+    /// How large the elements of that gradient are: the share that is exactly 0, then for each of the <see cref="GradientLevels"/> the
+    /// share whose magnitude is from there to the next. What is smaller counts in the first of them, what is larger in the last.
     /// </summary>
     [JsonInclude]
     public IReadOnlyList<double> GradientHistogram { get; internal init; } = [];

@@ -25,6 +25,7 @@ internal sealed class PopulationStatistics : IDisposable
     private readonly string[] _statistics;
     private readonly (string Name, Func<StepContext, float> Compute)[] _scalars;
     private readonly bool _needsOnes;
+    private readonly Communicator? _ranks;
 
     /// <summary>Prepares the pass.</summary>
     /// <param name="network">The architecture.</param>
@@ -33,9 +34,17 @@ internal sealed class PopulationStatistics : IDisposable
     /// <param name="random">Deals out the rows: in an order by class, say, a mini-batch would have too little variance.</param>
     /// <param name="settings">Device and threads.</param>
     /// <param name="largestCount">The most rows to look at.</param>
+    /// <param name="ranks">The ranks whose rows count together; null = there is but this one.</param>
     public PopulationStatistics(
-        Network network, TrainingData rows, int batchSize, Random random, ExecutionOptions settings, int largestCount = int.MaxValue)
+        Network network,
+        TrainingData rows,
+        int batchSize,
+        Random random,
+        ExecutionOptions settings,
+        int largestCount = int.MaxValue,
+        Communicator? ranks = null)
     {
+        _ranks = ranks;
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
         _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
@@ -96,6 +105,12 @@ internal sealed class PopulationStatistics : IDisposable
             }
 
             seen += count;
+        }
+
+        if (_ranks is not null)
+        {
+            seen = (long)_ranks.Sum([seen])[0];
+            foreach (var name in _statistics) sums[name] = _ranks.Sum(sums[name]);
         }
 
         return sums.ToDictionary(

@@ -75,4 +75,7 @@ public enum TrainingWarningKind
 
     /// <summary>Steps change the weights of a layer by too much, or by nothing.</summary>
     UnusualUpdates,
+
+    /// <summary>A checkpoint goes on with another number of ranks (<see cref="Communicator"/>), and so another order of rows.</summary>
+    OtherRanks,
 }

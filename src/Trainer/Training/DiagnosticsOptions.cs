@@ -8,8 +8,8 @@ namespace MlNetBatchNorm;
 public sealed record DiagnosticsOptions
 {
     /// <summary>
-    /// How many training rows are looked at, drawn once at random by the seed; at least 2. Null (the default) = one for every 64, from 64 to
-    /// 512.
+    /// How many training rows are looked at, drawn once at random by the seed; at least 2. Null (the default) = one for every 64, from 64
+    /// to 512.
     /// </summary>
     public int? Rows { get; init; }
 

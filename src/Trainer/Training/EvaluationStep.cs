@@ -41,6 +41,8 @@ internal sealed class EvaluationStep : IDisposable
     private readonly float[] _allOutputs;
     private readonly float[] _allPredictions;
     private readonly int _batchSize;
+    private readonly Communicator? _ranks;
+    private readonly TrainingData _answers;
 
     /// <param name="network">The architecture; with folds it ends with the ensemble.</param>
     /// <param name="loss">The loss.</param>
@@ -49,6 +51,7 @@ internal sealed class EvaluationStep : IDisposable
     /// <param name="folds">Which member measures each row; null = the whole network measures all.</param>
     /// <param name="calibrate">Whether, with folds, logits are divided by the best temperature.</param>
     /// <param name="settings">Device and threads.</param>
+    /// <param name="ranks">The ranks whose rows are measured together; null = there is but this one.</param>
     public EvaluationStep(
         Network network,
         Loss loss,
@@ -56,8 +59,11 @@ internal sealed class EvaluationStep : IDisposable
         LearnedTargets targets,
         Folds? folds,
         bool calibrate,
-        ExecutionOptions settings)
+        ExecutionOptions settings,
+        Communicator? ranks = null)
     {
+        _ranks = ranks;
+        _answers = ranks is null ? rows : new SharedRows(ranks, rows).Targets();
         (_rows, _learned, _targets, _loss) = (rows, targets.Apply(rows), targets, loss);
         _calibrates = calibrate && folds is not null && loss.HasTemperature;
         _folds = folds?.RowsOf;
@@ -81,6 +87,9 @@ internal sealed class EvaluationStep : IDisposable
     /// <summary>The temperature of the last run; 1 where none is looked for.</summary>
     public double Temperature { get; private set; } = 1;
 
+    /// <summary>The targets, in their own unit, and weights of the rows of all ranks.</summary>
+    public TrainingData Answers => _answers;
+
     /// <summary>What the last run predicted, <c>[N, K]</c> in the order of the rows and in the targets' unit.</summary>
     public ReadOnlySpan<float> Predictions => _allPredictions;
 
@@ -90,10 +99,10 @@ internal sealed class EvaluationStep : IDisposable
         var sum = default(WeightedSum);
         if (_folds is null) RunInOrder(parameters, ref sum);
         else RunByFold(parameters, _folds, ref sum);
-        var loss = sum.Mean;
+        var loss = sum.MeanOver(_ranks);
         if (_calibrates && double.IsFinite(loss))
         {
-            (Temperature, loss) = Learning.Temperature.Fit(_allOutputs, _rows);
+            (Temperature, loss) = Learning.Temperature.Fit(OfAll(_allOutputs), _answers);
             _allOutputs.CopyTo(_allPredictions, 0);
             Learning.Temperature.ToProbabilities(_allPredictions, _rows.Outputs, Temperature);
         }
@@ -103,8 +112,11 @@ internal sealed class EvaluationStep : IDisposable
     }
 
     /// <summary>The figures of predictions in the targets' unit.</summary>
-    public EpochMetrics Measured(ReadOnlySpan<float> predictions, double loss) =>
-        new(loss, _loss.Measure(predictions, _rows)) { IsOutOfFold = _folds is not null };
+    public EpochMetrics Measured(float[] predictions, double loss) =>
+        new(loss, _loss.Measure(OfAll(predictions), _answers)) { IsOutOfFold = _folds is not null };
+
+    /// <summary>Predictions, or outputs, for the rows of all ranks.</summary>
+    public float[] OfAll(float[] values) => _ranks is null ? values : [.. _ranks.AllGather<float>(values).SelectMany(part => part)];
 
     /// <inheritdoc/>
     public void Dispose()
@@ -218,7 +230,11 @@ internal sealed class EvaluationStep : IDisposable
         private double _loss;
         private double _weight;
 
-        public readonly double Mean => _weight > 0 ? _loss / _weight : double.NaN;
+        public readonly double MeanOver(Communicator? ranks)
+        {
+            var (loss, weight) = ranks?.Sum([_loss, _weight]) is [var all, var sum] ? (all, sum) : (_loss, _weight);
+            return weight > 0 ? loss / weight : double.NaN;
+        }
 
         public void Add(float loss, double weight)
         {

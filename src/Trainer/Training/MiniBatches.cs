@@ -17,7 +17,10 @@ internal sealed class MiniBatches : IDisposable
     private readonly float[] _scratch;
     private readonly int _members;
     private readonly Folds? _folds;
+    private readonly long[]? _counts;
+    private readonly int _stepsOfRanks;
     private int _next;
+    private int _step;
 
     /// <param name="rows">The rows, as they go into the first layer.</param>
     /// <param name="batchSize">The most rows in a mini-batch.</param>
@@ -27,6 +30,11 @@ internal sealed class MiniBatches : IDisposable
     /// <param name="chance">Draws those changes; null = <paramref name="random"/>.</param>
     /// <param name="members">The members of the network's ensemble, each of which learns every row; 1 = there is none.</param>
     /// <param name="folds">The rows that each member does not learn; null = each learns all.</param>
+    /// <param name="ranks">
+    /// The ranks that make the steps together, each with rows of its own; null = there is but this one. Then an epoch has as many steps on
+    /// all of them, over which each spreads its rows, and a row counts the same on whichever rank it is.
+    /// </param>
+    /// <exception cref="ArgumentException">A rank has too few rows for so many steps.</exception>
     public MiniBatches(
         TrainingData rows,
         int batchSize,
@@ -35,7 +43,8 @@ internal sealed class MiniBatches : IDisposable
         Augmentation? augmentation = null,
         Random? chance = null,
         int members = 1,
-        Folds? folds = null)
+        Folds? folds = null,
+        Communicator? ranks = null)
     {
         (_members, _folds) = (members, folds);
         _augmentation = augmentation;
@@ -48,19 +57,40 @@ internal sealed class MiniBatches : IDisposable
         _random = random;
         _minimumRows = minimumRows;
 
+        var weights = rows.WeightArray?.Sum(weight => (double)weight) ?? rows.Count;
+        double count = rows.Count;
+        if (ranks is not null)
+        {
+            _counts = ranks.Numbers(rows.Count);
+            _stepsOfRanks = (int)((_counts.Max() + batchSize - 1) / batchSize);
+            var poorest = _counts.Min();
+            if (poorest / _stepsOfRanks < Math.Max(1, minimumRows))
+                throw new ArgumentException(
+                    $"Rank {Array.IndexOf(_counts, poorest)} has {poorest} rows to learn from, but the {_counts.Max()} rows of another "
+                    + $"take {_stepsOfRanks} steps of {batchSize} rows, and in each step every rank needs at least "
+                    + $"{Math.Max(1, minimumRows)}. Deal the rows out evenly, take larger mini-batches, or fewer ranks.",
+                    nameof(rows));
+            (count, weights) = ranks.Sum([count, weights]) is [var all, var sum] ? (all, sum) : default;
+        }
+
         // Weights are brought to a mean of 1, so that the learning rate means the same whatever unit they are in.
-        _weightScale = rows.WeightArray is null ? 1 : (float)(rows.Count / rows.WeightArray.Sum(weight => (double)weight));
+        _weightScale = (float)(count / weights);
     }
 
+    /// <summary>The rows of all ranks in the mini-batch that was dealt out last.</summary>
+    public long RowsOfStep { get; private set; }
+
     /// <summary>The steps in an epoch.</summary>
-    public int PerEpoch => (_rows.Count / _batchSize) + (_rows.Count % _batchSize >= Math.Max(1, _minimumRows) ? 1 : 0);
+    public int PerEpoch => _counts is not null
+        ? _stepsOfRanks
+        : (_rows.Count / _batchSize) + (_rows.Count % _batchSize >= Math.Max(1, _minimumRows) ? 1 : 0);
 
     /// <summary>Starts an epoch: shuffles.</summary>
     public void Restart()
     {
         _random.Shuffle(_order);
         _dealer.Restart(_order);
-        _next = 0;
+        (_next, _step) = (0, 0);
     }
 
     /// <summary>Passes over an epoch: draws what it would have drawn, so that the next one is as if it had been dealt out.</summary>
@@ -73,6 +103,7 @@ internal sealed class MiniBatches : IDisposable
         {
             for (var i = 0; i < count; i++) _augmentation.Apply(_dealer.Next(_scratch), unused, _rows.Shape, _chance);
             _next += count;
+            _step++;
         }
     }
 
@@ -85,6 +116,15 @@ internal sealed class MiniBatches : IDisposable
     {
         var count = Count();
         if (count == 0) return 0;
+        RowsOfStep = count;
+        if (_counts is not null)
+        {
+            RowsOfStep = 0;
+            for (var rank = 0; rank < _counts.Length; rank++) RowsOfStep += RowsIn(_step, _counts[rank]);
+        }
+
+        // With the mean over a rank's rows, and then over the ranks, each row counts as much as with the mean over all rows.
+        var share = _counts is null ? 1 : (float)((double)count * _counts.Length / RowsOfStep);
         var features = step.Features.Span;
         var targets = step.Targets.Span;
         var width = (int)_rows.Shape.Count;
@@ -98,11 +138,13 @@ internal sealed class MiniBatches : IDisposable
             {
                 var place = (i * _members) + member;
                 _rows.Target(row).CopyTo(targets[(place * _rows.Outputs)..]);
-                if (_folds is not null || _rows.WeightArray is not null) step.RowWeights[place] = Weight(row, member);
+                if (_folds is not null || _rows.WeightArray is not null || _counts is not null)
+                    step.RowWeights[place] = share * Weight(row, member);
             }
         }
 
         _next += count;
+        _step++;
         return count;
     }
 
@@ -112,14 +154,18 @@ internal sealed class MiniBatches : IDisposable
     // A member learns from the other folds alone, which count as much as all of them would.
     private float Weight(int row, int member)
     {
-        var weight = _rows.WeightArray is null ? 1 : _rows.WeightArray[row] * _weightScale;
+        var weight = (_rows.WeightArray?[row] ?? 1) * _weightScale;
         return _folds is null ? weight : _folds.Of[row] == member ? 0 : weight * _members / (_members - 1);
     }
 
     // The rows of the next mini-batch.
     private int Count()
     {
+        if (_counts is not null) return _step == _stepsOfRanks ? 0 : RowsIn(_step, _rows.Count);
         var count = Math.Min(_batchSize, _rows.Count - _next);
         return count < Math.Max(1, _minimumRows) ? 0 : count;
     }
+
+    // The rows that a rank with so many has in a step: its rows spread over all steps.
+    private int RowsIn(int step, long count) => (int)((count * (step + 1) / _stepsOfRanks) - (count * step / _stepsOfRanks));
 }

@@ -13,6 +13,9 @@ public static class NetworkTrainer
     // Enough for the mean of a channel to be known to a fortieth of its deviation.
     private const int StatisticsSample = 2048;
 
+    // What the mean and the deviation of targets are learned from where the rows are on several ranks.
+    private const int TargetSample = 1 << 22;
+
     /// <summary>Trains a network.</summary>
     /// <param name="network">The architecture.</param>
     /// <param name="loss">What to make small.</param>
@@ -30,6 +33,7 @@ public static class NetworkTrainer
     /// </exception>
     /// <exception cref="InsufficientMemoryException">There is not enough memory for the network or for a mini-batch.</exception>
     /// <exception cref="TrainingDivergedException">The loss became infinite or NaN.</exception>
+    /// <exception cref="NotSupportedException">There are several ranks, and the device is not the CPU.</exception>
     public static TrainedNetwork Train(
         Network network,
         Loss loss,
@@ -43,45 +47,59 @@ public static class NetworkTrainer
         ArgumentNullException.ThrowIfNull(rows);
         options ??= new TrainingOptions();
         options.Validate();
-        if (options.BatchSize < network.MinimumBatchRows)
-            throw new ArgumentOutOfRangeException(
-                nameof(options), options.BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
-        RequireFit(network, rows);
-        options.Augmentation?.RequireFit(network.InputShape);
-        loss.RequireOutputs(network.OutputShape.Count);
-        if (options.StandardizeTargets && loss.IsRegression) TargetStandardization.RequireDenseEnd(network);
-        if (validation is not null) RequireFit(network, validation);
+        var ranks = options.Communicator is { Size: > 1 } several ? several : null;
+        if (ranks is null) RequireFit(network, loss, rows, validation, options);
+        else
+        {
+            ranks.Together(() => RequireFit(network, loss, rows, validation, options));
+            if (ranks.Numbers(validation is null ? 0 : 1).Distinct().Count() > 1)
+                throw new ArgumentException(
+                    "Validation rows are given to some ranks only; give each its part of them.", nameof(validation));
+        }
+
         validation = validation?.CountedFrom(rows.TargetOffset);
 
         var (given, givenValidation) = (rows, validation);
-        var checkpoint = options.Checkpoint is { Resume: true, Path: var path } && File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
+        TrainingCheckpoint? checkpoint = null;
+        if (options.Checkpoint is { Resume: true, Path: var path })
+        {
+            if (ranks is null) checkpoint = File.Exists(path) ? TrainingCheckpoint.Read(path) : null;
+            else if (ranks.Largest(File.Exists(path) ? 1 : 0) > 0) ranks.Together(() => checkpoint = TrainingCheckpoint.Read(path));
+        }
 
         var (initial, split, shuffle, chance) = Streams(options.Seed);
-        var folds = validation is null && options.OutOfFold && network.LearnsByMember
-            ? Folds.Draw(ClassesOf(rows, loss), network.MemberCount, split)
-            : null;
-        if (validation is null && folds is null) (rows, validation) = HoldOut(rows, loss, options.ValidationFraction, split);
-        if (rows.Count < 2)
-            throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
+        if (ranks is not null) (shuffle, chance) = (OfRank(shuffle), OfRank(chance));
+        Folds? folds = null;
+        if (validation is null && options.OutOfFold && network.LearnsByMember)
+            folds = ranks is null
+                ? Folds.Draw(ClassesOf(rows, loss), network.MemberCount, split)
+                : Folds.DrawOfRank(new SharedRows(ranks, rows).First, rows.Count, network.MemberCount, split.Next());
+        if (validation is null && folds is null)
+            (rows, validation) = ranks is null
+                ? HoldOut(rows, loss, options.ValidationFraction, split)
+                : HoldOutOfRank(rows, ranks, options.ValidationFraction, split.Next());
+        if (ranks is null) RequireTwoRows(rows);
+        else ranks.Together(() => RequireTwoRows(rows));
 
-        var categories = EmbeddedCategories.Find(options.EmbeddedFeatures, rows);
+        var categories = EmbeddedCategories.Find(options.EmbeddedFeatures, rows, ranks);
         var encodes = (options.NumericEncoding.IsOfNetwork || categories.Count > 0) && network.InputShape.IsVector;
         if (encodes)
         {
             int[] embedded = [.. categories.Select(category => category.Feature)];
-            var encoding = EncodedNumbers.Fit(rows, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression, embedded);
+            var sample = ranks is null ? rows : new SharedRows(ranks, rows).Sample(EncodedNumbers.SampledRows);
+            var encoding = EncodedNumbers.Fit(sample, options.NumericEncoding.BinsFor(loss.IsRegression), !loss.IsRegression, embedded);
             if (encoding.Width > 0) network = network.On(encoding, options.NumericEncoding, categories);
             else encodes = false;
         }
 
-        var standardization = options.StandardizeFeatures && !encodes ? Standardization.Fit(rows, options.FeatureClip) : null;
+        var standardization = options.StandardizeFeatures && !encodes ? Standardization.Fit(rows, options.FeatureClip, ranks) : null;
         if (standardization is not null)
         {
             rows = standardization.Apply(rows);
             validation = validation is null ? null : standardization.Apply(validation);
         }
 
-        var (whole, used) = (network, UsedFeatures.Find(network, standardization, rows));
+        var (whole, used) = (network, UsedFeatures.Find(network, standardization, rows, ranks));
         if (used is not null)
         {
             (network, rows) = (used.Network, used.Apply(rows));
@@ -89,12 +107,12 @@ public static class NetworkTrainer
         }
 
         var inUnit = rows;
-        var targets = LearnedTargets.Fit(rows, loss, options);
+        var targets = LearnedTargets.Fit(ranks is null ? rows : new SharedRows(ranks, rows).Targets(TargetSample), loss, options);
         rows = targets.Apply(rows);
 
-        var batchSize = Math.Min(options.BatchSize, rows.Count);
+        var batchSize = (int)Math.Min(options.BatchSize, ranks?.Largest(rows.Count) ?? rows.Count);
         RequireMemory(network, batchSize, options.WeightAveraging > 0);
-        var threads = options.Threads ?? network.ThreadsFor(batchSize);
+        var threads = options.Threads ?? Math.Max(1, network.ThreadsFor(batchSize) / (ranks?.RanksHere ?? 1));
         var settings = new ExecutionOptions { Device = options.Device, Threads = threads };
         using var step = new TrainingStep(
             network,
@@ -108,31 +126,38 @@ public static class NetworkTrainer
             options.MaximumGradientNorm,
             options.WeightAveraging,
             checkpoint?.Steps ?? 0,
-            options.OwnOperators && (checkpoint is null || TrainingFingerprint.HasOwnOperators(checkpoint.Fingerprint)));
+            options.OwnOperators && (checkpoint is null || TrainingFingerprint.HasOwnOperators(checkpoint.Fingerprint)),
+            ranks,
+            options.SyncStatistics);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
-            network, options, given, givenValidation, step, threads);
+            network, options, given, givenValidation, step, threads, ranks);
         var warnings = new List<TrainingWarning>();
         if (checkpoint is not null)
         {
-            var others = TrainingFingerprint.RequireSame(
-                checkpoint.Fingerprint, fingerprint!, options.Checkpoint!.Path, options.Threads is not null);
+            TrainingWarning? others = null;
+            if (ranks is null) Compare();
+            else ranks.Together(Compare);
             if (others is not null) Warn([others]);
+
+            void Compare() => others = TrainingFingerprint.RequireSame(
+                checkpoint.Fingerprint, fingerprint!, options.Checkpoint!.Path, options.Threads is not null);
             step.Restore(checkpoint.State);
         }
 
         using var evaluation = (folds is null ? validation : inUnit) is { } measured
-            ? new EvaluationStep(network, loss, measured, targets, folds, options.Calibrate, settings)
+            ? new EvaluationStep(network, loss, measured, targets, folds, options.Calibrate, settings, ranks)
             : null;
         Warn(BatchNormDiagnosis.BeforeTraining(network, options.Statistics, batchSize));
         using var population = options.Statistics.IsPopulation && network.HasStatistics
-            ? new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings)
+            ? new PopulationStatistics(
+                network, rows, Math.Min(batchSize, rows.Count), new Random(options.Seed), settings, ranks: ranks)
             : null;
         using var batches = new MiniBatches(
-            rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds);
+            rows, batchSize, shuffle, network.MinimumBatchRows, options.Augmentation, chance, network.MemberCount, folds, ranks);
         using var diagnosis = options.Diagnostics is null
             ? null
             : new TrainingDiagnosis(network, loss, rows, batches.PerEpoch, options, settings);
-        var loop = new TrainingLoop(step, evaluation, population, batches, network, options, diagnosis);
+        var loop = new TrainingLoop(step, evaluation, population, batches, network, options, rows.Count, diagnosis);
         if (checkpoint is not null) loop.Resume(checkpoint);
 
         // What it took to prepare, in sizes of the table: a training allocates next to nothing, so that nobody would collect it.
@@ -145,14 +170,19 @@ public static class NetworkTrainer
                     IsDone = epochs.IsDone,
                     Diagnostics = diagnosis?.Seen ?? [],
                 };
-                state.Write(options.Checkpoint!.Path);
+                if (ranks is null) state.Write(options.Checkpoint!.Path);
+                else ranks.Together(() =>
+                {
+                    if (ranks.Rank == 0) state.Write(options.Checkpoint!.Path);
+                });
             },
             cancellationToken);
         var best = loop.Best;
         Dictionary<string, double> distances = [];
         if (population is null && network.HasStatistics && !double.IsPositiveInfinity(options.StatisticsTolerance))
         {
-            using var sample = new PopulationStatistics(network, rows, batchSize, new Random(options.Seed), settings, StatisticsSample);
+            using var sample = new PopulationStatistics(
+                network, rows, Math.Min(batchSize, rows.Count), new Random(options.Seed), settings, StatisticsSample, ranks);
             distances = BatchNormDiagnosis.Distances(network, best, sample.Measure(name => best[name]));
             Warn(BatchNormDiagnosis.AfterTraining(distances, options.StatisticsTolerance));
         }
@@ -165,7 +195,8 @@ public static class NetworkTrainer
             step.Set(best);
             var atBest = evaluation!.Run(step.Current);
             var predicted = evaluation.Predictions.ToArray();
-            targets = targets.Fitted(predicted, inUnit);
+            targets = targets.Fitted(ranks is null ? predicted : evaluation.OfAll(predicted), evaluation.Answers);
+            if (ranks is not null) targets.Map?.Bound(predicted);
             predictions = new OutOfFoldPredictions(predicted, given, folds.Of, evaluation.Measured(predicted, atBest.Loss));
             temperature = evaluation.Temperature;
         }
@@ -175,7 +206,7 @@ public static class NetworkTrainer
         if (used is not null) best = used.Restore(best);
         if (categories.Count > 0) best = EmbeddingLayer.Complete(whole.AllSites, best);
         (whole, best) = EncodingScales.IntoNext(whole, best);
-        if (options.Checkpoint is { Keep: false } finished) finished.Remove();
+        if (options.Checkpoint is { Keep: false } finished && ranks is null or { Rank: 0 }) options.Checkpoint.Remove();
         return new TrainedNetwork(
             whole,
             loss,
@@ -195,6 +226,8 @@ public static class NetworkTrainer
             OutOfFold = predictions,
         };
 
+        Random OfRank(Random common) => new(unchecked(common.Next() ^ (ranks.Rank * 0x01000193)));
+
         void Warn(IEnumerable<TrainingWarning> found)
         {
             foreach (var warning in found)
@@ -203,6 +236,31 @@ public static class NetworkTrainer
                 options.Warning?.Invoke(warning);
             }
         }
+    }
+
+    // The same for a rank; which rows are held out does not depend on how many there are.
+    private static (TrainingData Training, TrainingData? Validation) HoldOutOfRank(
+        TrainingData rows, Communicator ranks, double fraction, int seed)
+    {
+        if (fraction == 0) return (rows, null);
+        var (first, held) = (new SharedRows(ranks, rows).First, new HeldRows(fraction, seed));
+        var isHeld = Enumerable.Range(0, rows.Count).ToLookup(row => held.Has(first + row));
+        var count = isHeld[true].Count();
+        ranks.Together(() =>
+        {
+            if (count > 0 && count < rows.Count) return;
+            throw new ArgumentException(
+                $"Of {rows.Count} rows, {count} are held out to measure by; every rank needs some to measure by and some to learn "
+                + "from. Give each more rows, or take fewer ranks.",
+                nameof(rows));
+        });
+        return (rows.Select([.. isHeld[false]]), rows.Select([.. isHeld[true]]));
+    }
+
+    private static void RequireTwoRows(TrainingData rows)
+    {
+        if (rows.Count < 2)
+            throw new ArgumentException($"Only {rows.Count} row is left to learn from; at least 2 are needed.", nameof(rows));
     }
 
     /// <summary>
@@ -253,6 +311,19 @@ public static class NetworkTrainer
                 + $"optimizer keeps), and a mini-batch of {batchSize:N0} rows of {network.InputShape.Count:N0} features takes "
                 + $"{batch / 1e9:0.0} GB, but there are {available / 1e9:0.0} GB. Take fewer features, fewer units in the first layer, or "
                 + $"a smaller mini-batch."));
+    }
+
+    private static void RequireFit(
+        Network network, Loss loss, TrainingData rows, TrainingData? validation, TrainingOptions options)
+    {
+        if (options.BatchSize < network.MinimumBatchRows)
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.BatchSize, "A mini-batch needs at least 2 rows: one alone has no variance to normalize by.");
+        RequireFit(network, rows);
+        options.Augmentation?.RequireFit(network.InputShape);
+        loss.RequireOutputs(network.OutputShape.Count);
+        if (options.StandardizeTargets && loss.IsRegression) TargetStandardization.RequireDenseEnd(network);
+        if (validation is not null) RequireFit(network, validation);
     }
 
     private static void RequireFit(Network network, TrainingData rows)

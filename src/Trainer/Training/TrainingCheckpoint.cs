@@ -49,7 +49,8 @@ internal sealed record TrainingCheckpoint(
         var model = nodes.Build();
         foreach (var (name, values) in State) model.Graph.Initializer.Add(TensorData.Create(StatePrefix + name, values, values.Length));
         foreach (var (name, values) in Best) model.Graph.Initializer.Add(TensorData.Create(BestPrefix + name, values, values.Length));
-        var document = JsonSerializer.Serialize(new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone, Diagnostics), Json);
+        var document = JsonSerializer.Serialize(
+            new Document(Fingerprint, Steps, [.. History.Select(EpochEntry.Of)], IsDone, Diagnostics), Json);
         ModelFile.SetMetadata(model, FormatKey, Format);
         ModelFile.SetMetadata(model, DocumentKey, document);
         Seal(model);

@@ -7,14 +7,14 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>Looks into a network while it is trained, and says what it saw.</summary>
 internal sealed class TrainingDiagnosis : IDisposable
 {
-    // A look costs about as much as two or three steps on as many rows: among 40 steps, and for one row in 64, that is a few percent.
+    // A look costs about as much as some steps on as many rows: among 40 steps, and for one row in 64, that is a few percent.
     private const int StepsBetween = 40;
     private const int RowsForEach = 64;
     private const int FewestRows = 64;
     private const int MostRows = 512;
 
-    // A relu that gives 0 for every row gets no gradient and never comes back (Lu et al. 2019, arXiv 1903.06733). Some die in every network;
-    // where a fifth did, the learning rate or the first weights are to blame.
+    // A relu that gives 0 for every row gets no gradient and never comes back (Lu et al. 2019, arXiv 1903.06733). Some die in every
+    // network; where a fifth did, the learning rate or the first weights are to blame.
     private const double ManyDead = 0.2;
 
     // Where half of the values are at the ends, most of the gradient is lost in each such layer (Glorot and Bengio 2010, section 3.1).
@@ -89,9 +89,9 @@ internal sealed class TrainingDiagnosis : IDisposable
             if (Since(looks, look => look.DeadUnits >= ManyDead * look.Units) is { } dead)
                 yield return new TrainingWarning(TrainingWarningKind.DeadUnits, looks[^1].Layer, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"'{looks[^1].Layer}': {Percent((double)looks[^1].DeadUnits!.Value / looks[^1].Units)} of its {looks[^1].Units:N0} units "
-                    + $"are dead since epoch {dead.Epoch}: whatever the row, nothing of them is learned any more. Put a batch "
-                    + $"normalization in front of the activation, or take a smaller learning rate, or leakyrelu or gelu."));
+                    $"'{looks[^1].Layer}': {Percent((double)looks[^1].DeadUnits!.Value / looks[^1].Units)} of its {looks[^1].Units:N0} "
+                    + $"units are dead since epoch {dead.Epoch}: in every row that was looked at they are where the activation is flat, "
+                    + $"and learn nothing. Put a batch normalization in front of it, or take a smaller learning rate, or leakyrelu."));
             if (Since(looks, look => look.Saturated >= MuchSaturated) is { } saturated)
                 yield return new TrainingWarning(TrainingWarningKind.SaturatedUnits, looks[^1].Layer, string.Create(
                     CultureInfo.InvariantCulture,
@@ -107,9 +107,9 @@ internal sealed class TrainingDiagnosis : IDisposable
             if (late.Length > 1 && late.All(look => look.UpdateRatio > LargeStep))
                 yield return new TrainingWarning(TrainingWarningKind.UnusualUpdates, looks[^1].Layer, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"'{looks[^1].Layer}': a step still changes its weights by {Percent(late[^1].UpdateRatio!.Value)} of their length at epoch "
-                    + $"{late[^1].Epoch}; a thousandth is usual, and more than {Percent(LargeStep)} throws away what was learned. Take a "
-                    + $"smaller learning rate."));
+                    $"'{looks[^1].Layer}': a step still changes its weights by {Percent(late[^1].UpdateRatio!.Value)} of their length at "
+                    + $"epoch {late[^1].Epoch}; a thousandth is usual, and more than {Percent(LargeStep)} throws away what was learned. "
+                    + $"Take a smaller learning rate."));
             else if (looks.All(look => look.UpdateRatio < SmallStep))
                 yield return new TrainingWarning(TrainingWarningKind.UnusualUpdates, looks[^1].Layer, string.Create(
                     CultureInfo.InvariantCulture,
@@ -143,9 +143,9 @@ internal sealed class TrainingDiagnosis : IDisposable
             first[^1].Layer,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"'{first[^1].Layer}': the gradient of a value is {ratio:0.0e+0} of that at '{last[^1].Layer}' since epoch {since}, so that one "
-                + $"learning rate cannot suit both. Put batch normalizations between the layers, or take He's or Glorot's first weights, or "
-                + $"fewer layers."));
+                $"'{first[^1].Layer}': the gradient of a value is {ratio:0.0e+0} of that at '{last[^1].Layer}' since epoch {since}, so "
+                + $"that one learning rate cannot suit both. Put batch normalizations between the layers, or take He's or Glorot's first "
+                + $"weights, or fewer layers."));
     }
 
     // The first look from which on it is so until the last one; null where it is not so at the last one.

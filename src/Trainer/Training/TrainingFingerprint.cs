@@ -10,6 +10,10 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>What a training is made of, so that a checkpoint is never carried on with other rows or other options.</summary>
 internal static class TrainingFingerprint
 {
+    private const string Ranks = "ranks";
+    private const string TrainingRows = "training rows";
+    private const string ValidationRows = "validation rows";
+    private const string ContentStart = " (content ";
     private const string Threads = "threads";
     private const string Operators = "operators";
     private const string OperatorsOfOnnxRuntime = "those of ONNX Runtime";
@@ -30,16 +34,23 @@ internal static class TrainingFingerprint
     /// <param name="validation">The validation rows as they were given, or null.</param>
     /// <param name="step">The step, which has layers, loss and optimizer with all their numbers in it.</param>
     /// <param name="threads">The threads that share its operators.</param>
+    /// <param name="ranks">The ranks whose rows they are together; null = there is but this one.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        Network network, TrainingOptions options, TrainingData rows, TrainingData? validation, TrainingStep step, int threads) =>
-        new Dictionary<string, string>
+        Network network,
+        TrainingOptions options,
+        TrainingData rows,
+        TrainingData? validation,
+        TrainingStep step,
+        int threads,
+        Communicator? ranks = null) => new Dictionary<string, string>
         {
             // Elsewhere the device divides the work.
             [Threads] = step.Device.Kind == DeviceKind.Cpu ? Text(threads) : "of another device",
             [Operators] = step.OwnOperators ? OperatorsOfOurOwn : OperatorsOfOnnxRuntime,
             ["network"] = $"{network.InputShape}: {string.Join(", ", network.AllSites.Select(site => $"{site.Name} {site.Output}"))}",
-            ["training rows"] = Describe(rows),
-            ["validation rows"] = validation is null ? "none of their own" : Describe(validation),
+            [Ranks] = Text(ranks?.Size ?? 1),
+            [TrainingRows] = Describe(rows, ranks),
+            [ValidationRows] = validation is null ? "none of their own" : Describe(validation, ranks),
             ["validation share"] = Text(options.ValidationFraction),
             ["batch size"] = Text(options.BatchSize),
             ["epochs"] = Text(options.Epochs),
@@ -72,7 +83,20 @@ internal static class TrainingFingerprint
     public static TrainingWarning? RequireSame(
         IReadOnlyDictionary<string, string> then, IReadOnlyDictionary<string, string> now, string path, bool threadsAreGiven)
     {
-        then = new Dictionary<string, string>(then) { [Operators] = OperatorsThen(then) };
+        then = new Dictionary<string, string>(then) { [Operators] = OperatorsThen(then), [Ranks] = then.GetValueOrDefault(Ranks, "1") };
+        if (then[Ranks] != now[Ranks])
+        {
+            // Whatever else differs is refused as ever; of the rows, which are dealt out otherwise, only how many there are is known.
+            var others = then[Ranks];
+            then = Counted(then, now);
+            if (RequireSame(then, Counted(now, now), path, threadsAreGiven) is { } threadsDiffer) return threadsDiffer;
+            return new TrainingWarning(
+                TrainingWarningKind.OtherRanks,
+                null,
+                $"The checkpoint '{path}' was made by {others} ranks, and now there are {now[Ranks]}: from here on rows come in another "
+                + "order, and the network will not be, bit for bit, the one of a training that nobody stopped.");
+        }
+
         var differences = now.Where(entry => then.GetValueOrDefault(entry.Key) != entry.Value).ToList();
         if (differences.Count == 0) return null;
         if (differences is [{ Key: Threads, Value: var threads }])
@@ -101,13 +125,21 @@ internal static class TrainingFingerprint
             : $"{entry.Key}: {then.GetValueOrDefault(entry.Key, "unknown")} then, {entry.Value} now";
     }
 
+    private static Dictionary<string, string> Counted(
+        IReadOnlyDictionary<string, string> entries, IReadOnlyDictionary<string, string> now) => new(entries)
+        {
+            [Ranks] = now[Ranks],
+            [TrainingRows] = entries[TrainingRows].Split(ContentStart)[0],
+            [ValidationRows] = entries[ValidationRows].Split(ContentStart)[0],
+        };
+
     // There were no others before a checkpoint said so.
     private static string OperatorsThen(IReadOnlyDictionary<string, string> then) =>
         then.GetValueOrDefault(Operators, OperatorsOfOnnxRuntime);
 
     private static bool IsHash(string value) => value.StartsWith("sha256:", StringComparison.Ordinal);
 
-    private static string Describe(TrainingData rows)
+    private static string Describe(TrainingData rows, Communicator? ranks)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var scratch = new float[rows.Shape.Count];
@@ -115,7 +147,14 @@ internal static class TrainingFingerprint
         hash.AppendData(MemoryMarshal.AsBytes(rows.TargetArray.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes((rows.WeightArray ?? []).AsSpan()));
         var weights = rows.WeightArray is null ? string.Empty : " with weights";
-        return $"{Text(rows.Count)} of shape {rows.Shape}{weights} (content {Convert.ToHexStringLower(hash.GetHashAndReset())[..12]})";
+        var (count, content) = ((long)rows.Count, hash.GetHashAndReset());
+        if (ranks is not null)
+        {
+            count = ranks.Numbers(count).Sum();
+            content = SHA256.HashData([.. ranks.AllGather(content).SelectMany(part => part)]);
+        }
+
+        return $"{Text(count)} of shape {rows.Shape}{weights}{ContentStart}{Convert.ToHexStringLower(content)[..12]})";
     }
 
     // Without the seeds of the operators that draw numbers: they follow from the training's seed and move on with the steps.

@@ -15,6 +15,8 @@ internal sealed class TrainingLoop
     private readonly TrainingOptions _options;
     private readonly EarlyStopping _stopping;
     private readonly List<EpochReport> _history = [];
+    private readonly Communicator? _ranks;
+    private readonly int _rows;
     private IReadOnlyDictionary<string, float[]> _best;
     private bool _isDone;
 
@@ -25,11 +27,14 @@ internal sealed class TrainingLoop
         MiniBatches batches,
         Network network,
         TrainingOptions options,
+        int rows,
         TrainingDiagnosis? diagnosis = null)
     {
         (_step, _evaluation, _population, _batches, _network, _options) = (step, evaluation, population, batches, network, options);
         _diagnosis = diagnosis;
         _stopping = new EarlyStopping(options.EarlyStoppingPatience);
+        _ranks = options.Communicator is { Size: > 1 } ranks ? ranks : null;
+        _rows = rows;
         _best = Snapshot();
     }
 
@@ -65,6 +70,8 @@ internal sealed class TrainingLoop
         {
             var epoch = _history.Count + 1;
             var loss = RunEpoch(epoch, cancellation);
+            _step.JoinStatistics(_rows);
+            _step.RequireSameOnAllRanks();
             if (_evaluation is not null || epoch == _options.Epochs) SetStatistics();
             var measured = _evaluation?.Run(_step.Current);
             if (measured is not null && !double.IsFinite(measured.Loss))
@@ -78,7 +85,7 @@ internal sealed class TrainingLoop
             isKept = _options.Checkpoint is { } checkpoint && epoch % checkpoint.EveryEpochs == 0;
             if (isKept) save(this);
             _options.Progress?.Invoke(report);
-            if (!report.IsStopped) continue;
+            if (!Any(report.IsStopped)) continue;
             if (_evaluation is null && epoch < _options.Epochs)
             {
                 // The last epoch after all: what is done at its end only.
@@ -108,15 +115,21 @@ internal sealed class TrainingLoop
         var taken = 0;
         while (_batches.Fill(_step) is > 0 and var count)
         {
-            cancellation.ThrowIfCancellationRequested();
+            if (_ranks is null) cancellation.ThrowIfCancellationRequested();
             var loss = Step(_step, count, _options, epoch, steps);
-            sum += (double)loss * count;
-            seen += count;
+            sum += loss * (double)_batches.RowsOfStep;
+            seen += _batches.RowsOfStep;
             _options.Watch?.Step(new TrainingPosition(epoch, _options.Epochs, ++taken, _batches.PerEpoch, count));
         }
 
-        return sum / seen;
+        // Ranks stop together, where they meet.
+        if (_ranks is null) return sum / seen;
+        if (Any(cancellation.IsCancellationRequested)) throw new OperationCanceledException(cancellation);
+        var mean = _ranks.Sum([sum])[0] / _ranks.Size / seen;
+        return double.IsFinite(mean) ? mean : throw new TrainingDivergedException(epoch, mean, "loss");
     }
+
+    private bool Any(bool ofThisRank) => _ranks is null ? ofThisRank : _ranks.Largest(ofThisRank ? 1 : 0) > 0;
 
     /// <summary>Makes the step on a mini-batch that has been dealt out.</summary>
     /// <param name="step">The step.</param>
@@ -125,11 +138,13 @@ internal sealed class TrainingLoop
     /// <param name="epoch">The epoch, from 1.</param>
     /// <param name="steps">All steps that the schedule is laid out over.</param>
     /// <returns>The mean loss of the mini-batch, before the step.</returns>
-    /// <exception cref="TrainingDivergedException">It is not finite.</exception>
+    /// <exception cref="TrainingDivergedException">It is not finite; of several ranks, all find that at the end of the epoch.</exception>
     internal static float Step(TrainingStep step, int rows, TrainingOptions options, int epoch, long steps)
     {
         var loss = step.Run(rows, options.Optimizer.LearningRate * options.Schedule.Factor(step.Steps, steps));
-        return float.IsFinite(loss) ? loss : throw new TrainingDivergedException(epoch, loss, "loss");
+        return float.IsFinite(loss) || options.Communicator is { Size: > 1 }
+            ? loss
+            : throw new TrainingDivergedException(epoch, loss, "loss");
     }
 
     private Dictionary<string, float[]> Snapshot() =>

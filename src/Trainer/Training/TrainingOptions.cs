@@ -119,6 +119,23 @@ public sealed record TrainingOptions
     /// <summary>The device. Default: the CPU.</summary>
     public Device Device { get; init; } = Device.Cpu;
 
+    /// <summary>
+    /// The processes that train one network together, on the CPU, each on rows of its own; null (the default) = this one alone. The rows
+    /// that are given are this rank's, and so are validation rows; <see cref="BatchSize"/> is each rank's part of a mini-batch. Each step
+    /// goes by the gradient of all rows in it, and whatever is measured or learned of the rows is that of all ranks' together, so that
+    /// every rank ends with the same network, bit for bit. All ranks give the same options; rank 0 writes the checkpoint. A cancellation
+    /// takes effect at the end of an epoch, on all ranks if one asks for it.
+    /// </summary>
+    public Communicator? Communicator { get; init; }
+
+    /// <summary>
+    /// Whether, with several ranks, a batch normalization takes mean and variance over the mini-batches of all of them, as if they were one
+    /// (PyTorch's SyncBatchNorm), in both directions: the numbers are those of one rank with the whole mini-batch. It costs two messages
+    /// for each batch normalization and step, and pays where a rank has few rows in a mini-batch. Default: false, each rank normalizes its
+    /// own rows; running statistics are joined at the end of each epoch.
+    /// </summary>
+    public bool SyncStatistics { get; init; }
+
     /// <summary>Whether steps on the CPU may be made of operators of our own. Default: true.</summary>
     internal bool OwnOperators { get; init; } = true;
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Memory;
@@ -5,6 +7,7 @@ using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Layers;
 using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -37,6 +40,8 @@ internal sealed class TrainingStep : IDisposable
     private readonly int _outputs;
     private readonly int _members;
     private readonly int _minimumRows;
+    private readonly Communicator? _ranks;
+    private readonly (string Mean, string Variance)[] _batchNorms;
     private int _current;
 
     /// <summary>Builds the model, loads it and sets the parameters to their first values.</summary>
@@ -59,7 +64,15 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="ownOperators">
     /// Whether operators of our own may be used; <see cref="OwnOperators"/> says whether they are: only on the CPU. Default: true.
     /// </param>
+    /// <param name="ranks">
+    /// The processes that make each step together, with the mean of their gradients; null (the default) = this one alone. They need
+    /// <paramref name="ownOperators"/>, and <see cref="RowWeights"/> say what each one's rows are of all.
+    /// </param>
+    /// <param name="syncStatistics">
+    /// Whether batch normalizations take the mini-batches of all ranks together; see <see cref="TrainingOptions.SyncStatistics"/>.
+    /// </param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
+    /// <exception cref="NotSupportedException">There are ranks, but operators of our own cannot be used.</exception>
     public TrainingStep(
         Network network,
         Loss loss,
@@ -72,7 +85,9 @@ internal sealed class TrainingStep : IDisposable
         float? maximumGradientNorm = null,
         float weightAveraging = 0,
         long stepsBefore = 0,
-        bool ownOperators = true)
+        bool ownOperators = true,
+        Communicator? ranks = null,
+        bool syncStatistics = false)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -82,42 +97,32 @@ internal sealed class TrainingStep : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         if (maximumGradientNorm is { } norm) TrainingOptions.RequireMaximumGradientNorm(norm);
         loss.RequireOutputs(network.OutputShape.Count);
-        _weighted = weighted;
+        if (ranks is { Size: 1 }) ranks = null;
+        _weighted = weighted || ranks is not null;
         _outputs = (int)network.OutputShape.Count;
         _members = network.MemberCount;
-        _minimumRows = network.MinimumBatchRows;
+        _minimumRows = syncStatistics && ranks is { Size: > 1 } ? 1 : network.MinimumBatchRows;
         BatchSize = batchSize;
         Steps = stepsBefore;
 
         settings ??= new ExecutionOptions { Threads = network.ThreadsFor(batchSize) };
         var operators = ownOperators && DeviceSearch.EndsOnCpu(settings.Device) ? TrainingOperators.Domain : null;
         OwnOperators = operators is not null;
+        _ranks = ranks;
+        _batchNorms = [.. network.AllSites.Where(site => site.Layer is BatchNormLayer { Frozen: false })
+            .Select(site => (site.FullName("mean"), site.FullName("variance")))];
+        if (ranks is not null && !OwnOperators)
+            throw new NotSupportedException(
+                $"Several ranks train together on the CPU, by operators of our own, but here is {settings.Device}"
+                + $"{(ownOperators ? string.Empty : " without these operators")}; train on the CPU, or with one process.");
         var groups = ParameterGroup.Of(network.Parameters);
-        var nodes = new GraphBuilder("training step");
-        var graph = new TrainingGraph(nodes, statistics.UnbiasedVariance, random, stepsBefore: stepsBefore, ownOperators: OwnOperators);
-        EmitForwardAndBackward(graph, network, loss, weighted);
-        ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
-        var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
-        var update = new UpdateGraph(graph, trained, maximumGradientNorm);
-        if (OwnOperators && optimizer.Rule(update) is { } rule)
-        {
-            update.EmitOwn(
-                rule,
-                weightAveraging > 0 ? AverageSlot : null,
-                weightAveraging > 0 ? AverageRate(update, weightAveraging) : rule.Scalars[0],
-                running,
-                running is null ? rule.Scalars[0] : StatisticsRate(update, statistics));
-        }
-        else
-        {
-            optimizer.Emit(update);
-            if (weightAveraging > 0) EmitAverages(update, weightAveraging);
-            if (running is not null) EmitStatistics(update, graph, running, statistics);
-        }
+        var (nodes, graph, update) = Emit(ranks, random);
 
-        Model = nodes.Build();
+        // What a checkpoint knows of a step does not depend on how many make it.
+        Model = (ranks is null ? nodes : Emit(null, new Random(0)).Nodes).Build();
 
-        _session = OnnxSession.Load(Model, settings with { Name = "the training step", Operators = operators });
+        _session = OnnxSession.Load(
+            ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
         _stores = [NewStore(), NewStore()];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
@@ -139,6 +144,40 @@ internal sealed class TrainingStep : IDisposable
         _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads), .. update.Inputs];
         _stateOutputs = [.. update.Outputs];
 
+        (GraphBuilder Nodes, TrainingGraph Graph, UpdateGraph Update) Emit(Communicator? among, Random seeds)
+        {
+            var builder = new GraphBuilder("training step");
+            var emitted = new TrainingGraph(
+                builder,
+                statistics.UnbiasedVariance,
+                seeds,
+                stepsBefore: stepsBefore,
+                ownOperators: OwnOperators,
+                ranks: among,
+                syncStatistics: syncStatistics);
+            EmitForwardAndBackward(emitted, network, loss, weighted || among is not null);
+            ParameterGroup[] trained = [.. groups.Where(group => group.Role != ParameterRole.Statistic)];
+            var running = groups.FirstOrDefault(group => group.Role == ParameterRole.Statistic);
+            var end = new UpdateGraph(emitted, trained, maximumGradientNorm);
+            if (OwnOperators && optimizer.Rule(end) is { } rule)
+            {
+                end.EmitOwn(
+                    rule,
+                    weightAveraging > 0 ? AverageSlot : null,
+                    weightAveraging > 0 ? AverageRate(end, weightAveraging) : rule.Scalars[0],
+                    running,
+                    running is null ? rule.Scalars[0] : StatisticsRate(end, statistics));
+            }
+            else
+            {
+                optimizer.Emit(end);
+                if (weightAveraging > 0) EmitAverages(end, weightAveraging);
+                if (running is not null) EmitStatistics(end, emitted, running, statistics);
+            }
+
+            return (builder, emitted, end);
+        }
+
         ParameterStore NewStore() =>
             new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
     }
@@ -155,7 +194,7 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The device in use.</summary>
     public Device Device => _session.Device;
 
-    /// <summary>The model that is run.</summary>
+    /// <summary>The model that is run; where there are ranks, as it would be without.</summary>
     public ModelProto Model { get; }
 
     /// <summary>The mini-batch's features, <c>[batchSize, …]</c>, to be filled before a step.</summary>
@@ -186,6 +225,55 @@ internal sealed class TrainingStep : IDisposable
     internal void Set(IReadOnlyDictionary<string, float[]> parameters)
     {
         foreach (var (name, values) in parameters) values.CopyTo(Parameter(name));
+    }
+
+    /// <summary>
+    /// Joins the running statistics of all ranks, each of which has followed its own mini-batches: the mean of the means, and the mean of
+    /// the variances plus the variance of the means (Chan et al. 1979), weighted by the rows of each.
+    /// </summary>
+    /// <param name="rows">The rows that this rank learns from.</param>
+    internal void JoinStatistics(int rows)
+    {
+        if (_ranks is null || _batchNorms.Length == 0) return;
+        var counts = _ranks.Numbers(rows);
+        foreach (var (meanName, varianceName) in _batchNorms)
+        {
+            var means = Parameter(meanName);
+            var variances = Parameter(varianceName);
+            var allMeans = _ranks.AllGather<float>(means);
+            var allVariances = _ranks.AllGather<float>(variances);
+            for (var channel = 0; channel < means.Length; channel++)
+            {
+                double mean = 0, variance = 0;
+                for (var rank = 0; rank < counts.Length; rank++) mean += counts[rank] * (double)allMeans[rank][channel];
+                mean /= counts.Sum();
+                for (var rank = 0; rank < counts.Length; rank++)
+                {
+                    var distance = allMeans[rank][channel] - mean;
+                    variance += counts[rank] * (allVariances[rank][channel] + (distance * distance));
+                }
+
+                means[channel] = (float)mean;
+                variances[channel] = (float)(variance / counts.Sum());
+            }
+        }
+    }
+
+    /// <summary>Checks that all ranks have the same numbers, bit for bit.</summary>
+    /// <exception cref="InvalidOperationException">They have not: the sums of the MPI library are not the same on all ranks.</exception>
+    internal void RequireSameOnAllRanks()
+    {
+        if (_ranks is null) return;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (_, values) in State().OrderBy(vector => vector.Key, StringComparer.Ordinal))
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        var sums = _ranks.AllGather(hash.GetHashAndReset());
+        var other = Array.FindIndex(sums, sum => !sum.AsSpan().SequenceEqual(sums[0]));
+        if (other >= 0)
+            throw new InvalidOperationException(
+                $"Rank {other} has other parameters than rank 0 after step {Steps}, although both added up the same gradients: the MPI "
+                + "library does not give all ranks the same sums. Another algorithm of it may (with Open MPI "
+                + "--mca coll_tuned_use_dynamic_rules 1 --mca coll_tuned_allreduce_algorithm 3).");
     }
 
     /// <summary>The scalars that the host computes before a step.</summary>

@@ -25,9 +25,13 @@ internal sealed class UsedFeatures
     /// <param name="network">The network.</param>
     /// <param name="standardization">What makes 0 of the others; null = nothing does.</param>
     /// <param name="rows">The training rows.</param>
-    public static UsedFeatures? Find(Network network, Standardization? standardization, TrainingData rows)
+    /// <param name="ranks">The ranks that train together, all of which leave out the same; null = there is but this one.</param>
+    public static UsedFeatures? Find(
+        Network network, Standardization? standardization, TrainingData rows, Communicator? ranks = null)
     {
-        if (!rows.FeatureRows.IsSparse || network.Sites is not [var first, ..]) return null;
+        var isDense = !rows.FeatureRows.IsSparse;
+        if (ranks is not null) isDense = ranks.Largest(isDense ? 1 : 0) > 0;
+        if (isDense || network.Sites is not [var first, ..]) return null;
         var encoding = (first.Layer as NumericEncodingLayer)?.Encoding;
         var takesAll = first.Layer is DenseLayer or MembersLayer { Shared: false, Body.Sites: [{ Layer: DenseLayer }, ..] };
         if (encoding is null && (standardization is null || !takesAll)) return null;

@@ -277,6 +277,12 @@ public sealed record BatchNormNetworkOptions
     /// <summary>Whether nobody evaluates by ML.NET's means: then the columns that are added may hide the label.</summary>
     internal bool IsEvaluatedElsewhere { get; init; }
 
+    /// <inheritdoc cref="TrainingOptions.Communicator"/>
+    internal Communicator? Communicator { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.SyncStatistics"/>
+    internal bool SyncStatistics { get; init; }
+
     /// <summary>What else the exported model is to say of itself; it goes before what the trainer says.</summary>
     internal IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
@@ -403,6 +409,8 @@ public sealed record BatchNormNetworkOptions
         Threads = Threads,
         Device = device,
         Checkpoint = Checkpoint,
+        Communicator = Communicator,
+        SyncStatistics = SyncStatistics,
         Diagnostics = Diagnostics,
         Progress = Progress,
         Watch = Watch,

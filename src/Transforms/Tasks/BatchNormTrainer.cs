@@ -5,6 +5,7 @@ using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Tasks;
@@ -93,14 +94,16 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             Precision = _options.Precision,
             AllowedMetricLoss = _options.AllowedMetricLoss,
         };
-        var complete = _task.Complete(_options, rows.Count);
+        var shared = _options.Communicator is { Size: > 1 } ranks ? new SharedRows(ranks, rows) : null;
+        var count = shared is null ? rows.Count : (int)Math.Min(int.MaxValue, shared.Counts.Sum());
+        var complete = _task.Complete(_options, count);
         var architecture = complete.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
         log.Started(rows, device);
         _options.Watch?.Stage("preparing the training");
         var network = NetworkTrainer.Train(
             architecture,
-            CreateLoss(rows, classes, validationRows is null ? complete.Loss : _options.Loss),
+            CreateLoss(shared?.Targets() ?? rows, classes, validationRows is null ? complete.Loss : _options.Loss),
             rows,
             complete.ToTrainingOptions(_seed, device) with
             {

@@ -149,7 +149,8 @@ public sealed class FeatureMapTests
     [InlineData("""{"version":4,"columns":[],"dates":[null]}""", "A column of dates is null")]
     [InlineData("""{"version":4,"columns":[],"dates":[{"name":"d","first":"soon","parts":[]}]}""", "cannot be read")]
     [InlineData(
-        """{"version":4,"columns":[],"dates":[{"name":"d","first":"2021-01-01","parts":[{"part":"week","name":"w"}]}]}""", "cannot be read")]
+        """{"version":4,"columns":[],"dates":[{"name":"d","first":"2021-01-01","parts":[{"part":"week","name":"w"}]}]}""",
+        "cannot be read")]
     [InlineData(
         """{"version":4,"columns":[],"dates":[{"name":"d","first":"2021-01-01","parts":[{"part":"hour","name":"h"},"""
         + """{"part":"days","name":"h"}]}]}""",

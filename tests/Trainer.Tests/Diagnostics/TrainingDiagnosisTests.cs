@@ -135,7 +135,13 @@ public sealed class TrainingDiagnosisTests : IDisposable
             for (var i = 0; i < values.Length; i++) values[i] = random.NextSingle() - 0.5f;
             first = values.ToArray();
         });
-        var options = Plain(1) with { BatchSize = 64, Optimizer = Optimizer.Sgd(0.5f), StandardizeFeatures = false, StandardizeTargets = false };
+        var options = Plain(1) with
+        {
+            BatchSize = 64,
+            Optimizer = Optimizer.Sgd(0.5f),
+            StandardizeFeatures = false,
+            StandardizeTargets = false,
+        };
 
         var trained = NetworkTrainer.Train(
             Network.Input(3).BatchNorm(new BatchNormOptions { Epsilon = 0 }).Dense(1, weights: weights), Loss.SquaredError, rows, options);
@@ -220,7 +226,9 @@ public sealed class TrainingDiagnosisTests : IDisposable
         Assert.Equal(isSaid ? 1 : 0, findings.Length);
         if (isSaid)
             Assert.StartsWith(
-                "'dense2': a step still changes its weights by 20 % of their length at epoch 4", findings[0].Message, StringComparison.Ordinal);
+                "'dense2': a step still changes its weights by 20 % of their length at epoch 4",
+                findings[0].Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,6 +34,9 @@ internal sealed record PyTorchCase
 
     public float[]? RowWeights { get; init; }
 
+    /// <summary>The ranks of PyTorch's DistributedDataParallel that made the steps; 1 = one process.</summary>
+    public int Ranks { get; init; } = 1;
+
     public required Dictionary<string, float[]> Initial { get; init; }
 
     public required float[] TrainingOutput { get; init; }
@@ -53,8 +56,13 @@ internal sealed record PyTorchCase
     /// <summary>The learning rate that generate.py gives the optimizer.</summary>
     public float LearningRate => Optimizer switch { "sgd" => 0.05f, "momentum" or "nesterov" => 0.01f, _ => 0.003f };
 
-    /// <summary>The names of all fixtures.</summary>
-    public static IEnumerable<string> Names =>
+    /// <summary>The names of all fixtures of one process.</summary>
+    public static IEnumerable<string> Names => AllNames.Where(name => Read(name).Ranks == 1);
+
+    /// <summary>The names of all fixtures of several ranks.</summary>
+    public static IEnumerable<string> NamesOfRanks => AllNames.Where(name => Read(name).Ranks > 1);
+
+    private static IEnumerable<string> AllNames =>
         Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"), "*.json").Select(
             path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal);
 
@@ -89,18 +97,24 @@ internal sealed record PyTorchCase
 
     /// <summary>A training step with the fixture's first parameters.</summary>
     /// <param name="optimizer">Another optimizer than the fixture's, or null.</param>
-    internal TrainingStep CreateStep(Optimizer? optimizer = null)
+    /// <param name="ranks">The ranks that make the steps together, or null.</param>
+    /// <param name="syncStatistics">Whether they normalize their mini-batches together.</param>
+    internal TrainingStep CreateStep(Optimizer? optimizer = null, Communicator? ranks = null, bool syncStatistics = false)
     {
         var step = new TrainingStep(
             CreateNetwork(), CreateLoss(), optimizer ?? CreateOptimizer(), RunningStatistics.Parse(Statistics), Batch, new Random(0),
-            weighted: RowWeights is not null, maximumGradientNorm: optimizer is null ? ClipNorm : null);
+            weighted: ranks is not null || RowWeights is not null, maximumGradientNorm: optimizer is null ? ClipNorm : null, ranks: ranks,
+            syncStatistics: syncStatistics);
         foreach (var (name, values) in Initial) values.CopyTo(step.Parameter(name));
         return step;
     }
 
     /// <summary>Makes steps on the batches in turn: rows 0 to 7, 8 to 15, 16 to 21, 0 to 7, …</summary>
-    /// <returns>The loss of the last step.</returns>
-    internal float Run(TrainingStep step, int steps)
+    /// <param name="step">The step.</param>
+    /// <param name="steps">How many.</param>
+    /// <param name="ranks">The ranks that divide the rows of each batch, or null.</param>
+    /// <returns>The loss of the last step; with ranks this one's part of it.</returns>
+    internal float Run(TrainingStep step, int steps, Communicator? ranks = null)
     {
         const int allSteps = 100;
         var batches = (Rows + Batch - 1) / Batch;
@@ -111,9 +125,17 @@ internal sealed record PyTorchCase
         {
             var first = (int)(step.Steps % batches) * Batch;
             var count = Math.Min(Batch, Rows - first);
+            var weight = 1f;
+            if (ranks is not null)
+            {
+                var (start, end) = (count * ranks.Rank / ranks.Size, count * (ranks.Rank + 1) / ranks.Size);
+                weight = (float)(end - start) * ranks.Size / count;
+                (first, count) = (first + start, end - start);
+            }
+
             X.AsSpan(first * width, count * width).CopyTo(step.Features.Span);
             Targets.AsSpan(first * Outputs, count * Outputs).CopyTo(step.Targets.Span);
-            RowWeights?.AsSpan(first, count).CopyTo(step.RowWeights);
+            for (var row = 0; row < count; row++) step.RowWeights[row] = weight * (RowWeights?[first + row] ?? 1);
             loss = step.Run(count, LearningRate * schedule.Factor(step.Steps, allSteps));
         }
 

@@ -7,6 +7,9 @@ Layers are written as the library writes them (Network.Parse). Names and layouts
 [out, in]); gamma, beta, mean and variance are PyTorch's weight, bias, running_mean and running_var. A dense or convolution layer in front of a
 batch normalization that is not frozen has no bias. Weight decay acts on the weights of these layers only.
 Every loss is summed over a row's outputs, times the row's weight, and averaged over the rows.
+With ranks, each step is what DistributedDataParallel makes of it: every rank normalizes its own part of the mini-batch and keeps running
+statistics of its own, and the gradients are averaged. The statistics that are written down are those of the ranks joined: the mean of the
+means, and the mean of the variances plus the variance of the means.
 """
 
 import json
@@ -120,6 +123,10 @@ CASES = {
         ["conv2d 3 3", "batchnorm", "relu", "residual", "conv2d 3 3", "batchnorm", "end", "tanh",
          "residual", "conv2d 4 3 stride=2", "batchnorm", "around", "conv2d 4 1 stride=2", "batchnorm", "end", "silu", "globalaveragepool", "dense 3"],
         "softmaxCrossEntropy", "momentum", {"shape": [1, 5, 4]}),
+    "two-ranks-softmax-sgd": (two_layers("tanh", 3), "softmaxCrossEntropy", "sgd", {"ranks": 2, "batch": ROWS}),
+    "two-ranks-images-momentum": (
+        ["conv2d 3 3", "batchnorm", "relu", "flatten", "dense 5", "batchnorm", "tanh", "dense 2"], "squaredError", "momentum",
+        {"ranks": 2, "shape": [2, 5, 4], "batch": 10}),
 }
 
 
@@ -225,6 +232,23 @@ def randomize(module):
         module.bias.uniform_(-0.5, 0.5)
 
 
+def swap(model, values):
+    for key, buffer in model.named_buffers():
+        buffer.copy_(values[key])
+
+
+def joined(buffers):
+    """The running statistics of all ranks together, by the law of total variance."""
+    result = dict(buffers[0])
+    for key in result:
+        if key.endswith("running_mean"):
+            variance = key.replace("running_mean", "running_var")
+            means = torch.stack([own[key] for own in buffers])
+            result[key] = means.mean(0)
+            result[variance] = torch.stack([own[variance] for own in buffers]).mean(0) + means.var(0, unbiased=False)
+    return result
+
+
 def half_steps(scheduler, count):
     for _ in range(count):
         scheduler.step()
@@ -256,6 +280,8 @@ def run(layers, loss_name, optimizer_name, special, disturbance=0.0):
     clip, shape, schedule = special.get("clip"), special.get("shape", [FEATURES]), special.get("schedule")
     statistics = special.get("statistics", "pytorch")
     rows, batch = (ROWS, BATCH) if len(shape) == 1 else (IMAGE_ROWS, IMAGE_BATCH)
+    batch = special.get("batch", batch)
+    ranks = special.get("ranks", 1)
     named = {}
     model, out = build(list(layers), shape, "", named, None if statistics == "cumulative" else 0.1)
     outputs = out[0]
@@ -285,13 +311,26 @@ def run(layers, loss_name, optimizer_name, special, disturbance=0.0):
         "rows": rows, "shape": shape, "outputs": outputs, "batch": batch,
         "x": flat(x), "targets": flat(target), "rowWeights": flat(weights) if special.get("weighted") else None, "initial": snapshot(named),
     }
+    if ranks > 1:
+        case["ranks"] = ranks
+    buffers = [{key: value.clone() for key, value in model.named_buffers()} for _ in range(ranks)]
     batches = list(zip(x.split(batch), target.split(batch), weights.split(batch)))
     for step in range(max(CHECKPOINTS)):
         features, targets, row_weights = batches[step % len(batches)]
         optimizer.zero_grad()
-        output = model(features)
-        loss = (row_weights * LOSSES[loss_name](output, targets)).mean()
-        loss.backward()
+        loss, outputs_of_ranks = 0, []
+        for rank in range(ranks):
+            if ranks > 1:
+                swap(model, buffers[rank])
+            part = slice(len(features) * rank // ranks, len(features) * (rank + 1) // ranks)
+            output = model(features[part])
+            outputs_of_ranks.append(output)
+            share = (row_weights[part] * LOSSES[loss_name](output, targets[part])).mean() / ranks
+            share.backward()
+            loss = loss + share
+            if ranks > 1:
+                buffers[rank] = {key: value.clone() for key, value in model.named_buffers()}
+        output = torch.cat(outputs_of_ranks)
         if step == 0:
             case.update(trainingOutput=flat(output), firstLoss=loss.item(), gradients=snapshot(named, gradients=True))
         if clip is not None:
@@ -303,6 +342,8 @@ def run(layers, loss_name, optimizer_name, special, disturbance=0.0):
         if scheduler:
             half_steps(scheduler, 2)
         if step + 1 in CHECKPOINTS:
+            if ranks > 1:
+                swap(model, joined(buffers))
             case[f"after{step + 1}"] = snapshot(named)
     model.eval()
     case["inferenceOutput"] = flat(model(x))

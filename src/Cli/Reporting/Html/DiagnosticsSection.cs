@@ -35,14 +35,14 @@ internal static class DiagnosticsSection
             new XAttribute("tabindex", "0"),
             Html.Table(
                 [
-                    "layer", "units", "mean", "standard deviation", "zeros", "saturated", "dead units", "gradient", "gradients from 0, 1e-12 "
-                    + "to 100", "weights", "step / weights", "gamma", "beta", "statistics off by",
+                    "layer", "units", "mean", "standard deviation", "zeros", "saturated", "dead units", "gradient",
+                    "gradients from 0, 1e-12 to 100", "weights", "step / weights", "gamma", "beta", "statistics off by",
                 ],
                 layers.Select(looks => Cells(looks[^1]))));
         yield return Html.Small(
-            "Gradient: the length of the gradient of the loss with respect to what the layer gives; the bars are the shares of its elements "
-            + "that are 0, and of each power of ten. Weights: their length. Statistics: how far the running mean and variance are from those "
-            + "of the rows, in standard deviations.");
+            "Gradient: the length of the gradient of the loss with respect to what the layer gives; the bars are the shares of its "
+            + "elements that are 0, and of each power of ten. Weights: their length. Statistics: how far the running mean and variance are "
+            + "from those of the rows, in standard deviations.");
     }
 
     private static IEnumerable<PlottedFigure> Figures(LayerDiagnostics[][] layers, string name)

@@ -41,7 +41,8 @@ internal static class LearningSection
                     + "other falls, the network begins to learn its rows by heart."
                 : "The loss is what training makes small. No rows were held out, so the last epoch counts."));
         yield return Html.Figure(chart.ToSvg(), caption);
-        foreach (var warning in network.Warnings.Where(warning => !warning.IsOfDiagnostics)) yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
+        foreach (var warning in network.Warnings.Where(warning => !warning.IsOfDiagnostics))
+            yield return Html.P(new XElement("strong", "Warning: "), warning.Message);
     }
 
     // Numbers are learned in standard deviations from their mean.

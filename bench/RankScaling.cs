@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using MlNetBatchNorm.Cli;
+using MlNetBatchNorm.Trainer.Training;
+
+namespace MlNetBatchNorm.Bench;
+
+/// <summary>
+/// Steps of one rank beside steps of all ranks that mpirun has started: 784-512-512-512-10, 256 rows a rank, one thread each. In turn,
+/// round by round in the same processes; the best round counts. A model of the cost says what other networks between ranks would make of
+/// it.
+/// </summary>
+internal sealed class RankScaling() : Benchmark(
+    "ranks", "Ranks: data-parallel training", "Time steps of one rank and of all; start it with mpirun -n N --bind-to core.")
+{
+    private const int Rows = 256, Outputs = 10;
+    private static readonly int[] Sizes = [2, 4, 8, 16, 64];
+
+    // What hosts are connected by, in bytes a second.
+    private static readonly (string Name, double Bandwidth)[] Networks =
+        [("1 Gbit/s", 1.25e8), ("10 Gbit/s", 1.25e9), ("100 Gbit/s", 1.25e10)];
+
+    public override Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
+    {
+        if (!Communicator.IsLaunched)
+        {
+            Report.Progress("ranks: nothing to measure without mpirun -n 2 or more");
+            return Task.FromResult(ExitCode.Done);
+        }
+
+        using var ranks = Communicator.Mpi();
+        var (rounds, steps) = arguments.GetValue(Quick) ? (2, 2) : (12, 20);
+        var network = Network.FeedForward(784, [512, 512, 512], Outputs);
+        using var alone = NewStep(network, null, sync: false);
+        using var local = NewStep(network, ranks, sync: false);
+        using var synchronized = NewStep(network, ranks, sync: true);
+        var numbers = new float[network.ParameterCount];
+        double one = double.MaxValue, all = double.MaxValue, together = double.MaxValue, sum = double.MaxValue;
+        for (var round = 0; round < rounds; round++)
+        {
+            // The others wait without taking a core.
+            ranks.Barrier();
+            var took = 0.0;
+            if (ranks.Rank == 0) took = Time(steps, () => alone.Run(Rows, 0.01f));
+            else Thread.Sleep(TimeSpan.FromSeconds(one is double.MaxValue ? 0.5 : one * steps));
+            one = Math.Min(one, First(took));
+            all = Math.Min(all, Slowest(Time(steps, () => local.Run(Rows, 0.01f))));
+            together = Math.Min(together, Slowest(Time(steps, () => synchronized.Run(Rows, 0.01f))));
+            sum = Math.Min(sum, Slowest(Time(steps, () => ranks.AllReduce(numbers))));
+        }
+
+        if (ranks.Rank > 0) return Task.FromResult(ExitCode.Done);
+        report.Paragraph(
+            $"784-512-512-512-10, {Rows} rows a rank, one thread each: milliseconds a step, the best of {rounds} rounds in turn.");
+        report.Table(
+            ["", "ms a step", "rows a second", "of one rank"],
+            [
+                Line("one rank", 1, one), Line($"{ranks.Size} ranks", ranks.Size, all),
+                Line($"{ranks.Size} ranks, SyncStatistics", ranks.Size, together),
+            ],
+            texts: 1);
+        var bytes = 4.0 * network.ParameterCount;
+        report.Paragraph(string.Create(
+            CultureInfo.InvariantCulture,
+            $"The sum of {network.ParameterCount:N0} gradients by itself: {sum * 1e3:0.00} ms, "
+                + $"{Moved(ranks.Size) * bytes / sum / 1e9:0.00} GB/s."));
+
+        // A ring moves 2(n−1)/n of the bytes through each rank's link, while nothing is computed in the worst case.
+        report.Paragraph("Times the rows of one rank by the model n·t/(t + 2(n−1)/n·bytes/bandwidth), with the t of one rank:");
+        report.Table(
+            ["ranks", .. Networks.Select(link => link.Name)],
+            Sizes.Select(size => (IReadOnlyList<string>)
+            [
+                $"{size}",
+                .. Networks.Select(link => Modelled(size, link.Bandwidth).ToString("0.0", CultureInfo.InvariantCulture)),
+            ]),
+            texts: 0);
+        return Task.FromResult(ExitCode.Done);
+
+        double First(double mine) => ranks.Sum([ranks.Rank == 0 ? mine : 0])[0];
+
+        double Slowest(double mine) => ranks.AllGather<double>([mine]).Max(part => part[0]);
+
+        double Modelled(int size, double bandwidth) => size * one / (one + (Moved(size) * bytes / bandwidth));
+
+        double Moved(int size) => 2.0 * (size - 1) / size;
+
+        IReadOnlyList<string> Line(string name, int size, double seconds) =>
+        [
+            name,
+            (seconds * 1e3).ToString("0.00", CultureInfo.InvariantCulture),
+            (size * Rows / seconds).ToString("N0", CultureInfo.InvariantCulture),
+            (size * one / seconds).ToString("0.00", CultureInfo.InvariantCulture),
+        ];
+    }
+
+    private static double Time(int steps, Action step)
+    {
+        step();
+        var watch = Stopwatch.StartNew();
+        for (var i = 0; i < steps; i++) step();
+        return watch.Elapsed.TotalSeconds / steps;
+    }
+
+    private static TrainingStep NewStep(Network network, Communicator? ranks, bool sync)
+    {
+        var step = new TrainingStep(
+            network,
+            Loss.SoftmaxCrossEntropy,
+            Optimizer.Sgd(0.01f),
+            RunningStatistics.PyTorch(),
+            Rows,
+            new Random(1),
+            settings: new ExecutionOptions { Threads = 1 },
+            ranks: ranks,
+            syncStatistics: sync);
+        var random = new Random(ranks?.Rank ?? 0);
+        foreach (ref var value in step.Features.Span) value = random.NextSingle();
+        for (var row = 0; row < Rows; row++) step.Targets.Span[(row * Outputs) + random.Next(Outputs)] = 1;
+        return step;
+    }
+}
