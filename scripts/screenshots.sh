@@ -25,6 +25,7 @@ picture() {
   }
 }
 
-steps 1
+steps 2
 picture report 960 1290 train sample-data/churn.csv --label churn
+picture layers 960 1400 reproduce layers
 finished "The pictures are in docs/images."

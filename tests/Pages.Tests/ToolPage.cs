@@ -18,11 +18,18 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         Train("long names", "long.csv", "kind", Fast),
         Train("many classes", "many.csv", "class", ["--task", "multiclass", .. Fast]),
         Train("large numbers", "large.csv", LongName("amount"), ["--task", "regression", .. Fast]),
-        new("depth", "reproduce", "depth", "--quick", "--data", SampleTables.PathOf("letters.csv"), "--depths", "2,4", "--epochs", "1",
-            "--out", "out"),
+        Train("diagnosed", SampleTables.PathOf("churn.csv"), "churn", ["--diagnose", .. Fast]),
+        new("model", "inspect", "out/model.batchnorm.onnx", "--html", "model.html")
+        {
+            Before = Train("a model", SampleTables.PathOf("churn.csv"), "churn", Fast), File = "model.html",
+        },
         new("layers", "reproduce", "layers", "--out", "out"),
-        new("landscape", "reproduce", "landscape", "--quick", "--data", SampleTables.PathOf("letters.csv"), "--steps", "60",
-            "--out", "out"),
+        Reproduce("bias"),
+        Reproduce("batchsize", "--epochs", "1"),
+        Reproduce("dropout"),
+        Reproduce("momentum"),
+        Reproduce("landscape", "--steps", "60"),
+        Reproduce("depth", "--depths", "2,4", "--epochs", "1"),
     ];
 
     /// <summary>The file, in the command's folder.</summary>
@@ -30,12 +37,20 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
 
     private static string[] Fast => ["--preset", "fast", "--epochs", "3"];
 
+    // Those on the letters; the digits and clothes of the others are not in the repository, and their pages are made of the same parts.
+    private static ToolPage Reproduce(string name, params string[] more) =>
+        new(name, ["reproduce", name, "--quick", "--data", SampleTables.PathOf("letters.csv"), "--out", "out", .. more]);
+
     private static ToolPage Train(string name, string table, string label, string[] more) =>
         new(name, ["train", table, "--label", label, "--out", "out", .. more]);
+
+    /// <summary>What is run before it; null = nothing.</summary>
+    public ToolPage? Before { get; init; }
 
     /// <summary>Runs the command, and gives the page.</summary>
     public string Make(TemporaryFolder folder)
     {
+        Before?.Make(folder);
         WriteTables(folder);
         var result = Tool.Run(folder.Path, Arguments);
         Assert.True(result.ExitCode == 0, $"{Name}: {result.Error}");

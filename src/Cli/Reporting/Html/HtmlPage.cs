@@ -164,7 +164,8 @@ internal static class ReportStyle
         @media (max-width: 30rem) { body { padding: 1rem; } .tiles div { flex-basis: 100%; } }
         @media screen and (max-width: 48rem) { table:not(.matrix) td:not(.number) { min-width: 7rem; } }
         @media print { body { max-width: none; padding: 0; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
-            th, td { overflow-wrap: anywhere; } .matrix { font-size: .55rem; } .matrix th, .matrix td { padding: 0 .1rem; } }
+            table { font-size: .55rem; } th, td { padding: .1rem .2rem; max-width: 12rem; } .number { white-space: normal; }
+            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } }
         :root { --c: #15803d; --d: #7e22ce; --e: #a16207; --f: #be185d; }
         @media screen and (prefers-color-scheme: dark) { :root { --c: #5bd38a; --d: #c792f5; --e: #e3c04d; --f: #ff8dbb; } }
         .c, .d, .e, .f { fill: none; stroke-width: 2; } .c { stroke: var(--c); } .d { stroke: var(--d); } .e { stroke: var(--e); }
