@@ -25,7 +25,8 @@ picture() {
   }
 }
 
-steps 2
+steps 3
 picture report 960 1290 train sample-data/churn.csv --label churn
-picture layers 960 1400 reproduce layers
+picture layers 960 1120 reproduce layers
+picture figure1 960 1130 reproduce figure1 # ten minutes, and the digits of scripts/mnist.sh
 finished "The pictures are in docs/images."
