@@ -27,5 +27,5 @@ picture() {
 
 steps 2
 picture report 960 1290 train sample-data/churn.csv --label churn
-picture layers 960 1400 reproduce layers
+picture layers 940 1100 reproduce layers
 finished "The pictures are in docs/images."
