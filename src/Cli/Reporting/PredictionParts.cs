@@ -17,7 +17,7 @@ internal static class PredictionParts
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>Whether a path of <c>--out</c> is a folder for parts, and no file.</summary>
-    public static bool IsFolder(string path) => Path.EndsInDirectorySeparator(path) || Directory.Exists(path);
+    public static bool IsFolder(string path) => Path.EndsInDirectorySeparator(path);
 
     /// <summary>Scores the rows of files that are not scored yet.</summary>
     /// <param name="scorer">The model.</param>
