@@ -47,7 +47,7 @@ public sealed class TrainRowsTests : IDisposable
     }
 
     [Fact]
-    public void Train_Time_TestsOnTheLatestAndMakesNoCategoriesOfDates()
+    public void Train_Time_TestsOnTheLatestAndKeepsOfDatesWhatComesAgain()
     {
         _folder.Write("dates.csv", "date,x,y\n" + string.Concat(Enumerable.Range(0, 100).Select(
             row => $"{1 + (row / 4)}.03.2025,{row % 9},{row % 9 * 2.5}\n")));
@@ -55,8 +55,13 @@ public sealed class TrainRowsTests : IDisposable
         var result = Train("dates.csv", "y", "--task", "regression", "--time", "date", "--epochs", "1");
 
         Assert.Contains("test rows: the latest by date, from 21.03.2025 on", result.Error, StringComparison.Ordinal);
-        Assert.Contains("note: column date is left out: dates, which no later row has", result.Error, StringComparison.Ordinal);
-        Assert.Contains("1 features from 1 columns", result.Error, StringComparison.Ordinal);
+
+        // Of 20 days the day of the week, and not how many there were; quarters are no dates, and no later row has them.
+        Assert.Contains("8 features from 2 columns", result.Error, StringComparison.Ordinal);
+        _folder.Write("quarters.csv", "date,x,y\n" + string.Concat(Enumerable.Range(0, 100).Select(
+            row => $"{2001 + (row / 4)}Q{1 + (row % 4)},{row % 9},{row % 9 * 2.5}\n")));
+        var quarters = Train("quarters.csv", "y", "--task", "regression", "--time", "date", "--epochs", "1");
+        Assert.Contains("note: column date is left out: times, which no later row has", quarters.Error, StringComparison.Ordinal);
     }
 
     [Theory]
