@@ -134,6 +134,30 @@ public class OwnOperatorTests
     }
 
     [Fact]
+    public async Task Load_FirstSessionsAtOnce_AllKnowTheDomain()
+    {
+        // A race in ONNX Runtime: each round has a domain that no session has met before.
+        for (var round = 0; round < 20; round++)
+        {
+            var domain = OperatorDomain.Create($"mlnetbn.test.{round}", 1, new ThrowingOperator())!;
+            var nodes = new GraphBuilder("copy");
+            nodes.Output("y", nodes.Node("Identity", [nodes.Input("x", DataType.Float, 1)]), DataType.Float, 1);
+            var model = nodes.Build();
+            using var start = new Barrier(4);
+            var threads = Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    start.SignalAndWait();
+                    OnnxSession.Load(model, new ExecutionOptions { Operators = domain }).Dispose();
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default));
+            await Task.WhenAll(threads);
+        }
+    }
+
+    [Fact]
     public void Run_KernelThatThrows_FailsWithItsWords()
     {
         var domain = OperatorDomain.Create("mlnetbn.test", 1, new ThrowingOperator())!;

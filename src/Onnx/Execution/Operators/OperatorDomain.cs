@@ -10,7 +10,11 @@ namespace MlNetBatchNorm.Onnx.Execution.Operators;
 /// </summary>
 internal sealed unsafe class OperatorDomain : SafeHandleZeroOrMinusOneIsInvalid
 {
+    // ONNX Runtime writes the names of domains into a table that all sessions of a process share.
+    private static readonly Lock Names = new();
+
     private readonly List<nint> _structures = [];
+    private volatile bool _isKnown;
 
     private OperatorDomain(string name, int version)
         : base(ownsHandle: true) => (Name, Version) = (name, version);
@@ -48,6 +52,22 @@ internal sealed unsafe class OperatorDomain : SafeHandleZeroOrMinusOneIsInvalid
     {
         ArgumentNullException.ThrowIfNull(options);
         RuntimeInterface.AddDomain(options.DangerousGetHandle(), handle);
+    }
+
+    /// <summary>Makes a session with the operators, the first one while nobody else makes a first one.</summary>
+    /// <remarks>
+    /// ONNX Runtime looks whether it knows the domain and then adds it, in two steps: of two sessions that are made at once by the first
+    /// that have it, one would fail.
+    /// </remarks>
+    public InferenceSession Introduce(Func<InferenceSession> open)
+    {
+        if (_isKnown) return open();
+        lock (Names)
+        {
+            var session = open();
+            _isKnown = true;
+            return session;
+        }
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ internal static class SessionLoader
             if (!search.TryAppend(native, device)) continue;
             try
             {
-                return new OnnxSession(model.Open(native), name, search.Report(device)) { Avoided = faults, Operators = options.Operators };
+                return new OnnxSession(Open(model, native, options), name, search.Report(device)) { Avoided = faults, Operators = options.Operators };
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {
@@ -50,6 +50,9 @@ internal static class SessionLoader
         throw search.Failure(failure);
     }
 
+    private static InferenceSession Open(StoredModel model, SessionOptions native, ExecutionOptions options) =>
+        options.Operators is { } operators ? operators.Introduce(() => model.Open(native)) : model.Open(native);
+
     // Tells a device that fails from a model that nothing can load.
     private static void RequireLoadsOnCpu(
         StoredModel model, ExecutionOptions options, IReadOnlyList<AvoidedFault> faults, string name)
@@ -57,7 +60,7 @@ internal static class SessionLoader
         using var native = NewOptions(options, faults);
         try
         {
-            model.Open(native).Dispose();
+            Open(model, native, options).Dispose();
         }
         catch (OnnxRuntimeException exception)
         {
