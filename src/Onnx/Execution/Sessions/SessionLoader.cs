@@ -31,7 +31,8 @@ internal static class SessionLoader
             if (!search.TryAppend(native, device)) continue;
             try
             {
-                return new OnnxSession(Open(model, native, options), name, search.Report(device)) { Avoided = faults, Operators = options.Operators };
+                var session = Open(model, native, options);
+                return new OnnxSession(session, name, search.Report(device)) { Avoided = faults, Operators = options.Operators };
             }
             catch (OnnxRuntimeException exception) when (device.Kind != DeviceKind.Cpu)
             {
