@@ -13,7 +13,7 @@ function Complete-Run {
 dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -v:quiet -nologo -m -nodeReuse:false -warnAsError
 if ($LASTEXITCODE -ne 0) { Add-Failure 'the build'; Complete-Run }
 if ($args.Count -eq 0) {
-  dotnet format MlNetBatchNorm.sln --no-restore --verify-no-changes
+  dotnet format whitespace MlNetBatchNorm.sln --no-restore --verify-no-changes
   if ($LASTEXITCODE -ne 0) { Add-Failure 'the formatting (dotnet format mends it)' }
 }
 
