@@ -157,8 +157,9 @@ internal static class ReportStyle
         .number, .matrix td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         .matrix td { padding: .2rem .4rem; background: rgba(var(--heat), var(--share)); }
         .matrix td.right { font-weight: 700; outline: 1px solid var(--rule); }
-        .matrix th:first-child { min-width: 4.5rem; } .matrix.numbered th:first-child { min-width: 1.6rem; }
-        .matrix.numbered th:nth-child(2) { min-width: 7rem; } .matrix.numbered td { min-width: 1.2rem; }
+        .matrix th:first-child { min-width: 4.5rem; }
+        @media screen { .matrix.numbered th:first-child { min-width: 1.6rem; } .matrix.numbered th:nth-child(2) { min-width: 7rem; }
+            .matrix.numbered td { min-width: 1.2rem; } }
         @media screen { .matrix th:first-child { position: sticky; left: 0; background: var(--paper); } }
         pre { overflow-x: auto; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem;
             font-size: .875rem; } code { font-family: ui-monospace, Consolas, monospace; }
@@ -166,7 +167,8 @@ internal static class ReportStyle
         @media screen and (max-width: 48rem) { table:not(.matrix) td:not(.number) { min-width: 7rem; } }
         @media print { body { max-width: none; padding: 0; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
             table { font-size: .55rem; } th, td { padding: .1rem .2rem; max-width: 12rem; } .number { white-space: normal; }
-            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } }
+            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } .matrix.numbered th:nth-child(2) { max-width: 10rem; }
+            .matrix.numbered th:first-child { min-width: 0; } }
         :root { --c: #15803d; --d: #7e22ce; --e: #a16207; --f: #be185d; }
         @media screen and (prefers-color-scheme: dark) { :root { --c: #5bd38a; --d: #c792f5; --e: #e3c04d; --f: #ff8dbb; } }
         .c, .d, .e, .f { fill: none; stroke-width: 2; } .c { stroke: var(--c); } .d { stroke: var(--d); } .e { stroke: var(--e); }
