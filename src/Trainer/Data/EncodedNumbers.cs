@@ -5,7 +5,7 @@ namespace MlNetBatchNorm.Trainer.Data;
 /// <summary>
 /// What an encoding has learned of the training rows (<see cref="NumericEncoding.PiecewiseLinear"/>): a row <c>[F]</c>
 /// becomes <c>[smoothly clipped numbers, entries of bins, features of 0 and 1 as they are, numbers of categories as they are]</c>. Features
-/// that are the same in every row are left out.
+/// that are the same in every row are left out, and of rows that are mostly zeros, as those of texts, those that hardly any row has.
 /// </summary>
 internal sealed record EncodedNumbers
 {
@@ -19,6 +19,11 @@ internal sealed record EncodedNumbers
 
     // Quantiles of so many rows are those of all to a thousandth.
     public const int SampledRows = 1 << 17;
+
+    // Of so many rows, mostly zeros, a feature that fewer than these have says nothing that would hold elsewhere, but takes weights as any
+    // other: of the pairs of words in texts, nine in ten.
+    private const int RowsWithRare = 1000;
+    private const int FewestRows = 5;
 
     // Beyond, squares or reciprocals would leave float32, and so the values are brought near 1 by a power of two first.
     private const float Least = 1e-15f, Most = 1e15f;
@@ -86,17 +91,18 @@ internal sealed record EncodedNumbers
     /// <param name="categories">The features that are numbers of categories; null = none.</param>
     public static EncodedNumbers Fit(TrainingData rows, int bins, bool forClasses, IReadOnlyList<int>? categories = null)
     {
-        var columns = Columns(rows.FeatureRows);
-        var unit = new float[columns.Length];
+        var columns = new SortedColumns(Sample(rows.FeatureRows));
+        var unit = new float[columns.Count];
         var (numbers, center, scale) = (new List<int>(), new List<float>(), new List<float>());
         var (features, lower, inverse) = (new List<int>(), new List<float>(), new List<float>());
         var flags = new List<int>();
-        var hasBins = bins > 0 && columns.Count(column => !Distinct(column, 3).IsFew) <= NumericEncoding.MostNumbers;
-        for (var feature = 0; feature < columns.Length; feature++)
+        var hasBins = bins > 0 && !Enumerable.Range(0, columns.Count).Where(columns.IsCommon)
+            .Where(feature => !Distinct(columns.Values(feature), 3).IsFew).Skip(NumericEncoding.MostNumbers).Any();
+        for (var feature = 0; feature < columns.Count; feature++)
         {
-            var values = columns[feature];
             unit[feature] = 1;
-            if (categories?.Contains(feature) == true) continue;
+            if (categories?.Contains(feature) == true || !columns.IsCommon(feature)) continue;
+            var values = columns.Values(feature);
             unit[feature] = UnitOf(Math.Max(Math.Abs(values[0]), Math.Abs(values[^1])));
             if (unit[feature] != 1) TensorPrimitives.Multiply(values, unit[feature], values);
             var (different, isFew) = Distinct(values, Math.Max(bins, 2) + 1);
@@ -237,33 +243,46 @@ internal sealed record EncodedNumbers
         return scales;
     }
 
-    // The values of each feature, ascending.
-    private static float[][] Columns(FeatureRows rows)
-    {
-        rows = Sample(rows);
-        var sampled = rows.Count;
-        var kept = new List<float>[rows.Width];
-        for (var feature = 0; feature < kept.Length; feature++) kept[feature] = new List<float>(rows.IsSparse ? 0 : sampled);
-        rows.Visit((_, values, slots) =>
-        {
-            for (var at = 0; at < values.Length; at++) kept[slots.IsEmpty ? at : slots[at]].Add(values[at]);
-        });
-        var columns = new float[kept.Length][];
-        for (var feature = 0; feature < columns.Length; feature++)
-        {
-            var column = columns[feature] = new float[sampled];
-            var count = kept[feature].Count;
-            kept[feature].CopyTo(column);
-            Array.Sort(column);
-        }
-
-        return columns;
-    }
-
     // Where there are many, each of so many.
     private static FeatureRows Sample(FeatureRows rows)
     {
         var step = Math.Max(1, rows.Count / SampledRows);
         return step == 1 ? rows : rows.Select([.. Enumerable.Range(0, (rows.Count + step - 1) / step).Select(row => row * step)]);
+    }
+
+    /// <summary>The values of each feature, ascending. Of rows that are mostly zeros only the others are kept.</summary>
+    private sealed class SortedColumns
+    {
+        private readonly List<float>[] _kept;
+        private readonly int _rows;
+        private readonly int _fewest;
+
+        public SortedColumns(FeatureRows rows)
+        {
+            (_rows, _fewest) = (rows.Count, rows.IsSparse && rows.Count >= RowsWithRare ? FewestRows : 0);
+            _kept = new List<float>[rows.Width];
+            for (var feature = 0; feature < _kept.Length; feature++) _kept[feature] = new List<float>(rows.IsSparse ? 0 : _rows);
+            rows.Visit((_, values, slots) =>
+            {
+                for (var at = 0; at < values.Length; at++) _kept[slots.IsEmpty ? at : slots[at]].Add(values[at]);
+            });
+            foreach (var values in _kept) values.Sort();
+        }
+
+        public int Count => _kept.Length;
+
+        /// <summary>Whether rows enough have something else than 0.</summary>
+        public bool IsCommon(int feature) => _kept[feature].Count >= _fewest;
+
+        public float[] Values(int feature)
+        {
+            var kept = _kept[feature];
+            var values = new float[_rows];
+            var below = kept.FindIndex(value => value >= 0);
+            if (below < 0) below = kept.Count;
+            kept.CopyTo(0, values, 0, below);
+            kept.CopyTo(below, values, _rows - kept.Count + below, kept.Count - below);
+            return values;
+        }
     }
 }

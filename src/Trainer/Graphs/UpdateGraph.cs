@@ -42,6 +42,9 @@ internal sealed class UpdateGraph
 
     internal List<(ParameterGroup Group, string Slot)> Slots { get; } = [];
 
+    /// <summary>Whether an operator of our own updates everything: it reads each number of a slot before it writes that number.</summary>
+    internal bool IsOwn { get; private set; }
+
     /// <summary>The update of everything as one node with an operator of our own.</summary>
     /// <param name="rule">The optimizer's part.</param>
     /// <param name="averageSlot">The slot with averages of the parameters; null = there are none.</param>
@@ -52,6 +55,7 @@ internal sealed class UpdateGraph
         UpdateRule rule, string? averageSlot, Value averageRate, ParameterGroup? statistics, Value statisticsRate)
     {
         ArgumentNullException.ThrowIfNull(rule);
+        IsOwn = true;
         string[] slots = averageSlot is null ? [.. rule.Slots] : [.. rule.Slots, averageSlot];
         List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
         var outputs = new List<(string Name, int Count)>();

@@ -8,18 +8,24 @@ internal sealed class ParameterStore : IDisposable
 {
     private readonly Dictionary<string, TensorBuffer<float>> _vectors;
     private readonly Dictionary<string, TensorView<float>> _parameters = new(StringComparer.Ordinal);
+    private readonly List<TensorBuffer<float>> _owned = [];
 
-    public ParameterStore(OnnxSession session, IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots)
+    /// <param name="session">The session that reads and writes it.</param>
+    /// <param name="groups">The parameters.</param>
+    /// <param name="slots">The vectors of the optimizer.</param>
+    /// <param name="other">Whose slots these are, too, for an optimizer that writes each of their numbers where it has read it.</param>
+    public ParameterStore(
+        OnnxSession session, IReadOnlyList<ParameterGroup> groups, IEnumerable<(string Name, int Count)> slots, ParameterStore? other)
     {
         _vectors = new(StringComparer.Ordinal);
         foreach (var group in groups)
         {
-            var vector = session.CreateBuffer<float>(group.Count);
+            var vector = Own(session.CreateBuffer<float>(group.Count));
             _vectors.Add(group.Name, vector);
             AddParameters(group, vector);
         }
 
-        foreach (var (name, count) in slots) _vectors.Add(name, session.CreateBuffer<float>(count));
+        foreach (var (name, count) in slots) _vectors.Add(name, other?._vectors[name] ?? Own(session.CreateBuffer<float>(count)));
     }
 
     private ParameterStore(Dictionary<string, TensorBuffer<float>> vectors) => _vectors = vectors;
@@ -49,12 +55,19 @@ internal sealed class ParameterStore : IDisposable
 
     public void CopyTo(ParameterStore other)
     {
-        foreach (var (name, vector) in _vectors) vector.Span.CopyTo(other._vectors[name].Span);
+        foreach (var (name, vector) in _vectors)
+            if (other._vectors[name] != vector) vector.Span.CopyTo(other._vectors[name].Span);
     }
 
     public void Dispose()
     {
-        foreach (var vector in _vectors.Values) vector.Dispose();
+        foreach (var vector in _owned) vector.Dispose();
+    }
+
+    private TensorBuffer<float> Own(TensorBuffer<float> vector)
+    {
+        _owned.Add(vector);
+        return vector;
     }
 
     private void AddParameters(ParameterGroup group, TensorBuffer<float> vector)

@@ -16,6 +16,7 @@ namespace MlNetBatchNorm.Trainer.Training;
 /// <summary>
 /// One step of training as one ONNX model: forward, backward, update of parameters and running statistics. Parameters live in two sets of
 /// buffers; a step reads one set and writes the other, then they swap, so nothing is copied and nothing is allocated.
+/// What the optimizer keeps is there once where our own operator updates it, number by number.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
@@ -123,7 +124,8 @@ internal sealed class TrainingStep : IDisposable
 
         _session = OnnxSession.Load(
             ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
-        _stores = [NewStore(), NewStore()];
+        var store = NewStore(null);
+        _stores = [store, NewStore(update.IsOwn ? store : null)];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
         if (weightAveraging > 0)
@@ -178,8 +180,8 @@ internal sealed class TrainingStep : IDisposable
             return (builder, emitted, end);
         }
 
-        ParameterStore NewStore() =>
-            new(_session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)));
+        ParameterStore NewStore(ParameterStore? other) => new(
+            _session, groups, update.Slots.Select(slot => (UpdateGraph.SlotName(slot.Group, slot.Slot), slot.Group.Count)), other);
     }
 
     /// <summary>The most rows in a mini-batch.</summary>
