@@ -81,16 +81,11 @@ internal static class ResultLines
         if (found.Linear is { } linear)
             Line("linear model", string.Join(", ", linear.Test.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
-        if (found.Columns is { Columns.Count: > 0 } columns)
-        {
-            var first = columns.Columns.Take(3).ToArray();
-            var without = first.Select(column => $"{(column.Loss.Value < 0 ? "-" : "+")}"
-                + VerdictSentences.Text(columns.Loss, Math.Abs(column.Loss.Value)));
+        if (found.Columns is { } columns && columns.First.Any())
             Line(
                 "depends most on",
-                $"{NameList.Of(first.Select(column => column.Column))} ({columns.Loss.Name} {string.Join(", ", without)} without)");
-        }
-
+                $"{NameList.Of(columns.First.Select(column => column.Column))} ({columns.Loss.Name} "
+                + $"{string.Join(", ", columns.First.Select(column => $"+{VerdictSentences.Text(columns.Loss, column.Loss.Value)}"))} without)");
         if (found.Thresholds is { Costs.AreEqual: false } thresholds)
             Line("cheapest threshold", string.Create(
                 CultureInfo.InvariantCulture,
