@@ -82,10 +82,12 @@ internal static class ResultLines
             Line("linear model", string.Join(", ", linear.Test.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
         if (found.Columns is { } columns && columns.First.Any())
-            Line(
-                "depends most on",
-                $"{NameList.Of(columns.First.Select(column => column.Column))} ({columns.Loss.Name} "
-                + $"{string.Join(", ", columns.First.Select(column => $"+{VerdictSentences.Text(columns.Loss, column.Loss.Value)}"))} without)");
+        {
+            var names = NameList.Of(columns.First.Select(column => column.Column));
+            var losses = columns.First.Select(column => $"+{VerdictSentences.Text(columns.Loss, column.Loss.Value)}");
+            Line("depends most on", $"{names} ({columns.Loss.Name} {string.Join(", ", losses)} without)");
+        }
+
         if (found.Thresholds is { Costs.AreEqual: false } thresholds)
             Line("cheapest threshold", string.Create(
                 CultureInfo.InvariantCulture,
