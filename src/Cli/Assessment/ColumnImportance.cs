@@ -55,6 +55,9 @@ internal sealed class ColumnImportances
     /// <summary>The columns, the most important one first; of many columns the first of them.</summary>
     public IReadOnlyList<ColumnImportance> Columns { get; private set; }
 
+    /// <summary>The first three columns, as far as they surely matter.</summary>
+    public IEnumerable<ColumnImportance> First => Columns.Where(column => column.Loss.IsAbove(0)).Take(3);
+
     /// <summary>How many columns were left out after a first look.</summary>
     public int LeftOut { get; private set; }
 

@@ -106,7 +106,7 @@ internal sealed class DecisionThresholds
 
     private DecisionThresholds(ThresholdRows test, ThresholdRows? chooser, MisclassificationCosts costs, string how)
     {
-        (_test, Costs, ChosenOn) = (test, costs, how);
+        (_test, Costs, How) = (test, costs, how);
         Best = chooser?.Cheapest(costs) ?? costs.Threshold;
         Chooser = chooser;
     }
@@ -117,8 +117,8 @@ internal sealed class DecisionThresholds
     /// <summary>The cheapest threshold.</summary>
     public double Best { get; }
 
-    /// <summary>Where it was chosen, for people.</summary>
-    public string ChosenOn { get; }
+    /// <summary>How it was chosen, for people, and on which rows.</summary>
+    public string How { get; }
 
     /// <summary>The rows that it was chosen on; null = by the costs alone.</summary>
     public ThresholdRows? Chooser { get; }
@@ -144,12 +144,11 @@ internal sealed class DecisionThresholds
                 test,
                 new ThresholdRows(predicted.Predictions.ToArray(), predicted.Rows.TargetArray, predicted.Rows.WeightArray),
                 costs,
-                "the rows to learn from, each predicted by the member that did not learn from it (out of fold)");
+                "chosen on the rows to learn from, each predicted by the member that did not learn from it (out of fold)");
         return validation is null
             ? new DecisionThresholds(
-                test, null, costs, "no rows, since this training has no out-of-fold ones: it is the one that goes with the costs where "
-                    + "probabilities are what they say")
-            : new DecisionThresholds(test, Rows(validation), costs, "the validation rows");
+                test, null, costs, "by the costs alone, if probabilities are what they say: no rows are out of fold to choose it on")
+            : new DecisionThresholds(test, Rows(validation), costs, "chosen on the validation rows");
     }
 
     private static ThresholdRows Rows(TestedRows tested) => new(tested.Predictions, tested.Rows.TargetArray, tested.Rows.WeightArray);

@@ -138,7 +138,7 @@ internal sealed class ModelAssessment
                 ["costFalsePositive"] = thresholds.Costs.FalsePositive,
                 ["costFalseNegative"] = thresholds.Costs.FalseNegative,
                 ["cheapest"] = thresholds.Best,
-                ["chosenOn"] = thresholds.ChosenOn,
+                ["how"] = thresholds.How,
                 ["test"] = new JsonArray([.. thresholds.Table.Select(at => new JsonObject
                 {
                     ["threshold"] = at.Threshold,

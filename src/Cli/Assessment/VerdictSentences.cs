@@ -26,6 +26,15 @@ internal static class VerdictSentences
     public static IEnumerable<string> Of(ModelAssessment found)
     {
         yield return BesideNothing(found);
+        if (found.Trained.BaseRateWarning is not null)
+        {
+            // Of what says nothing there is nothing more to know, but that another model does say something.
+            yield return found.Linear is { } other && IsWorth(found, other)
+                ? BesideLinear(found, other)
+                : $"Look for columns that say more of {found.Trained.Schema.Label.Column}, or for more rows.";
+            yield break;
+        }
+
         if (found.Linear is { } linear) yield return BesideLinear(found, linear);
         if (found.Reliability.Count > 0) yield return Calibration(found);
         if (found.Columns is { } columns) yield return Columns(columns);
@@ -33,7 +42,7 @@ internal static class VerdictSentences
     }
 
     /// <summary>A figure with its interval: <c>0.8366 (0.8133 to 0.8600)</c>.</summary>
-    public static string Text(Metric metric, Interval interval) => double.IsNaN(interval.Low)
+    public static string Text(Metric metric, Interval interval) => double.IsNaN(interval.Low) || interval.Low == interval.High
         ? Text(metric, interval.Value)
         : $"{Text(metric, interval.Value)} ({Text(metric, interval.Low)} to {Text(metric, interval.High)})";
 
@@ -62,9 +71,16 @@ internal static class VerdictSentences
         var by = $"{Text(metric, Math.Abs(ahead.Value))} ({Text(metric, Math.Min(Math.Abs(ahead.Low), Math.Abs(ahead.High)))} to "
             + $"{Text(metric, Math.Max(Math.Abs(ahead.Low), Math.Abs(ahead.High)))})";
         if (ahead.IsAbove(0)) return $"It is better than {model}, by {by}.";
-        if (ahead.IsBelow(0)) return $"It is worse than {model}, by {by}: use that one.";
+        if (ahead.IsBelow(0)) return $"It is worse than {model}, by {by}{(IsWorth(found, linear) ? ": use that one" : string.Empty)}.";
         return $"{char.ToUpperInvariant(model[0])}{model[1..]} is about as good, and simpler: on other rows the network may be worse by "
             + $"{Text(metric, -ahead.Low)} or better by {Text(metric, ahead.High)}.";
+    }
+
+    // Whether the linear model is better than the network, and than nothing.
+    private static bool IsWorth(ModelAssessment found, LinearModel linear)
+    {
+        var (metric, alone, _) = found.Trained.BaseRate.Alone(found.Trained.Schema.Label.Task.Kind);
+        return linear.NetworkAhead.First(figure => figure.Metric == metric).Ahead.IsBelow(0) && linear.Test[metric] < alone;
     }
 
     private static string Calibration(ModelAssessment found)
@@ -85,7 +101,7 @@ internal static class VerdictSentences
 
     private static string Columns(ColumnImportances columns)
     {
-        string[] sure = [.. columns.Columns.Where(column => column.Loss.IsAbove(0)).Select(column => column.Column).Take(3)];
+        string[] sure = [.. columns.First.Select(column => column.Column)];
         return sure.Length == 0
             ? "No column alone matters beyond chance; several that say the same may stand in for each other."
             : $"It depends most on {NameList.Of(sure)}.";

@@ -81,14 +81,11 @@ internal static class ResultLines
         if (found.Linear is { } linear)
             Line("linear model", string.Join(", ", linear.Test.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
-        if (found.Columns is { Columns.Count: > 0 } columns)
+        if (found.Columns is { } columns && columns.First.Any())
         {
-            var first = columns.Columns.Take(3).ToArray();
-            var without = first.Select(column => $"{(column.Loss.Value < 0 ? "-" : "+")}"
-                + VerdictSentences.Text(columns.Loss, Math.Abs(column.Loss.Value)));
-            Line(
-                "depends most on",
-                $"{NameList.Of(first.Select(column => column.Column))} ({columns.Loss.Name} {string.Join(", ", without)} without)");
+            var names = NameList.Of(columns.First.Select(column => column.Column));
+            var losses = columns.First.Select(column => $"+{VerdictSentences.Text(columns.Loss, column.Loss.Value)}");
+            Line("depends most on", $"{names} ({columns.Loss.Name} {string.Join(", ", losses)} without)");
         }
 
         if (found.Thresholds is { Costs.AreEqual: false } thresholds)

@@ -37,7 +37,7 @@ internal sealed class Baseline
         Deviation = Math.Sqrt(Math.Max(0, (squares / total) - (Mean * Mean)));
         Shares = [.. counts.Select(count => count / total)];
         MostFrequent = Array.IndexOf(counts, counts.Max());
-        Entropy = -Shares.Where(share => share > 0).Sum(share => share * Math.Log(share));
+        Entropy = Shares.Where(share => share > 0).Sum(share => share * Math.Log(1 / share));
     }
 
     /// <summary>The mean of the labels, of a number.</summary>

@@ -90,7 +90,7 @@ public sealed class AssessmentTests : IDisposable
             .Select(cells => (IsYes: cells[2] == "Yes", Probability: double.Parse(cells[4], CultureInfo.InvariantCulture))).ToArray();
         var least = rows.Select(row => Cost(row.Probability)).Append(Cost(2)).Min();
         Assert.Equal(least, Cost(cheapest));
-        Assert.Contains("out of fold", thresholds.GetProperty("chosenOn").GetString(), StringComparison.Ordinal);
+        Assert.Contains("out of fold", thresholds.GetProperty("how").GetString(), StringComparison.Ordinal);
         Assert.Contains(
             thresholds.GetProperty("test").EnumerateArray(), at => at.GetProperty("threshold").GetDouble() == cheapest);
 
@@ -101,9 +101,9 @@ public sealed class AssessmentTests : IDisposable
     [Fact]
     public void Train_OneGroupIsOff_SaysSoInTheVerdict()
     {
-        // In shop C the label is decided the other way round, of which the tests have much and the rows to learn from nothing.
-        _folder.Write("data.csv", Rows(["A", "B"], isTurned: false));
-        _folder.Write("test.csv", Rows(["A", "B"], isTurned: true));
+        // In shop B the label of test rows is decided the other way round than in the rows to learn from.
+        _folder.Write("data.csv", Rows(["A", "A", "A", "A", "B"], isTurned: false));
+        _folder.Write("test.csv", Rows(["A", "A", "A", "A", "B"], isTurned: true));
 
         var found = Train("--epochs", "10", "--test", "test.csv", "--categorical", "shop");
 

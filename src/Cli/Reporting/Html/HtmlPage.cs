@@ -159,7 +159,7 @@ internal static class ReportStyle
         .matrix td.right { font-weight: 700; outline: 1px solid var(--rule); }
         .matrix th:first-child { min-width: 4.5rem; }
         @media screen { .matrix.numbered th:first-child { min-width: 1.6rem; } .matrix.numbered th:nth-child(2) { min-width: 7rem; }
-            .matrix.numbered td { min-width: 1.2rem; } }
+            .matrix.numbered td { min-width: 1rem; padding: .2rem; } .matrix.numbered th { padding: .2rem .3rem; } }
         @media screen { .matrix th:first-child { position: sticky; left: 0; background: var(--paper); } }
         pre { overflow-x: auto; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem;
             font-size: .875rem; } code { font-family: ui-monospace, Consolas, monospace; }

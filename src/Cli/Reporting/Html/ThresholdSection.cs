@@ -19,7 +19,7 @@ internal static class ThresholdSection
             CultureInfo.InvariantCulture,
             $"A row that is called {positive} and is not costs {costs.FalsePositive:0.######}, one that is {positive} and is not called so "
                 + $"{costs.FalseNegative:0.######} (--cost-false-positive, --cost-false-negative). It is cheapest to say {positive} from ")
-            + $"{Html.Percent(best)} on: chosen on {thresholds.ChosenOn}. The figures of the table are those on the test rows, which had "
+            + $"{Html.Percent(best)} on: {thresholds.How}. The figures of the table are those on the test rows, which had "
             + "no say in that. PredictedLabel, in what score writes, goes by 50 %; for another threshold look at Probability.");
         double[] places = [.. Enumerable.Range(0, Points + 1).Select(part => (double)part / Points)];
         var tested = Array.ConvertAll(places, thresholds.Test);
