@@ -62,9 +62,16 @@ internal sealed class MetricsDocument
     /// <param name="elapsed">How long it took.</param>
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
+    /// <param name="tuned">How its options were found; null = they were given.</param>
     public static MetricsDocument Create(
-        TrainedTable trained, string rule, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
-        new JsonObject
+        TrainedTable trained,
+        string rule,
+        TimeSpan elapsed,
+        TimeSpan singleRow,
+        IReadOnlyList<PrecisionSpeed>? speed = null,
+        TunedTable? tuned = null)
+    {
+        var task = new JsonObject
         {
             ["task"] = trained.Schema.Label.Task.Name,
             ["label"] = trained.Schema.Label.Column,
@@ -75,14 +82,19 @@ internal sealed class MetricsDocument
             ["testRowsChosen"] = rule,
             ["features"] = trained.Schema.Features.FeatureCount,
             ["betterThanBaseRate"] = Baseline.Warn(trained) is null,
-        },
-        trained.Network.Model,
-        trained.Network.Export,
-        trained.TestMetrics,
-        trained.Float32TestMetrics,
-        elapsed,
-        singleRow,
-        speed);
+        };
+        var document = new MetricsDocument(
+            task,
+            trained.Network.Model,
+            trained.Network.Export,
+            trained.TestMetrics,
+            trained.Float32TestMetrics,
+            elapsed,
+            singleRow,
+            speed);
+        if (tuned is not null) document._root["tuning"] = TrialsTable.ToJson(tuned, trained);
+        return document;
+    }
 
     /// <summary>The numbers of a network that was not trained on a table.</summary>
     /// <param name="task">What was learned from which data; what came out is added to it.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -55,6 +56,15 @@ internal static class ResultLines
         if (export.Reduced is { } reduced) ShowPrecision(reduced, float32Metrics, speed ?? []);
         Line("single prediction", string.Create(CultureInfo.InvariantCulture, $"{singleRow.TotalMicroseconds:0.0} µs"));
         if (files.Count > 0) Line("written", string.Join(", ", files));
+    }
+
+    /// <summary>What tuning brought.</summary>
+    public static void Show(TunedTable tuned, TrainedTable trained)
+    {
+        var best = tuned.Tuning.Best;
+        Line("tuned", $"{tuned.Settings} settings; taken is trial {best.Number}: {best.Changes}");
+        Line("on folds", tuned.OnFolds());
+        if (tuned.OnTestRows(trained) is { } tested) Line("on test rows", tested);
     }
 
     /// <summary>What became of the whole pipeline.</summary>

@@ -17,8 +17,16 @@ internal static class TrainingRun
     /// <param name="rows">The rows.</param>
     /// <param name="options">What to learn, and how.</param>
     /// <param name="folder">The folder for the results.</param>
-    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
+    /// <param name="tuning">The search for better options before it; null = there is none.</param>
+    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, TableTuning? tuning = null)
     {
+        if (tuning is not null)
+        {
+            OutputFolder.Require(folder, [.. Files, FilesSection.Trials]);
+            Tune(rows, options, folder, tuning);
+            return;
+        }
+
         // Of several ranks, the first one writes.
         if (options.Ranks is { Rank: > 0 })
         {
@@ -51,12 +59,31 @@ internal static class TrainingRun
         });
     }
 
-    private static void Run(TableSplit rows, TableTrainingOptions options, string folder)
+    // The state stays until the results are written, so that the same command goes on whenever it was stopped.
+    private static void Tune(TableSplit rows, TableTrainingOptions options, string folder, TableTuning tuning)
+    {
+        var state = TableTuning.Checkpoint(folder);
+        var goOn = $"the same command goes on from {state.Path}.";
+        var otherwise = Interruption.GoOn;
+        Interruption.GoOn = () => File.Exists(state.Path) ? goOn : otherwise();
+        options = options with
+        {
+            Tune = (ml, view, network) => tuning.Run(ml, options.Task, view, network, folder),
+        };
+        OutputFolder.RunAlone(folder, () =>
+        {
+            if (File.Exists(state.Path)) Console.Error.WriteLine($"going on from {state.Path}");
+            Run(rows, options, folder, tuning);
+        });
+    }
+
+    private static void Run(TableSplit rows, TableTrainingOptions options, string folder, TableTuning? tuning = null)
     {
         var watch = Stopwatch.StartNew();
         using var progress = Progress.Begin("preparing");
         options = options with { Validation = rows.Validation, Network = progress.Follow(options.Network) };
         using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
+        var tuned = tuning is null ? null : CompareWithDefaults(rows, options, tuning.Result!, progress);
         if (options.Ranks is { Rank: > 0 }) return;
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
@@ -67,19 +94,38 @@ internal static class TrainingRun
         var speed = trained.Network.Export.Reduced is { } reduced
             ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
             : [];
-        var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed);
+        var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed, tuned);
         OutputFolder.WriteAlone(folder, () =>
         {
-            var checkpoint = options.Network.Checkpoint;
+            var checkpoint = tuned is null ? options.Network.Checkpoint : TableTuning.Checkpoint(folder);
             if (checkpoint is null)
                 Interruption.GoOn =
                     () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
-            Write(trained, rows, options, folder, metrics, singleRow, speed, progress);
+            Write(trained, rows, options, folder, metrics, singleRow, speed, progress, tuned);
 
             // Last, when nothing of what it stands for can be lost any more.
             checkpoint?.Remove();
             Interruption.GoOn = () => $"all results are in '{folder}'.";
         });
+    }
+
+    // Test rows are looked at for both only now, when nothing is chosen any more.
+    private static TunedTable CompareWithDefaults(TableSplit rows, TableTrainingOptions options, BatchNormTuning tuning, Progress progress)
+    {
+        if (tuning.Best == tuning.Defaults) return new TunedTable(tuning, null, null);
+        progress.Stage("training with the defaults, to compare with");
+        var network = options.Network with
+        {
+            Progress = null,
+            Warning = null,
+            Diagnostics = null,
+
+            // It is looked at, not written.
+            AllowedMetricLoss = double.PositiveInfinity,
+        };
+        using var defaults = TableTrainer.Train(
+            rows.Training, rows.Test, options with { Tune = null, WholePipeline = false, Network = network });
+        return new TunedTable(tuning, defaults.Tested, defaults.TestMetrics);
     }
 
     private static void Write(
@@ -90,13 +136,15 @@ internal static class TrainingRun
         MetricsDocument metrics,
         TimeSpan singleRow,
         IReadOnlyList<PrecisionSpeed> speed,
-        Progress progress)
+        Progress progress,
+        TunedTable? tuned)
     {
         progress.Stage("writing the models, and reading them back");
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
         if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
+        if (tuned is not null) files.Add(TrialsTable.Write(tuned, folder));
         if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
@@ -113,11 +161,12 @@ internal static class TrainingRun
             progress.Dispose();
 
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
-            files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
+            files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files, tuned));
             ResultLines.Show(
                 trained.Network.Model, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
         }
 
+        if (tuned is not null) ResultLines.Show(tuned, trained);
         if (pipeline is not null) ResultLines.Show(pipeline);
         if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }

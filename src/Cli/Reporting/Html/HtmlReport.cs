@@ -19,9 +19,16 @@ internal static class HtmlReport
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="folder">The folder, which is there.</param>
     /// <param name="files">What else was written there.</param>
+    /// <param name="tuned">How its options were found; null = they were given.</param>
     /// <returns>The path of the file.</returns>
     public static string Write(
-        TrainedTable trained, string source, string rule, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
+        TrainedTable trained,
+        string source,
+        string rule,
+        TimeSpan singleRow,
+        string folder,
+        IReadOnlyList<string> files,
+        TunedTable? tuned = null)
     {
         var path = Path.Combine(folder, HtmlPage.ReportFile);
         AtomicFile.WriteText(path, HtmlPage.Create(
@@ -31,6 +38,7 @@ internal static class HtmlReport
                 $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
             FiguresSection.Create(trained),
             Mistakes(trained),
+            tuned is null ? [] : TuningSection.Create(tuned, trained),
             LearningSection.Create(trained.Network.Model),
             DataSection.Create(trained, source, rule),
             ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
