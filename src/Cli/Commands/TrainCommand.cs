@@ -16,7 +16,7 @@ internal static class TrainCommand
     /// <param name="tuning">The options of the search; null = there is none.</param>
     public static Command Create(string name, string description, TuningOptions? tuning = null)
     {
-        var data = new Argument<string>("DATA.csv") { Description = "the table to learn from; missing values are empty fields" };
+        var data = new TableOptions("the table to learn from, where missing values are empty fields");
         var label = new Option<string>("--label") { Description = "the column to predict", Required = true, HelpName = "COLUMN" };
         var task = new Option<string>("--task")
         {
@@ -26,7 +26,7 @@ internal static class TrainCommand
         };
         task.AcceptOnlyFromAmong([.. NetworkTask.Names]);
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
-        var test = new Option<string?>("--test") { Description = "a table to test on", HelpName = "TEST.csv" };
+        var test = new Option<string?>("--test") { Description = "a table to test on, a file or a pattern", HelpName = "TEST.csv" };
         var rows = new SplitChoices();
         var positive = new Option<string?>("--positive")
         {
@@ -61,12 +61,12 @@ internal static class TrainCommand
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
-        var command = new Command(name, description) { data };
+        var command = new Command(name, description) { data.Files };
         (string, IReadOnlyList<Option>)[] search = tuning is null ? [] : [("Tuning", tuning.All)];
         GroupedHelp.AddTo(
             command,
             [
-                ("What to learn", [label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
+                ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
                 ("What to write", [output, .. deployment.All, whole]),
                 .. search,
                 (tuning is null ? "The network" : "The network: what is given is not tuned", architecture.All),
@@ -74,6 +74,7 @@ internal static class TrainCommand
             ]);
         command.Validators.Add(result =>
         {
+            data.Validate(result);
             rows.Validate(result, test);
             var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
             if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
@@ -109,20 +110,23 @@ internal static class TrainCommand
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             if (arguments.GetValue(diagnose))
                 options = options with { Network = options.Network with { Diagnostics = new DiagnosticsOptions() } };
-            var (path, testPath) = (arguments.GetRequiredValue(data), arguments.GetValue(test));
+            var testPath = arguments.GetValue(test);
             if (ranks is not null && tuning is not null)
-                throw new UsageException(
-                    "tune runs in one process; under mpirun, give the settings that it finds to train.");
+                throw new UsageException("tune runs in one process; under mpirun, give the settings that it finds to train.");
             if (ranks is not null)
             {
+                if (data.Paths(arguments) is not [var path])
+                    throw new NotSupportedException("Several processes train on one file, of which each reads its share.");
                 var (share, known) = RankedTable.Read(path, ranks, texts, rows.Read(arguments, options), testPath);
                 TrainingRun.Execute(share, options with { Ranks = ranks, Known = known }, folder);
                 ranks.Dispose();
                 return;
             }
 
-            var table = Output.Read(path, texts);
-            var testing = testPath is null ? null : Output.Read(testPath, texts);
+            Output.RequireMemory(data.Paths(arguments));
+            var table = Output.Read(data.Open(arguments), texts);
+            if (testPath is not null) Output.RequireMemory([testPath]);
+            var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             var splitting = rows.Read(arguments, options);
             var split = TableSplit.Create(table, classes, splitting, testing);
