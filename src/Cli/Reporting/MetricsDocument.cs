@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -57,20 +57,15 @@ internal sealed class MetricsDocument
     }
 
     /// <summary>The numbers of a network that was trained on a table.</summary>
-    /// <param name="trained">The network.</param>
+    /// <param name="found">The network, and what was found out about it.</param>
     /// <param name="rule">How its test rows were chosen.</param>
     /// <param name="elapsed">How long it took.</param>
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
-    /// <param name="tuned">How its options were found; null = they were given.</param>
     public static MetricsDocument Create(
-        TrainedTable trained,
-        string rule,
-        TimeSpan elapsed,
-        TimeSpan singleRow,
-        IReadOnlyList<PrecisionSpeed>? speed = null,
-        TunedTable? tuned = null)
+        ModelAssessment found, string rule, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null)
     {
+        var trained = found.Trained;
         var task = new JsonObject
         {
             ["task"] = trained.Schema.Label.Task.Name,
@@ -81,7 +76,8 @@ internal sealed class MetricsDocument
             ["testRows"] = trained.TestRows,
             ["testRowsChosen"] = rule,
             ["features"] = trained.Schema.Features.FeatureCount,
-            ["betterThanBaseRate"] = Baseline.Warn(trained) is null,
+            ["betterThanBaseRate"] = trained.BaseRateWarning is null,
+            ["assessment"] = found.ToJson(),
         };
         var document = new MetricsDocument(
             task,
@@ -92,7 +88,7 @@ internal sealed class MetricsDocument
             elapsed,
             singleRow,
             speed);
-        if (tuned is not null) document._root["tuning"] = TrialsTable.ToJson(tuned, trained);
+        if (found.Tuned is { } tuned) document._root["tuning"] = TrialsTable.ToJson(tuned);
         return document;
     }
 

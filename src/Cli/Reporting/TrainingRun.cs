@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
@@ -17,27 +18,34 @@ internal static class TrainingRun
     /// <param name="rows">The rows.</param>
     /// <param name="options">What to learn, and how.</param>
     /// <param name="folder">The folder for the results.</param>
+    /// <param name="assessment">What to find out about the network; null = the defaults.</param>
     /// <param name="tuning">The search for better options before it; null = there is none.</param>
-    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, TableTuning? tuning = null)
+    public static void Execute(
+        TableSplit rows,
+        TableTrainingOptions options,
+        string folder,
+        AssessmentOptions? assessment = null,
+        TableTuning? tuning = null)
     {
+        assessment ??= new AssessmentOptions();
         if (tuning is not null)
         {
             OutputFolder.Require(folder, [.. Files, FilesSection.Trials]);
-            Tune(rows, options, folder, tuning);
+            Tune(rows, options, folder, assessment, tuning);
             return;
         }
 
         // Of several ranks, the first one writes.
         if (options.Ranks is { Rank: > 0 })
         {
-            Run(rows, options, folder);
+            Run(rows, options, folder, assessment);
             return;
         }
 
         OutputFolder.Require(folder, options.Network.Diagnostics is null ? Files : [.. Files, FilesSection.Diagnostics]);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
-            Run(rows, options, folder);
+            Run(rows, options, folder, assessment);
             return;
         }
 
@@ -49,7 +57,7 @@ internal static class TrainingRun
             if (File.Exists(checkpoint.Path)) Console.Error.WriteLine($"going on from {checkpoint.Path}");
             try
             {
-                Run(rows, options, folder);
+                Run(rows, options, folder, assessment);
             }
             catch (Exception exception) when (exception is not InvalidDataException && File.Exists(checkpoint.Path))
             {
@@ -60,7 +68,8 @@ internal static class TrainingRun
     }
 
     // The state stays until the results are written, so that the same command goes on whenever it was stopped.
-    private static void Tune(TableSplit rows, TableTrainingOptions options, string folder, TableTuning tuning)
+    private static void Tune(
+        TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment, TableTuning tuning)
     {
         var state = TableTuning.Checkpoint(folder);
         var goOn = $"the same command goes on from {state.Path}.";
@@ -73,46 +82,15 @@ internal static class TrainingRun
         OutputFolder.RunAlone(folder, () =>
         {
             if (File.Exists(state.Path)) Console.Error.WriteLine($"going on from {state.Path}");
-            Run(rows, options, folder, tuning);
-        });
-    }
-
-    private static void Run(TableSplit rows, TableTrainingOptions options, string folder, TableTuning? tuning = null)
-    {
-        var watch = Stopwatch.StartNew();
-        using var progress = Progress.Begin("preparing");
-        options = options with { Validation = rows.Validation, Network = progress.Follow(options.Network) };
-        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
-        var tuned = tuning is null ? null : CompareWithDefaults(rows, options, tuning.Result!, progress);
-        if (options.Ranks is { Rank: > 0 }) return;
-        Output.NoteDevice(trained.Network.DeviceReport);
-        if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
-
-        progress.Stage("timing predictions");
-        using var scorer = trained.Network.CreateScorer();
-        var singleRow = SingleRowTime.Measure(scorer);
-        var speed = trained.Network.Export.Reduced is { } reduced
-            ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
-            : [];
-        var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed, tuned);
-        OutputFolder.WriteAlone(folder, () =>
-        {
-            var checkpoint = tuned is null ? options.Network.Checkpoint : TableTuning.Checkpoint(folder);
-            if (checkpoint is null)
-                Interruption.GoOn =
-                    () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
-            Write(trained, rows, options, folder, metrics, singleRow, speed, progress, tuned);
-
-            // Last, when nothing of what it stands for can be lost any more.
-            checkpoint?.Remove();
-            Interruption.GoOn = () => $"all results are in '{folder}'.";
+            Run(rows, options, folder, assessment, tuning);
         });
     }
 
     // Test rows are looked at for both only now, when nothing is chosen any more.
-    private static TunedTable CompareWithDefaults(TableSplit rows, TableTrainingOptions options, BatchNormTuning tuning, Progress progress)
+    private static TunedTable CompareWithDefaults(
+        TrainedTable trained, TableSplit rows, TableTrainingOptions options, BatchNormTuning tuning, Progress progress)
     {
-        if (tuning.Best == tuning.Defaults) return new TunedTable(tuning, null, null);
+        if (tuning.Best == tuning.Defaults) return new TunedTable(tuning, null, []);
         progress.Stage("training with the defaults, to compare with");
         var network = options.Network with
         {
@@ -125,26 +103,61 @@ internal static class TrainingRun
         };
         using var defaults = TableTrainer.Train(
             rows.Training, rows.Test, options with { Tune = null, WholePipeline = false, Network = network });
-        return new TunedTable(tuning, defaults.Tested, defaults.TestMetrics);
+        var clusters = options.Schema.Group is { } group ? rows.Test.Column(group).Codes : [];
+        return new TunedTable(tuning, defaults.TestMetrics, trained.AheadOf(defaults.Tested.Predictions, clusters));
+    }
+
+    private static void Run(
+        TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment, TableTuning? tuning = null)
+    {
+        var watch = Stopwatch.StartNew();
+        using var progress = Progress.Begin("preparing");
+        options = options with { Validation = rows.Validation, Network = progress.Follow(options.Network) };
+        using var trained = TableTrainer.Train(rows.Training, rows.Test, options, schema => ShowColumns(schema, rows, options.Ranks));
+        if (options.Ranks is { Rank: > 0 }) return;
+        Output.NoteDevice(trained.Network.DeviceReport);
+        if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
+
+        var tuned = tuning is null ? null : CompareWithDefaults(trained, rows, options, tuning.Result!, progress);
+        var found = ModelAssessment.Of(trained, rows, options, assessment, work => progress.Stage(work), tuned);
+        progress.Stage("timing predictions");
+        using var scorer = trained.Network.CreateScorer();
+        var singleRow = SingleRowTime.Measure(scorer);
+        var speed = trained.Network.Export.Reduced is { } reduced
+            ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
+            : [];
+        var metrics = MetricsDocument.Create(found, rows.Rule, watch.Elapsed, singleRow, speed);
+        OutputFolder.WriteAlone(folder, () =>
+        {
+            var checkpoint = tuned is null ? options.Network.Checkpoint : TableTuning.Checkpoint(folder);
+            if (checkpoint is null)
+                Interruption.GoOn =
+                    () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
+            Write(found, rows, options, folder, metrics, singleRow, speed, progress);
+
+            // Last, when nothing of what it stands for can be lost any more.
+            checkpoint?.Remove();
+            Interruption.GoOn = () => $"all results are in '{folder}'.";
+        });
     }
 
     private static void Write(
-        TrainedTable trained,
+        ModelAssessment found,
         TableSplit rows,
         TableTrainingOptions options,
         string folder,
         MetricsDocument metrics,
         TimeSpan singleRow,
         IReadOnlyList<PrecisionSpeed> speed,
-        Progress progress,
-        TunedTable? tuned)
+        Progress progress)
     {
+        var trained = found.Trained;
         progress.Stage("writing the models, and reading them back");
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
         if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
-        if (tuned is not null) files.Add(TrialsTable.Write(tuned, folder));
+        if (found.Tuned is { } tuned) files.Add(TrialsTable.Write(tuned, folder));
         if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
@@ -161,14 +174,21 @@ internal static class TrainingRun
             progress.Dispose();
 
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
-            files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files, tuned));
+            files.Add(HtmlReport.Write(found, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
             ResultLines.Show(
-                trained.Network.Model, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
+                trained.Network.Model,
+                trained.Network.Export,
+                trained.TestMetrics,
+                trained.Float32TestMetrics,
+                singleRow,
+                files,
+                speed,
+                found);
         }
 
-        if (tuned is not null) ResultLines.Show(tuned, trained);
+        if (found.Tuned is not null) ResultLines.Show(found.Tuned, trained);
         if (pipeline is not null) ResultLines.Show(pipeline);
-        if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
+        if (trained.BaseRateWarning is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }
 
     private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)

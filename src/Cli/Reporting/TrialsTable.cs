@@ -56,16 +56,15 @@ internal static class TrialsTable
     };
 
     /// <summary>All of it for <c>metrics.json</c>.</summary>
-    /// <param name="tuned">The trials.</param>
-    /// <param name="trained">What was trained with the best of them.</param>
-    public static JsonObject ToJson(TunedTable tuned, TrainedTable trained) => new()
+    public static JsonObject ToJson(TunedTable tuned) => new()
     {
         ["best"] = tuned.Tuning.Best.Number,
         ["gain"] = Finite(tuned.Tuning.Gain),
         ["gainError"] = Finite(tuned.Tuning.GainError),
         ["defaultsTest"] = tuned.DefaultsMetrics is { } before ? MetricsDocument.Figures(before) : null,
-        ["testLead"] = tuned.TestLead(trained)?.Mean,
-        ["testLeadError"] = tuned.TestLead(trained)?.Error,
+        ["testAhead"] = new JsonObject(tuned.TestAhead.Select(figure => KeyValuePair.Create(
+            figure.Metric.Key,
+            (JsonNode?)new JsonArray(Finite(figure.Ahead.Value), Finite(figure.Ahead.Low), Finite(figure.Ahead.High))))),
         ["trials"] = new JsonArray([.. tuned.Tuning.Trials.Select(ToJson)]),
     };
 

@@ -8,6 +8,12 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </summary>
 internal sealed class Baseline
 {
+    // A model that says nothing has an advantage beyond so many standard errors in one of 40 tests.
+    private const double StandardErrors = 1.96;
+
+    // Probabilities are kept so far from 0, as in the log-loss of the figures.
+    private const double LeastProbability = 1e-7;
+
     /// <summary>Compares predictions with what their rows' labels alone would give.</summary>
     /// <param name="tested">The rows and their predictions.</param>
     public Baseline(TestedRows tested)
@@ -58,32 +64,56 @@ internal sealed class Baseline
     /// <param name="task">What is predicted.</param>
     public bool IsBeatenBy(TestedRows tested, LearningTask task)
     {
+        var rows = tested.Rows;
         if (task == LearningTask.Regression ? Deviation == 0 : Shares.Max() == 1) return false;
-        return RowLead.Of(tested.Rows, LossAlone, row => RowLead.LossOf(tested, row, task)).IsBeyondChance;
-
-        double LossAlone(int row)
+        double total = 0, sum = 0, squares = 0, squaredWeights = 0;
+        for (var row = 0; row < rows.Count; row++)
         {
-            var target = tested.Rows.Target(row);
-            return task == LearningTask.Regression
-                ? RowLead.Square(target[0] - Mean)
-                : RowLead.OfProbability(Shares[RowLead.ClassOf(target)]);
+            var weight = Weight(rows, row);
+            var target = rows.Target(row);
+            var advantage = Loss(target, []) - Loss(target, tested.Predictions.AsSpan(row * rows.Outputs, rows.Outputs));
+            total += weight;
+            squaredWeights += weight * weight;
+            sum += weight * advantage;
+            squares += weight * advantage * advantage;
+        }
+
+        var mean = sum / total;
+        var error = Math.Sqrt(Math.Max(0, (squares / total) - (mean * mean)) * squaredWeights) / total;
+        return mean > StandardErrors * error;
+
+        double Loss(ReadOnlySpan<float> target, ReadOnlySpan<float> predicted)
+        {
+            if (task == LearningTask.Regression)
+            {
+                var away = target[0] - (predicted.IsEmpty ? Mean : predicted[0]);
+                return away * away;
+            }
+
+            var place = target.Length == 1 ? (target[0] > 0.5f ? 1 : 0) : target.IndexOf(1f);
+            var probability = predicted.IsEmpty ? Shares[place]
+                : target.Length > 1 ? predicted[place]
+                : place == 1 ? predicted[0] : 1 - predicted[0];
+            return -Math.Log(Math.Clamp(probability, LeastProbability, 1));
         }
     }
 
     /// <summary>What to tell whoever has the model, where it is no better; null where it is.</summary>
     /// <param name="trained">The model.</param>
-    public static string? Warn(TrainedTable trained)
+    public string? Warn(TrainedTable trained)
     {
         var task = trained.Schema.Label.Task.Kind;
-        var baseline = new Baseline(trained.Tested);
-        if (baseline.IsBeatenBy(trained.Tested, task)) return null;
-        var (metric, alone, what) = task == LearningTask.Regression
-            ? (Metric.RootMeanSquaredError, baseline.Deviation, "always saying the mean")
-            : (Metric.LogLoss, baseline.Entropy, "giving every row the share of each class");
+        if (IsBeatenBy(trained.Tested, task)) return null;
+        var (metric, alone, what) = Alone(task);
         var figure = metric.Format(trained.TestMetrics[metric] ?? double.NaN);
         return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns "
             + $"do not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
     }
+
+    /// <summary>The figure that tells whether a model is better, what it is without one, and how that comes about.</summary>
+    public (Metric Metric, double Value, string How) Alone(LearningTask task) => task == LearningTask.Regression
+        ? (Metric.RootMeanSquaredError, Deviation, "always saying the mean")
+        : (Metric.LogLoss, Entropy, "giving every row the share of each class");
 
     private static double Weight(TrainingData rows, int row) => rows.WeightArray is null ? 1 : rows.WeightArray[row];
 }

@@ -23,6 +23,9 @@ internal sealed class TrainedTable : IDisposable
     // Test rows whose features are in memory at once.
     private const int ComparedAtOnce = 1 << 15;
 
+    private readonly Lazy<Baseline> _baseRate;
+    private readonly Lazy<string?> _baseRateWarning;
+
     public TrainedTable(
         TableSchema schema,
         ITransformer features,
@@ -39,6 +42,8 @@ internal sealed class TrainedTable : IDisposable
         TrainingRows = trainingRows;
         Tested = tested;
         Pipeline = new TransformerChain<ITransformer>(features, network);
+        _baseRate = new Lazy<Baseline>(() => new Baseline(Tested));
+        _baseRateWarning = new Lazy<string?>(() => BaseRate.Warn(this));
     }
 
     /// <summary>What the columns mean.</summary>
@@ -68,6 +73,33 @@ internal sealed class TrainedTable : IDisposable
 
     /// <summary>The test rows, those of all ranks, with what the network predicts for them, for figures and curves of one's own.</summary>
     public TestedRows Tested { get; }
+
+    /// <summary>What can be said of the test rows without a model.</summary>
+    public Baseline BaseRate => _baseRate.Value;
+
+    /// <summary>What to tell whoever has the model, where it is no better than <see cref="BaseRate"/>; null where it is.</summary>
+    public string? BaseRateWarning => _baseRateWarning.Value;
+
+    /// <summary>
+    /// By how much it is better than another model by each figure, row by row on the same test rows; below 0 where it is worse.
+    /// </summary>
+    /// <param name="predictions">What the other one predicts for the test rows.</param>
+    /// <param name="clusters">For each test row what it belongs to; empty = nothing.</param>
+    public IReadOnlyList<(Metric Metric, Interval Ahead)> AheadOf(float[] predictions, int[] clusters)
+    {
+        var tested = Tested.Rows;
+        var own = new PredictedRows(Tested.Predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
+        var others = new PredictedRows(predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
+        var ahead = new List<(Metric, Interval)>();
+        foreach (var (metric, _) in TestMetrics)
+        {
+            var sign = metric.HigherIsBetter ? 1 : -1;
+            double[] difference = [.. metric.ByRow(own).Zip(metric.ByRow(others), (mine, theirs) => sign * (mine - theirs))];
+            ahead.Add((metric, Interval.OfMean(difference, tested.WeightArray, clusters)));
+        }
+
+        return ahead;
+    }
 
     /// <summary>
     /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and

@@ -5,23 +5,15 @@ namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>How the options of a network were found, and what that brought.</summary>
 /// <param name="Tuning">The trials.</param>
-/// <param name="DefaultsTested">
-/// The test rows with what a network with the defaults predicts, trained on the same rows; null = the defaults are the best.
+/// <param name="DefaultsMetrics">
+/// The figures on the test rows of a network with the defaults, trained on the same rows; null = the defaults are the best.
 /// </param>
-/// <param name="DefaultsMetrics">Its figures on the test rows; null likewise.</param>
-internal sealed record TunedTable(BatchNormTuning Tuning, TestedRows? DefaultsTested, MetricValues? DefaultsMetrics)
+/// <param name="TestAhead">By how much the tuned network is better on the test rows, by each figure; empty likewise.</param>
+internal sealed record TunedTable(
+    BatchNormTuning Tuning, MetricValues? DefaultsMetrics, IReadOnlyList<(Metric Metric, Interval Ahead)> TestAhead)
 {
     /// <summary>The settings that were tried, the defaults among them.</summary>
     public int Settings => Tuning.Trials.Select(trial => trial.Number).Distinct().Count();
-
-    /// <summary>By how much the tuned network is better than the defaults on the test rows; null where it is the same.</summary>
-    public RowLead? TestLead(TrainedTable trained)
-    {
-        if (DefaultsTested is not { } before) return null;
-        var task = trained.Schema.Label.Task.Kind;
-        return RowLead.Of(
-            trained.Tested.Rows, row => RowLead.LossOf(before, row, task), row => RowLead.LossOf(trained.Tested, row, task));
-    }
 
     /// <summary>What tuning brought on the folds of the rows to learn from.</summary>
     public string OnFolds()
@@ -30,7 +22,7 @@ internal sealed record TunedTable(BatchNormTuning Tuning, TestedRows? DefaultsTe
         var (name, folds) = (defaults.Metric.Name, defaults.Scores.Count);
         if (Settings == 1) return "There was no time for others than the defaults.";
         if (leader == defaults)
-            return $"None of {Settings - 1} other settings was better on {folds} folds than the defaults ({name} {Figure(defaults.Score)}).";
+            return $"None of {Settings - 1} other settings was better than the defaults ({name} {Figure(defaults.Score)} on {folds} folds).";
         var (gain, error) = BatchNormTuning.Lead(defaults, leader);
         var lead = $"{name} {Figure(leader.Score)} beside {Figure(defaults.Score)} of the defaults on {folds} folds, a difference of "
             + $"{Figure(gain)} ± {Figure(error)} (standard error over the folds)";
@@ -44,15 +36,17 @@ internal sealed record TunedTable(BatchNormTuning Tuning, TestedRows? DefaultsTe
     /// <summary>What tuning brought on the test rows, which no trial has seen; null where the defaults are the best.</summary>
     public string? OnTestRows(TrainedTable trained)
     {
-        if (DefaultsMetrics is not { } before || TestLead(trained) is not { } lead) return null;
+        if (DefaultsMetrics is not { } before) return null;
         var figures = string.Join(", ", trained.TestMetrics.Select(
             figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)} tuned and "
                 + $"{figure.Metric.Format(before[figure.Metric] ?? double.NaN)} with the defaults"));
-        var verdict = lead.IsBeyondChance ? "better by more than chance gives"
-            : new RowLead(-lead.Mean, lead.Error).IsBeyondChance ? "worse by more than chance gives: take the defaults"
+        var metric = Tuning.Defaults.Metric;
+        var ahead = TestAhead.First(figure => figure.Metric == metric).Ahead;
+        var verdict = ahead.IsAbove(0) ? "better by more than chance gives"
+            : ahead.IsBelow(0) ? "worse by more than chance gives: take the defaults"
             : "no further apart than chance gives";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"On {trained.TestRows:N0} test rows, which no trial has seen: {figures}; row by row, {verdict}.");
+            $"On {trained.TestRows:N0} test rows, which no trial has seen: {figures}. By the {metric.Name}, row by row: {verdict}.");
     }
 }

@@ -1,18 +1,19 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli.Assessment;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
 
 /// <summary>How the settings were found: what that brought, and every trial.</summary>
 internal static class TuningSection
 {
-    public static IEnumerable<XElement> Create(TunedTable tuned, TrainedTable trained)
+    public static IEnumerable<XElement> Create(ModelAssessment found)
     {
+        if (found.Tuned is not { } tuned) yield break;
         var tuning = tuned.Tuning;
         yield return Html.H2("What tuning brought");
         yield return Html.P(tuned.OnFolds());
-        if (tuned.OnTestRows(trained) is { } tested) yield return Html.P(tested);
+        if (tuned.OnTestRows(found.Trained) is { } tested) yield return Html.P(tested);
         yield return Html.P(
             $"{tuned.Settings} settings were tried, the best third of them in more epochs, and so on; the defaults in all of theirs. Each "
             + $"figure is the mean over {tuning.Defaults.Scores.Count} folds, with the standard deviation over them, of networks that "
