@@ -22,7 +22,7 @@ internal sealed record TunedTable(
         var (name, folds) = (defaults.Metric.Name, defaults.Scores.Count);
         if (Settings == 1) return "There was no time for others than the defaults.";
         if (leader == defaults)
-            return $"None of {Settings - 1} other settings was better than the defaults ({name} {Figure(defaults.Score)} on {folds} folds).";
+            return $"None of {Settings - 1} other settings beat the defaults, with {name} {Figure(defaults.Score)} on {folds} folds.";
         var (gain, error) = BatchNormTuning.Lead(defaults, leader);
         var lead = $"{name} {Figure(leader.Score)} beside {Figure(defaults.Score)} of the defaults on {folds} folds, a difference of "
             + $"{Figure(gain)} ± {Figure(error)} (standard error over the folds)";

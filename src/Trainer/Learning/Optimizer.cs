@@ -94,7 +94,7 @@ public abstract record Optimizer
     public sealed override string ToString() => Text;
 
     /// <summary>How much weights are shrunk; 0 = not at all.</summary>
-    internal abstract float WeightDecay { get; }
+    internal virtual float WeightDecay => 0;
 
     private protected abstract string Text { get; }
 
