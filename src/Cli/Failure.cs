@@ -75,4 +75,4 @@ internal static class Failure
 }
 
 /// <summary>An option cannot be what it was given, which was found out only beside the data.</summary>
-internal sealed class UsageException(string message, Exception innerException) : Exception(message, innerException);
+internal sealed class UsageException(string message, Exception? innerException = null) : Exception(message, innerException);

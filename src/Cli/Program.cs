@@ -12,9 +12,9 @@ TerminalText.CleanConsole();
 // Only the command that is called is made, with its options; all of them where none is, for --help.
 (string Name, Func<Command> Create)[] commands =
 [
-    ("demo", DemoCommand.Create), ("train", TrainCommand.Create), ("score", ScoreCommand.Create), ("fold", FoldCommand.Create),
-    ("compare-models", FoldCommand.CreateComparison), ("inspect", InspectCommand.Create), ("devices", DevicesCommand.Create),
-    ("reproduce", ReproduceCommand.Create),
+    ("demo", DemoCommand.Create), ("train", TrainCommand.Create), ("tune", TuneCommand.Create), ("score", ScoreCommand.Create),
+    ("fold", FoldCommand.Create), ("compare-models", FoldCommand.CreateComparison), ("inspect", InspectCommand.Create),
+    ("devices", DevicesCommand.Create), ("reproduce", ReproduceCommand.Create),
 ];
 var called = commands.Where(command => args is [var first, ..] && first == command.Name).ToArray();
 var root = new RootCommand("Train batch-normalised networks, fold them into plain ONNX, and score tables with them.");

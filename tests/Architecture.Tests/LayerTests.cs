@@ -14,7 +14,7 @@ public sealed class LayerTests
         ["Trainer"] = ["Text", "Distribution", "Data", "Operators", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
         ["Transforms"] =
         [
-            "Options", "Interop", "Rows", "Saving", "Training", "Scoring", "AnyModel", "Tasks", "WholePipeline", "Loading", ".",
+            "Options", "Interop", "Rows", "Saving", "Training", "Scoring", "AnyModel", "Tasks", "Tuning", "WholePipeline", "Loading", ".",
         ],
         ["Hosting"] = ["."],
         ["Cli"] = ["Tables", "Assessment", "Timing", ".", "Reporting/Html", "Reporting", "Reproduction", "Commands"],

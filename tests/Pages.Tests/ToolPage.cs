@@ -22,6 +22,9 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
             ["--group", "monthly_charges", "--cost-false-negative", "5", .. Fast]),
         Train("large numbers", "large.csv", LongName("amount"), ["--task", "regression", .. Fast]),
         Train("diagnosed", SampleTables.PathOf("churn.csv"), "churn", ["--diagnose", .. Fast]),
+        new(
+            "tuned", "tune", SampleTables.PathOf("churn.csv"), "--label", "churn", "--out", "out", "--trials", "4", "--folds", "2",
+            "--members", "2", "--epochs", "2"),
         new("model", "inspect", "out/model.batchnorm.onnx", "--html", "model.html")
         {
             Before = Train("a model", SampleTables.PathOf("churn.csv"), "churn", Fast), File = "model.html",

@@ -66,18 +66,8 @@ internal sealed class LinearModel
         var scored = estimator.Fit(form.View(ml, learned, weights)).Transform(form.View(ml, tested, null));
         var predictions = form.Predictions(scored, schema.Label.Task.Kind, tested);
         var predicted = new PredictedRows(predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
-        var network = new PredictedRows(trained.Tested.Predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
-        var ahead = new List<(Metric, Interval)>();
-        foreach (var (metric, _) in trained.TestMetrics)
-        {
-            var (own, other) = (metric.ByRow(network), metric.ByRow(predicted));
-            var sign = metric.HigherIsBetter ? 1 : -1;
-            double[] difference = [.. own.Zip(other, (network, linear) => sign * (network - linear))];
-            ahead.Add((metric, Interval.OfMean(difference, tested.WeightArray, clusters)));
-        }
-
         var test = MetricValues.Measure([.. trained.TestMetrics.Select(figure => figure.Metric)], predicted);
-        return new LinearModel(trainer, learned.Count, table.RowCount, test, ahead);
+        return new LinearModel(trainer, learned.Count, table.RowCount, test, trained.AheadOf(predictions, clusters));
     }
 
     private static (string Name, IEstimator<ITransformer> Trainer) Create(MLContext ml, LearningTask task)

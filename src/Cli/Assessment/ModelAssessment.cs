@@ -42,6 +42,9 @@ internal sealed class ModelAssessment
     /// <summary>Are probabilities what they say? Empty for numbers.</summary>
     public IReadOnlyList<ReliabilityBin> Reliability { get; private init; } = [];
 
+    /// <summary>How its options were found; null = they were given.</summary>
+    public TunedTable? Tuned { get; private init; }
+
     /// <summary>The figures by groups; empty = it was not asked for, or there are none.</summary>
     public IReadOnlyList<GroupFigures> Groups { get; private init; } = [];
 
@@ -54,8 +57,14 @@ internal sealed class ModelAssessment
     /// <param name="training">How it was trained; by several processes, only what needs no features is found out.</param>
     /// <param name="options">What to find out.</param>
     /// <param name="stage">Told what is being done.</param>
+    /// <param name="tuned">How its options were found; null = they were given.</param>
     public static ModelAssessment Of(
-        TrainedTable trained, TableSplit rows, TableTrainingOptions training, AssessmentOptions options, Action<string>? stage = null)
+        TrainedTable trained,
+        TableSplit rows,
+        TableTrainingOptions training,
+        AssessmentOptions options,
+        Action<string>? stage = null,
+        TunedTable? tuned = null)
     {
         var task = trained.Schema.Label.Task.Kind;
         var (tested, predictions, seed) = (trained.Tested.Rows, trained.Tested.Predictions, training.Network.Seed ?? 0);
@@ -82,6 +91,7 @@ internal sealed class ModelAssessment
         var assessment = new ModelAssessment(trained)
         {
             Figures = figures,
+            Tuned = tuned,
             Columns = columns,
             Linear = linear,
             Thresholds = task == LearningTask.Binary

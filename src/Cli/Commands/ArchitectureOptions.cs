@@ -34,6 +34,14 @@ internal sealed class ArchitectureOptions
             + "piecewise, fast standardize]",
         NumericEncoding.Parse);
 
+    private readonly Option<float> _embedding = new("--embedding-scale")
+    {
+        Description = "how long the vectors of categories in columns of more than 100 levels are, in relation to twice the fourth root of "
+            + "their number",
+        HelpName = "X",
+        DefaultValueFactory = _ => 1,
+    };
+
     private readonly Option<TargetTransform?> _target = new("--target")
     {
         Description = "for regression: learn the label as it is (none), or where it is skewed as a logarithm (auto) [default: accurate "
@@ -119,6 +127,7 @@ internal sealed class ArchitectureOptions
     public ArchitectureOptions()
     {
         _members.RequireRange(1, 1024);
+        _embedding.RequireRange(0.01f, 16);
         _placement.AcceptOnlyFromAmong("before", "after");
         _epsilon.RequireRange(0, 1);
         _ghost.RequireRange(2, 1 << 20);
@@ -127,12 +136,12 @@ internal sealed class ArchitectureOptions
     }
 
     // What is said of the training, not of the layers.
-    private Option[] BesideNetwork => [_network, _inputShape, _preset, _numbers, _target, _uncalibrated];
+    private Option[] BesideNetwork => [_network, _inputShape, _preset, _numbers, _embedding, _target, _uncalibrated];
 
     public IReadOnlyList<Option> All =>
     [
-        _preset, _members, _shared, _numbers, _target, _uncalibrated, _hidden, _activation, _normalization, _placement, _epsilon, _ghost,
-        _dropout, _hiddenDropout, _initializer, _network, _inputShape,
+        _preset, _members, _shared, _numbers, _embedding, _target, _uncalibrated, _hidden, _activation, _normalization, _placement,
+        _epsilon, _ghost, _dropout, _hiddenDropout, _initializer, _network, _inputShape,
     ];
 
     /// <summary>Rejects options that exclude each other.</summary>
@@ -173,6 +182,7 @@ internal sealed class ArchitectureOptions
                 Members = arguments.GetValue(_members),
                 SharedWeights = arguments.GetValue(_shared),
                 NumericEncoding = arguments.GetValue(_numbers),
+                EmbeddingScale = arguments.GetValue(_embedding),
                 TargetTransform = arguments.GetValue(_target),
                 Calibrate = !arguments.GetValue(_uncalibrated),
                 HiddenLayers = arguments.GetValue(_hidden),

@@ -10,7 +10,13 @@ namespace MlNetBatchNorm.Cli.Commands;
 /// <summary><c>mlnetbn train</c>: from a CSV file to a tested, folded model.</summary>
 internal static class TrainCommand
 {
-    public static Command Create()
+    public static Command Create() => Create("train", "Train a network on a table, test it, fold it and write it to a folder.");
+
+    /// <summary>The command, or one with a search for options before the training.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="tuning">The options of the search; null = there is none.</param>
+    public static Command Create(string name, string description, TuningOptions? tuning = null)
     {
         var data = new TableOptions("the table to learn from, where missing values are empty fields");
         var label = new Option<string>("--label") { Description = "the column to predict", Required = true, HelpName = "COLUMN" };
@@ -63,13 +69,17 @@ internal static class TrainCommand
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
-        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data.Files };
+        var command = new Command(name, description) { data.Files };
+        (string, IReadOnlyList<Option>)[] search = tuning is null ? [] : [("Tuning", tuning.All)];
         GroupedHelp.AddTo(
             command,
-            ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
-            ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
-            ("The network", architecture.All),
-            ("Training", [.. learning.All, resume, diagnose]));
+            [
+                ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
+                ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
+                .. search,
+                (tuning is null ? "The network" : "The network: what is given is not tuned", architecture.All),
+                ("Training", tuning is null ? [.. learning.All, resume, diagnose] : [.. learning.All, diagnose]),
+            ]);
         command.Validators.Add(result =>
         {
             data.Validate(result);
@@ -116,11 +126,13 @@ internal static class TrainCommand
                 Explains = !arguments.GetValue(bare),
                 Costs = new MisclassificationCosts(arguments.GetValue(falsePositive), arguments.GetValue(falseNegative)),
             };
-            if (arguments.GetValue(resume))
+            if (tuning is null && arguments.GetValue(resume))
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             if (arguments.GetValue(diagnose))
                 options = options with { Network = options.Network with { Diagnostics = new DiagnosticsOptions() } };
             var testPath = arguments.GetValue(test);
+            if (ranks is not null && tuning is not null)
+                throw new UsageException("tune runs in one process; under mpirun, give the settings that it finds to train.");
             if (ranks is not null)
             {
                 if (data.Paths(arguments) is not [var path])
@@ -136,8 +148,9 @@ internal static class TrainCommand
             if (testPath is not null) Output.RequireMemory([testPath]);
             var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
-            TrainingRun.Execute(
-                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder, assessment);
+            var splitting = rows.Read(arguments, options);
+            var split = TableSplit.Create(table, classes, splitting, testing);
+            TrainingRun.Execute(split, options, folder, assessment, tuning?.Read(arguments, split.Training, splitting));
         });
         return command;
     }

@@ -79,7 +79,7 @@ internal sealed class MetricsDocument
             ["betterThanBaseRate"] = trained.BaseRateWarning is null,
             ["assessment"] = found.ToJson(),
         };
-        return new MetricsDocument(
+        var document = new MetricsDocument(
             task,
             trained.Network.Model,
             trained.Network.Export,
@@ -88,6 +88,8 @@ internal sealed class MetricsDocument
             elapsed,
             singleRow,
             speed);
+        if (found.Tuned is { } tuned) document._root["tuning"] = TrialsTable.ToJson(tuned);
+        return document;
     }
 
     /// <summary>The numbers of a network that was not trained on a table.</summary>

@@ -69,6 +69,9 @@ internal abstract class ProgressDisplay
     /// <summary>An epoch of a training is over.</summary>
     public void Epoch(EpochReport report) => Locked(() => ShowEpoch(report));
 
+    /// <summary>Settings have been tried.</summary>
+    public void Trial(BatchNormTrial trial) => Locked(() => ShowTrial(trial));
+
     /// <summary>A training warns of something, or notes it.</summary>
     public void Warning(TrainingWarning warning) => Locked(() => ShowWarning(warning));
 
@@ -110,6 +113,8 @@ internal abstract class ProgressDisplay
     protected abstract void ShowMessage(string line);
 
     protected virtual void ShowEpoch(EpochReport report) => ShowMessage(report.ToString());
+
+    protected virtual void ShowTrial(BatchNormTrial trial) => ShowMessage(trial.ToString());
 
     protected virtual void ShowWarning(TrainingWarning warning) =>
         ShowMessage((IsNote(warning) ? Noted : Warned) + TerminalText.Clean(warning.Message));
@@ -342,6 +347,9 @@ internal abstract class ProgressDisplay
                 new("isBest", report.IsBest), new("seconds", Seconds(report.Elapsed)),
             ]);
         }
+
+        protected override void ShowTrial(BatchNormTrial trial) => Write(
+            "trial", TrialsTable.ToJson(trial).Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
 
         // Written so that nothing in it has an effect on a terminal: System.Text.Json escapes all but plain letters.
         private static void Write(string kind, IEnumerable<KeyValuePair<string, JsonNode?>> fields) =>

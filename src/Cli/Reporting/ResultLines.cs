@@ -62,6 +62,15 @@ internal static class ResultLines
         if (files.Count > 0) Line("written", string.Join(", ", files));
     }
 
+    /// <summary>What tuning brought.</summary>
+    public static void Show(TunedTable tuned, TrainedTable trained)
+    {
+        var best = tuned.Tuning.Best;
+        Line("tuned", $"{tuned.Settings} settings; taken is trial {best.Number}: {best.Changes}");
+        Line("on folds", tuned.OnFolds());
+        if (tuned.OnTestRows(trained) is { } tested) Line("on test rows", tested);
+    }
+
     /// <summary>What became of the whole pipeline.</summary>
     public static void Show(FoldedPipeline pipeline)
     {

@@ -19,9 +19,22 @@ internal static class TrainingRun
     /// <param name="options">What to learn, and how.</param>
     /// <param name="folder">The folder for the results.</param>
     /// <param name="assessment">What to find out about the network; null = the defaults.</param>
-    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions? assessment = null)
+    /// <param name="tuning">The search for better options before it; null = there is none.</param>
+    public static void Execute(
+        TableSplit rows,
+        TableTrainingOptions options,
+        string folder,
+        AssessmentOptions? assessment = null,
+        TableTuning? tuning = null)
     {
         assessment ??= new AssessmentOptions();
+        if (tuning is not null)
+        {
+            OutputFolder.Require(folder, [.. Files, FilesSection.Trials]);
+            Tune(rows, options, folder, assessment, tuning);
+            return;
+        }
+
         // Of several ranks, the first one writes.
         if (options.Ranks is { Rank: > 0 })
         {
@@ -54,7 +67,48 @@ internal static class TrainingRun
         });
     }
 
-    private static void Run(TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment)
+    // The state stays until the results are written, so that the same command goes on whenever it was stopped.
+    private static void Tune(
+        TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment, TableTuning tuning)
+    {
+        var state = TableTuning.Checkpoint(folder);
+        var goOn = $"the same command goes on from {state.Path}.";
+        var otherwise = Interruption.GoOn;
+        Interruption.GoOn = () => File.Exists(state.Path) ? goOn : otherwise();
+        options = options with
+        {
+            Tune = (ml, view, network) => tuning.Run(ml, options.Task, view, network, folder),
+        };
+        OutputFolder.RunAlone(folder, () =>
+        {
+            if (File.Exists(state.Path)) Console.Error.WriteLine($"going on from {state.Path}");
+            Run(rows, options, folder, assessment, tuning);
+        });
+    }
+
+    // Test rows are looked at for both only now, when nothing is chosen any more.
+    private static TunedTable CompareWithDefaults(
+        TrainedTable trained, TableSplit rows, TableTrainingOptions options, BatchNormTuning tuning, Progress progress)
+    {
+        if (tuning.Best == tuning.Defaults) return new TunedTable(tuning, null, []);
+        progress.Stage("training with the defaults, to compare with");
+        var network = options.Network with
+        {
+            Progress = null,
+            Warning = null,
+            Diagnostics = null,
+
+            // It is looked at, not written.
+            AllowedMetricLoss = double.PositiveInfinity,
+        };
+        using var defaults = TableTrainer.Train(
+            rows.Training, rows.Test, options with { Tune = null, WholePipeline = false, Network = network });
+        var clusters = options.Schema.Group is { } group ? rows.Test.Column(group).Codes : [];
+        return new TunedTable(tuning, defaults.TestMetrics, trained.AheadOf(defaults.Tested.Predictions, clusters));
+    }
+
+    private static void Run(
+        TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment, TableTuning? tuning = null)
     {
         var watch = Stopwatch.StartNew();
         using var progress = Progress.Begin("preparing");
@@ -64,7 +118,8 @@ internal static class TrainingRun
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
-        var found = ModelAssessment.Of(trained, rows, options, assessment, work => progress.Stage(work));
+        var tuned = tuning is null ? null : CompareWithDefaults(trained, rows, options, tuning.Result!, progress);
+        var found = ModelAssessment.Of(trained, rows, options, assessment, work => progress.Stage(work), tuned);
         progress.Stage("timing predictions");
         using var scorer = trained.Network.CreateScorer();
         var singleRow = SingleRowTime.Measure(scorer);
@@ -74,7 +129,7 @@ internal static class TrainingRun
         var metrics = MetricsDocument.Create(found, rows.Rule, watch.Elapsed, singleRow, speed);
         OutputFolder.WriteAlone(folder, () =>
         {
-            var checkpoint = options.Network.Checkpoint;
+            var checkpoint = tuned is null ? options.Network.Checkpoint : TableTuning.Checkpoint(folder);
             if (checkpoint is null)
                 Interruption.GoOn =
                     () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
@@ -102,6 +157,7 @@ internal static class TrainingRun
         trained.RequireSaved(models, rows.Test);
         List<string> files = [.. models, metrics.Write(folder)];
         if (DiagnosticsTable.Write(trained.Network.Model, folder) is { } diagnostics) files.Add(diagnostics);
+        if (found.Tuned is { } tuned) files.Add(TrialsTable.Write(tuned, folder));
         if (options.Ranks is null && OutOfFoldTable.Write(trained, rows.Training, folder) is { } outOfFold) files.Add(outOfFold);
         FoldedPipeline? pipeline = null;
         try
@@ -130,6 +186,7 @@ internal static class TrainingRun
                 found);
         }
 
+        if (found.Tuned is not null) ResultLines.Show(found.Tuned, trained);
         if (pipeline is not null) ResultLines.Show(pipeline);
         if (trained.BaseRateWarning is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }

@@ -55,13 +55,14 @@ internal sealed class BinaryTableTask : TableTask
         return new ViewColumn<bool>(label.Column, BooleanDataViewType.Instance, isPositive, table.Column(label.Column).Codes);
     }
 
+    /// <summary>To ML.NET a class of two is a Boolean, whatever its name in the table.</summary>
+    public override (IDataView Rows, BatchNormNetworkOptions Options) Prepare(
+        MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options) =>
+        (rows, options with { ClassWeights = options.ClassWeights?.Rename(label.Classes, ["false", "true"]) });
+
     /// <inheritdoc/>
-    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
-    {
-        // To ML.NET a class of two is a Boolean, whatever its name in the table.
-        var weights = options.ClassWeights?.Rename(label.Classes, ["false", "true"]);
-        return ml.BinaryClassification.Trainers.BatchNormNetwork(options with { ClassWeights = weights }).Fit(rows);
-    }
+    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, BatchNormNetworkOptions options) =>
+        ml.BinaryClassification.Trainers.BatchNormNetwork(options).Fit(rows);
 
     /// <inheritdoc/>
     public override string Describe(LabelMap label) => $"{label.Classes[1]} or {label.Classes[0]}";

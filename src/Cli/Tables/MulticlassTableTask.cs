@@ -53,14 +53,18 @@ internal sealed class MulticlassTableTask : TableTask
             label.Column, TextDataViewType.Instance, classes, table.Column(label.Column).Codes);
     }
 
-    /// <inheritdoc/>
-    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
+    /// <summary>The key is for training only: a pipeline that began with it would ask for a label when it scores.</summary>
+    public override (IDataView Rows, BatchNormNetworkOptions Options) Prepare(
+        MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options)
     {
-        // The key is for training only: a pipeline that began with it would ask for a label when it scores.
         var key = MulticlassTask.ToKey(ml, label.Column, label.Classes).Fit(rows);
         if (options.ValidationSet is { } validation) options = options with { ValidationSet = key.Transform(validation) };
-        return ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(key.Transform(rows));
+        return (key.Transform(rows), options);
     }
+
+    /// <inheritdoc/>
+    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, BatchNormNetworkOptions options) =>
+        ml.MulticlassClassification.Trainers.BatchNormNetwork(options).Fit(rows);
 
     /// <inheritdoc/>
     public override string Describe(LabelMap label) => $"one of {label.Classes.Count} classes";

@@ -72,7 +72,7 @@ internal sealed class RegressionTableTask : TableTask
         table.Column(label.Column).ReadAs(label.Numbers).ReadRows(table, double.NaN, NumberAdvice);
 
     /// <inheritdoc/>
-    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options) =>
+    public override BatchNormTransformer Fit(MLContext ml, IDataView rows, BatchNormNetworkOptions options) =>
         ml.Regression.Trainers.BatchNormNetwork(options).Fit(rows);
 
     /// <inheritdoc/>

@@ -73,6 +73,57 @@ internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTa
         return (table.Select([.. isTest[false]]), table.Select([.. isTest[true]]));
     }
 
+    /// <summary>
+    /// Divides rows to learn from into folds where groups or times decide: whole groups, as even as they can be; or parts that follow each
+    /// other in time, of which each but the first is measured by what was learned from those before it.
+    /// </summary>
+    /// <param name="training">The rows.</param>
+    /// <param name="options">How.</param>
+    /// <param name="count">How many folds.</param>
+    /// <returns>For each fold the rows to learn from and those to measure by; null = neither decides.</returns>
+    /// <exception cref="TableException">There are too few groups or times.</exception>
+    public static IReadOnlyList<(int[] Learned, int[] Held)>? DivideIntoFolds(CsvTable training, SplitOptions options, int count)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        ArgumentNullException.ThrowIfNull(options);
+        if ((options.Group ?? options.Time) is not { } name) return null;
+        var column = training.Column(name);
+        var of = new int[training.RowCount];
+        var parts = options.Time is null ? count : count + 1;
+        if (options.Time is not null)
+        {
+            var times = TableTimes.Read(training, column, options.DateOrder);
+            int[] order = [.. Enumerable.Range(0, of.Length).OrderBy(row => times[row])];
+
+            // What happened at the same time is in the same part: that of the first of them.
+            for (var place = 0; place < order.Length; place++)
+                of[order[place]] = place > 0 && times[order[place]].Equals(times[order[place - 1]])
+                    ? of[order[place - 1]]
+                    : (int)((long)place * parts / order.Length);
+        }
+        else
+        {
+            var groups = Enumerable.Range(0, of.Length).GroupBy(row => column.Codes[row]).Select(rows => rows.ToArray()).ToArray();
+            new Random(options.Seed).Shuffle(groups);
+            var rowsOf = new int[parts];
+            foreach (var group in groups.OrderByDescending(rows => rows.Length))
+            {
+                var smallest = Array.IndexOf(rowsOf, rowsOf.Min());
+                rowsOf[smallest] += group.Length;
+                foreach (var row in group) of[row] = smallest;
+            }
+        }
+
+        var rowsByPart = Enumerable.Range(0, of.Length).ToLookup(row => of[row]);
+        if (rowsByPart.Count < parts)
+            throw new TableException(
+                $"{training.FilePath}: the rows to learn from do not make {parts} parts by column {NameList.Quote(name)}, as {count} folds "
+                + "need; give fewer folds (--folds).");
+        return [.. Enumerable.Range(parts - count, count).Select(fold => (
+            Enumerable.Range(0, of.Length).Where(row => options.Time is null ? of[row] != fold : of[row] < fold).ToArray(),
+            rowsByPart[fold].ToArray()))];
+    }
+
     private static (CsvTable Kept, CsvTable Drawn, string Rule) Divide(CsvTable table, string? classes, SplitOptions options, double share)
     {
         var label = classes is null ? null : table.Find(classes);

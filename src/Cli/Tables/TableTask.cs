@@ -59,8 +59,12 @@ internal abstract class TableTask
     /// <summary>The label as a column of ML.NET data, of the type that the trainer takes.</summary>
     public abstract ViewColumn View(CsvTable table, LabelMap label);
 
-    /// <summary>Trains a network on a view with such a label column.</summary>
-    public abstract BatchNormTransformer Fit(MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options);
+    /// <summary>Makes of a view with such a label column, and of options, what a trainer takes.</summary>
+    public virtual (IDataView Rows, BatchNormNetworkOptions Options) Prepare(
+        MLContext ml, IDataView rows, LabelMap label, BatchNormNetworkOptions options) => (rows, options);
+
+    /// <summary>Trains a network on what <see cref="Prepare"/> made.</summary>
+    public abstract BatchNormTransformer Fit(MLContext ml, IDataView rows, BatchNormNetworkOptions options);
 
     /// <summary>What is predicted, for people: "Yes or No".</summary>
     public abstract string Describe(LabelMap label);

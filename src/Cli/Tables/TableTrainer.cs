@@ -55,6 +55,11 @@ internal sealed record TableTrainingOptions
     public bool WholePipeline { get; init; }
 
     /// <summary>
+    /// Finds better options for the network by the rows to learn from, and nothing else; null (the default) = those that are given.
+    /// </summary>
+    public Func<MLContext, IDataView, BatchNormNetworkOptions, BatchNormNetworkOptions>? Tune { get; init; }
+
+    /// <summary>
     /// The network and its training; the column names in it, and those of the classes that have weights, are set by the table.
     /// </summary>
     public BatchNormNetworkOptions Network { get; init; } = new();
@@ -107,7 +112,9 @@ internal static class TableTrainer
         var pipeline = schema.Features.ToPipeline(ml, network.FeatureColumnName);
         RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test, testRows);
         if (options.WholePipeline) RequireConvertible(pipeline, network.FeatureColumnName, schema, test);
-        var trained = schema.Label.Task.Fit(ml, rows, schema.Label, network);
+        (var view, network) = schema.Label.Task.Prepare(ml, rows, schema.Label, network);
+        if (options.Tune is { } tune) network = tune(ml, view, network);
+        var trained = schema.Label.Task.Fit(ml, view, network);
         TrainingData? answers = null;
         try
         {

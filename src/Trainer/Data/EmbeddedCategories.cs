@@ -5,7 +5,8 @@ namespace MlNetBatchNorm.Trainer.Data;
 /// <summary>A feature that is the number of a category, and the vectors that the categories become.</summary>
 /// <param name="Feature">The feature's place in a row.</param>
 /// <param name="Rows">How many training rows have each number, from 0 to the largest.</param>
-internal sealed record EmbeddedCategory(int Feature, IReadOnlyList<int> Rows)
+/// <param name="Scale">How many times as long as usual the vectors are, above 0.</param>
+internal sealed record EmbeddedCategory(int Feature, IReadOnlyList<int> Rows, float Scale = 1)
 {
     // Of 228 levels 8 values, of 5,000 18, of 50,000 30.
     private const int RootsPerVector = 2;
@@ -13,8 +14,9 @@ internal sealed record EmbeddedCategory(int Feature, IReadOnlyList<int> Rows)
     /// <summary>The largest number that a training row has; at least 1.</summary>
     public int Levels => Rows.Count - 1;
 
-    /// <summary>The values of a vector: twice the fourth root of the levels, rounded up.</summary>
-    public int Dimension { get; } = RootsPerVector * (int)Math.Ceiling(Math.Pow(Rows.Count - 1, 0.25));
+    /// <summary>The values of a vector: twice the fourth root of the levels, rounded up, times the scale; at least 1.</summary>
+    public int Dimension { get; } =
+        (int)Math.Max(1, Math.Round(Scale * RootsPerVector * Math.Ceiling(Math.Pow(Rows.Count - 1, 0.25))));
 }
 
 /// <summary>The features of a table that are numbers of categories (<see cref="TrainingOptions.EmbeddedFeatures"/>).</summary>
@@ -27,8 +29,10 @@ internal static class EmbeddedCategories
     /// <param name="features">The places of the features in a row.</param>
     /// <param name="rows">The training rows.</param>
     /// <param name="ranks">The ranks whose rows count together; null = there is but this one.</param>
+    /// <param name="scale">How many times as long as usual the vectors are.</param>
     /// <exception cref="ArgumentException">A place is beyond the row, or a value is no whole number from 0 to 1,000,000.</exception>
-    public static IReadOnlyList<EmbeddedCategory> Find(IReadOnlyList<int> features, TrainingData rows, Communicator? ranks = null)
+    public static IReadOnlyList<EmbeddedCategory> Find(
+        IReadOnlyList<int> features, TrainingData rows, Communicator? ranks = null, float scale = 1)
     {
         if (features.Count == 0) return [];
         var width = rows.FeatureRows.Width;
@@ -51,7 +55,7 @@ internal static class EmbeddedCategories
         if (ranks is not null)
             foreach (var feature in features) counts[feature] = SumOver(ranks, counts[feature]!);
         return [.. features.Order().Where(feature => counts[feature]!.Count > 1).Select(
-            feature => new EmbeddedCategory(feature, [.. counts[feature]!]))];
+            feature => new EmbeddedCategory(feature, [.. counts[feature]!], scale))];
 
         // The largest number need not be the same on all ranks.
         static List<int> SumOver(Communicator ranks, List<int> own)

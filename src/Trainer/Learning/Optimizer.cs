@@ -93,6 +93,9 @@ public abstract record Optimizer
     /// </summary>
     public sealed override string ToString() => Text;
 
+    /// <summary>How much weights are shrunk; 0 = not at all.</summary>
+    internal virtual float WeightDecay => 0;
+
     private protected abstract string Text { get; }
 
     /// <summary>Emits the update of every parameter.</summary>
@@ -123,6 +126,8 @@ public abstract record Optimizer
             _weightDecay = weightDecay;
             _nesterov = nesterov;
         }
+
+        internal override float WeightDecay => _weightDecay;
 
         private protected override string Text =>
             _nesterov ? Choice.Write("nesterov", _momentum) : _momentum > 0 ? Choice.Write("sgd", _momentum) : "sgd";
@@ -206,6 +211,8 @@ public abstract record Optimizer
                 ? weightDecay
                 : throw new ArgumentOutOfRangeException(nameof(weightDecay), weightDecay, "Weight decay is a finite number from 0.");
         }
+
+        internal override float WeightDecay => _weightDecay;
 
         private protected override string Text => _weightDecay > 0 ? "adamw" : "adam";
 

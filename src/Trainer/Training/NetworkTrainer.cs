@@ -81,7 +81,7 @@ public static class NetworkTrainer
         if (ranks is null) RequireTwoRows(rows);
         else ranks.Together(() => RequireTwoRows(rows));
 
-        var categories = EmbeddedCategories.Find(options.EmbeddedFeatures, rows, ranks);
+        var categories = EmbeddedCategories.Find(options.EmbeddedFeatures, rows, ranks, options.EmbeddingScale);
         var encodes = (options.NumericEncoding.IsOfNetwork || categories.Count > 0) && network.InputShape.IsVector;
         if (encodes)
         {
@@ -285,7 +285,8 @@ public static class NetworkTrainer
         return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
     }
 
-    private static int[] ClassesOf(TrainingData rows, Loss loss)
+    /// <summary>For each row the number of its class; all 0 where there are none.</summary>
+    internal static int[] ClassesOf(TrainingData rows, Loss loss)
     {
         var classes = new int[rows.Count];
         for (var row = 0; row < classes.Length && !loss.IsRegression; row++)

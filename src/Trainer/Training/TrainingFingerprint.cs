@@ -64,7 +64,8 @@ internal static class TrainingFingerprint
             ["standardization"] = options.StandardizeFeatures ? $"clipped at {Text(options.FeatureClip)}" : "none",
             ["standardization of targets"] = options.StandardizeTargets.ToString(),
             ["encoding of numbers"] = options.NumericEncoding.ToString(),
-            ["embedded features"] = options.EmbeddedFeatures.Count == 0 ? "none" : string.Join(", ", options.EmbeddedFeatures),
+            ["embedded features"] = options.EmbeddedFeatures.Count == 0 ? "none" : string.Join(", ", options.EmbeddedFeatures)
+                + (options.EmbeddingScale == 1 ? string.Empty : $", {Text(options.EmbeddingScale)} times as long"),
             ["form of targets"] = options.TargetTransform.ToString(),
             ["out-of-fold"] = options.OutOfFold.ToString(),
             ["calibration"] = options.Calibrate.ToString(),
@@ -139,7 +140,8 @@ internal static class TrainingFingerprint
 
     private static bool IsHash(string value) => value.StartsWith("sha256:", StringComparison.Ordinal);
 
-    private static string Describe(TrainingData rows, Communicator? ranks)
+    /// <summary>How many rows there are, of which shape and content.</summary>
+    internal static string Describe(TrainingData rows, Communicator? ranks = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var scratch = new float[rows.Shape.Count];

@@ -81,6 +81,12 @@ public sealed record TrainingOptions
     /// </summary>
     public IReadOnlyList<int> EmbeddedFeatures { get; init; } = [];
 
+    /// <summary>
+    /// How many times as long as usual the vectors of <see cref="EmbeddedFeatures"/> are, above 0, at most 16. Default: 1, twice the fourth
+    /// root of the number of categories.
+    /// </summary>
+    public float EmbeddingScale { get; init; } = 1;
+
     /// <summary>In what form numbers are learned. Default: as they are. Ignored for classes, and for several numbers a row.</summary>
     public TargetTransform TargetTransform { get; init; } = TargetTransform.None;
 
@@ -187,6 +193,9 @@ public sealed record TrainingOptions
         if (!(FeatureClip > 0))
             throw new ArgumentOutOfRangeException(
                 nameof(FeatureClip), FeatureClip, "Inputs are clipped at a number of standard deviations above 0 (infinity = never).");
+        if (EmbeddingScale is not (> 0 and <= 16))
+            throw new ArgumentOutOfRangeException(
+                nameof(EmbeddingScale), EmbeddingScale, "Vectors of categories are above 0 times to 16 times as long as usual.");
         if (WeightAveraging is not (>= 0 and < 1))
             throw new ArgumentOutOfRangeException(
                 nameof(WeightAveraging), WeightAveraging, "Weight averaging keeps a share from 0 (no average) to below 1; 0.999 is usual.");

@@ -59,6 +59,12 @@ public sealed record BatchNormNetworkOptions
     /// </summary>
     public IReadOnlyList<int> EmbeddedFeatures { get; init; } = [];
 
+    /// <summary>
+    /// How many times as long as usual the vectors of <see cref="EmbeddedFeatures"/> are (<see cref="TrainingOptions.EmbeddingScale"/>).
+    /// Default: 1.
+    /// </summary>
+    public float EmbeddingScale { get; init; } = 1;
+
     /// <summary>In what form a regression learns its label; null (the default) = by the preset: by the rows, or as it is.</summary>
     public TargetTransform? TargetTransform { get; init; }
 
@@ -391,6 +397,7 @@ public sealed record BatchNormNetworkOptions
         NumericEncoding = NumericEncoding!,
         TargetTransform = TargetTransform!.Value,
         EmbeddedFeatures = EmbeddedFeatures,
+        EmbeddingScale = EmbeddingScale,
         Calibrate = Calibrate,
         BatchSize = BatchSize!.Value,
         Epochs = Epochs!.Value,

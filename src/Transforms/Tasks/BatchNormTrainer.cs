@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Trainers;
 using MlNetBatchNorm.Onnx;
@@ -26,6 +25,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
 
     private readonly NetworkTask _task;
     private readonly BatchNormNetworkOptions _options;
+    private readonly TrainingInput _input;
     private readonly IHostEnvironment? _environment;
     private readonly IHost? _host;
     private readonly int _seed;
@@ -36,8 +36,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         options.RequireOneArchitecture();
         _task = task;
         _options = options.Copy();
+        _input = new TrainingInput(task, _options);
         task.Complete(_options, ValidatedRows).Validate();
-        RequireLossOfTask(_options.Loss);
         RequireNames();
         _environment = environment;
         _host = environment?.Register("BatchNormNetwork");
@@ -79,13 +79,13 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         ArgumentNullException.ThrowIfNull(input);
         using var log = new TrainingLog(_options, _environment, _host);
         _options.Watch?.Stage("reading the features");
-        var reader = OpenRows(input);
-        var rows = Read(reader, "training", log);
+        var reader = _input.Open(input);
+        var rows = _input.Read(reader, "training", log);
         foreach (var lost in reader.LostDigits(rows)) log.Warning(new TrainingWarning(TrainingWarningKind.DigitsLost, null, lost));
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
         if (!_options.IsEvaluatedElsewhere && _task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);
         validation ??= _options.ValidationSet;
-        var validationRows = validation is null ? null : Read(OpenRows(validation), "validation", log);
+        var validationRows = validation is null ? null : _input.Read(_input.Open(validation), "validation", log);
         var classes = _task.Classes(reader.Label);
         var export = new NetworkExportOptions
         {
@@ -103,7 +103,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         _options.Watch?.Stage("preparing the training");
         var network = NetworkTrainer.Train(
             architecture,
-            CreateLoss(shared?.Targets() ?? rows, classes, validationRows is null ? complete.Loss : _options.Loss),
+            _input.CreateLoss(shared?.Targets() ?? rows, classes, validationRows is null ? complete.Loss : _options.Loss),
             rows,
             complete.ToTrainingOptions(_seed, device) with
             {
@@ -135,7 +135,8 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         var label = RequireColumn(inputSchema, _options.LabelColumnName, "label");
         if (label.Kind != SchemaShape.Column.VectorKind.Scalar)
             throw new ArgumentException($"The label column '{label.Name}' is a vector; {_task.ExpectedLabel.Advice}", nameof(inputSchema));
-        RequireLabelType(label.Name, label.ItemType.RawType, label.IsKey, $"{(label.IsKey ? "key of " : string.Empty)}{label.ItemType}");
+        _input.RequireLabelType(
+            label.Name, label.ItemType.RawType, label.IsKey, $"{(label.IsKey ? "key of " : string.Empty)}{label.ItemType}");
         RequireColumn(inputSchema, _options.FeatureColumnName, "feature");
         if (_options.ExampleWeightColumnName is { } weight) RequireColumn(inputSchema, weight, "weight");
         return _task.AppendColumns(inputSchema, label.Name);
@@ -158,32 +159,10 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
                 + $"CopyColumns(\"Features\", \"{features}\") in front, and train on the copy.");
     }
 
-    private void RequireLossOfTask(Loss? loss)
-    {
-        if (loss is not null && loss.IsRegression != _task.Loss.IsRegression)
-            throw new ArgumentException(
-                $"The loss '{loss.Kind}' is one for {(loss.IsRegression ? "numbers" : "classes")}, which the task {_task.Name} does not "
-                + "predict; leave Loss out, or use another.");
-    }
-
-    private Loss CreateLoss(TrainingData rows, ClassLabels classes, Loss? chosen)
-    {
-        var loss = chosen ?? _task.Loss;
-        return _options.ClassWeights is { } weights ? loss.WithClassWeights(weights.For(classes.Texts, rows)) : loss;
-    }
-
-    private TrainingData Read(TrainingRowReader reader, string what, TrainingLog log)
-    {
-        var rows = _task.ReadRows(reader, _options.CancellationToken);
-        log.LeftOut(reader.LeftOut, what);
-        log.InFile(rows, what);
-        return rows;
-    }
-
     // Keys that another MapValueToKey made would mean other classes.
     private Func<IDataView, TrainingData> ReadAgain(ClassLabels trained) => data =>
     {
-        var reader = OpenRows(data);
+        var reader = _input.Open(data);
         var classes = _task.Classes(reader.Label);
         return classes.Texts.SequenceEqual(trained.Texts)
             ? _task.ReadRows(reader, CancellationToken.None)
@@ -191,22 +170,6 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
                 $"The label column '{reader.Label.Name}' has the classes {string.Join(", ", classes.Texts)}, but the network was trained "
                 + $"on {string.Join(", ", trained.Texts)}; transform the rows by the pipeline that made its training rows.");
     };
-
-    private TrainingRowReader OpenRows(IDataView data)
-    {
-        var reader = new TrainingRowReader(
-            data,
-            _options.LabelColumnName,
-            _options.FeatureColumnName,
-            _options.ExampleWeightColumnName,
-            _options.Network?.InputShape,
-            _options.UnusableRows,
-            _options.RowMemory);
-        Columns.RequireKnownSize(data, data.Schema[_options.FeatureColumnName]);
-        var label = reader.Label;
-        RequireLabelType(label.Name, label.Type.RawType, label.Type is KeyDataViewType, label.Type.ToString()!);
-        return reader;
-    }
 
     private Dictionary<string, string> Describe(DataViewSchema schema, DataViewSchema.Column label, ClassLabels classes)
     {
@@ -220,12 +183,6 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
             metadata[ModelMetadata.FeatureNames] = TextList.ToJson(names);
         foreach (var (key, value) in _options.Metadata) metadata[key] = value;
         return metadata;
-    }
-
-    private void RequireLabelType(string name, Type rawType, bool isKey, string type)
-    {
-        if (!_task.TakesLabel(rawType, isKey))
-            throw new ArgumentException($"The label column '{name}' has the type {type}; {_task.ExpectedLabel.Advice}");
     }
 
     private static SchemaShape.Column RequireColumn(SchemaShape schema, string name, string role)

@@ -126,6 +126,39 @@ public sealed class TableSplitTests
     public void Create_TooFewRows_SaysSo() => Fails(
         "a,y\n1,x\n2,z\n", new(), "of 2 rows a share of 0.2 is 0 to test on and 2 to learn from; add rows", "y");
 
+    [Fact]
+    public void DivideIntoFolds_Groups_AreNeverInTwoParts()
+    {
+        var folds = TableSplit.DivideIntoFolds(Shops, new SplitOptions { Group = "shop" }, 4)!;
+
+        Assert.Equal([100, 100, 100, 200], folds.Select(fold => fold.Held.Length).Order());
+        Assert.Equal(Enumerable.Range(0, 500), folds.SelectMany(fold => fold.Held).Order());
+        Assert.All(folds, fold => Assert.Empty(fold.Learned.Select(Shop).Intersect(fold.Held.Select(Shop))));
+        Assert.All(folds, fold => Assert.Equal(500, fold.Learned.Length + fold.Held.Length));
+
+        static string Shop(int row) => Shops.Column("shop")[row];
+    }
+
+    [Fact]
+    public void DivideIntoFolds_Times_MeasureByWhatIsLater()
+    {
+        var folds = TableSplit.DivideIntoFolds(Shops, new SplitOptions { Time = "day" }, 3)!;
+
+        // Days of five rows: 25 in each of four parts.
+        Assert.Equal([125, 250, 375], folds.Select(fold => fold.Learned.Length));
+        Assert.All(folds, fold => Assert.Equal(125, fold.Held.Length));
+        Assert.All(folds, fold => Assert.True(fold.Learned.Max(row => row / 5) < fold.Held.Min(row => row / 5)));
+    }
+
+    [Fact]
+    public void DivideIntoFolds_FewGroups_SaysHowManyThereHaveToBe()
+    {
+        var error = Assert.Throws<TableException>(
+            () => TableSplit.DivideIntoFolds(Shops, new SplitOptions { Group = "shop" }, 6));
+        Assert.Contains("do not make 6 parts by column 'shop', as 6 folds need; give fewer folds", error.Message, StringComparison.Ordinal);
+        Assert.Null(TableSplit.DivideIntoFolds(Shops, new SplitOptions(), 6));
+    }
+
     private static IEnumerable<string> Texts(CsvTable table, string column) =>
         Enumerable.Range(0, table.RowCount).Select(row => table.Column(column)[row]);
 

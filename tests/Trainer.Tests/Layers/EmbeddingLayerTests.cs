@@ -43,6 +43,22 @@ public class EmbeddingLayerTests
     public void Dimension_OfLevels_IsTwiceTheFourthRoot(int levels, int expected) =>
         Assert.Equal(expected, new EmbeddedCategory(0, new int[levels + 1]).Dimension);
 
+    [Theory]
+    [InlineData(1, "embedding1.table1", 4)]
+    [InlineData(2.5f, "embedding1.table1", 10)]
+    [InlineData(0.01f, "embedding1.table1", 1)]
+    public void Train_EmbeddingScale_IsHowLongTheVectorsAre(float scale, string table, int expected)
+    {
+        float[] features = [.. Enumerable.Range(0, 60).Select(row => (float)(1 + (row % 15)))];
+        var rows = new TrainingData(new SampleShape(1), 1, features, [.. features.Select(category => category % 3)]);
+        var options = new TrainingOptions { EmbeddedFeatures = [0], EmbeddingScale = scale, Epochs = 1, BatchSize = 20 };
+
+        // 15 categories and none: 16 vectors, usually of twice the fourth root of 15, 2 · 2.
+        var trained = NetworkTrainer.Train(Network.Input(1).Dense(4).BatchNorm().Relu().Dense(1), Loss.SquaredError, rows, options);
+
+        Assert.Equal(16 * expected, trained.Parameters[table].Length);
+    }
+
     [Fact]
     public void Complete_NoRowWithoutCategory_IsTheMeanOverTheRows()
     {

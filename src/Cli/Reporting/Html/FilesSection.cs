@@ -8,6 +8,9 @@ internal static class FilesSection
     /// <summary>The name of the file with what was seen inside the network.</summary>
     public const string Diagnostics = "diagnostics.csv";
 
+    /// <summary>The name of the file with the settings that were tried.</summary>
+    public const string Trials = "trials.csv";
+
     public static IEnumerable<XElement> Create(IReadOnlyList<string> files)
     {
         yield return Html.H2("The files, and how to use them");
@@ -46,6 +49,7 @@ internal static class FilesSection
         "pipeline.onnx" => "the whole pipeline for ONNX Runtime, from the table's columns to the prediction",
         "metrics.json" => "the figures on this page, for programs",
         "outOfFold.csv" => "for each row to learn from, what the member of the ensemble predicts that did not learn from it",
+        Trials => "the settings that were tried, with their figures on the folds",
         Diagnostics => "what each layer gave and got back, epoch by epoch",
         _ => string.Empty,
     };

@@ -36,6 +36,7 @@ internal static class HtmlReport
             ThresholdSection.Create(found),
             ColumnsSection.Create(found),
             GroupsSection.Create(found),
+            TuningSection.Create(found),
             LearningSection.Create(trained.Network.Model),
             DataSection.Create(trained, source, rule),
             ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
