@@ -53,8 +53,8 @@ internal sealed class RankScaling() : Benchmark(
 
         if (ranks.Rank > 0) return Task.FromResult(ExitCode.Done);
         report.Paragraph(
-            $"784-512-512-512-10, {Rows} rows a rank, one thread each: milliseconds a step, and times the rows of one rank; medians of {rounds} rounds "
-                + "in turn.");
+            $"784-512-512-512-10, {Rows} rows a rank, one thread each: milliseconds a step, and times the rows of one rank; "
+            + $"medians of {rounds} rounds in turn.");
         report.Table(
             ["", "ms a step", "rows a second", "of one rank"],
             [

@@ -62,8 +62,8 @@ internal sealed class ServiceBenchmark() : Benchmark(
 
         report.Paragraph(
             "Each client sends one row, waits for the answer and sends the next; clients and service share the machine, so a good part of "
-            + "what is measured is the clients. Requests a second and the 99th percentile of their times in milliseconds: requests that come "
-            + "together joined for one run, and one run each.");
+            + "what is measured is the clients. Requests a second and the 99th percentile of their times in milliseconds: requests that "
+            + "come together joined for one run, and one run each.");
         report.Table(
             ["network", "by", "clients", "joined: a second", "one each: a second", "ratio", "joined: p99", "one each: p99", "ratio"], rows,
             texts: 2);

@@ -196,7 +196,9 @@ internal sealed class JoinedScoring(IOnnxScorer scorer, IOptions<Limits> options
 
     private LoadedModelInfo Run(Job job)
     {
-        var model = job.Count == 1 ? scorer.Score(job.Rows, job.Result) : scorer.ScoreBatch(ByInput(job.Rows, job.Count), job.Count, job.Result);
+        var model = job.Count == 1
+            ? scorer.Score(job.Rows, job.Result)
+            : scorer.ScoreBatch(ByInput(job.Rows, job.Count), job.Count, job.Result);
         job.RunRows = job.Count;
         telemetry.Ran(job.Count);
         return model;

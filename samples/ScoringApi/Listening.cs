@@ -2,8 +2,8 @@ namespace ScoringApi;
 
 /// <summary>
 /// Where the service listens: <c>urls</c> (or <c>http_ports</c>), as in every ASP.NET Core service, by default
-/// <c>http://localhost:8080</c>; and where it is set <c>GrpcUrls</c> for gRPC without TLS. That needs an address of its own, since without TLS a server cannot be
-/// told which version of HTTP is meant. (With TLS both fit on one.)
+/// <c>http://localhost:8080</c>; and where it is set <c>GrpcUrls</c> for gRPC without TLS. That needs an address of its own, since without
+/// TLS a server cannot be told which version of HTTP is meant. (With TLS both fit on one.)
 /// </summary>
 internal static class Listening
 {

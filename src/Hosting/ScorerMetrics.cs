@@ -9,7 +9,10 @@ internal sealed class ScorerMetrics : IDisposable
     // Calls take microseconds to milliseconds; the buckets that exporters choose for seconds would hold them all in one.
     private static readonly InstrumentAdvice<double> Buckets = new()
     {
-        HistogramBucketBoundaries = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+        HistogramBucketBoundaries =
+        [
+            5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+        ],
     };
 
     private readonly Meter? _own;

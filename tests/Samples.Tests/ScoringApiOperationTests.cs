@@ -11,6 +11,9 @@ using ScoringApi;
 namespace MlNetBatchNorm.Samples.Tests;
 
 /// <summary>What those who run the service see of it: limits, probes, metrics and traces, and the files that it is deployed with.</summary>
+/// <remarks>Not beside others: OpenTelemetry hears all meters of a process, those of another test's service too.</remarks>
+[CollectionDefinition(nameof(ScoringApiOperationTests), DisableParallelization = true)]
+[Collection(nameof(ScoringApiOperationTests))]
 public sealed class ScoringApiOperationTests
 {
     private const string Row = """{ "features": [1, 10, 100] }""";
