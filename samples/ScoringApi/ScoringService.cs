@@ -12,6 +12,7 @@ public static class ScoringService
         var builder = WebApplication.CreateBuilder(args);
         builder.Services.AddOnnxScorer(builder.Configuration.GetSection("Scorer"));
         builder.Services.AddHealthChecks().AddOnnxScorerCheck();
+        builder.AddColumnScoring();
         builder.Services.Configure<Limits>(builder.Configuration.GetSection("Limits"));
         builder.Services.AddOpenApi();
         builder.Services.ConfigureHttpJsonOptions(options =>
@@ -41,6 +42,7 @@ public static class ScoringService
         app.MapOpenApi();
         app.MapHealthChecks("/health", new() { ResponseWriter = HealthResponse.WriteAsync });
         app.MapScoring();
+        app.MapColumnScoring();
         return app;
     }
 }
