@@ -62,11 +62,10 @@ public sealed class RanksTests : IDisposable
     }
 
     [Fact]
-    public void Score_SeveralFilesIntoOneFile_SaysWhatToDo()
+    public void Score_QueryIntoParts_SaysWhatToDo()
     {
-        _folder.Write("there.csv", "something");
-        var result = Tool.Run(_folder.Path, "score", "model.onnx", "a.csv", "b.csv", "--out", "there.csv");
-        Assert.Contains("--out names a folder", result.RequireOneLineOfError(), StringComparison.Ordinal);
+        var result = Tool.Run(_folder.Path, "score", "model.onnx", "--sql", "SELECT 1", "--provider", "none.dll", "--out", "parts/");
+        Assert.Contains("with --sql give --out a file", result.RequireOneLineOfError(), StringComparison.Ordinal);
     }
 
     // The same predictions as by one process; a row that ends a part may round otherwise in its last digit.

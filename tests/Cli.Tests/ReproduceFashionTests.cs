@@ -10,7 +10,7 @@ public class ReproduceFashionTests
     public void Fashion_ImagesMadeHere_TrainsAndTestsEveryNetwork()
     {
         using var folder = new TemporaryFolder();
-        ReproduceMnistTests.WriteDigits(folder, "data", training: 320, test: 100);
+        SampleImages.Write(folder, "data", training: 320, test: 100);
 
         var result = Tool.Run(
             folder.Path, "reproduce", "fashion", "--quick", "--data", "data", "--out", "out", "--epochs", "4", "--seed", "3");
@@ -33,7 +33,7 @@ public class ReproduceFashionTests
     public void Fashion_OneNetwork_TrainsThatAlone()
     {
         using var folder = new TemporaryFolder();
-        ReproduceMnistTests.WriteDigits(folder, "data", training: 64, test: 20);
+        SampleImages.Write(folder, "data", training: 64, test: 20);
 
         var result = Tool.Run(
             folder.Path, "reproduce", "fashion", "--data", "data", "--out", "out", "--epochs", "1", "--normalizations", "batch");

@@ -92,7 +92,7 @@ public sealed partial class ReproducePapersTests : IDisposable
     [Fact]
     public void Figure1_SmallFirstWeightsAtRate01_LearnsOnlyWithBatchNorm()
     {
-        ReproduceMnistTests.WriteDigits(_folder, "data", training: 1200, test: 300);
+        SampleImages.Write(_folder, "data", training: 1200, test: 300);
 
         var root = Reproduce("figure1", "--data", "data", "--steps", "500", "--rates", "0.1");
 

@@ -30,6 +30,9 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         Reproduce("momentum"),
         Reproduce("landscape", "--steps", "60"),
         Reproduce("depth", "--depths", "2,4", "--epochs", "1"),
+        OfImages("figure1", "--steps", "120", "--rates", "0.1,1"),
+        OfImages("mnist", "--epochs", "1"),
+        OfImages("fashion", "--epochs", "1", "--normalizations", "batch,none"),
     ];
 
     /// <summary>The file, in the command's folder.</summary>
@@ -37,9 +40,13 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
 
     private static string[] Fast => ["--preset", "fast", "--epochs", "3"];
 
-    // Those on the letters; the digits and clothes of the others are not in the repository, and their pages are made of the same parts.
-    private static ToolPage Reproduce(string name, params string[] more) =>
-        new(name, ["reproduce", name, "--quick", "--data", SampleTables.PathOf("letters.csv"), "--out", "out", .. more]);
+    private static ToolPage Reproduce(string name, params string[] more) => On(SampleTables.PathOf("letters.csv"), name, more);
+
+    // The digits and clothes are not in the repository; what the pages look like does not depend on what is in the images.
+    private static ToolPage OfImages(string name, params string[] more) => On("images", name, more);
+
+    private static ToolPage On(string data, string name, string[] more) =>
+        new(name, ["reproduce", name, "--quick", "--data", data, "--out", "out", .. more]);
 
     private static ToolPage Train(string name, string table, string label, string[] more) =>
         new(name, ["train", table, "--label", label, "--out", "out", .. more]);
@@ -52,6 +59,7 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
     {
         Before?.Make(folder);
         WriteTables(folder);
+        SampleImages.Write(folder, "images", training: 640, test: 120);
         var result = Tool.Run(folder.Path, Arguments);
         Assert.True(result.ExitCode == 0, $"{Name}: {result.Error}");
         return folder.File(File);

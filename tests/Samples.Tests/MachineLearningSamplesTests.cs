@@ -57,6 +57,14 @@ public sealed class MachineLearningSamplesTests : IDisposable
         AssertWritten("ames", numbers: 1);
     }
 
+    [Fact]
+    public void Databases_LearnsFromAQuery()
+    {
+        var output = SampleProgram.Run("Databases", _folder.Path);
+        Assert.InRange(Number(output, @"AUC (\S+),"), 0.8, 0.9);
+        Assert.InRange(Number(output, @"accuracy (\S+)"), 0.76, 0.85);
+    }
+
     private static double Number(string output, string pattern)
     {
         var match = Regex.Match(output, pattern);

@@ -34,7 +34,8 @@ internal static class FoldCommand
         };
         var inputs = new Option<string?>("--inputs")
         {
-            Description = "rows to compare both models on: an .npz file, a .csv table, or a folder with input_0.pb, …; default: generated",
+            Description = "rows to compare both models on: an .npz file, a table (.csv, .parquet), or a folder with input_0.pb, …; "
+                + "default: generated",
             HelpName = "FILE|FOLDER",
         };
         var tolerance = new Option<double?>("--tolerance")

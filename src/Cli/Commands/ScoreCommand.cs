@@ -12,16 +12,12 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var model = new Argument<string>("MODEL") { Description = "model.onnx, model.zip or pipeline.onnx, as 'train' writes them" };
-        var data = new Argument<string[]>("DATA.csv")
-        {
-            Description = "the rows to score, packed by gzip or not (- is stdin); columns that the model does not know are passed over",
-            Arity = ArgumentArity.OneOrMore,
-        };
+        var data = new TableOptions("the rows to score; columns that the model does not know are passed over");
         var output = new Option<string>("--out")
         {
-            Description = "the file for the predictions, a line for each row (- is stdout): CSV, or JSON lines if it ends in .jsonl; a "
-                + "folder, as PARTS/, for CSV files of --part-rows rows each, which several processes (mpirun) may share, and which are "
-                + "not scored again",
+            Description = "the file for the predictions, a line for each row (- is stdout): CSV, JSON lines if it ends in .jsonl, or "
+                + "Parquet if in .parquet; a folder, as PARTS/, for CSV files of --part-rows rows each, which several processes (mpirun) "
+                + "may share, and which are not scored again",
             Required = true,
             HelpName = "FILE",
         };
@@ -36,23 +32,28 @@ internal static class ScoreCommand
         batch.RequireRange(1, 1 << 20);
         var keep = new Option<string[]?>("--keep")
         {
-            Description = "columns of DATA.csv to write in front of the predictions, with commas between them, as id,name",
+            Description = "columns of DATA to write in front of the predictions, with commas between them, as id,name",
             HelpName = "COLUMNS",
             CustomParser = result => result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries)).ToArray(),
         };
         var device = CommonOptions.Device();
         var command = new Command("score", "Score the rows of a table with a trained model.")
         {
-            model, data, output, size, keep, batch, device,
+            model, data.Files, output, size, keep, batch, device,
         };
+        foreach (var option in data.All) command.Options.Add(option);
+        command.Validators.Add(data.Validate);
         command.SetAction(arguments =>
         {
-            var (path, files) = (arguments.GetRequiredValue(output), arguments.GetRequiredValue(data));
+            var path = arguments.GetRequiredValue(output);
             var ranks = Ranks.Meet();
-            var inParts = files.Length > 1 || ranks is not null || PredictionParts.IsFolder(path);
+            var inParts = ranks is not null || PredictionParts.IsFolder(path);
+            string[] files = inParts ? [.. data.Paths(arguments).SelectMany(JoinedTables.Expand)] : data.Paths(arguments);
             if (inParts && (path == Output.Standard || File.Exists(path)))
                 throw new ArgumentException(
-                    $"Several files, or several processes, write parts, for which --out names a folder (as PARTS/), not {path}.");
+                    $"Several processes write parts, for which --out names a folder (as PARTS/), not {path}.");
+            if (inParts && files.Length == 0)
+                throw new ArgumentException("Parts are of files; with --sql give --out a file, and use one process.");
             if (!inParts) Output.Require(path);
             Output.RequireMemory();
             var settings = new OnnxScorerOptions { BatchSize = arguments.GetValue(batch), Device = arguments.GetValue(device)! };
@@ -71,7 +72,7 @@ internal static class ScoreCommand
                 return;
             }
 
-            var source = CsvSource.OfFile(files[0]);
+            var source = data.Open(arguments);
             using var reader = Open(scorer, source, kept);
             var rows = PredictionTable.Write(path, Score(scorer, reader, source, kept));
             if (reader.Note is { } note) Console.Error.WriteLine($"note: {note}");

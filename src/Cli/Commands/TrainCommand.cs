@@ -10,7 +10,7 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var data = new Argument<string>("DATA.csv") { Description = "the table to learn from; missing values are empty fields" };
+        var data = new TableOptions("the table to learn from, where missing values are empty fields");
         var label = new Option<string>("--label") { Description = "the column to predict", Required = true, HelpName = "COLUMN" };
         var task = new Option<string>("--task")
         {
@@ -20,7 +20,7 @@ internal static class TrainCommand
         };
         task.AcceptOnlyFromAmong([.. NetworkTask.Names]);
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
-        var test = new Option<string?>("--test") { Description = "a table to test on", HelpName = "TEST.csv" };
+        var test = new Option<string?>("--test") { Description = "a table to test on, a file or a pattern", HelpName = "TEST.csv" };
         var rows = new SplitChoices();
         var positive = new Option<string?>("--positive")
         {
@@ -55,15 +55,16 @@ internal static class TrainCommand
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
         var learning = new LearningOptions();
-        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data };
+        var command = new Command("train", "Train a network on a table, test it, fold it and write it to a folder.") { data.Files };
         GroupedHelp.AddTo(
             command,
-            ("What to learn", [label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
+            ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
             ("What to write", [output, .. deployment.All, whole]),
             ("The network", architecture.All),
             ("Training", [.. learning.All, resume, diagnose]));
         command.Validators.Add(result =>
         {
+            data.Validate(result);
             rows.Validate(result, test);
             var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
             if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
@@ -99,17 +100,21 @@ internal static class TrainCommand
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             if (arguments.GetValue(diagnose))
                 options = options with { Network = options.Network with { Diagnostics = new DiagnosticsOptions() } };
-            var (path, testPath) = (arguments.GetRequiredValue(data), arguments.GetValue(test));
+            var testPath = arguments.GetValue(test);
             if (ranks is not null)
             {
+                if (data.Paths(arguments) is not [var path])
+                    throw new NotSupportedException("Several processes train on one file, of which each reads its share.");
                 var (share, known) = RankedTable.Read(path, ranks, texts, rows.Read(arguments, options), testPath);
                 TrainingRun.Execute(share, options with { Ranks = ranks, Known = known }, folder);
                 ranks.Dispose();
                 return;
             }
 
-            var table = Output.Read(path, texts);
-            var testing = testPath is null ? null : Output.Read(testPath, texts);
+            Output.RequireMemory(data.Paths(arguments));
+            var table = Output.Read(data.Open(arguments), texts);
+            if (testPath is not null) Output.RequireMemory([testPath]);
+            var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             TrainingRun.Execute(
                 TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder);

@@ -73,23 +73,28 @@ internal static class Output
     /// <summary>Where a training that is to be resumed keeps its state, until its results are written.</summary>
     public static CheckpointOptions Checkpoint(string folder) => new(Path.Combine(folder, "training.checkpoint")) { Keep = true };
 
-    /// <summary>Reads a table, and says how its lines became rows where that needs saying.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="texts">Columns of which the texts matter although they may look like numbers.</param>
-    /// <exception cref="TableException">It cannot be read.</exception>
-    /// <exception cref="InsufficientMemoryException">It is larger than the memory of this process.</exception>
-    public static CsvTable Read(string path, IReadOnlyCollection<string> texts)
+    /// <summary>Called before tables are read as a whole: there is room for them.</summary>
+    /// <exception cref="InsufficientMemoryException">They are larger than the memory of this process.</exception>
+    public static void RequireMemory(IReadOnlyList<string> paths)
     {
         // .NET 10 crashes where a single array is as large as all that a limited heap may have.
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (new FileInfo(path) is { Exists: true } file && file.Length > memory / 5 * 4)
+        var size = paths.Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+        if (size > memory / 5 * 4)
             throw new InsufficientMemoryException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"there is not enough memory: '{path}' has {file.Length >> 20:N0} MiB, and the process may take {memory >> 20:N0}. Give it "
-                + $"more, or the table in parts."));
-        var source = CsvSource.OfFile(path);
+                $"there is not enough memory: '{string.Join("', '", paths)}' has {size >> 20:N0} MiB, and the process may take "
+                + $"{memory >> 20:N0}. Give it more, or the table in parts."));
+    }
+
+    /// <summary>Reads a table, and says how its lines became rows where that needs saying.</summary>
+    /// <param name="source">The table.</param>
+    /// <param name="texts">Columns of which the texts matter although they may look like numbers.</param>
+    /// <exception cref="TableException">It cannot be read.</exception>
+    public static CsvTable Read(CsvSource source, IReadOnlyCollection<string> texts)
+    {
         using var progress = Progress.Begin(
-            $"reading {Path.GetFileName(path)}", Progress.Bytes, source.Length, () => source.Position);
+            $"reading {Path.GetFileName(source.Name)}", Progress.Bytes, source.Length, () => source.Position);
         var table = CsvTableLoader.Read(source, texts);
         if (table.Note is { } note) Console.Error.WriteLine($"note: {note}");
         return table;

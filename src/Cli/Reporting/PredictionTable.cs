@@ -6,36 +6,43 @@ namespace MlNetBatchNorm.Cli.Reporting;
 internal static class PredictionTable
 {
     /// <summary>Writes predictions as they come.</summary>
-    /// <param name="path">The file; its name says whether it is CSV or JSON lines (<see cref="PredictionWriter.Create"/>).</param>
+    /// <param name="path">The file; its name says whether it is CSV, JSON lines (<c>.jsonl</c>) or Parquet (<c>.parquet</c>).</param>
     /// <param name="predictions">The predictions of some rows after the others.</param>
     /// <returns>How many rows there were.</returns>
     /// <exception cref="TableException">A column that was kept is called like one of the predictions.</exception>
     public static long Write(string path, IEnumerable<TablePrediction> predictions)
     {
         var rows = 0L;
-        Output.WriteText(path, text =>
-        {
-            PredictionWriter? lines = null;
-            try
-            {
-                foreach (var prediction in predictions)
-                {
-                    lines ??= PredictionWriter.Create(text, path, Columns(prediction));
-                    for (var row = 0; row < prediction.RowCount; row++)
-                    {
-                        foreach (var kept in prediction.Kept) lines.Write(kept.IsMissing(row) ? null : kept[row]);
-                        prediction.Task.WritePrediction(lines, prediction, row);
-                        lines.EndRow();
-                    }
+        if (PredictionWriter.IsParquet(path))
+            Output.Write(path, stream => rows = Write(predictions, columns => new ParquetPredictionWriter(stream, columns)));
+        else Output.WriteText(path, text => rows = Write(predictions, columns => PredictionWriter.Create(text, path, columns)));
+        return rows;
+    }
 
-                    rows += prediction.RowCount;
-                }
-            }
-            finally
+    private static long Write(IEnumerable<TablePrediction> predictions, Func<string[], PredictionWriter> open)
+    {
+        var rows = 0L;
+        PredictionWriter? lines = null;
+        try
+        {
+            foreach (var prediction in predictions)
             {
-                lines?.Dispose();
+                lines ??= open(Columns(prediction));
+                for (var row = 0; row < prediction.RowCount; row++)
+                {
+                    foreach (var kept in prediction.Kept) lines.Write(kept.IsMissing(row) ? null : kept[row]);
+                    prediction.Task.WritePrediction(lines, prediction, row);
+                    lines.EndRow();
+                }
+
+                rows += prediction.RowCount;
             }
-        });
+        }
+        finally
+        {
+            lines?.Dispose();
+        }
+
         return rows;
     }
 

@@ -2,13 +2,14 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
+using CsvHelper;
 using Microsoft.Win32.SafeHandles;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
-/// The bytes of a table, which may be read more than once: a file, of whatever size, that stays open; a pipe, or what gzip has packed, by
-/// way of a temporary file; or memory.
+/// The bytes of a table, which may be read more than once: a file, of whatever size, that stays open; a pipe, what gzip has packed, or rows
+/// from elsewhere, by way of a temporary file; or memory.
 /// </summary>
 internal sealed class CsvSource
 {
@@ -54,11 +55,17 @@ internal sealed class CsvSource
     /// <summary>Null where the reader of the text finds out by itself: UTF-8, and all that a byte order mark announces.</summary>
     public Encoding? Encoding { get; private set; }
 
-    /// <summary>Opens a file, packed by gzip or not.</summary>
-    /// <param name="path">The file; <see cref="Standard"/> = stdin.</param>
+    /// <summary>What whoever gave the table should know of how it was read; null = nothing.</summary>
+    public string? Note { get; init; }
+
+    /// <summary>Opens a table: a file of CSV, packed by gzip or not, or of Parquet; or all files that a pattern stands for.</summary>
+    /// <param name="path">The file; <see cref="Standard"/> = stdin. Where there is none of that name, a pattern with * and ?.</param>
     /// <exception cref="TableException">There is none, or it cannot be read.</exception>
     public static CsvSource OfFile(string path)
     {
+        var files = JoinedTables.Expand(path);
+        if (files.Count > 1) return JoinedTables.Open(files);
+        path = files[0];
         var name = path == Standard ? "stdin" : path;
         try
         {
@@ -66,6 +73,7 @@ internal sealed class CsvSource
                 ? Console.OpenStandardInput()
                 : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
             var file = stream.CanSeek ? File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete) : Copy(stream);
+            if (ParquetTable.IsParquet(file)) return ParquetTable.Open(name, file);
             if (!IsPacked(file)) return new CsvSource(name, file, []);
             var length = PackedLength(file);
             using var packed = new FileStream(file, FileAccess.Read);
@@ -91,6 +99,21 @@ internal sealed class CsvSource
 
     /// <summary>Takes a table that is in memory.</summary>
     public static CsvSource OfText(string name, byte[] content) => new(name, null, content);
+
+    /// <summary>Takes rows from elsewhere, by way of a temporary file.</summary>
+    /// <param name="name">What messages call them.</param>
+    /// <param name="write">Writes header and rows.</param>
+    /// <param name="separator">What stands between fields.</param>
+    /// <param name="note">What is to be said of them; null = nothing.</param>
+    public static CsvSource OfRows(string name, Action<CsvWriter> write, char separator = ',', string? note = null)
+    {
+        var file = Temporary(stream =>
+        {
+            using var csv = CsvWriter.Create(stream, new CsvWriterOptions { Separator = separator }, leaveOpen: true);
+            write(csv);
+        });
+        return new CsvSource(name, file, []) { Note = note };
+    }
 
     /// <summary>A table with the same header and a part of the rows.</summary>
     /// <param name="header">Where the header ends.</param>
@@ -139,13 +162,24 @@ internal sealed class CsvSource
     }
 
     // Of what comes once only.
-    private static SafeFileHandle Copy(Stream pipe)
+    private static SafeFileHandle Copy(Stream pipe) => Temporary(pipe.CopyTo);
+
+    private static SafeFileHandle Temporary(Action<Stream> write)
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         var copy = new FileStream(
             path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, 1 << 16, FileOptions.DeleteOnClose);
-        pipe.CopyTo(copy);
-        copy.Flush();
+        try
+        {
+            write(copy);
+            copy.Flush();
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+
         if (!OperatingSystem.IsWindows()) File.Delete(path); // It lives on as long as it is open, and no longer.
         return copy.SafeFileHandle;
     }

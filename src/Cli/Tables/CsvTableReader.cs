@@ -135,13 +135,14 @@ internal sealed class CsvTableReader : IDisposable
         {
             // At the end of a table of several columns they are no more than line ends.
             if (Header.Length > 1) _blank.RemoveAll(line => line > _lastLine);
-            if (_blank.Count == 0) return null;
+            if (_blank.Count == 0) return _source.Note;
             var lines = _blank.Count == 1
                 ? $"line {_blank[0]} is empty"
                 : $"{_blank.Count} lines are empty, the first is line {_blank[0]}";
+            var said = _source.Note is null ? string.Empty : $"{_source.Note} ";
             return Header.Length > 1
-                ? $"{_source.Name}: {lines}; in a table of {Header.Length} columns an empty line is no row."
-                : $"{_source.Name}: {lines}; in a table of one column an empty line is a row without a value.";
+                ? $"{said}{_source.Name}: {lines}; in a table of {Header.Length} columns an empty line is no row."
+                : $"{said}{_source.Name}: {lines}; in a table of one column an empty line is a row without a value.";
         }
     }
 
@@ -208,6 +209,21 @@ internal sealed class CsvTableReader : IDisposable
         return header;
     }
 
+    /// <summary>Goes to the next row, whose fields <see cref="Records"/> has then.</summary>
+    /// <returns>False at the end.</returns>
+    /// <exception cref="TableException">A row has not as many fields as the header.</exception>
+    public bool ReadRecord()
+    {
+        while (_reader.Read())
+        {
+            if (IsBlank(_reader) && Header.Length > 1) continue;
+            RequireFields(_reader, checked((int)_reader.LineNumber + _source.SkippedLines));
+            return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether a record is nothing but white space: quotes and separators make fields.</summary>
     public static bool IsBlank(CsvReader record) => record.FieldCount == 1 && record.RawRecord.Trim(" \t"u8).IsEmpty;
 
@@ -251,13 +267,7 @@ internal sealed class CsvTableReader : IDisposable
         var line = checked((int)record.LineNumber + _source.SkippedLines);
         var isBlank = IsBlank(record);
         if (isBlank && Header.Length > 1) return -line;
-        if (record.FieldCount != Header.Length)
-        {
-            throw new TableException(
-                $"{_source.Name}, line {line}: {Fields(record.FieldCount)} where the header has {Header.Length}; " +
-                "fix the row, or put quotes around fields that contain the separator.");
-        }
-
+        RequireFields(record, line);
         var worker = _worker.Value!;
         var row = record.RowNumber - _rowsBefore - 1;
         var (index, place) = ((long)((ulong)row / (uint)_rowsOfBlock), (int)((ulong)row % (uint)_rowsOfBlock));
@@ -286,6 +296,14 @@ internal sealed class CsvTableReader : IDisposable
         }
 
         return isBlank ? -line : line;
+    }
+
+    private void RequireFields(CsvReader record, int line)
+    {
+        if (record.FieldCount != Header.Length)
+            throw new TableException(
+                $"{_source.Name}, line {line}: {Fields(record.FieldCount)} where the header has {Header.Length}; " +
+                "fix the row, or put quotes around fields that contain the separator.");
     }
 
     private static string Fields(int count) => count == 1 ? "1 field" : $"{count} fields";

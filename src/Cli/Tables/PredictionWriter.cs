@@ -8,6 +8,9 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// <summary>Writes a line for each row, field by field, in the order of its columns.</summary>
 internal abstract class PredictionWriter : IDisposable
 {
+    /// <summary>Whether a file's name says that it is one of Parquet.</summary>
+    public static bool IsParquet(string path) => Path.GetExtension(path).Equals(".parquet", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>As CSV, or as JSON lines where the name of the file ends in <c>.jsonl</c> or <c>.ndjson</c>.</summary>
     /// <param name="text">Where to; it is left open.</param>
     /// <param name="path">The name of the file.</param>

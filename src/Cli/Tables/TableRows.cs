@@ -13,7 +13,9 @@ namespace MlNetBatchNorm.Cli.Tables;
 /// </summary>
 internal static class TableRows
 {
-    public static bool IsTable(string path) => Path.GetExtension(path).Equals(".csv", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a file is a table, by its name: nothing else that rows are read from is.</summary>
+    public static bool IsTable(string path) =>
+        Path.GetExtension(path).ToUpperInvariant() is ".CSV" or ".TSV" or ".TXT" or ".GZ" or ".PARQUET";
 
     /// <exception cref="TableException">The table does not fit; file, row and column are named.</exception>
     /// <exception cref="InvalidDataException">The model does not take a table, or has another number of features.</exception>

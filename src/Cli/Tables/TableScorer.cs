@@ -72,8 +72,8 @@ internal sealed class TableScorer : IDisposable
     public static TableScorer Open(string modelPath, OnnxScorerOptions? settings = null)
     {
         if (!File.Exists(modelPath)) throw new FileNotFoundException($"There is no file '{modelPath}'.", modelPath);
-        // Measuring which engine is quicker would take longer than scoring most tables, and another choice might give other last digits.
-        settings = (settings ?? new OnnxScorerOptions()) with { Engine = ScoringEngine.OnnxRuntime };
+        // Measuring would take longer than scoring most tables, and what follows from it gives other last digits each time.
+        settings = (settings ?? new OnnxScorerOptions()) with { Engine = ScoringEngine.OnnxRuntime, IsReproducible = true };
         if (!Path.GetExtension(modelPath).Equals(".zip", StringComparison.OrdinalIgnoreCase))
         {
             var model = ModelFile.Read(modelPath);

@@ -120,7 +120,8 @@ internal abstract class NamedModel : IDisposable
         options = options with { Outputs = outputs };
         NamedModel loaded = isPipeline
             ? new PipelineModel(
-                RowModel.Load(path, new RowModelSettings { Run = options, Outputs = outputs }), info.Inputs, map, label, meaning)
+                RowModel.Load(path, new RowModelSettings { Run = options, Outputs = outputs, IsReproducible = options.IsReproducible }),
+                info.Inputs, map, label, meaning)
             : new FeatureModel(OnnxScorer.Load(path, options), map!, label, meaning);
         try
         {

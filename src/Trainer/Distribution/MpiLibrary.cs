@@ -8,13 +8,14 @@ namespace MlNetBatchNorm.Trainer.Distribution;
 /// The C interface of an MPI library, found at run time. Two kinds of handles are in use: Open MPI's are addresses of objects that it
 /// exports, those of MPICH and its kin (Intel MPI, MVAPICH, MS-MPI) are numbers that never change (the MPICH ABI).
 /// </summary>
-internal sealed unsafe class MpiLibrary
+internal sealed unsafe partial class MpiLibrary
 {
     /// <summary>Names a library file to use instead of those that are looked for.</summary>
     public const string Variable = "MLNETBN_MPI";
 
     private const int Serialized = 2;
     private const int LongestMessage = 1024;
+    private const int MostInRing = 16;
     private static readonly string[] OpenMpi = ["libmpi.so.40", "libmpi.40.dylib", "libmpi.so.80"];
     private static readonly string[] Mpich = ["libmpich.so.12", "libmpi.so.12", "libmpi.12.dylib", "msmpi.dll"];
 
@@ -73,6 +74,8 @@ internal sealed unsafe class MpiLibrary
         library.Check(((delegate* unmanaged<int*, int>)library.Export("MPI_Initialized"))(&flag), "MPI_Initialized");
         if (flag == 0)
         {
+            PreferRing();
+
             // Whichever thread trains calls it, one at a time.
             int provided;
             library.Check(
@@ -127,6 +130,18 @@ internal sealed unsafe class MpiLibrary
 
     private static int? Number(string variable) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    // Open MPI 4 takes all numbers to one rank and back where sums stay in place or ranks are few, which moves more than a ring does. A
+    // ring's messages are as many as its ranks, so for many of them what it chooses stays. What the user says counts.
+    private static void PreferRing()
+    {
+        if (LaunchedSize > MostInRing || OperatingSystem.IsWindows()) return;
+        _ = SetVariable("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "1", replace: 0);
+    }
+
+    // .NET's own environment is a copy.
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetVariable(string name, string value, int replace);
 
     // Where several are installed, the one whose mpirun has started this process.
     private static nint Load()

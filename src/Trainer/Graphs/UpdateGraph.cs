@@ -56,7 +56,8 @@ internal sealed class UpdateGraph
         List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
         var outputs = new List<(string Name, int Count)>();
         var parts = new List<long>();
-        var means = _training.Ranks is { } ranks ? MeansOver(ranks) : null;
+        var waits = new List<Value>();
+        var sums = _training.Ranks is { } ranks ? SumsOver(ranks, waits) : null;
         foreach (var group in Groups)
         {
             inputs.Add(CurrentVector(group));
@@ -67,7 +68,7 @@ internal sealed class UpdateGraph
                 outputs.Add((SlotName(group, slot), group.Count));
             }
 
-            Value[] gradients = means is null ? [.. GradientsOf(group.Parameters)] : means[group.Name];
+            Value[] gradients = sums is null ? [.. GradientsOf(group.Parameters)] : sums[group.Name];
             inputs.AddRange(gradients);
             parts.Add(gradients.Length);
         }
@@ -80,6 +81,7 @@ internal sealed class UpdateGraph
             outputs.Add((statistics.Name, statistics.Count));
         }
 
+        inputs.AddRange(waits);
         var form = new UpdateForm(
             rule.IsAdam,
             rule.First,
@@ -173,11 +175,12 @@ internal sealed class UpdateGraph
     // The gradients of each group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as
     // far as it can. So weights stand behind scales and shifts, which are few enough to set out together, once all are there; and the
     // weights of the last layers, whose gradients are there first, behind those of the first.
-    private Dictionary<string, Value[]> MeansOver(Communicator ranks) =>
+    private Dictionary<string, Value[]> SumsOver(Communicator ranks, List<Value> waits) =>
         Groups.OrderByDescending(group => group.Role).ToDictionary(
-            group => group.Name, group => MeansOver(ranks, group).ToArray(), StringComparer.Ordinal);
+            group => group.Name, group => SumsOver(ranks, group, waits).ToArray(), StringComparer.Ordinal);
 
-    private IEnumerable<Value> MeansOver(Communicator ranks, ParameterGroup group)
+    // The gradient of a large weight is a bucket by itself, added up where it lies: nobody else reads it, as may be with that of a shift.
+    private IEnumerable<Value> SumsOver(Communicator ranks, ParameterGroup group, List<Value> waits)
     {
         for (var first = 0; first < group.Parameters.Count;)
         {
@@ -186,7 +189,16 @@ internal sealed class UpdateGraph
                 count += group.Parameters[next++].Count;
             Value[] gradients = [.. GradientsOf(group.Parameters.Skip(first).Take(next - first))];
             first = next;
-            yield return _training.Own(SumOperator.Name, gradients, ["bucket"], ("ranks", ranks.Key), ("inputs", gradients.Length))[0];
+            var isInPlace = gradients.Length == 1 && group.Role == ParameterRole.Weight;
+            var sum = _training.Own(
+                SumOperator.Name,
+                gradients,
+                ["bucket"],
+                ("ranks", ranks.Key),
+                ("inputs", gradients.Length),
+                ("inPlace", isInPlace ? 1 : 0))[0];
+            if (isInPlace) waits.Add(sum);
+            yield return isInPlace ? gradients[0] : sum;
         }
     }
 

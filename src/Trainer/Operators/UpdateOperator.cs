@@ -58,10 +58,10 @@ internal sealed record UpdateForm(
 /// The update of all parameters and running statistics in one pass, without joining gradients to vectors first. Inputs: four scalars (the
 /// learning rate, or Adam's corrected one; Adam's corrected ε; the factor of AdamW's decay; the rate of the average), the rate of the
 /// statistics, then for each group its values, the optimizer's vectors, the average and the gradients; last the running statistics and the
-/// batch's values. Outputs: for each group the same vectors after the step, then the statistics. The formulas are those of
+/// batch's values; behind them may stand what is only waited for. Outputs: for each group the same vectors after the step, then the statistics. The formulas are those of
 /// <see cref="Optimizer"/>.
 /// </summary>
-/// <param name="ofRanks">Whether gradients are sums over ranks that have to be waited for first.</param>
+/// <param name="ofRanks">Whether gradients are sums over ranks, whose mean is meant, and that have to be waited for first.</param>
 internal sealed class UpdateOperator(bool ofRanks = false) : OwnOperator(ofRanks ? OfRanks : Name, 1, 1, isVariadic: true)
 {
     public new const string Name = "Update";
@@ -85,6 +85,8 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
     private const int MostParts = 512;
     private const long LeastShared = 1 << 16;
 
+    // What makes means of sums.
+    private readonly float _share = 1f / (ranks?.Size ?? 1);
     private readonly int _segments = (int)form.Gradients.Sum() + form.Statistics;
 
     /// <inheritdoc/>
@@ -101,7 +103,7 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
             IsNesterov = form.IsNesterov,
             First = form.First,
             Second = form.Second,
-            Factor = 1,
+            Factor = _share,
             Rate = *context.Numbers(0),
             Epsilon = *context.Numbers(1),
             Keep = *context.Numbers(2),
@@ -127,7 +129,7 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
                 for (var i = 0; i < parts; i++) SumSquares(&work, i);
             double sum = 0;
             for (var i = 0; i < parts; i++) sum += squares[i];
-            work.Factor = MathF.Min(form.LargestNorm / ((float)Math.Sqrt(sum) + 1e-6f), 1);
+            work.Factor = _share * MathF.Min(form.LargestNorm / ((_share * (float)Math.Sqrt(sum)) + 1e-6f), 1);
         }
 
         if (isShared) context.InParallel(&SharedUpdate, parts, &work);

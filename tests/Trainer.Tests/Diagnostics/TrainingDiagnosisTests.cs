@@ -192,6 +192,28 @@ public sealed class TrainingDiagnosisTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Train_DeepRectifiersOfLargeWeights_HaveGradientsThatGrowUnlessNormalized(bool isNormalized)
+    {
+        // Back through a layer of 32 units, of which half are on, they grow by √16 (He et al. 2015, section 2.2).
+        var network = Network.FeedForward(
+            3, [32, 32, 32, 32, 32, 32, 32, 32], 1, Activation.Relu, isNormalized ? Normalization.Batch() : Normalization.None,
+            weights: Initializer.Normal(1));
+
+        var trained = NetworkTrainer.Train(
+            network, Loss.SigmoidCrossEntropy, Rings(300), Plain(2) with { Optimizer = Optimizer.Sgd(1e-12f) });
+
+        var finding = trained.Warnings.SingleOrDefault(warning => warning.Kind == TrainingWarningKind.ExplodingGradients);
+        Assert.Equal(!isNormalized, finding is not null);
+        if (finding is not null)
+        {
+            Assert.Equal("dense1", finding.Layer);
+            Assert.Contains("of that at 'dense9' since epoch 1", finding.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Train_StepsThatAreNothing_AreSaid()
     {

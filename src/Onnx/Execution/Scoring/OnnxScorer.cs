@@ -273,8 +273,14 @@ public sealed class OnnxScorer : IDisposable
     {
         if (options.Sessions is <= 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Sessions, "A scorer needs at least one session.");
-        var (pace, rows) = (new RowPace(), new RowModelSettings { Run = options, Outputs = options.Outputs });
-        var scorer = options.Threads is { } given ? Create(given) : ThreadChoice.Load(model.Identity, Create, options, pace);
+        var (pace, rows) = (new RowPace(), new RowModelSettings
+        {
+            Run = options,
+            Outputs = options.Outputs,
+            IsReproducible = options.IsReproducible,
+        });
+        var threads = options.Threads ?? (options.IsReproducible ? model.ThreadsUnmeasured : null);
+        var scorer = threads is { } given ? Create(given) : ThreadChoice.Load(model.Identity, Create, options, pace);
         try
         {
             scorer.Rows.ChooseEngine(model, options.Engine, options);

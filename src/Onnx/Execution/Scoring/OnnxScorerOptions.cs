@@ -32,6 +32,16 @@ public sealed record OnnxScorerOptions : ExecutionOptions
     /// </summary>
     public ScoringEngine Engine { get; init; }
 
+    /// <summary>
+    /// Whether how a batch is divided follows from its rows alone, so that every run gives the same digits; with
+    /// <see cref="ScoringEngine.Reproducible"/> it is.
+    /// </summary>
+    internal bool IsReproducible
+    {
+        get => field || Engine == ScoringEngine.Reproducible;
+        init;
+    }
+
     /// <summary>The outputs to compute, in this order; null = all of the model's.</summary>
     public IReadOnlyList<string>? Outputs { get; init; }
 }

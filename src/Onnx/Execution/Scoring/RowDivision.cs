@@ -78,7 +78,7 @@ internal sealed class BlockRuns(OnnxSession session, RowBlock block, int workers
         (_all ?? (_chunks[part] ??= block.CreateRun(session, part * _chunk, _chunk))).Run();
 
     // A power of two, so that chunks fill the block. Each thread gets one, if there are rows enough.
-    private static int ChunkRows(int count, RunDecision decision) => decision.Sharing == 1
+    private static int ChunkRows(int count, RunDecision decision) => decision.Sharing == 1 || decision.IsFixed
         ? decision.Most
         : Math.Min(decision.Most, 1 << BitOperations.Log2((uint)Math.Max(count / decision.Sharing, 1)));
 
@@ -120,7 +120,8 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     {
         var (most, sharing) = (decision.Most, decision.Sharing);
         _count = count;
-        _chunk = sharing == 1 && count <= most && layout.FixedRows is null ? count : Chunk(count, most, sharing);
+        _chunk = layout.FixedRows ?? (sharing == 1 && count <= most ? count
+            : decision.IsFixed ? Math.Min(most, layout.BatchSize) : Chunk(count, most, sharing));
         fixed (float* source = rows, target = result)
         {
             _rows = source;
@@ -157,7 +158,7 @@ internal sealed unsafe class BatchRuns(OnnxSession session, RowLayout layout, in
     private int Chunk(int count, int most, int sharing)
     {
         var chunks = sharing * ((count + (sharing * (long)most) - 1) / (sharing * (long)most));
-        return layout.FixedRows ?? Math.Min(RowRuns.StepRows((int)((count + chunks - 1) / chunks)), layout.BatchSize);
+        return Math.Min(RowRuns.StepRows((int)((count + chunks - 1) / chunks)), layout.BatchSize);
     }
 
     private NumberBlock Block(int worker, int rows)

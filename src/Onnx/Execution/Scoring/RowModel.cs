@@ -86,7 +86,7 @@ internal sealed class RowModel : IDisposable
         RowPace pace,
         Func<OnnxSession, RowModelSettings, RowLayout> read)
     {
-        var opened = ModelSessions.Open(model, settings.Run, threads, free: settings.Run.Threads is null, sessions, pace);
+        var opened = ModelSessions.Open(model, settings.Run, threads, free: settings.Run.Threads is null, sessions, pace, settings.IsReproducible);
         try
         {
             return new RowModel(opened, read(opened.First, settings));
@@ -111,7 +111,7 @@ internal sealed class RowModel : IDisposable
 
     private static RowModel Open(ReloadableModel model, Func<ModelProto> read, RowModelSettings settings)
     {
-        var threads = settings.Run.Threads ?? (model.MayBeTwice ? 1 : ExecutionOptions.AllCores);
+        var threads = settings.Run.Threads ?? model.ThreadsUnmeasured;
         var opened = Open(
             model, settings, threads, sessions: 1, new RowPace(),
             (session, given) => RowLayout.Of(session, given.Shapes is { Count: > 0 } ? GivenSizes.Complete(session, given, read) : given));
@@ -140,4 +140,7 @@ internal sealed record RowModelSettings
     /// row is a run of its own. Default: false, the first dimension counts rows.
     /// </summary>
     public bool RowByRow { get; init; }
+
+    /// <inheritdoc cref="OnnxScorerOptions.IsReproducible"/>
+    public bool IsReproducible { get; init; }
 }

@@ -68,6 +68,9 @@ internal sealed class ReloadableModel
     /// <summary>Whether it may be in memory a second time, for the way in which batches run.</summary>
     public bool MayBeTwice => _bytes is { Length: <= LargestTwice };
 
+    /// <summary>The threads that share an operator where nothing is measured: one for a model that is small, otherwise all cores.</summary>
+    public int ThreadsUnmeasured => MayBeTwice ? 1 : ExecutionOptions.AllCores;
+
     /// <summary>The sessions that pay: one for each core where copies of the model are small enough for the cores' own caches.</summary>
     public int SessionsThatPay => _bytes is { Length: <= LargestOnEachCore } ? Environment.ProcessorCount : 1;
 

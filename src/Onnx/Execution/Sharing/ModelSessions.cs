@@ -49,11 +49,13 @@ internal sealed class ModelSessions(
     /// <param name="free">Whether batches may run otherwise.</param>
     /// <param name="most">The most sessions for lanes; null = as many as pay.</param>
     /// <param name="pace">Learns how long rows take on one thread.</param>
-    public static ModelSessions Open(ReloadableModel model, ExecutionOptions options, int threads, bool free, int? most, RowPace pace)
+    /// <param name="isReproducible">Whether batches are divided by their rows alone, rather than by what was measured.</param>
+    public static ModelSessions Open(
+        ReloadableModel model, ExecutionOptions options, int threads, bool free, int? most, RowPace pace, bool isReproducible = false)
     {
         var first = Open(threads);
         var onCpu = first.Device.Kind == DeviceKind.Cpu;
-        var plan = RunPlan.For(threads, onCpu, free, model.MayBeTwice, pace);
+        var plan = isReproducible && onCpu ? RunPlan.Fixed(threads) : RunPlan.For(threads, onCpu, free, model.MayBeTwice, pace);
         var lanes = most ?? (onCpu && threads == 1 ? model.SessionsThatPay : 1);
 
         // What is not loaded again need not be kept.

@@ -12,8 +12,21 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     // Calling a thread of the pool takes some microseconds, and it comes some tens of microseconds later.
     private static readonly TimeSpan LeastForEach = TimeSpan.FromMicroseconds(50);
 
+    // Many enough to fill the matrix kernels, few enough for a core's own cache.
+    private const int FixedRows = 256;
+
     /// <summary>A plan that leaves nothing to choose.</summary>
     public static RunPlan None { get; } = new(1, null, null);
+
+    /// <summary>
+    /// Batches are cut into parts of so many rows, whatever was measured, and all cores share those; null = as it is best. ONNX Runtime
+    /// may give a row other last digits in a run of another size.
+    /// </summary>
+    public int? PartRows { get; private init; }
+
+    /// <summary>A plan by which a row's result never depends on how long something took.</summary>
+    /// <param name="threads">The threads of the lanes' sessions.</param>
+    public static RunPlan Fixed(int threads) => new(threads, null, null) { PartRows = FixedRows };
 
     /// <summary>What there is to choose.</summary>
     /// <param name="threads">The threads of the lanes' sessions.</param>
@@ -34,7 +47,8 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     public static int Sharing(TimeSpan expected) => (int)Math.Clamp(expected / LeastForEach, 1, Environment.ProcessorCount);
 
     /// <summary>The threads that may share the rows of a batch on the lane's own session, or on the other one.</summary>
-    public int Workers(bool own) => Choice is not null && own == (Threads == 1) ? Environment.ProcessorCount : 1;
+    public int Workers(bool own) =>
+        PartRows is not null || (Choice is not null && own == (Threads == 1)) ? Environment.ProcessorCount : 1;
 
     /// <summary>Decides how a call is to run.</summary>
     /// <param name="rows">Its rows.</param>
@@ -44,7 +58,14 @@ internal sealed record RunPlan(int Threads, RunChoice? Choice, RowPace? Pace)
     public void Decide(int rows, int most, bool canBeCut, RunDecision decision)
     {
         decision.Rows = canBeCut ? rows : 1;
-        (decision.IsOwn, decision.Sharing, decision.Start) = (true, 1, 0);
+        (decision.IsOwn, decision.Sharing, decision.Start, decision.IsFixed) = (true, 1, 0, false);
+        if (PartRows is { } part && canBeCut)
+        {
+            (decision.Pace, decision.Most, decision.IsFixed) = (null, Math.Min(part, most), true);
+            if (rows > decision.Most && Threads == 1) decision.Sharing = Environment.ProcessorCount;
+            return;
+        }
+
         if (Choice is null || Pace is null || !Pace.IsKnown)
         {
             decision.Pace = Threads == 1 ? Pace : null;
@@ -97,6 +118,9 @@ internal sealed class RunDecision
 
     /// <summary>The most rows in one run.</summary>
     public int Most { get; set; }
+
+    /// <summary>Whether parts have <see cref="Most"/> rows, however many threads share them.</summary>
+    public bool IsFixed { get; set; }
 
     /// <summary>The most threads that share the rows.</summary>
     public int Sharing { get; set; } = 1;

@@ -79,6 +79,31 @@ public sealed class BatchRunsTests
         }
     }
 
+    [Fact]
+    public void Score_ReproducibleScorer_GivesTheSameDigitsWhateverItHasMeasured()
+    {
+        var (random, width) = (new Random(2), 384);
+        var nodes = new GraphBuilder("product and sigmoid");
+        var weights = Enumerable.Range(0, width * width).Select(_ => random.NextSingle() - 0.5f).ToArray();
+        var x = nodes.Input("x", DataType.Float, TensorDimension.Rows, width);
+        var product = nodes.Node("MatMul", [x, nodes.Initializer(TensorData.Create("w", weights, width, width))]);
+        nodes.Output("y", nodes.Node("Sigmoid", [product]), DataType.Float, TensorDimension.Rows, width);
+        using var scorer = OnnxScorer.Load(
+            nodes.Build(), new OnnxScorerOptions { Engine = ScoringEngine.OnnxRuntime, IsReproducible = true });
+        var rows = Enumerable.Range(0, 700 * width).Select(_ => random.NextSingle()).ToArray();
+
+        foreach (var (count, calls) in ((int, int)[])[(2, 40), (3, 40), (33, 30), (257, 10), (700, 10)])
+        {
+            var (expected, actual) = (new float[count * width], new float[count * width]);
+            scorer.ScoreBatch(rows.AsSpan(0, count * width), count, expected);
+            for (var call = 0; call < calls; call++)
+            {
+                scorer.ScoreBatch(rows.AsSpan(0, count * width), count, actual);
+                Assert.Equal(expected, actual);
+            }
+        }
+    }
+
     private static RunDecision Divided(int most, int sharing) =>
         new() { Way = RunWay.Divided, IsOwn = true, Most = most, Sharing = sharing, Pace = new RowPace() };
 
