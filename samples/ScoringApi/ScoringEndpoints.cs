@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using MlNetBatchNorm.Hosting;
@@ -11,9 +10,11 @@ internal static class ScoringEndpoints
     public static void MapScoring(this WebApplication app)
     {
         app.MapGet("/model", DescribeModel).WithSummary("The model in use: its features, in order, and its outputs.");
-        app.MapPost("/score", ScoreRow).WithSummary("Scores one row.");
+        app.MapPost("/score", ScoreRow).WithSummary("Scores one row.")
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         app.MapPost("/score/batch", ScoreBatch).WithSummary("Scores many rows, all with the same model.")
-            .ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
     }
 
     private static Ok<ModelResponse> DescribeModel(IOnnxScorer scorer)
@@ -24,18 +25,18 @@ internal static class ScoringEndpoints
             model.FeatureNames, model.Labels));
     }
 
-    private static Results<Ok<ScoreResponse>, ValidationProblem> ScoreRow(ScoreRequest request, IOnnxScorer scorer)
+    private static async Task<Results<Ok<ScoreResponse>, ValidationProblem>> ScoreRow(
+        ScoreRequest request, IOnnxScorer scorer, JoinedScoring scoring, CancellationToken cancellation)
     {
         var errors = RowValidation.Check(request.Features, scorer.Model);
         if (errors.Count > 0) return TypedResults.ValidationProblem(errors);
-        var result = new float[scorer.Model.ResultLength];
-        var model = scorer.Score(request.Features, result);
+        var (result, model) = await scoring.ScoreAsync(request.Features!, 1, cancellation);
         return TypedResults.Ok(new ScoreResponse(
             model.Generation, model.Outputs.ToDictionary(output => output.Name, output => model.Read(output.Name, result).ToArray())));
     }
 
-    private static Results<Ok<BatchResponse>, ValidationProblem, ProblemHttpResult> ScoreBatch(
-        BatchRequest request, IOnnxScorer scorer, IOptions<Limits> limits)
+    private static async Task<Results<Ok<BatchResponse>, ValidationProblem, ProblemHttpResult>> ScoreBatch(
+        BatchRequest request, IOnnxScorer scorer, JoinedScoring scoring, IOptions<Limits> limits, CancellationToken cancellation)
     {
         if (request.Rows?.Length > limits.Value.BatchRows)
         {
@@ -47,20 +48,12 @@ internal static class ScoringEndpoints
         var errors = RowValidation.Check(request.Rows, scorer.Model);
         if (errors.Count > 0) return TypedResults.ValidationProblem(errors);
         var (count, length) = (request.Rows!.Length, scorer.Model.RowLength);
-        var rows = ArrayPool<float>.Shared.Rent(count * length);
-        try
-        {
-            for (var i = 0; i < count; i++) request.Rows[i].CopyTo(rows.AsSpan(i * length));
-            var result = new float[count * scorer.Model.ResultLength];
-            var model = scorer.ScoreBatch(rows.AsSpan(0, count * length), count, result);
-            return TypedResults.Ok(new BatchResponse(
-                model.Generation,
-                model.Outputs.ToDictionary(output => output.Name, output => Split(model.Read(output.Name, result, count), count))));
-        }
-        finally
-        {
-            ArrayPool<float>.Shared.Return(rows);
-        }
+        var rows = new float[count * length];
+        for (var i = 0; i < count; i++) request.Rows[i].CopyTo(rows.AsSpan(i * length));
+        var (result, model) = await scoring.ScoreAsync(rows, count, cancellation);
+        return TypedResults.Ok(new BatchResponse(
+            model.Generation,
+            model.Outputs.ToDictionary(output => output.Name, output => Split(model.Read(output.Name, result, count), count))));
     }
 
     private static float[][] Split(ReadOnlySpan<float> values, int rows)

@@ -25,7 +25,8 @@ public interface IOnnxScorer
 
     /// <summary>Scores many rows, all of them with the same model.</summary>
     /// <param name="rows">
-    /// The rows one behind the other, <paramref name="count"/> × <see cref="LoadedModelInfo.RowLength"/> numbers.
+    /// The rows one behind the other, <paramref name="count"/> × <see cref="LoadedModelInfo.RowLength"/> numbers. For several inputs first
+    /// every row of the first input, then every row of the second, and so on.
     /// </param>
     /// <param name="count">The number of rows.</param>
     /// <param name="result">

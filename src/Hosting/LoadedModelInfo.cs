@@ -25,6 +25,12 @@ public sealed record LoadedModelInfo
     /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
     public required int ResultLength { get; init; }
 
+    /// <summary>
+    /// The inputs, in the order in which a row holds them one behind the other. The shape of each is the number of rows, which is open, and
+    /// then the sizes of one row.
+    /// </summary>
+    public IReadOnlyList<TensorInfo> Inputs { get; init; } = [];
+
     /// <summary>The outputs, in the order of the result.</summary>
     public required IReadOnlyList<TensorInfo> Outputs { get; init; }
 
@@ -79,6 +85,11 @@ public sealed record LoadedModelInfo
             Device = scorer.Device,
             RowLength = scorer.RowLength,
             ResultLength = scorer.ResultLength,
+            Inputs =
+            [
+                .. scorer.Rows.Inputs.Select(input => new TensorInfo(
+                    input.Name, input.Type, [TensorDimension.Rows, .. input.Shape.Select(size => (TensorDimension)size)])),
+            ],
             Outputs = scorer.Outputs,
             Metadata = metadata,
             FeatureNames = List(metadata, ModelMetadata.FeatureNames),

@@ -6,6 +6,12 @@ namespace MlNetBatchNorm.Hosting;
 /// <summary>What one scorer reports: calls and their durations, rows, reloads. Costs a comparison while nobody listens.</summary>
 internal sealed class ScorerMetrics : IDisposable
 {
+    // Calls take microseconds to milliseconds; the buckets that exporters choose for seconds would hold them all in one.
+    private static readonly InstrumentAdvice<double> Buckets = new()
+    {
+        HistogramBucketBoundaries = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+    };
+
     private readonly Meter? _own;
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _rows;
@@ -18,7 +24,7 @@ internal sealed class ScorerMetrics : IDisposable
     public ScorerMetrics(string name, IMeterFactory? factory)
     {
         var meter = factory?.Create(OnnxScorerMeter.Name) ?? (_own = new Meter(OnnxScorerMeter.Name));
-        _duration = meter.CreateHistogram<double>(OnnxScorerMeter.Duration, "s", "How long calls took.");
+        _duration = meter.CreateHistogram(OnnxScorerMeter.Duration, "s", "How long calls took.", tags: null, Buckets);
         _rows = meter.CreateCounter<long>(OnnxScorerMeter.Rows, "{row}", "Rows scored.");
         _reloads = meter.CreateCounter<long>(OnnxScorerMeter.Reloads, "{reload}", "Changed files and options, taken or refused.");
         _scorer = new("scorer", name.Length == 0 ? "default" : name);

@@ -18,7 +18,7 @@ public sealed class LayerTests
             "Options", "Interop", "Rows", "Saving", "Training", "Scoring", "AnyModel", "Tasks", "WholePipeline", "Loading", ".",
         ],
         ["Hosting"] = ["."],
-        ["Cli"] = ["Tables", "Timing", ".", "Reporting/Html", "Reporting", "Reproduction", "Commands"],
+        ["Cli"] = ["Tables", "Assessment", "Timing", ".", "Reporting/Html", "Reporting", "Reproduction", "Commands"],
     };
 
     public static TheoryData<string> Projects => [.. Layers.Keys];

@@ -66,6 +66,16 @@ public sealed class BenchmarkTests
         Assert.DoesNotContain("## Accuracy", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Service_Quick_MeasuresRestAndGrpc()
+    {
+        var result = Run("service", "--quick");
+
+        Assert.Equal(0, result.ExitCode);
+        foreach (var start in new[] { "| 32-64-32-1 | REST ", "| 32-64-32-1 | gRPC " })
+            Assert.Single(result.Output.Split('\n'), line => line.StartsWith(start, StringComparison.Ordinal));
+    }
+
     // The built program, as a process of its own.
     private static ToolResult Run(params string[] arguments)
     {

@@ -19,13 +19,19 @@ public sealed class ReportTests : IDisposable
 
         var page = Train("--label", "churn", "--epochs", "3");
 
-        Assert.Equal(["ROC curve", "Reliability curve", "Loss by epoch"], Charts(page));
         Assert.Equal(
             [
-                "How good it is", "Where it is right and wrong", "How it learned", "What it learned from", "The network",
-                "The files, and how to use them",
+                "ROC curve", "Reliability curve", "Precision and recall over the threshold", "Cost over the threshold",
+                .. Enumerable.Repeat("bar with its interval", 19), "Loss by epoch",
+            ],
+            Charts(page));
+        Assert.Equal(
+            [
+                "In short", "How good it is", "Where it is right and wrong", "From which probability on", "Which columns matter",
+                "How it learned", "What it learned from", "The network", "The files, and how to use them",
             ],
             Headings(page));
+        RequireSameVerdict(page);
         Assert.Contains(
             "data.csv: 320 rows to learn from, 80 to test on (drawn at random (--seed 0), of each class its share). Predicted is churn, "
             + "Yes or No",
@@ -49,9 +55,9 @@ public sealed class ReportTests : IDisposable
         _folder.Write("data.csv", "x,y,kind\n" + string.Concat(Enumerable.Range(0, 150).Select(row =>
             string.Create(CultureInfo.InvariantCulture, $"{(row % 3) + (row % 7 / 10.0)},{row % 11},{"abc"[row % 3]}\n"))));
 
-        var page = Train("--label", "kind", "--task", "multiclass", "--epochs", "20");
+        var page = Train("--label", "kind", "--task", "multiclass", "--epochs", "20", "--no-explain");
 
-        Assert.Equal(["Loss by epoch"], Charts(page));
+        Assert.Equal(["Reliability curve", "Loss by epoch"], Charts(page));
         var matrix = page.Descendants("table").Single(table => table.Attribute("class")?.Value == "matrix");
         Assert.Equal(["is ↓ predicted →", "a", "b", "c", "a", "b", "c"], matrix.Descendants("th").Select(head => head.Value));
         Assert.Equal(
@@ -68,7 +74,7 @@ public sealed class ReportTests : IDisposable
         _folder.Write("data.csv", "x,y,price\n" + string.Concat(Enumerable.Range(0, 150).Select(row =>
             string.Create(CultureInfo.InvariantCulture, $"{row % 13},{row % 11},{(1000 * (row % 13)) + (row % 5)}\n"))));
 
-        var page = Train("--label", "price", "--task", "regression", "--epochs", "3");
+        var page = Train("--label", "price", "--task", "regression", "--epochs", "3", "--no-explain");
 
         Assert.Equal(["Predicted against actual", "Distribution of the errors", "Loss by epoch"], Charts(page));
         Assert.Equal(30, page.Descendants("circle").Count());
@@ -176,6 +182,15 @@ public sealed class ReportTests : IDisposable
                 expected[shown.Attribute("data-figure")!.Value],
                 double.Parse(shown.Value, CultureInfo.InvariantCulture),
                 Math.Abs(expected[shown.Attribute("data-figure")!.Value] * 1e-3) + 1e-4);
+    }
+
+    private void RequireSameVerdict(XDocument page)
+    {
+        using var metrics = JsonDocument.Parse(File.ReadAllText(_folder.File("out/metrics.json")));
+        var sentences = metrics.RootElement.GetProperty("assessment").GetProperty("verdict").EnumerateArray()
+            .Select(sentence => sentence.GetString()).ToArray();
+        Assert.InRange(sentences.Length, 2, 5);
+        Assert.Equal(sentences, page.Descendants("ul").First().Elements("li").Select(item => item.Value));
     }
 
     private static Dictionary<string, string> Figures(XDocument page) => page.Descendants("strong")

@@ -10,6 +10,7 @@ public sealed class ScoringTests
         var model = hosted.Scorer.Model;
         Assert.Equal(
             (hosted.ModelPath, 1, 3, 4, Device.Cpu), (model.Path, model.Generation, model.RowLength, model.ResultLength, model.Device));
+        Assert.Equal(["x: Float[N, 3]"], model.Inputs.Select(input => input.ToString()));
         Assert.Equal(["sum", "double"], model.Outputs.Select(output => output.Name));
         Assert.Equal(["f0", "f1", "f2"], model.FeatureNames);
         Assert.Equal(["no", "yes"], model.Labels);

@@ -47,6 +47,7 @@ public sealed class LayoutTests(LayoutTests.Pages pages) : IClassFixture<LayoutT
     [InlineData("<div style='width: 60px; overflow: hidden'><p style='width: 300px'>Somebody cut this off.</p></div>", "is cut")]
     [InlineData("<p style='height: 0; margin: 0'>Two texts in one place.</p><p style='margin: 0'>Two others in it.</p>", "covers")]
     [InlineData("<p style='width: 1em; overflow-wrap: anywhere'>Squeezed.</p>", "is squeezed")]
+    [InlineData("<p style='width: 5em; overflow-wrap: anywhere'>Incomprehensibilities.</p>", "is broken")]
     [InlineData("<p style='color: #aaa; background: #fff'>Hardly to be seen.</p>", "is too faint")]
     [InlineData("<p><svg viewBox='0 0 900 90'><text y='40' font-size='12'>Small.</text></svg></p>", "is too small")]
     [InlineData("<p><svg viewBox='0 0 300 90'><text y='40' x='260' font-size='16'>Beyond the edge.</text></svg></p>", "is cut")]

@@ -17,6 +17,9 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         Train("ensemble", SampleTables.PathOf("churn.csv"), "churn", ["--epochs", "2", "--whole-pipeline"]),
         Train("long names", "long.csv", "kind", Fast),
         Train("many classes", "many.csv", "class", ["--task", "multiclass", .. Fast]),
+        Train("thirty classes", "thirty.csv", "settlement_and_neighborhood", ["--task", "multiclass", .. Fast]),
+        Train("groups and costs", SampleTables.PathOf("churn.csv"), "churn",
+            ["--group", "monthly_charges", "--cost-false-negative", "5", .. Fast]),
         Train("large numbers", "large.csv", LongName("amount"), ["--task", "regression", .. Fast]),
         Train("diagnosed", SampleTables.PathOf("churn.csv"), "churn", ["--diagnose", .. Fast]),
         new("model", "inspect", "out/model.batchnorm.onnx", "--html", "model.html")
@@ -78,6 +81,12 @@ internal sealed record ToolPage(string Name, params string[] Arguments)
         folder.Write("many.csv", Csv(
             ["x", "y", "class"],
             rows.Select(row => new[] { $"{row % 40}", $"{row % 7}", $"class number {row % 40} of 40" })));
+        folder.Write("thirty.csv", Csv(
+            ["distance_to_the_nearest_station", "inhabitants_per_square_kilometre", "settlement_and_neighborhood"],
+            Enumerable.Range(0, 900).Select(row => new[]
+            {
+                $"{row % 30}", $"{row % 7}", $"{(row % 30 < 4 ? "Incomprehensible" : "Residential_Low_Density")} {row % 30}",
+            })));
         folder.Write("large.csv", Csv(
             ["x", LongName("amount")],
             rows.Select(row => new[] { $"{row % 13}", $"{(12_345_678L * (row % 13)) + row}" })));

@@ -50,6 +50,13 @@
     range.selectNodeContents(node);
     const lines = [...range.getClientRects()];
     for (const rect of lines) add(element, node.data, rect);
+    for (const word of node.data.matchAll(/[^\s\-–—/?|\u2e80-\uffff]{2,}/gu)) {
+      if (word[0].length > 24) continue;
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1)
+        problems.push(`the word ${short(word[0])} is broken`);
+    }
     const letters = node.data.trim().length / lines.length;
     if (lines.length > 3 && letters < 3) problems.push(`${short(node.data)} is squeezed to ${lines.length} lines`);
   }

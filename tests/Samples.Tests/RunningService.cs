@@ -4,6 +4,8 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using MlNetBatchNorm.Hosting;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
 using ScoringApi;
 
 namespace MlNetBatchNorm.Samples.Tests;
@@ -15,7 +17,8 @@ internal sealed class RunningService : IAsyncDisposable
     {
         App = app;
         Folder = folder;
-        Address = new Uri(app.Urls.Single());
+        Address = new Uri(app.Urls.First());
+        GrpcAddress = new Uri(app.Urls.Last());
         Client = new HttpClient { BaseAddress = Address };
     }
 
@@ -25,20 +28,25 @@ internal sealed class RunningService : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>The second address: gRPC without TLS needs one of its own.</summary>
+    public Uri GrpcAddress { get; }
+
     public HttpClient Client { get; }
 
     public string ModelPath => Folder.File("model.onnx");
 
     public IOnnxScorer Scorer => App.Services.GetRequiredService<IOnnxScorer>();
 
-    public static async Task<RunningService> StartAsync()
+    public static Task<RunningService> StartAsync(params string[] settings) => StartAsync(WeightedSum.Model(factor: 1), settings);
+
+    public static async Task<RunningService> StartAsync(ModelProto model, params string[] settings)
     {
         var folder = new TemporaryFolder();
-        WeightedSum.Write(folder.File("model.onnx"), factor: 1);
+        ModelFile.Write(model, folder.File("model.onnx"));
         var app = ScoringService.Build(
             [
                 .. Arguments(folder), "--Scorer:ReloadInterval", "00:00:00.02", "--Limits:BatchRows", "50", "--Logging:LogLevel:Default",
-                "None",
+                "None", "--GrpcUrls", "http://127.0.0.1:0", .. settings,
             ]);
         await app.StartAsync();
         return new RunningService(app, folder);

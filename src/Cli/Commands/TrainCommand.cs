@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Reporting;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Transforms.Tasks;
@@ -51,6 +53,12 @@ internal static class TrainCommand
             Description = "look into the network after epochs: what each layer gives, gradients, batch normalizations and steps, in "
                 + "report.html, metrics.json and diagnostics.csv, and warnings of what is unusual",
         };
+        var bare = new Option<bool>("--no-explain")
+        {
+            Description = "leave out of the report what takes some time: which columns matter, a linear model beside, figures by group",
+        };
+        var falsePositive = Cost("--cost-false-positive", "a row that is called positive and is not");
+        var falseNegative = Cost("--cost-false-negative", "a row that is positive and is not called so");
         var numbers = new NumberOptions();
         var deployment = new DeploymentOptions();
         var architecture = new ArchitectureOptions();
@@ -59,7 +67,7 @@ internal static class TrainCommand
         GroupedHelp.AddTo(
             command,
             ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
-            ("What to write", [output, .. deployment.All, whole]),
+            ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
             ("The network", architecture.All),
             ("Training", [.. learning.All, resume, diagnose]));
         command.Validators.Add(result =>
@@ -69,8 +77,15 @@ internal static class TrainCommand
             var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
             if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
                 result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
+            foreach (var cost in new[] { falsePositive, falseNegative })
+                if (kind != LearningTask.Binary && result.GetResult(cost) is { Implicit: false })
+                    result.AddError($"{cost.Name} says what a mistake between two classes costs; it goes with --task binary only.");
+            if (IsZero(falsePositive) && IsZero(falseNegative))
+                result.AddError("--cost-false-positive and --cost-false-negative are both 0; one of the two mistakes costs something.");
             architecture.Validate(result);
             learning.Validate(result, kind);
+
+            bool IsZero(Option cost) => double.TryParse(result.Given(cost), CultureInfo.InvariantCulture, out var value) && value == 0;
         });
         command.SetAction(arguments =>
         {
@@ -96,6 +111,11 @@ internal static class TrainCommand
             };
             options = learning.Apply(architecture.Apply(options, arguments), arguments);
             var folder = arguments.GetRequiredValue(output);
+            var assessment = new AssessmentOptions
+            {
+                Explains = !arguments.GetValue(bare),
+                Costs = new MisclassificationCosts(arguments.GetValue(falsePositive), arguments.GetValue(falseNegative)),
+            };
             if (arguments.GetValue(resume))
                 options = options with { Network = options.Network with { Checkpoint = Output.Checkpoint(folder) } };
             if (arguments.GetValue(diagnose))
@@ -106,7 +126,7 @@ internal static class TrainCommand
                 if (data.Paths(arguments) is not [var path])
                     throw new NotSupportedException("Several processes train on one file, of which each reads its share.");
                 var (share, known) = RankedTable.Read(path, ranks, texts, rows.Read(arguments, options), testPath);
-                TrainingRun.Execute(share, options with { Ranks = ranks, Known = known }, folder);
+                TrainingRun.Execute(share, options with { Ranks = ranks, Known = known }, folder, assessment);
                 ranks.Dispose();
                 return;
             }
@@ -117,8 +137,20 @@ internal static class TrainCommand
             var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
             var classes = options.Task == LearningTask.Regression ? null : options.Label;
             TrainingRun.Execute(
-                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder);
+                TableSplit.Create(table, classes, rows.Read(arguments, options), testing), options, folder, assessment);
         });
         return command;
+    }
+
+    private static Option<double> Cost(string name, string mistake)
+    {
+        var cost = new Option<double>(name)
+        {
+            Description = $"for two classes: what {mistake} costs, in any unit; the report says from which probability on to call it so",
+            HelpName = "COST",
+            DefaultValueFactory = _ => 1,
+        };
+        cost.RequireRange(0, 1e12);
+        return cost;
     }
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -57,14 +57,16 @@ internal sealed class MetricsDocument
     }
 
     /// <summary>The numbers of a network that was trained on a table.</summary>
-    /// <param name="trained">The network.</param>
+    /// <param name="found">The network, and what was found out about it.</param>
     /// <param name="rule">How its test rows were chosen.</param>
     /// <param name="elapsed">How long it took.</param>
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
     public static MetricsDocument Create(
-        TrainedTable trained, string rule, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null) => new(
-        new JsonObject
+        ModelAssessment found, string rule, TimeSpan elapsed, TimeSpan singleRow, IReadOnlyList<PrecisionSpeed>? speed = null)
+    {
+        var trained = found.Trained;
+        var task = new JsonObject
         {
             ["task"] = trained.Schema.Label.Task.Name,
             ["label"] = trained.Schema.Label.Column,
@@ -74,15 +76,19 @@ internal sealed class MetricsDocument
             ["testRows"] = trained.TestRows,
             ["testRowsChosen"] = rule,
             ["features"] = trained.Schema.Features.FeatureCount,
-            ["betterThanBaseRate"] = Baseline.Warn(trained) is null,
-        },
-        trained.Network.Model,
-        trained.Network.Export,
-        trained.TestMetrics,
-        trained.Float32TestMetrics,
-        elapsed,
-        singleRow,
-        speed);
+            ["betterThanBaseRate"] = trained.BaseRateWarning is null,
+            ["assessment"] = found.ToJson(),
+        };
+        return new MetricsDocument(
+            task,
+            trained.Network.Model,
+            trained.Network.Export,
+            trained.TestMetrics,
+            trained.Float32TestMetrics,
+            elapsed,
+            singleRow,
+            speed);
+    }
 
     /// <summary>The numbers of a network that was not trained on a table.</summary>
     /// <param name="task">What was learned from which data; what came out is added to it.</param>

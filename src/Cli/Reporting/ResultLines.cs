@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
@@ -16,6 +17,7 @@ internal static class ResultLines
     /// <param name="singleRow">What one prediction takes.</param>
     /// <param name="files">What was written; empty where somebody else says so.</param>
     /// <param name="speed">What scoring takes with fewer bits; null or empty where it was not measured.</param>
+    /// <param name="found">What was found out about the network; null where nothing was.</param>
     public static void Show(
         TrainedNetwork network,
         NetworkExport export,
@@ -23,7 +25,8 @@ internal static class ResultLines
         MetricValues float32Metrics,
         TimeSpan singleRow,
         IReadOnlyList<string> files,
-        IReadOnlyList<PrecisionSpeed>? speed = null)
+        IReadOnlyList<PrecisionSpeed>? speed = null,
+        ModelAssessment? found = null)
     {
         var best = network.Best;
         var verification = export.Verification;
@@ -32,6 +35,7 @@ internal static class ResultLines
         if (network.OutOfFold is { } predicted)
             Line("out of fold", string.Join(", ", predicted.Metrics.Values.Select(
                 figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
+        if (found is not null) Show(found);
         if (network.Diagnostics.Count > 0)
         {
             var findings = network.Warnings.Count(warning => warning.IsOfDiagnostics);
@@ -69,6 +73,28 @@ internal static class ResultLines
             $"at most {pipeline.LargestAbsolute:0.0e+0}, {pipeline.LargestRelative:0.0e+0} of the output's scale, in "
                 + $"{pipeline.RowsCompared:N0} rows"));
         foreach (var value in pipeline.DiffersFor) Line("differs for", value);
+    }
+
+    private static void Show(ModelAssessment found)
+    {
+        if (found.Linear is { } linear)
+            Line("linear model", string.Join(", ", linear.Test.Select(
+                figure => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}")));
+        if (found.Columns is { Columns.Count: > 0 } columns)
+        {
+            var first = columns.Columns.Take(3).ToArray();
+            var without = first.Select(column => $"{(column.Loss.Value < 0 ? "-" : "+")}"
+                + VerdictSentences.Text(columns.Loss, Math.Abs(column.Loss.Value)));
+            Line(
+                "depends most on",
+                $"{NameList.Of(first.Select(column => column.Column))} ({columns.Loss.Name} {string.Join(", ", without)} without)");
+        }
+
+        if (found.Thresholds is { Costs.AreEqual: false } thresholds)
+            Line("cheapest threshold", string.Create(
+                CultureInfo.InvariantCulture,
+                $"{thresholds.Best:0.0000}, which costs {thresholds.Test(thresholds.Best).Cost:0.#} in 1,000 test rows (0.5: "
+                    + $"{thresholds.Test(DecisionThresholds.Usual).Cost:0.#})"));
     }
 
     private static void ShowPrecision(ReducedNetwork reduced, MetricValues float32Metrics, IReadOnlyList<PrecisionSpeed> speed)

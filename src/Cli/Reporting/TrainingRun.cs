@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Reporting.Html;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
@@ -17,19 +18,21 @@ internal static class TrainingRun
     /// <param name="rows">The rows.</param>
     /// <param name="options">What to learn, and how.</param>
     /// <param name="folder">The folder for the results.</param>
-    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder)
+    /// <param name="assessment">What to find out about the network; null = the defaults.</param>
+    public static void Execute(TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions? assessment = null)
     {
+        assessment ??= new AssessmentOptions();
         // Of several ranks, the first one writes.
         if (options.Ranks is { Rank: > 0 })
         {
-            Run(rows, options, folder);
+            Run(rows, options, folder, assessment);
             return;
         }
 
         OutputFolder.Require(folder, options.Network.Diagnostics is null ? Files : [.. Files, FilesSection.Diagnostics]);
         if (options.Network.Checkpoint is not { } checkpoint)
         {
-            Run(rows, options, folder);
+            Run(rows, options, folder, assessment);
             return;
         }
 
@@ -41,7 +44,7 @@ internal static class TrainingRun
             if (File.Exists(checkpoint.Path)) Console.Error.WriteLine($"going on from {checkpoint.Path}");
             try
             {
-                Run(rows, options, folder);
+                Run(rows, options, folder, assessment);
             }
             catch (Exception exception) when (exception is not InvalidDataException && File.Exists(checkpoint.Path))
             {
@@ -51,7 +54,7 @@ internal static class TrainingRun
         });
     }
 
-    private static void Run(TableSplit rows, TableTrainingOptions options, string folder)
+    private static void Run(TableSplit rows, TableTrainingOptions options, string folder, AssessmentOptions assessment)
     {
         var watch = Stopwatch.StartNew();
         using var progress = Progress.Begin("preparing");
@@ -61,20 +64,21 @@ internal static class TrainingRun
         Output.NoteDevice(trained.Network.DeviceReport);
         if (trained.Network.Export.ServedWarning is { } served) Console.Error.WriteLine($"warning: {served}");
 
+        var found = ModelAssessment.Of(trained, rows, options, assessment, work => progress.Stage(work));
         progress.Stage("timing predictions");
         using var scorer = trained.Network.CreateScorer();
         var singleRow = SingleRowTime.Measure(scorer);
         var speed = trained.Network.Export.Reduced is { } reduced
             ? PrecisionSpeed.Measure(trained.Network.Export.Folded.Proto, reduced.Model.Proto)
             : [];
-        var metrics = MetricsDocument.Create(trained, rows.Rule, watch.Elapsed, singleRow, speed);
+        var metrics = MetricsDocument.Create(found, rows.Rule, watch.Elapsed, singleRow, speed);
         OutputFolder.WriteAlone(folder, () =>
         {
             var checkpoint = options.Network.Checkpoint;
             if (checkpoint is null)
                 Interruption.GoOn =
                     () => $"each file in '{folder}' is whole, but some may be an earlier run's. The same command begins anew.";
-            Write(trained, rows, options, folder, metrics, singleRow, speed, progress);
+            Write(found, rows, options, folder, metrics, singleRow, speed, progress);
 
             // Last, when nothing of what it stands for can be lost any more.
             checkpoint?.Remove();
@@ -83,7 +87,7 @@ internal static class TrainingRun
     }
 
     private static void Write(
-        TrainedTable trained,
+        ModelAssessment found,
         TableSplit rows,
         TableTrainingOptions options,
         string folder,
@@ -92,6 +96,7 @@ internal static class TrainingRun
         IReadOnlyList<PrecisionSpeed> speed,
         Progress progress)
     {
+        var trained = found.Trained;
         progress.Stage("writing the models, and reading them back");
         var models = trained.Save(folder);
         trained.RequireSaved(models, rows.Test);
@@ -113,13 +118,20 @@ internal static class TrainingRun
             progress.Dispose();
 
             // What was written stays and is reported, also where the pipeline would not give the same predictions.
-            files.Add(HtmlReport.Write(trained, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
+            files.Add(HtmlReport.Write(found, Path.GetFileName(rows.Training.FilePath), rows.Rule, singleRow, folder, files));
             ResultLines.Show(
-                trained.Network.Model, trained.Network.Export, trained.TestMetrics, trained.Float32TestMetrics, singleRow, files, speed);
+                trained.Network.Model,
+                trained.Network.Export,
+                trained.TestMetrics,
+                trained.Float32TestMetrics,
+                singleRow,
+                files,
+                speed,
+                found);
         }
 
         if (pipeline is not null) ResultLines.Show(pipeline);
-        if (Baseline.Warn(trained) is { } warning) Console.Error.WriteLine($"warning: {warning}");
+        if (trained.BaseRateWarning is { } warning) Console.Error.WriteLine($"warning: {warning}");
     }
 
     private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)

@@ -100,18 +100,20 @@ internal sealed class Baseline
 
     /// <summary>What to tell whoever has the model, where it is no better; null where it is.</summary>
     /// <param name="trained">The model.</param>
-    public static string? Warn(TrainedTable trained)
+    public string? Warn(TrainedTable trained)
     {
         var task = trained.Schema.Label.Task.Kind;
-        var baseline = new Baseline(trained.Tested);
-        if (baseline.IsBeatenBy(trained.Tested, task)) return null;
-        var (metric, alone, what) = task == LearningTask.Regression
-            ? (Metric.RootMeanSquaredError, baseline.Deviation, "always saying the mean")
-            : (Metric.LogLoss, baseline.Entropy, "giving every row the share of each class");
+        if (IsBeatenBy(trained.Tested, task)) return null;
+        var (metric, alone, what) = Alone(task);
         var figure = metric.Format(trained.TestMetrics[metric] ?? double.NaN);
         return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns "
             + $"do not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
     }
+
+    /// <summary>The figure that tells whether a model is better, what it is without one, and how that comes about.</summary>
+    public (Metric Metric, double Value, string How) Alone(LearningTask task) => task == LearningTask.Regression
+        ? (Metric.RootMeanSquaredError, Deviation, "always saying the mean")
+        : (Metric.LogLoss, Entropy, "giving every row the share of each class");
 
     private static double Weight(TrainingData rows, int row) => rows.WeightArray is null ? 1 : rows.WeightArray[row];
 }

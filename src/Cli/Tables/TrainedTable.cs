@@ -24,6 +24,9 @@ internal sealed class TrainedTable : IDisposable
     // Test rows whose features are in memory at once.
     private const int ComparedAtOnce = 1 << 15;
 
+    private readonly Lazy<Baseline> _baseRate;
+    private readonly Lazy<string?> _baseRateWarning;
+
     public TrainedTable(
         TableSchema schema,
         ITransformer features,
@@ -40,6 +43,8 @@ internal sealed class TrainedTable : IDisposable
         TrainingRows = trainingRows;
         Tested = tested;
         Pipeline = new TransformerChain<ITransformer>(features, network);
+        _baseRate = new Lazy<Baseline>(() => new Baseline(Tested));
+        _baseRateWarning = new Lazy<string?>(() => BaseRate.Warn(this));
     }
 
     /// <summary>What the columns mean.</summary>
@@ -69,6 +74,12 @@ internal sealed class TrainedTable : IDisposable
 
     /// <summary>The test rows, those of all ranks, with what the network predicts for them, for figures and curves of one's own.</summary>
     public TestedRows Tested { get; }
+
+    /// <summary>What can be said of the test rows without a model.</summary>
+    public Baseline BaseRate => _baseRate.Value;
+
+    /// <summary>What to tell whoever has the model, where it is no better than <see cref="BaseRate"/>; null where it is.</summary>
+    public string? BaseRateWarning => _baseRateWarning.Value;
 
     /// <summary>
     /// Writes <c>model.zip</c> (the pipeline), <c>model.onnx</c> (the network, folded, in the precision of the options) and

@@ -89,6 +89,94 @@ internal static class ClassificationMetrics
     }
 
     /// <summary>
+    /// The area under the ROC curve by rows (<see cref="Metric.ByRow"/>): the structural components of DeLong, DeLong and Clarke-Pearson
+    /// (1988), of a positive row the share of the negative ones below it, and the other way round.
+    /// </summary>
+    public static double[] AreaUnderRocByRow(PredictedRows rows)
+    {
+        var keys = rows.Predictions.ToArray();
+        int[] order = [.. Enumerable.Range(0, keys.Length)];
+        Array.Sort(keys, order);
+        double positives = 0, negatives = 0;
+        for (var row = 0; row < keys.Length; row++)
+        {
+            if (rows.Targets[row] > 0.5f) positives += rows.Weight(row);
+            else negatives += rows.Weight(row);
+        }
+
+        var area = AreaUnderRoc(rows);
+        var (values, total) = (new double[keys.Length], positives + negatives);
+        double negativesBelow = 0, positivesBelow = 0;
+        for (var i = 0; i < keys.Length;)
+        {
+            double tiedPositives = 0, tiedNegatives = 0;
+            var first = i;
+            for (var key = keys[i]; i < keys.Length && keys[i].Equals(key); i++)
+            {
+                if (rows.Targets[order[i]] > 0.5f) tiedPositives += rows.Weight(order[i]);
+                else tiedNegatives += rows.Weight(order[i]);
+            }
+
+            var ofPositive = (negativesBelow + (tiedNegatives / 2)) / negatives;
+            var ofNegative = 1 - ((positivesBelow + (tiedPositives / 2)) / positives);
+            for (var j = first; j < i; j++)
+                values[order[j]] = area + (rows.Targets[order[j]] > 0.5f
+                    ? (ofPositive - area) * total / positives
+                    : (ofNegative - area) * total / negatives);
+            negativesBelow += tiedNegatives;
+            positivesBelow += tiedPositives;
+        }
+
+        return values;
+    }
+
+    /// <summary>The accuracy by rows: 1 where a row is predicted right, else 0.</summary>
+    public static double[] AccuracyByRow(PredictedRows rows)
+    {
+        var values = new double[rows.Count];
+        for (var row = 0; row < values.Length; row++)
+            values[row] = ClassOf(rows.Prediction(row)) == ClassOf(rows.Target(row)) ? 1 : 0;
+        return values;
+    }
+
+    /// <summary>The macro-accuracy by rows (<see cref="Metric.ByRow"/>): a row of a rare class moves it more.</summary>
+    public static double[] MacroAccuracyByRow(PredictedRows rows)
+    {
+        var values = AccuracyByRow(rows);
+        var (right, total) = (new double[Math.Max(rows.Width, 2)], new double[Math.Max(rows.Width, 2)]);
+        for (var row = 0; row < values.Length; row++)
+        {
+            var actual = ClassOf(rows.Target(row));
+            total[actual] += rows.Weight(row);
+            right[actual] += rows.Weight(row) * values[row];
+        }
+
+        var (all, present, mean) = (total.Sum(), total.Count(weight => weight > 0), MacroAccuracy(rows));
+        for (var row = 0; row < values.Length; row++)
+        {
+            var actual = ClassOf(rows.Target(row));
+            var away = values[row] - (right[actual] / total[actual]);
+            values[row] = mean + (total[actual] > 0 ? away * all / (present * total[actual]) : 0);
+        }
+
+        return values;
+    }
+
+    /// <summary>The log-loss by rows: what each row adds to it.</summary>
+    public static double[] LogLossByRow(PredictedRows rows)
+    {
+        var values = new double[rows.Count];
+        for (var i = 0; i < rows.Predictions.Length; i++)
+        {
+            var probability = Math.Clamp((double)rows.Predictions[i], 1e-7, 1 - 1e-7);
+            values[i / rows.Width] -= rows.Targets[i] * Math.Log(probability);
+            if (rows.Width == 1) values[i] -= (1 - rows.Targets[i]) * Math.Log(1 - probability);
+        }
+
+        return values;
+    }
+
+    /// <summary>
     /// The class of one row: where the largest of its values is; with a single one, 1 if it is above 0.5 and 0 otherwise.
     /// </summary>
     /// <param name="values">Probabilities or targets, <c>[K]</c>.</param>

@@ -10,6 +10,7 @@ namespace MlNetBatchNorm.Onnx.Metrics;
 internal sealed class Metric
 {
     private readonly Func<PredictedRows, double> _compute;
+    private readonly Func<PredictedRows, double[]> _byRow;
 
     private Metric(
         string key,
@@ -18,48 +19,60 @@ internal sealed class Metric
         bool higherIsBetter,
         bool isJudged,
         string meaning,
-        Func<PredictedRows, double> compute) =>
-        (Key, Name, Unit, HigherIsBetter, IsJudged, Meaning, _compute) = (key, name, unit, higherIsBetter, isJudged, meaning, compute);
+        Func<PredictedRows, double> compute,
+        Func<PredictedRows, double[]> byRow)
+    {
+        (Key, Name, Unit, HigherIsBetter, IsJudged, Meaning) = (key, name, unit, higherIsBetter, isJudged, meaning);
+        (_compute, _byRow) = (compute, byRow);
+    }
 
     /// <summary>The area under the ROC curve.</summary>
     public static Metric AreaUnderRocCurve { get; } = new(
         "auc", "AUC", MetricUnit.Share, higherIsBetter: true, isJudged: true,
-        "the probability that a random positive row scores above a random negative one", ClassificationMetrics.AreaUnderRoc);
+        "the probability that a random positive row scores above a random negative one", ClassificationMetrics.AreaUnderRoc,
+        ClassificationMetrics.AreaUnderRocByRow);
 
     /// <summary>The share of the rows of two classes that are predicted right.</summary>
     public static Metric Accuracy { get; } = new(
         "accuracy", "accuracy", MetricUnit.Share, higherIsBetter: true, isJudged: true,
-        "the share of the rows that are predicted right", ClassificationMetrics.Accuracy);
+        "the share of the rows that are predicted right", ClassificationMetrics.Accuracy,
+        ClassificationMetrics.AccuracyByRow);
 
     /// <summary>The same for more than two classes, which ML.NET calls by this name.</summary>
     public static Metric MicroAccuracy { get; } = new(
         "accuracy", "accuracy", MetricUnit.Share, higherIsBetter: true, isJudged: true,
-        "the share of the rows that are predicted right", ClassificationMetrics.Accuracy);
+        "the share of the rows that are predicted right", ClassificationMetrics.Accuracy,
+        ClassificationMetrics.AccuracyByRow);
 
     /// <summary>The mean of the shares of each class's rows that are predicted right.</summary>
     public static Metric MacroAccuracy { get; } = new(
         "macroAccuracy", "macro-accuracy", MetricUnit.Share, higherIsBetter: true, isJudged: true,
-        "the share of a class's rows that are predicted right, on average over the classes", ClassificationMetrics.MacroAccuracy);
+        "the share of a class's rows that are predicted right, on average over the classes", ClassificationMetrics.MacroAccuracy,
+        ClassificationMetrics.MacroAccuracyByRow);
 
     /// <summary>The mean of −log of the probability that was given to the class that came about.</summary>
     public static Metric LogLoss { get; } = new(
         "logLoss", "log-loss", MetricUnit.Nats, higherIsBetter: false, isJudged: false,
-        "how far the probabilities are off", ClassificationMetrics.LogLoss);
+        "how far the probabilities are off", ClassificationMetrics.LogLoss,
+        ClassificationMetrics.LogLossByRow);
 
     /// <summary>√(mean of the squared errors).</summary>
     public static Metric RootMeanSquaredError { get; } = new(
         "rmse", "RMSE", MetricUnit.OfLabel, higherIsBetter: false, isJudged: true,
-        "the size of an error, where large errors count more", RegressionMetrics.RootMeanSquaredError);
+        "the size of an error, where large errors count more", RegressionMetrics.RootMeanSquaredError,
+        RegressionMetrics.RootMeanSquaredErrorByRow);
 
     /// <summary>The mean of the errors' sizes.</summary>
     public static Metric MeanAbsoluteError { get; } = new(
         "mae", "MAE", MetricUnit.OfLabel, higherIsBetter: false, isJudged: false,
-        "how far a prediction is off on average", RegressionMetrics.MeanAbsoluteError);
+        "how far a prediction is off on average", RegressionMetrics.MeanAbsoluteError,
+        RegressionMetrics.MeanAbsoluteErrorByRow);
 
     /// <summary>The coefficient of determination.</summary>
     public static Metric RSquared { get; } = new(
         "rSquared", "R²", MetricUnit.Share, higherIsBetter: true, isJudged: false,
-        "the share of what makes the label differ from row to row that is explained", RegressionMetrics.RSquared);
+        "the share of what makes the label differ from row to row that is explained", RegressionMetrics.RSquared,
+        RegressionMetrics.RSquaredByRow);
 
     /// <summary>The figures of a network for two classes.</summary>
     public static IReadOnlyList<Metric> OfTwoClasses { get; } = [AreaUnderRocCurve, Accuracy, LogLoss];
@@ -90,6 +103,13 @@ internal sealed class Metric
 
     /// <summary>The figure for some rows; NaN where they leave it undefined.</summary>
     public double Compute(PredictedRows rows) => _compute(rows);
+
+    /// <summary>
+    /// What each row says of the figure: the figure is the (weighted) mean of these, and as sure as that mean is, for rows by the delta
+    /// method (Hampel 1974, the influence function). Of one and the same row the difference of two models' values tells how sure their
+    /// difference is. NaN where the rows leave it undefined.
+    /// </summary>
+    public double[] ByRow(PredictedRows rows) => _byRow(rows);
 
     /// <summary>A value with four decimals; one in the unit of the label, which can be dollars or micrograms, with six digits.</summary>
     public string Format(double value) => value.ToString(Unit == MetricUnit.OfLabel ? "G6" : "0.0000", CultureInfo.InvariantCulture);

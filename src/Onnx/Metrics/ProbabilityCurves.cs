@@ -78,6 +78,39 @@ internal static class ReliabilityCurve
                    (double)bin.Index / bins, (bin.Index + 1.0) / bins, sum.Probability / sum.Weight, sum.Positive / sum.Weight, sum.Weight),
         ];
     }
+
+    /// <summary>The same for several classes: the probability of the class that is predicted, and whether it came about.</summary>
+    /// <param name="predictions">Probabilities, <c>[N, K]</c>.</param>
+    /// <param name="targets">Targets, <c>[N, K]</c>.</param>
+    /// <param name="outputs">K, from 2.</param>
+    /// <param name="weights">Weights of the rows, or null.</param>
+    public static IReadOnlyList<ReliabilityBin> OfPredictedClass(
+        ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, int outputs, float[]? weights = null)
+    {
+        var (said, right) = (new float[targets.Length / outputs], new float[targets.Length / outputs]);
+        for (var row = 0; row < said.Length; row++)
+        {
+            var predicted = ClassificationMetrics.ClassOf(predictions.Slice(row * outputs, outputs));
+            said[row] = predictions[(row * outputs) + predicted];
+            right[row] = ClassificationMetrics.ClassOf(targets.Slice(row * outputs, outputs)) == predicted ? 1 : 0;
+        }
+
+        return Of(said, right, weights: weights);
+    }
+
+    /// <summary>
+    /// The expected calibration error (Naeini, Cooper and Hauskrecht 2015): how far what came about is from what was said, on average over
+    /// the bins, each by the weight of its rows.
+    /// </summary>
+    public static double Error(IReadOnlyList<ReliabilityBin> bins) =>
+        bins.Sum(bin => bin.Weight * Math.Abs(bin.MeanProbability - bin.PositiveShare)) / bins.Sum(bin => bin.Weight);
+
+    /// <summary>
+    /// What <see cref="Error"/> would be about, of as many rows, by chance alone, where every probability is what it says: the mean size of
+    /// normal deviations, √(2/π) standard errors of each bin's share.
+    /// </summary>
+    public static double ErrorByChance(IReadOnlyList<ReliabilityBin> bins) => bins.Sum(bin => bin.Weight * Math.Sqrt(
+        2 / Math.PI * bin.MeanProbability * (1 - bin.MeanProbability) / bin.Weight)) / bins.Sum(bin => bin.Weight);
 }
 
 /// <summary>Rows with about the same probability: how often what was said came about.</summary>

@@ -35,6 +35,56 @@ internal static class RegressionMetrics
         return variation > 0 ? 1 - (SumOfSquares(rows) / variation) : double.NaN;
     }
 
+    /// <summary>The root-mean-square error by rows (<see cref="Metric.ByRow"/>).</summary>
+    public static double[] RootMeanSquaredErrorByRow(PredictedRows rows)
+    {
+        var (values, error) = (SquaresByRow(rows), RootMeanSquaredError(rows));
+        for (var row = 0; row < values.Length; row++)
+            values[row] = error + (error > 0 ? (values[row] - (error * error)) / (2 * error) : 0);
+        return values;
+    }
+
+    /// <summary>The mean absolute error by rows: that of each row.</summary>
+    public static double[] MeanAbsoluteErrorByRow(PredictedRows rows)
+    {
+        var values = new double[rows.Count];
+        for (var i = 0; i < rows.Targets.Length; i++)
+            values[i / rows.Width] += Math.Abs((double)rows.Predictions[i] - rows.Targets[i]) / rows.Width;
+        return values;
+    }
+
+    /// <summary>The coefficient of determination by rows (<see cref="Metric.ByRow"/>).</summary>
+    public static double[] RSquaredByRow(PredictedRows rows)
+    {
+        var (values, explained, total) = (SquaresByRow(rows), RSquared(rows), Total(rows) / rows.Width);
+        var mean = new double[rows.Width];
+        for (var i = 0; i < rows.Targets.Length; i++)
+            mean[i % rows.Width] += rows.Weight(i / rows.Width) * rows.Targets[i] / total;
+        var (away, variation) = (new double[rows.Count], 0.0);
+        for (var i = 0; i < rows.Targets.Length; i++)
+        {
+            var difference = rows.Targets[i] - mean[i % rows.Width];
+            away[i / rows.Width] += difference * difference / rows.Width;
+        }
+
+        for (var row = 0; row < away.Length; row++) variation += rows.Weight(row) * away[row] / total;
+        for (var row = 0; row < away.Length; row++)
+            values[row] = explained + ((((1 - explained) * away[row]) - values[row]) / variation);
+        return values;
+    }
+
+    private static double[] SquaresByRow(PredictedRows rows)
+    {
+        var values = new double[rows.Count];
+        for (var i = 0; i < rows.Targets.Length; i++)
+        {
+            var difference = (double)rows.Predictions[i] - rows.Targets[i];
+            values[i / rows.Width] += difference * difference / rows.Width;
+        }
+
+        return values;
+    }
+
     private static double SumOfSquares(PredictedRows rows)
     {
         var sum = 0.0;

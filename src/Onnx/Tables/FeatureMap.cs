@@ -70,12 +70,26 @@ internal sealed class FeatureMap
     }
 
     /// <summary>The columns that a table must have: dates in place of their parts.</summary>
-    public IEnumerable<string> Sources
+    public IEnumerable<string> Sources => PlacesBySource.Select(source => source.Source);
+
+    /// <summary>The columns that a table must have, each with the places of the features that are made of it.</summary>
+    public IEnumerable<(string Source, IReadOnlyList<int> Places)> PlacesBySource
     {
         get
         {
-            var parts = Dates.SelectMany(date => date.Parts.Select(part => (part.Name, Date: date.Name))).ToLookup(part => part.Name);
-            return Columns.Select(column => parts[column.Name].Select(part => part.Date).FirstOrDefault() ?? column.Name).Distinct();
+            var dates = Dates.SelectMany(date => date.Parts.Select(part => (part.Name, Date: date.Name)))
+                .ToDictionary(part => part.Name, part => part.Date);
+            var places = new Dictionary<string, List<int>>();
+            var first = 0;
+            foreach (var column in Columns)
+            {
+                var source = dates.GetValueOrDefault(column.Name, column.Name);
+                if (!places.TryGetValue(source, out var known)) places[source] = known = [];
+                known.AddRange(Enumerable.Range(first, column.FeatureCount));
+                first += column.FeatureCount;
+            }
+
+            return places.Select(source => (source.Key, (IReadOnlyList<int>)source.Value));
         }
     }
 

@@ -35,6 +35,39 @@ public class CurveTests
         }
     }
 
+    // Two bins: eight rows of 0.25 of which four come about, and two of 0.9 of which both do.
+    [Fact]
+    public void CalibrationError_TwoBins_IsTheirMeanDistanceByRows()
+    {
+        var bins = ReliabilityCurve.Of([.. Enumerable.Repeat(0.25f, 8), 0.9f, 0.9f], [1, 1, 1, 1, 0, 0, 0, 0, 1, 1]);
+        Assert.Equal((0.8 * 0.25) + (0.2 * 0.1), ReliabilityCurve.Error(bins), 1e-6);
+    }
+
+    // Rows whose class is drawn with the probability that is said for it have an error of chance alone.
+    [Fact]
+    public void CalibrationError_ProbabilitiesThatAreWhatTheySay_IsThatOfChanceOnAverage()
+    {
+        var random = new Random(6);
+        double found = 0, expected = 0;
+        for (var drawing = 0; drawing < 200; drawing++)
+        {
+            float[] said = [.. Enumerable.Range(0, 400).Select(_ => random.NextSingle())];
+            var bins = ReliabilityCurve.Of(said, Array.ConvertAll(said, share => random.NextSingle() < share ? 1f : 0f));
+            found += ReliabilityCurve.Error(bins);
+            expected += ReliabilityCurve.ErrorByChance(bins);
+        }
+
+        Assert.InRange(found / expected, 0.95, 1.05);
+    }
+
+    [Fact]
+    public void Reliability_OfThreeClasses_LooksAtTheOneThatIsPredicted()
+    {
+        var bins = ReliabilityCurve.OfPredictedClass([0.7f, 0.2f, 0.1f, 0.1f, 0.15f, 0.75f], [1, 0, 0, 0, 1, 0], 3);
+        var bin = Assert.Single(bins);
+        Assert.Equal((0.725, 0.5, 2.0), (Math.Round(bin.MeanProbability, 6), bin.PositiveShare, bin.Weight));
+    }
+
     [Fact]
     public void Roc_OneClass_IsEmpty() => Assert.Empty(RocCurve.Of([0.1f, 0.7f], [1, 1]));
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Cli.Reporting.Html;
@@ -12,9 +12,17 @@ internal static class ConfusionTable
     private const int MostClasses = 30;
     private const int MostMistakes = 20;
 
+    // Of a name above a column, and of all of them together, in letters.
+    private const int LongestHead = 12;
+    private const int MostInHead = 64;
+
+    // With fewer classes mistakes are seen in the matrix.
+    private const int ManyClasses = 8;
+
     public static XElement Create(ConfusionMatrix matrix, IReadOnlyList<string> classes) => new(
         "div",
-        matrix.Classes <= MostClasses ? Matrix(matrix, classes) : Mistakes(matrix, classes),
+        matrix.Classes <= MostClasses ? Matrix(matrix, classes) : null,
+        matrix.Classes > ManyClasses ? Mistakes(matrix, classes) : null,
         Html.Table(
             ["class", "test rows", "recognized", "right when predicted"],
             classes.Select((name, i) => new object[]
@@ -26,12 +34,22 @@ internal static class ConfusionTable
             "Recognized (recall): the share of the class's rows that are predicted as it. Right when predicted (precision): the share of "
                 + "the rows predicted as it that are it."));
 
-    private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes) => Html.Scrolling(new XElement(
-        "table",
-        new XAttribute("class", "matrix"),
-        new XElement("thead", new XElement("tr", new XElement("th", "is ↓ predicted →"), classes.Select(name => new XElement("th", name)))),
-        new XElement("tbody", classes.Select((name, actual) => new XElement(
-            "tr", new XElement("th", name), classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
+    // Where the names would take more room than the page has, the columns have numbers, and the lines both.
+    private static XElement Matrix(ConfusionMatrix matrix, IReadOnlyList<string> classes)
+    {
+        var isShort = classes.All(name => name.Length <= LongestHead) && classes.Sum(name => name.Length + 1) <= MostInHead;
+        string[] heads = isShort ? [.. classes] : [.. classes.Select((_, i) => string.Create(CultureInfo.InvariantCulture, $"{i + 1}"))];
+        var corner = isShort ? new[] { "is ↓ predicted →" } : ["is ↓", "predicted →"];
+        return Html.Scrolling(new XElement(
+            "table",
+            new XAttribute("class", isShort ? "matrix" : "matrix numbered"),
+            new XElement("thead", new XElement("tr", corner.Concat(heads).Select(name => new XElement("th", name)))),
+            new XElement("tbody", classes.Select((name, actual) => new XElement(
+                "tr",
+                new XElement("th", heads[actual]),
+                isShort ? null : new XElement("th", name),
+                classes.Select((_, predicted) => Cell(matrix, actual, predicted)))))));
+    }
 
     private static XElement Cell(ConfusionMatrix matrix, int actual, int predicted)
     {
@@ -59,14 +77,18 @@ internal static class ConfusionTable
 /// <summary>Several classes: which are taken for which.</summary>
 internal static class MulticlassSection
 {
-    public static IEnumerable<XElement> Create(TrainedTable trained)
+    public static IEnumerable<XElement> Create(ModelAssessment found)
     {
-        var rows = trained.Tested.Rows;
+        var (trained, rows) = (found.Trained, found.Trained.Tested.Rows);
         yield return Html.H2("Where it is right and wrong");
         yield return Html.P(
             "Predicted is the class with the highest probability. Each line shows what became of the test rows of one class; what is not "
                 + "on the diagonal is wrong.");
         yield return ConfusionTable.Create(
             ConfusionMatrix.Of(trained.Tested.Predictions, rows.TargetArray, rows.Outputs, rows.WeightArray), trained.Schema.Label.Classes);
+        yield return Html.H3("Are the probabilities what they say");
+        yield return Reliability.Curve(found.Reliability, "probability of the class that is predicted");
+        yield return Reliability.Error(found.Reliability);
+        yield return Reliability.Table(found.Reliability);
     }
 }

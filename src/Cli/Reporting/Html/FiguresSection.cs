@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
 
@@ -8,10 +9,9 @@ namespace MlNetBatchNorm.Cli.Reporting.Html;
 /// <summary>The figures on the test rows, each with what it means, beside what one could do without a model.</summary>
 internal static class FiguresSection
 {
-    public static IEnumerable<XElement> Create(TrainedTable trained)
+    public static IEnumerable<XElement> Create(ModelAssessment found)
     {
-        var baseline = new Baseline(trained.Tested);
-        if (Baseline.Warn(trained) is { } warning) yield return Html.P(new XElement("strong", "Warning: "), warning + ".");
+        var (trained, baseline) = (found.Trained, found.Trained.BaseRate);
         yield return Html.H2("How good it is");
         yield return Html.P($"Measured on {Html.Count(trained.TestRows)} test rows that it has not seen in training.");
         yield return new XElement(
@@ -34,6 +34,30 @@ internal static class FiguresSection
                 $"On the {Html.Count(predicted.Rows.Count)} rows to learn from, each predicted by the one member of the ensemble that did "
                 + $"not learn from it: {string.Join(", ", predicted.Metrics.Values.Select(Text))}. A member alone is a little worse than "
                 + "all of them together.");
+        foreach (var beside in Beside(found)) yield return beside;
+    }
+
+    // The same figures of a model that everybody can read.
+    private static IEnumerable<XElement> Beside(ModelAssessment found)
+    {
+        if (found.Linear is not { } linear) yield break;
+        yield return Html.H3("Beside a linear model");
+        yield return Html.P(
+            $"ML.NET's {linear.Trainer}, which learned from the same columns and "
+            + (linear.Rows == linear.AllRows
+                ? "rows"
+                : $"{Html.Count(linear.Rows)} of the {Html.Count(linear.AllRows)} rows, drawn at random")
+            + ", tested on the same rows. In brackets the interval for other test rows, in 95 of 100 cases; where that of the difference "
+            + "has 0 in it, the one may be as good as the other.");
+        yield return Html.Table(
+            ["figure", "this network", "linear model", "the network is better by"],
+            found.Figures.Zip(linear.NetworkAhead, (figure, ahead) => new object[]
+            {
+                figure.Metric.Name,
+                Html.Number(VerdictSentences.Text(figure.Metric, figure.Value)),
+                Html.Number(VerdictSentences.Text(figure.Metric, linear.Test[figure.Metric] ?? double.NaN)),
+                Html.Number(VerdictSentences.Text(figure.Metric, ahead.Ahead)),
+            }));
     }
 
     private static string Text((Metric Metric, double Value) figure) => $"{figure.Metric.Name} {figure.Metric.Format(figure.Value)}";

@@ -138,7 +138,7 @@ internal static class ReportStyle
             font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
         h1 { margin: 0; font-size: 1.7rem; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem; border-bottom: 1px solid var(--rule); }
         h3 { margin: 1.2rem 0 .4rem; font-size: 1rem; } h1, h2, h3, p, li, figcaption, .tiles div { overflow-wrap: anywhere; }
-        p { margin: .4rem 0; max-width: 48rem; } .small, figcaption { color: var(--soft); font-size: .875rem; }
+        p { margin: .4rem 0; max-width: 48rem; } li { max-width: 46rem; } .small, figcaption { color: var(--soft); font-size: .875rem; }
         .tiles, .charts { display: flex; flex-wrap: wrap; gap: 1rem; }
         .tiles div { flex: 1 1 16rem; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; }
         .tiles strong { display: block; font-size: 1.7rem; line-height: 1.2; } .tiles p { font-size: .875rem; }
@@ -157,7 +157,9 @@ internal static class ReportStyle
         .number, .matrix td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         .matrix td { padding: .2rem .4rem; background: rgba(var(--heat), var(--share)); }
         .matrix td.right { font-weight: 700; outline: 1px solid var(--rule); }
-        .matrix th { max-width: min(12rem, 30vw); } .matrix th:first-child { min-width: 4.5rem; }
+        .matrix th:first-child { min-width: 4.5rem; }
+        @media screen { .matrix.numbered th:first-child { min-width: 1.6rem; } .matrix.numbered th:nth-child(2) { min-width: 7rem; }
+            .matrix.numbered td { min-width: 1.2rem; } }
         @media screen { .matrix th:first-child { position: sticky; left: 0; background: var(--paper); } }
         pre { overflow-x: auto; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem;
             font-size: .875rem; } code { font-family: ui-monospace, Consolas, monospace; }
@@ -165,7 +167,8 @@ internal static class ReportStyle
         @media screen and (max-width: 48rem) { table:not(.matrix) td:not(.number) { min-width: 7rem; } }
         @media print { body { max-width: none; padding: 0; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
             table { font-size: .55rem; } th, td { padding: .1rem .2rem; max-width: 12rem; } .number { white-space: normal; }
-            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } }
+            .matrix th, .matrix td { padding: 0 .1rem; max-width: 4rem; } .matrix.numbered th:nth-child(2) { max-width: 10rem; }
+            .matrix.numbered th:first-child { min-width: 0; } }
         :root { --c: #15803d; --d: #7e22ce; --e: #a16207; --f: #be185d; }
         @media screen and (prefers-color-scheme: dark) { :root { --c: #5bd38a; --d: #c792f5; --e: #e3c04d; --f: #ff8dbb; } }
         .c, .d, .e, .f { fill: none; stroke-width: 2; } .c { stroke: var(--c); } .d { stroke: var(--d); } .e { stroke: var(--e); }
@@ -177,6 +180,7 @@ internal static class ReportStyle
         polygon.c { fill: var(--c); } polygon.d { fill: var(--d); } polygon.e { fill: var(--e); } polygon.f { fill: var(--f); }
         .figure { margin: 1.4rem 0; } .figure h3 { margin-bottom: 0; }
         .scroll > table:not(.matrix) th { overflow-wrap: normal; } .scroll > table:not(.matrix) td:first-child { min-width: 9rem; }
+        .span { width: 7.5rem; height: 1rem; } .span path { fill: var(--a); } .span .ends { fill: var(--b); }
         .bars { width: 6rem; height: 1.25rem; } .bars path { fill: var(--a); }
         .graph { max-width: none; } .graph .scroll { overflow: auto; max-height: 85vh; border: 1px solid var(--rule);
             border-radius: .5rem; } .graph svg { display: block; } .graph .op { fill: var(--ink); font-weight: 600; }

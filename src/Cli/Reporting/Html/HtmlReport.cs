@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
-using MlNetBatchNorm.Cli.Tables;
+using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 
@@ -13,7 +13,7 @@ namespace MlNetBatchNorm.Cli.Reporting.Html;
 internal static class HtmlReport
 {
     /// <summary>Writes the page; it appears whole or not at all.</summary>
-    /// <param name="trained">What training gave.</param>
+    /// <param name="found">What was found out about what training gave.</param>
     /// <param name="source">The table, by the name of its file.</param>
     /// <param name="rule">How the test rows were chosen.</param>
     /// <param name="singleRow">What one prediction takes.</param>
@@ -21,16 +21,21 @@ internal static class HtmlReport
     /// <param name="files">What else was written there.</param>
     /// <returns>The path of the file.</returns>
     public static string Write(
-        TrainedTable trained, string source, string rule, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
+        ModelAssessment found, string source, string rule, TimeSpan singleRow, string folder, IReadOnlyList<string> files)
     {
+        var trained = found.Trained;
         var path = Path.Combine(folder, HtmlPage.ReportFile);
         AtomicFile.WriteText(path, HtmlPage.Create(
             $"Predicting {trained.Schema.Label.Column}",
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"from {source}, trained on {DateTime.Now:yyyy-MM-dd} by mlnetbn {ModelFile.ProducerVersion}"),
-            FiguresSection.Create(trained),
-            Mistakes(trained),
+            VerdictSection.Create(found),
+            FiguresSection.Create(found),
+            Mistakes(found),
+            ThresholdSection.Create(found),
+            ColumnsSection.Create(found),
+            GroupsSection.Create(found),
             LearningSection.Create(trained.Network.Model),
             DataSection.Create(trained, source, rule),
             ModelSection.Create(trained.Network.Model, trained.Network.Export, singleRow),
@@ -39,10 +44,10 @@ internal static class HtmlReport
         return path;
     }
 
-    private static IEnumerable<XElement> Mistakes(TrainedTable trained) => trained.Schema.Label.Task.Kind switch
+    private static IEnumerable<XElement> Mistakes(ModelAssessment found) => found.Trained.Schema.Label.Task.Kind switch
     {
-        LearningTask.Binary => BinarySection.Create(trained),
-        LearningTask.Multiclass => MulticlassSection.Create(trained),
-        _ => RegressionSection.Create(trained),
+        LearningTask.Binary => BinarySection.Create(found),
+        LearningTask.Multiclass => MulticlassSection.Create(found),
+        _ => RegressionSection.Create(found.Trained),
     };
 }
