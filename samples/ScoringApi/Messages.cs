@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using MlNetBatchNorm.Onnx;
 
 namespace ScoringApi;
 
@@ -26,11 +28,14 @@ public sealed record ModelResponse(
     IEnumerable<string> Labels);
 
 /// <summary>How these are read and written, worked out when the service is built.</summary>
-[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(ScoreRequest))]
 [JsonSerializable(typeof(BatchRequest))]
 [JsonSerializable(typeof(ScoreResponse))]
 [JsonSerializable(typeof(BatchResponse))]
 [JsonSerializable(typeof(ModelResponse))]
 [JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(RowPrediction))]
+[JsonSerializable(typeof(RowPrediction[]))]
 internal sealed partial class ScoringJson : JsonSerializerContext;

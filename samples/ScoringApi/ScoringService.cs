@@ -17,6 +17,7 @@ public static class ScoringService
         builder.ListenForGrpc();
         builder.Services.AddOnnxScorer(builder.Configuration.GetSection("Scorer"));
         builder.Services.AddHealthChecks().AddOnnxScorerCheck();
+        builder.AddColumnScoring();
         var limits = builder.Configuration.GetSection("Limits");
         builder.Services.AddOptions<Limits>().Bind(limits)
             .Validate(given => given.AreUsable, "Limits: every number and time must be above 0 (ParallelRuns and RetryAfter may be 0).")
@@ -61,6 +62,7 @@ public static class ScoringService
         app.MapHealthChecks("/health", new() { ResponseWriter = HealthResponse.WriteAsync });
         app.MapPrometheusScrapingEndpoint();
         app.MapScoring();
+        app.MapColumnScoring();
         app.MapOpenInference();
         // A message that is too large is refused by gRPC itself, in its own words.
         app.MapGrpcService<GrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());

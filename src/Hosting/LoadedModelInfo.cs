@@ -19,7 +19,7 @@ public sealed record LoadedModelInfo
     /// <summary>The device that it runs on.</summary>
     public required Device Device { get; init; }
 
-    /// <summary>The numbers in one row.</summary>
+    /// <summary>The numbers in one row; of an <see cref="IBatchNormScorer"/> the columns.</summary>
     public required int RowLength { get; init; }
 
     /// <summary>The numbers in one row's result: all outputs one behind the other.</summary>
@@ -39,6 +39,11 @@ public sealed record LoadedModelInfo
 
     /// <summary>The names of the features, in the order of a row; empty if the file does not say.</summary>
     public IReadOnlyList<string> FeatureNames { get; init; } = [];
+
+    /// <summary>
+    /// The columns that a row of an <see cref="IBatchNormScorer"/> has; empty for an <see cref="IOnnxScorer"/>, whose rows are numbers.
+    /// </summary>
+    public IReadOnlyList<string> Columns { get; init; } = [];
 
     /// <summary>
     /// The classes, in the order of the probabilities (for two classes the negative one first); empty if the file does not say.
@@ -87,19 +92,43 @@ public sealed record LoadedModelInfo
             ],
             Outputs = scorer.Outputs,
             Metadata = metadata,
-            FeatureNames = List(ModelMetadata.FeatureNames),
-            Labels = List(ModelMetadata.Labels),
+            FeatureNames = List(metadata, ModelMetadata.FeatureNames),
+            Labels = List(metadata, ModelMetadata.Labels),
         };
+    }
 
-        string[] List(string key) => metadata.TryGetValue(key, out var json) ? TextList.FromJson(json) : [];
+    internal static LoadedModelInfo Of(BatchNormScorer scorer, string path, int generation, DateTimeOffset loadedAt)
+    {
+        var metadata = new Dictionary<string, string>(scorer.Metadata, StringComparer.Ordinal);
+        return new LoadedModelInfo
+        {
+            Path = path,
+            Generation = generation,
+            LoadedAt = loadedAt,
+            Device = scorer.DeviceReport.Actual,
+            RowLength = scorer.Columns.Count,
+            ResultLength = scorer.Model.Outputs.Width,
+            Outputs = scorer.Outputs,
+            Metadata = metadata,
+            FeatureNames = List(metadata, ModelMetadata.FeatureNames),
+            Columns = scorer.Columns,
+            Labels = scorer.Labels,
+        };
     }
 
     /// <summary>Whether callers that prepared their rows and results for this model can use the other without noticing.</summary>
-    internal bool HasTheShapesOf(LoadedModelInfo other) =>
-        RowLength == other.RowLength && Outputs.Select(Shape).SequenceEqual(other.Outputs.Select(Shape));
+    internal bool HasTheShapesOf(LoadedModelInfo other) => Columns.Count > 0
+        ? Columns.ToHashSet(StringComparer.Ordinal).SetEquals(other.Columns) && Task == other.Task
+        : RowLength == other.RowLength && Outputs.Select(Shape).SequenceEqual(other.Outputs.Select(Shape));
 
-    internal string DescribeShapes() =>
-        $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
+    internal string DescribeShapes() => Columns.Count > 0
+        ? $"the columns {TextList.First(Columns, 20)} in, {Task} out"
+        : $"{RowLength} features in, {string.Join(" and ", Outputs.Select(output => output.Name))} ({ResultLength} numbers) out";
+
+    private string? Task => Metadata.GetValueOrDefault(ModelMetadata.Task);
+
+    private static string[] List(Dictionary<string, string> metadata, string key) =>
+        metadata.TryGetValue(key, out var json) ? TextList.FromJson(json) : [];
 
     private static (string Name, string Row) Shape(TensorInfo output) => (output.Name, string.Join(',', output.Shape.Skip(1)));
 }
@@ -108,11 +137,12 @@ public sealed record LoadedModelInfo
 /// A model and the count of those who use it: the holder, from the start, and each call while it runs. The last one to leave disposes of
 /// it.
 /// </summary>
-internal sealed class LoadedModel(OnnxScorer scorer, LoadedModelInfo model)
+internal sealed class LoadedModel<TScorer>(TScorer scorer, LoadedModelInfo model)
+    where TScorer : class, IDisposable
 {
     private int _users = 1;
 
-    public OnnxScorer Scorer => scorer;
+    public TScorer Scorer => scorer;
 
     public LoadedModelInfo Model => model;
 

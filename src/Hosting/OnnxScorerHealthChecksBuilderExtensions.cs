@@ -22,11 +22,33 @@ public static class OnnxScorerHealthChecksBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
             name ?? (serviceKey is null ? "scorer" : $"scorer:{serviceKey}"),
-            services => new OnnxScorerHealthCheck(
-                serviceKey is null
-                    ? services.GetRequiredService<IOnnxScorer>()
-                    : services.GetRequiredKeyedService<IOnnxScorer>(serviceKey)),
+            services => new OnnxScorerHealthCheck(ScorerProbe.Of(Find<IOnnxScorer>(services, serviceKey))),
             failureStatus,
             tags));
     }
+
+    /// <summary>
+    /// The same for an <see cref="IBatchNormScorer"/> that <c>AddBatchNormScorer</c> registered; the row that is scored has no values.
+    /// </summary>
+    /// <param name="builder">The health checks.</param>
+    /// <param name="serviceKey">The key of the scorer; null (the default) = the one without a key.</param>
+    /// <param name="name">The name of the check; null (the default) = <c>batchnorm</c>, or <c>batchnorm:KEY</c>.</param>
+    /// <param name="failureStatus">What it means that the row cannot be scored; null (the default) = unhealthy.</param>
+    /// <param name="tags">The tags of the check.</param>
+    public static IHealthChecksBuilder AddBatchNormScorerCheck(
+        this IHealthChecksBuilder builder, object? serviceKey = null, string? name = null, HealthStatus? failureStatus = null,
+        IEnumerable<string>? tags = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.Add(new HealthCheckRegistration(
+            name ?? (serviceKey is null ? "batchnorm" : $"batchnorm:{serviceKey}"),
+            services => new OnnxScorerHealthCheck(
+                ScorerProbe.Of((ReloadingBatchNormScorer)Find<IBatchNormScorer>(services, serviceKey))),
+            failureStatus,
+            tags));
+    }
+
+    private static TService Find<TService>(IServiceProvider services, object? key)
+        where TService : notnull =>
+        key is null ? services.GetRequiredService<TService>() : services.GetRequiredKeyedService<TService>(key);
 }

@@ -1,15 +1,29 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using MlNetBatchNorm.Onnx;
 
 namespace MlNetBatchNorm.Hosting;
 
+/// <summary>What a service is made of that scores.</summary>
+/// <typeparam name="TScorer">What scores.</typeparam>
+/// <param name="Load">Loads a file.</param>
+/// <param name="Describe">Says what is known of it, of which generation it is, and when it was loaded.</param>
+/// <param name="AnswersNaN">Whether it answers NaN to a row of zeros, or without values.</param>
+internal sealed record ScorerKind<TScorer>(
+    Func<string, OnnxScorerOptions, TScorer> Load,
+    Func<TScorer, string, int, DateTimeOffset, LoadedModelInfo> Describe,
+    Func<TScorer, bool> AnswersNaN);
+
 /// <summary>
 /// Holds the current model and hands calls to it. Looks at the file and the options now and then; a changed one is loaded beside the old
 /// model, tried with one row, and put in its place.
 /// </summary>
-internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
+/// <typeparam name="TScorer">What scores.</typeparam>
+internal abstract class ReloadingModel<TScorer> : IDisposable
+    where TScorer : class, IDisposable
 {
+    private readonly ScorerKind<TScorer> _kind;
     private readonly string _name;
     private readonly IOptionsMonitor<OnnxScorerServiceOptions> _options;
     private readonly TimeProvider _time;
@@ -19,7 +33,7 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     private readonly ITimer? _timer;
     private readonly Lock _reloading = new();
 
-    private volatile LoadedModel _current;
+    private volatile LoadedModel<TScorer> _current;
     private volatile ReloadFailure? _failure;
     private volatile bool _disposed;
 
@@ -28,13 +42,15 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     private ModelSource? _refused;
     private ModelSource? _seen;
 
-    public ReloadingScorer(
+    private protected ReloadingModel(
+        ScorerKind<TScorer> kind,
         string name,
         IOptionsMonitor<OnnxScorerServiceOptions> options,
         TimeProvider time,
         ScorerMetrics metrics,
-        ILogger<IOnnxScorer> logger)
+        ILogger logger)
     {
+        _kind = kind;
         _name = name;
         _options = options;
         _time = time;
@@ -53,46 +69,6 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
     public LoadedModelInfo Model => _current.Model;
 
     public ReloadFailure? LastReloadFailure => _failure;
-
-    public LoadedModelInfo Score(ReadOnlySpan<float> row, Span<float> result)
-    {
-        var begun = _metrics.Begin();
-        var model = Enter();
-        try
-        {
-            model.Scorer.Score(row, result);
-            _metrics.End(begun, 1);
-            return model.Model;
-        }
-        catch (Exception exception) when (_metrics.Fail(begun, exception))
-        {
-            throw;
-        }
-        finally
-        {
-            model.Leave();
-        }
-    }
-
-    public LoadedModelInfo ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
-    {
-        var begun = _metrics.Begin();
-        var model = Enter();
-        try
-        {
-            model.Scorer.ScoreBatch(rows, count, result);
-            _metrics.End(begun, count);
-            return model.Model;
-        }
-        catch (Exception exception) when (_metrics.Fail(begun, exception))
-        {
-            throw;
-        }
-        finally
-        {
-            model.Leave();
-        }
-    }
 
     /// <summary>Looks at the file and the options, and takes what is new once it looks the same as the time before.</summary>
     public void Look()
@@ -137,7 +113,7 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         _seen = source;
         if (source == _loaded) _failure = null;
         if (source == _loaded || source == _refused || !settled) return;
-        LoadedModel next;
+        LoadedModel<TScorer> next;
         try
         {
             next = Load(options, _current.Model.Generation + 1);
@@ -166,12 +142,13 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         }
 
         // One that answers NaN to what the old one answers with numbers is broken, however well it loads.
-        if (AnswersNaN(next) && !AnswersNaN(_current))
+        if (_kind.AnswersNaN(next.Scorer) && !_kind.AnswersNaN(_current.Scorer))
         {
             _refused = source;
             next.Leave();
             throw new InvalidModelException(
-                $"'{next.Model.Path}' answers NaN for a row of zeros, to which the model in use gives numbers.");
+                $"'{next.Model.Path}' answers NaN for a row of {(next.Model.Columns.Count > 0 ? "missing values" : "zeros")}, to which the "
+                + "model in use gives numbers.");
         }
 
         var old = _current;
@@ -182,13 +159,6 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         _failure = null;
         _metrics.Reload(taken: true);
         Tell(next.Model);
-    }
-
-    private static bool AnswersNaN(LoadedModel model)
-    {
-        var result = new float[model.Model.ResultLength];
-        model.Scorer.Score(new float[model.Model.RowLength], result);
-        return Array.Exists(result, float.IsNaN);
     }
 
     private void Tell(LoadedModelInfo model) =>
@@ -206,12 +176,12 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         _logger.ReloadRefused(isExplained ? null : exception, exception.Message, _current.Model.LoadedAt);
     }
 
-    private LoadedModel Load(OnnxScorerServiceOptions options, int generation)
+    private LoadedModel<TScorer> Load(OnnxScorerServiceOptions options, int generation)
     {
-        var scorer = OnnxScorer.Load(options.ModelPath, options.ToSettings());
+        var scorer = _kind.Load(options.ModelPath, options.ToSettings());
         try
         {
-            return new LoadedModel(scorer, LoadedModelInfo.Of(scorer, options.ModelPath, generation, _time.GetUtcNow()));
+            return new LoadedModel<TScorer>(scorer, _kind.Describe(scorer, options.ModelPath, generation, _time.GetUtcNow()));
         }
         catch
         {
@@ -220,14 +190,127 @@ internal sealed class ReloadingScorer : IOnnxScorer, IDisposable
         }
     }
 
-    private LoadedModel Enter()
+    /// <summary>Counts a call in, which has to leave its model.</summary>
+    private protected LoadedModel<TScorer> Enter()
     {
         while (true)
         {
             var current = _current;
             if (current.TryEnter()) return current;
             // Replaced in this very moment, or the end.
-            ObjectDisposedException.ThrowIf(_disposed, typeof(IOnnxScorer));
+            ObjectDisposedException.ThrowIf(_disposed, typeof(TScorer));
+        }
+    }
+
+    /// <summary>What calls are counted by.</summary>
+    private protected ScorerMetrics Metrics => _metrics;
+}
+
+/// <summary>Rows of numbers, for whoever knows the order of a model's features.</summary>
+internal sealed class ReloadingScorer(
+    string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics, ILogger<IOnnxScorer> logger)
+    : ReloadingModel<OnnxScorer>(Kind, name, options, time, metrics, logger), IOnnxScorer
+{
+    private static readonly ScorerKind<OnnxScorer> Kind = new(OnnxScorer.Load, LoadedModelInfo.Of, AnswersNaN);
+
+    public LoadedModelInfo Score(ReadOnlySpan<float> row, Span<float> result)
+    {
+        var begun = Metrics.Begin();
+        var model = Enter();
+        try
+        {
+            model.Scorer.Score(row, result);
+            Metrics.End(begun, 1);
+            return model.Model;
+        }
+        catch (Exception exception) when (Metrics.Fail(begun, exception))
+        {
+            throw;
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    public LoadedModelInfo ScoreBatch(ReadOnlySpan<float> rows, int count, Span<float> result)
+    {
+        var begun = Metrics.Begin();
+        var model = Enter();
+        try
+        {
+            model.Scorer.ScoreBatch(rows, count, result);
+            Metrics.End(begun, count);
+            return model.Model;
+        }
+        catch (Exception exception) when (Metrics.Fail(begun, exception))
+        {
+            throw;
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    private static bool AnswersNaN(OnnxScorer scorer) =>
+        Array.Exists(scorer.Score(new float[scorer.RowLength]), float.IsNaN);
+}
+
+/// <summary>Rows of named columns.</summary>
+internal sealed class ReloadingBatchNormScorer(
+    string name, IOptionsMonitor<OnnxScorerServiceOptions> options, TimeProvider time, ScorerMetrics metrics,
+    ILogger<IBatchNormScorer> logger)
+    : ReloadingModel<BatchNormScorer>(Kind, name, options, time, metrics, logger), IBatchNormScorer
+{
+    private static readonly ScorerKind<BatchNormScorer> Kind = new(
+        BatchNormScorer.Load, LoadedModelInfo.Of, scorer => AnswersNaN(scorer.ScoreBlank()));
+
+    public RowPrediction Score<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TRow>(TRow row) =>
+        Count(1, row, static (scorer, row) => scorer.Score(row));
+
+    public RowPrediction[] ScoreBatch<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TRow>(
+        IReadOnlyList<TRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return Count(rows.Count, rows, static (scorer, rows) => scorer.ScoreBatch(rows));
+    }
+
+    /// <summary>Scores a row without values, and says by which model.</summary>
+    public (RowPrediction Prediction, LoadedModelInfo Model) ScoreBlank()
+    {
+        var model = Enter();
+        try
+        {
+            return (Count(1, 0, static (scorer, _) => scorer.ScoreBlank()), model.Model);
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    /// <summary>Whether a number of a prediction is NaN.</summary>
+    public static bool AnswersNaN(RowPrediction prediction) => prediction.Score is { } score && double.IsNaN(score)
+        || prediction.Probability is { } probability && float.IsNaN(probability);
+
+    private TResult Count<TGiven, TResult>(int rows, TGiven given, Func<BatchNormScorer, TGiven, TResult> score)
+    {
+        var begun = Metrics.Begin();
+        var model = Enter();
+        try
+        {
+            var result = score(model.Scorer, given);
+            Metrics.End(begun, rows);
+            return result;
+        }
+        catch (Exception exception) when (Metrics.Fail(begun, exception))
+        {
+            throw;
+        }
+        finally
+        {
+            model.Leave();
         }
     }
 }

@@ -13,7 +13,7 @@ internal sealed class ScorerStartup(IServiceProvider services, IEnumerable<Score
         foreach (var name in names)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            services.GetRequiredKeyedService<ReloadingScorer>(name.Value);
+            services.GetRequiredKeyedService(name.Kind, name.Value);
         }
 
         return Task.CompletedTask;
@@ -22,5 +22,5 @@ internal sealed class ScorerStartup(IServiceProvider services, IEnumerable<Score
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
-/// <summary>The name of a registered scorer: its key, and the name of its options; empty for the one without a key.</summary>
-internal sealed record ScorerName(string Value, object? Key);
+/// <summary>A registered scorer: the name of its options, its key, and what it is.</summary>
+internal sealed record ScorerName(string Value, object? Key, Type Kind);

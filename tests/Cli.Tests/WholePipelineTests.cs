@@ -1,3 +1,7 @@
+using MlNetBatchNorm.Onnx;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+
 namespace MlNetBatchNorm.Cli.Tests;
 
 /// <summary><c>train --whole-pipeline</c>.</summary>
@@ -20,6 +24,39 @@ public sealed class WholePipelineTests : IDisposable
         Assert.Contains("19 columns in, Score, Probability, PredictedLabel out", result.Output, StringComparison.Ordinal);
         Assert.Contains("in 80 rows", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("differs for", result.Output, StringComparison.Ordinal);
+
+        // It is given the table, as the other files are.
+        var scores = new List<string>();
+        foreach (var model in new[] { "model.onnx", "pipeline.onnx" })
+        {
+            var scored = Tool.Run(_folder.Path, "score", $"out/{model}", "data.csv", "--keep", "tenure", "--out", $"{model}.jsonl");
+            Assert.True(scored.ExitCode == 0, scored.Error);
+            scores.Add(File.ReadAllText(_folder.File($"{model}.jsonl")));
+        }
+
+        Assert.StartsWith("{\"tenure\":\"1\",\"PredictedLabel\":\"", scores[0], StringComparison.Ordinal);
+        foreach (var (one, other) in scores[0].Split('\n').Zip(scores[1].Split('\n')))
+            Assert.Equal(one[..Math.Min(one.Length, 45)], other[..Math.Min(other.Length, 45)]);
+        var inspected = Tool.Run(_folder.Path, "inspect", "out/pipeline.onnx");
+        Assert.Equal(0, inspected.ExitCode);
+        Assert.Contains("tenure: a number, as 12.5", inspected.Output, StringComparison.Ordinal);
+        Assert.Contains("contract: a text, as 'Month-to-month' or 'One year'", inspected.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_ModelThatSaysNothingOfColumns_SaysWhatToDo()
+    {
+        _folder.Write("data.csv", "a,b\n1,2\n");
+        var nodes = new GraphBuilder("numbers");
+        var x = nodes.Input("x", TensorProto.Types.DataType.Float, TensorDimension.Rows, 3);
+        nodes.Output("y", nodes.Node("Relu", [x]), TensorProto.Types.DataType.Float, TensorDimension.Rows, 3);
+        ModelFile.Write(nodes.Build(), _folder.File("numbers.onnx"));
+
+        var result = Tool.Run(_folder.Path, "score", "numbers.onnx", "data.csv", "--out", "scores.csv");
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("does not say how that is made from the columns of a table", result.Error, StringComparison.Ordinal);
+        Assert.Contains("take model.onnx, model.zip or pipeline.onnx as 'mlnetbn train'", result.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -41,9 +78,12 @@ public sealed class WholePipelineTests : IDisposable
                 _folder.Path,
                 ["train", file, "--label", label, "--out", $"{file}-out", "--preset", "fast", "--epochs", "1", "--whole-pipeline"]);
             Assert.True(result.ExitCode == 0, result.Error);
-            Assert.Equal(0, Tool.Run(_folder.Path, "score", $"{file}-out/model.zip", file, "--out", $"{file}-scores").ExitCode);
+            foreach (var model in new[] { "model.zip", "pipeline.onnx" })
+                Assert.Equal(0, Tool.Run(_folder.Path, "score", $"{file}-out/{model}", file, "--out", $"{file}-{model}-scores").ExitCode);
         }
 
-        Assert.Equal(File.ReadAllText(_folder.File("data.csv-scores")), File.ReadAllText(_folder.File("renamed.csv-scores")));
+        foreach (var model in new[] { "model.zip", "pipeline.onnx" })
+            Assert.Equal(
+                File.ReadAllText(_folder.File($"data.csv-{model}-scores")), File.ReadAllText(_folder.File($"renamed.csv-{model}-scores")));
     }
 }

@@ -183,7 +183,7 @@ public sealed class ReloadTests
     public void LoadedModel_InUse_IsDisposedOfByTheLastOneToLeave()
     {
         var scorer = OnnxScorer.Load(WeightedSum.Model(1));
-        var model = new LoadedModel(scorer, LoadedModelInfo.Of(scorer, "model.onnx", 1, default));
+        var model = new LoadedModel<OnnxScorer>(scorer, LoadedModelInfo.Of(scorer, "model.onnx", 1, default));
         Assert.True(model.TryEnter());
         Assert.True(model.TryEnter());
         model.Leave();

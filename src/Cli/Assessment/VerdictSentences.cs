@@ -1,5 +1,4 @@
 using System.Globalization;
-using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Cli.Assessment;

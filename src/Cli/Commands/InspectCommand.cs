@@ -6,6 +6,7 @@ using MlNetBatchNorm.Onnx.Execution.Devices;
 using MlNetBatchNorm.Onnx.Execution.Direct;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.NamedColumns;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Verification;
 using Spectre.Console;
@@ -18,6 +19,9 @@ internal static class InspectCommand
 {
     // Longer values (a feature map, say) are cut, so that the table stays a table.
     private const int LongestValue = 200;
+
+    // Of wide tables so many columns show what the others are like.
+    private const int MostColumns = 50;
 
     public static Command Create()
     {
@@ -75,6 +79,7 @@ internal static class InspectCommand
             string.Join(
                 ", ", model.OpsetImport.Select(opset => $"{(opset.Domain.Length == 0 ? "ai.onnx" : opset.Domain)} {opset.Version}")));
         yield return ("inputs", string.Join("\n", graph.Input.Select(Describe)));
+        if (Columns(model) is { } columns) yield return ("columns of a row", columns);
         yield return ("outputs", string.Join("\n", graph.Output.Select(Describe)));
         var kinds = graph.Node.GroupBy(node => node.OpType).OrderBy(group => group.Key, StringComparer.Ordinal);
         yield return ("nodes", $"{graph.Node.Count}: {string.Join(", ", kinds.Select(group => $"{group.Count()} {group.Key}"))}");
@@ -121,6 +126,21 @@ internal static class InspectCommand
                 var nodes = provider.Select(node => node.Node.Length > 0 ? $"{node.Node} ({node.Operator})" : node.Operator);
                 yield return ($"on {provider.Key}", $"{provider.Count()}: {string.Join(", ", nodes)}");
             }
+        }
+    }
+
+    // What 'score' and a service give it, where the inputs alone do not say it, or not how it is written.
+    private static string? Columns(ModelProto model)
+    {
+        try
+        {
+            if (NamedModel.ColumnsOf(model) is not { All: var columns }) return null;
+            var lines = columns.Take(MostColumns).Select(column => $"{column.Name}: {column.Expected}");
+            return string.Join("\n", columns.Count <= MostColumns ? lines : [.. lines, $"and {columns.Count - MostColumns} more"]);
+        }
+        catch (InvalidDataException exception)
+        {
+            return $"not known: {exception.Message}";
         }
     }
 

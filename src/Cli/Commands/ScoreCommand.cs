@@ -11,7 +11,7 @@ internal static class ScoreCommand
 {
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL") { Description = "model.onnx or model.zip, as 'train' writes them" };
+        var model = new Argument<string>("MODEL") { Description = "model.onnx, model.zip or pipeline.onnx, as 'train' writes them" };
         var data = new TableOptions("the rows to score; columns that the model does not know are passed over");
         var output = new Option<string>("--out")
         {

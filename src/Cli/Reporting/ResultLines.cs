@@ -1,6 +1,5 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Assessment;
-using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

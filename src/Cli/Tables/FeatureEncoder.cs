@@ -22,7 +22,7 @@ internal sealed class FeatureEncoder
         var offset = 0;
         for (var i = 0; i < _columns.Length; i++)
         {
-            _columns[i] = map.Columns[i].Bind(table, offset, unknown);
+            _columns[i] = FeatureBinding.Bind(map.Columns[i], table, offset, unknown);
             offset += map.Columns[i].FeatureCount;
         }
 
@@ -107,6 +107,133 @@ internal sealed class FeatureEncoder
     }
 }
 
+/// <summary>How the columns of a <see cref="FeatureMap"/> are found in a table, and read.</summary>
+internal static class FeatureBinding
+{
+    /// <summary>As what the cells of a column of a table are best read where many rows go by.</summary>
+    public static Func<string, CellReading> Readings(this FeatureMap map)
+    {
+        var readings = map.Columns.ToDictionary(
+            column => column.Name, column => column is NumericFeature numbers ? ReadingOf(numbers.Format) : CellReading.Text);
+        foreach (var date in map.Dates) readings[date.Name] = CellReading.Text;
+        return name => readings.GetValueOrDefault(name, CellReading.None);
+    }
+
+    /// <summary>Finds the columns in a table. Columns that the map does not name are passed over.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">A column is missing, or a column of numbers has a text or an infinity in some row.</exception>
+    public static FeatureEncoder Bind(this FeatureMap map, CsvTable table) => new(map, table);
+
+    /// <summary>The features of all rows, row by row: <c>[RowCount, FeatureCount]</c>.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">As for <see cref="Bind(FeatureMap, CsvTable)"/>.</exception>
+    public static float[] EncodeAll(this FeatureMap map, CsvTable table) => map.Bind(table).EncodeAll();
+
+    /// <summary>A table with the parts of its dates as columns beside them.</summary>
+    /// <remarks>Where all parts are there already, as in the columns of a pipeline, they are taken as they are.</remarks>
+    /// <param name="map">The map.</param>
+    /// <param name="table">The table.</param>
+    /// <exception cref="TableException">It lacks columns, which are named all at once, or has a text among dates.</exception>
+    public static CsvTable TakeApart(this FeatureMap map, CsvTable table)
+    {
+        DateColumn[] dates = [.. map.Dates.Where(date => date.Parts.Any(part => table.Find(part.Name) is null))];
+        var parts = dates.SelectMany(date => date.Parts).Select(part => part.Name).ToHashSet();
+        var missing = map.Columns.Select(column => column.Name).Where(name => !parts.Contains(name))
+            .Concat(dates.Select(date => date.Name)).Where(name => table.Find(name) is null).ToList();
+        if (missing.Count > 0) throw Lacks(table, missing);
+        return table.With([.. dates.SelectMany(date => date.Read(table))]);
+    }
+
+    /// <summary>The error that a table lacks columns.</summary>
+    public static TableException Lacks(CsvTable table, List<string> missing) => new(
+        $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, "
+        + $"which the table does not have; its columns are {table.ColumnNames}.");
+
+    /// <summary>As what numbers of a format are best read.</summary>
+    public static CellReading ReadingOf(NumberFormat format) => format switch
+    {
+        { GroupMark: null, Unit: null, DecimalMark: '.' } => CellReading.Point,
+        { GroupMark: null, Unit: null, DecimalMark: ',' } => CellReading.Comma,
+        _ => CellReading.Text,
+    };
+
+    /// <summary>The features that each different text of the column in a table means.</summary>
+    /// <param name="feature">The column.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="offset">The first of the features in the vector.</param>
+    /// <param name="unknown">Takes up what was not there in training.</param>
+    /// <exception cref="TableException">A text cannot be a value of the column.</exception>
+    public static BoundColumn Bind(FeatureColumn feature, CsvTable table, int offset, ICollection<UnknownValues> unknown) => feature switch
+    {
+        NumericFeature numbers => Bind(numbers, table, offset),
+        CategoricalFeature categories => Bind(categories, table, offset, unknown),
+        _ => throw new ArgumentOutOfRangeException(nameof(feature), feature, "There is no such kind of column."),
+    };
+
+    /// <summary>Makes sure that the numbers of a column's different texts are features.</summary>
+    /// <remarks>They are none only where they are far beyond those that the map was made for.</remarks>
+    public static void RequireFinite(this NumericFeature feature, CsvTable table, TableColumn column, float[] values)
+    {
+        for (var code = 0; code < values.Length; code++)
+            if (float.IsInfinity(values[code]) && column.FirstRowWith(code) is >= 0 and var row)
+                throw TooLarge(feature, table, column, row);
+    }
+
+    /// <summary>The same for a column of numbers.</summary>
+    public static void RequireFinite(this NumericFeature feature, CsvTable table, TableColumn column)
+    {
+        var (map, most) = (feature.Map, column.Numbers!.Traits.Most);
+        if (float.IsFinite(map.Apply(most)) && float.IsFinite(map.Apply(-most))) return;
+        for (var row = 0; row < column.Count; row++)
+            if (float.IsInfinity(map.Apply(column.NumberAt(row)))) throw TooLarge(feature, table, column, row);
+    }
+
+    private static BoundColumn Bind(NumericFeature feature, CsvTable table, int offset)
+    {
+        var column = table.Column(feature.Name).ReadAs(feature.Format);
+        if (column.Numbers is not null)
+        {
+            feature.RequireFinite(table, column);
+            return new(column, offset, feature);
+        }
+
+        var values = Array.ConvertAll(column.ReadNumbers(table, double.NaN), feature.ValueOf);
+        feature.RequireFinite(table, column, values);
+        var slots = new int[values.Length];
+        Array.Fill(slots, offset);
+        return new(column.Codes, slots, values);
+    }
+
+    private static BoundColumn Bind(CategoricalFeature feature, CsvTable table, int offset, ICollection<UnknownValues> unknown)
+    {
+        var column = table.Column(feature.Name);
+        var rows = column.CountRows();
+        var slots = new int[rows.Length];
+        var values = new float[rows.Length];
+        var (unknownRows, examples) = (0, new List<string>());
+        for (var code = 0; code < slots.Length; code++)
+        {
+            var isMissing = column.Values[code].Kind == CellKind.Missing;
+            var place = isMissing ? feature.MissingPlace : feature.PlaceOf(column.Texts[code]);
+            (slots[code], values[code]) = place < 0 ? (-1, 0) : feature.FeatureOf(place, offset);
+            if (slots[code] >= 0 || rows[code] == 0 || feature.IsRare(isMissing ? null : column.Texts[code])) continue;
+            unknownRows += rows[code];
+            var example = isMissing ? feature.MissingText : column.Texts[code];
+            if (examples.Count < UnknownValues.MostExamples && !examples.Contains(example)) examples.Add(example);
+        }
+
+        if (unknownRows > 0) unknown.Add(new(feature.Name, unknownRows, examples));
+        return new(column.Codes, slots, values);
+    }
+
+    private static TableException TooLarge(NumericFeature feature, CsvTable table, TableColumn column, int row) => table.CellError(
+        row,
+        feature.Name,
+        $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field empty.");
+}
+
 /// <summary>The one feature of a column that is not 0 in a row: by the row's text, or made of its number.</summary>
 internal readonly struct BoundColumn
 {
@@ -115,8 +242,7 @@ internal readonly struct BoundColumn
     private readonly float[] _values = [];
     private readonly TableColumn? _numbers;
     private readonly int _slot;
-    private readonly double _missing;
-    private readonly Float32Map _map;
+    private readonly NumericFeature? _feature;
 
     /// <summary>By the text in a row, <c>text = codes[row]</c>.</summary>
     /// <param name="codes">For each row, the index of its text.</param>
@@ -127,21 +253,13 @@ internal readonly struct BoundColumn
     /// <summary>By the number in a row.</summary>
     /// <param name="numbers">The column.</param>
     /// <param name="slot">The feature.</param>
-    /// <param name="missing">The number where there is none.</param>
-    /// <param name="map">Makes the value of it.</param>
-    public BoundColumn(TableColumn numbers, int slot, double missing, Float32Map map) =>
-        (_numbers, _slot, _missing, _map) = (numbers, slot, missing, map);
+    /// <param name="feature">Makes the value of it.</param>
+    public BoundColumn(TableColumn numbers, int slot, NumericFeature feature) => (_numbers, _slot, _feature) = (numbers, slot, feature);
 
     /// <summary>The feature, -1 for none, and its value.</summary>
-    public (int Slot, float Value) this[int row]
-    {
-        get
-        {
-            if (_numbers is null) return (_slots[_codes[row]], _values[_codes[row]]);
-            var number = _numbers.NumberAt(row);
-            return (_slot, _map.Apply(double.IsNaN(number) ? _missing : number));
-        }
-    }
+    public (int Slot, float Value) this[int row] => _numbers is null
+        ? (_slots[_codes[row]], _values[_codes[row]])
+        : (_slot, _feature!.ValueOf(_numbers.NumberAt(row)));
 }
 
 /// <summary>Rows whose text in a column of categories was not there in training; all the features of that column are 0 in them.</summary>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 

@@ -177,10 +177,7 @@ internal sealed class TableColumn
     {
         if (!_isRead) return _cells.Texts.Values;
         var values = (CellValue[])_cells.Texts.Values.Clone();
-        var isPlain = Format.Equals(NumberFormat.Plain);
-        for (var code = 0; code < values.Length; code++)
-            if (values[code].Kind == CellKind.Text || (values[code].Kind == CellKind.Number && !isPlain))
-                values[code] = CellValue.Read(Texts[code], Format);
+        for (var code = 0; code < values.Length; code++) values[code] = values[code].ReadAgain(Texts[code], Format);
         return values;
     }
 }

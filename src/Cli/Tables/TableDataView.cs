@@ -13,7 +13,7 @@ internal sealed class TableDataView : IDataView
     /// <summary>
     /// The raw columns that features are made from: numbers are Single (Double where <see cref="NumericFeature.Map"/> takes an offset
     /// off them), NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing.
-    /// <see cref="FeatureMap.ToPipeline"/> makes the feature vector of them.
+    /// <see cref="FeatureTransforms.ToPipeline"/> makes the feature vector of them.
     /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="features">The columns.</param>

@@ -2,6 +2,7 @@ using System.Globalization;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.NamedColumns;
 using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Transforms.Tasks;
 
@@ -48,7 +49,6 @@ internal sealed record TableDescription(TableTask Task, FeatureMap Features, IRe
     /// <summary>Reads the metadata of a model that is to be given a table.</summary>
     /// <exception cref="InvalidModelException">It says nothing of tables, or was trained for a task that is not known here.</exception>
     /// <exception cref="InvalidDataException">The features are not described in a way that is known here.</exception>
-    public static TableDescription Read(ModelProto model, string path) => Find(model, path) ?? throw new InvalidModelException(
-        $"'{path}' does not say how its features are made from a table (there is no metadata '{ModelMetadata.FeatureMap}'); "
-        + "score tables with a model that 'train' wrote.");
+    public static TableDescription Read(ModelProto model, string path) =>
+        Find(model, path) ?? throw NamedModel.WithoutColumns(path, new OnnxModel(model).Inputs);
 }

@@ -113,7 +113,7 @@ internal sealed class TableSchema
             }
 
             string? problem = null;
-            if (!spokenFor.Contains(column.Name) && DateColumn.Infer(table, column, options, out problem) is { } date)
+            if (!spokenFor.Contains(column.Name) && TableDates.Infer(table, column, options, out problem) is { } date)
             {
                 FeatureColumn[] parts = [.. InferParts(table, date)];
                 dates.Add(date);

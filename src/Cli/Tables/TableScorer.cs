@@ -12,30 +12,57 @@ namespace MlNetBatchNorm.Cli.Tables;
 
 /// <summary>
 /// Scores the rows of a table with a model that was trained on one: an exported network (<c>.onnx</c>) or a saved pipeline (<c>.zip</c>),
-/// whose network says as much of its features. Either way they are made by the <see cref="FeatureMap"/>, as in training.
+/// whose network says as much of its features, which are made by the <see cref="FeatureMap"/>, as in training; or a whole pipeline
+/// (<c>.onnx</c>), which is given the columns themselves.
 /// </summary>
 internal sealed class TableScorer : IDisposable
 {
     private readonly string _path;
-    private readonly TableDescription _description;
-    private readonly Func<OnnxScorer> _open;
+    private readonly TableTask _task;
+    private readonly IReadOnlyList<string> _classes;
+    private readonly double _labelOffset;
+    private readonly Func<string, CellReading> _readings;
+    private readonly Func<CsvTable, float[]> _score;
     private readonly List<IDisposable> _owned = [];
     private readonly Dictionary<string, UnknownValues> _unknown = [];
     private OnnxScorer? _scorer;
     private float[] _features = [];
 
-    private TableScorer(string path, ModelProto model, Func<TableScorer, OnnxScorer> open)
+    private TableScorer(string path, ModelProto model, Func<IReadOnlyList<string>, OnnxScorer> open)
     {
         _path = path;
-        _description = TableDescription.Read(model, path);
-        _open = () => open(this);
+        var description = TableDescription.Read(model, path);
+        (_task, _classes, _labelOffset) = (description.Task, description.Classes, description.LabelOffset);
+        _readings = description.Features.Readings();
+        _score = table =>
+        {
+            // What is wrong with the table is said before a device is looked for.
+            var encoder = description.Features.Bind(table);
+            _scorer ??= OpenScorer(() => open(description.Outputs), encoder.FeatureCount);
+            foreach (var unknown in encoder.UnknownValues) Note(unknown);
+            return Score(_scorer, encoder);
+        };
+    }
+
+    private TableScorer(string path, PipelineScorer pipeline)
+    {
+        _path = path;
+        (_task, _classes) = (pipeline.Task, pipeline.Classes);
+        _readings = pipeline.ReadingOf;
+        Device = pipeline.Device;
+        Owned(pipeline);
+        _score = table => pipeline.Score(table, Note);
     }
 
     /// <summary>The columns with categories that were not there in training, in the rows that have been scored.</summary>
     public IReadOnlyCollection<UnknownValues> UnknownValues => _unknown.Values;
 
     /// <summary>The device that is used, and why; null before the first rows.</summary>
-    public DeviceReport? Device => _scorer?.DeviceReport;
+    public DeviceReport? Device
+    {
+        get => field ?? _scorer?.DeviceReport;
+        private init;
+    }
 
     /// <summary>Opens a model. The task is the model's.</summary>
     /// <param name="modelPath">The model.</param>
@@ -52,8 +79,9 @@ internal sealed class TableScorer : IDisposable
             var model = ModelFile.Read(modelPath);
             ModelMetadata.RequireKnownFormat(
                 model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{modelPath}'");
-            return new TableScorer(modelPath, model, scorer => scorer.Owned(
-                OnnxScorer.Load(modelPath, settings with { Outputs = scorer._description.Outputs })));
+            return PipelineScorer.TryOpen(modelPath, model, settings) is { } columns
+                ? new TableScorer(modelPath, columns)
+                : new TableScorer(modelPath, model, outputs => OnnxScorer.Load(modelPath, settings with { Outputs = outputs }));
         }
 
         var pipeline = Load(modelPath, settings);
@@ -62,8 +90,8 @@ internal sealed class TableScorer : IDisposable
             var network = PipelineSteps.Flatten(pipeline).OfType<BatchNormTransformer>().FirstOrDefault()
                 ?? throw new InvalidModelException(
                 $"'{modelPath}' holds no batch-normalised network; score tables with a model that 'train' wrote.");
-            var opened = new TableScorer(modelPath, network.Proto, scorer => scorer.Owned(network.CreateScorer(
-                network.Measured.Offset == 0 ? settings : settings with { Outputs = network.Measured.Outputs })));
+            var opened = new TableScorer(modelPath, network.Proto, _ => network.CreateScorer(
+                network.Measured.Offset == 0 ? settings : settings with { Outputs = network.Measured.Outputs }));
             opened.Owned(pipeline);
             return opened;
         }
@@ -88,8 +116,7 @@ internal sealed class TableScorer : IDisposable
     public CsvTableReader Read(CsvSource source, params IReadOnlyList<string> kept)
     {
         // Their texts are wanted, whatever they are to the model.
-        var readings = _description.Features.Readings;
-        return CsvTableReader.Open(source, name => kept.Contains(name) ? CellReading.Text : readings(name));
+        return CsvTableReader.Open(source, name => kept.Contains(name) ? CellReading.Text : _readings(name));
     }
 
     /// <summary>Scores all rows of a table.</summary>
@@ -98,14 +125,7 @@ internal sealed class TableScorer : IDisposable
     public TablePrediction Score(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
-
-        // What is wrong with the table is said before a device is looked for.
-        var encoder = _description.Features.Bind(table);
-        _scorer ??= OpenScorer(encoder.FeatureCount);
-        foreach (var unknown in encoder.UnknownValues)
-            _unknown[unknown.Column] = _unknown.TryGetValue(unknown.Column, out var known) ? known.Add(unknown) : unknown;
-        var values = Score(_scorer, encoder);
-        return new TablePrediction(_description.Task, _description.Classes, encoder.RowCount, values, _description.LabelOffset);
+        return new TablePrediction(_task, _classes, table.RowCount, _score(table), _labelOffset);
     }
 
     /// <inheritdoc/>
@@ -114,6 +134,9 @@ internal sealed class TableScorer : IDisposable
         for (var i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
         _owned.Clear();
     }
+
+    private void Note(UnknownValues unknown) =>
+        _unknown[unknown.Column] = _unknown.TryGetValue(unknown.Column, out var known) ? known.Add(unknown) : unknown;
 
     private T Owned<T>(T owned)
         where T : IDisposable
@@ -134,10 +157,10 @@ internal sealed class TableScorer : IDisposable
         return values;
     }
 
-    private OnnxScorer OpenScorer(int features)
+    private OnnxScorer OpenScorer(Func<OnnxScorer> open, int features)
     {
-        var (task, classes) = (_description.Task, _description.Classes.Count);
-        var scorer = _open();
+        var (task, classes) = (_task, _classes.Count);
+        var scorer = Owned(open());
         if (scorer.RowLength != features) throw Changed($"takes {scorer.RowLength} features, but its metadata describes {features}");
         if (!task.CanHave(classes)) throw Changed($"predicts '{task.Name}', but its metadata names {classes} classes");
         if (scorer.ResultLength != task.ValuesOfRow(classes))

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Cli.Tables;
@@ -168,7 +169,11 @@ internal sealed class TrainedTable : IDisposable
     {
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "pipeline.onnx");
-        return (path, new MLContext().Model.ConvertToFoldedOnnx(Pipeline, new TableDataView(rows, Schema.Features), path));
+
+        // What its columns are in a table, so that it can be given one.
+        var metadata = new Dictionary<string, string> { [ModelMetadata.FeatureMap] = Schema.Features.ToJson() };
+        return (path, new MLContext().Model.ConvertToFoldedOnnx(
+            Pipeline, new TableDataView(rows, Schema.Features), path, new FoldedPipelineOptions { Metadata = metadata }));
     }
 
     // The columns that the pipeline takes. They are only for programs to look at, and ML.NET writes them with a buffer for each.
@@ -179,7 +184,7 @@ internal sealed class TrainedTable : IDisposable
             const int MostColumns = 5000;
             if (Schema.Features.Columns.Count > MostColumns) return null;
             var builder = new DataViewSchema.Builder();
-            foreach (var feature in Schema.Features.Columns) builder.AddColumn(feature.Name, feature.RawType);
+            foreach (var feature in Schema.Features.Columns) builder.AddColumn(feature.Name, feature.RawType());
             return builder.ToSchema();
         }
     }

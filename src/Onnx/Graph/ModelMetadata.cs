@@ -17,8 +17,27 @@ internal static class ModelMetadata
     /// <summary>The format that this version writes, and the latest that it reads.</summary>
     public const int CurrentFormat = 1;
 
-    /// <summary>What the model predicts: <c>binary</c>, <c>multiclass</c> or <c>regression</c>.</summary>
+    /// <summary>What the model predicts: <see cref="Binary"/>, <see cref="Multiclass"/> or <see cref="Regression"/>.</summary>
     public const string Task = "mlnetbn.task";
+
+    /// <summary>One of two classes.</summary>
+    public const string Binary = "binary";
+
+    /// <summary>One of several classes.</summary>
+    public const string Multiclass = "multiclass";
+
+    /// <summary>A number.</summary>
+    public const string Regression = "regression";
+
+    /// <summary>The name of the output with the network's own values: logits for the cross-entropies. In a pipeline of several classes
+    /// it has the probabilities, as in ML.NET.</summary>
+    public const string ScoreOutput = "Score";
+
+    /// <summary>The name of the output with the network's own values without the <see cref="LabelOffset"/>, where there is one.</summary>
+    public const string ScoreAboveOffsetOutput = "ScoreAboveOffset";
+
+    /// <summary>The name of the output with probabilities.</summary>
+    public const string ProbabilityOutput = "Probability";
 
     /// <summary>The classes as a JSON array of texts, in the order of the outputs; for two classes the negative one first.</summary>
     public const string Labels = "mlnetbn.labels";

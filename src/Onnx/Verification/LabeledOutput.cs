@@ -77,9 +77,9 @@ internal sealed class LabeledOutput
         if (isForEachValue)
             return new LabeledOutput(name, IsOneHot(values, width) ? Kind.Classes : Kind.Numbers, width, 0, ToFloats(values));
         if (width > 1) return new LabeledOutput(name, Kind.Classes, width, 0, OneHot(values, width, name, labels.Name));
-        if (task != "regression" && values.TrueForAll(value => value is 0 or 1))
+        if (task != ModelMetadata.Regression && values.TrueForAll(value => value is 0 or 1))
             return new LabeledOutput(name, Kind.TwoClasses, 1, ThresholdOf(outputs), ToFloats(values));
-        if (task is not (null or "regression"))
+        if (task is not (null or ModelMetadata.Regression))
             throw new ArgumentException($"'{labels.Name}' holds other labels than 0 and 1, but the model predicts one of two classes.");
         return new LabeledOutput(name, Kind.Numbers, 1, 0, ToFloats(values));
     }

@@ -15,16 +15,16 @@ public sealed class TrainedNetwork
     internal const string FeaturesInput = "Features";
 
     /// <summary>The name of the output with the network's own values, <c>[N, K]</c>: logits for the cross-entropies.</summary>
-    internal const string ScoreOutput = "Score";
+    internal const string ScoreOutput = ModelMetadata.ScoreOutput;
 
     /// <summary>
     /// The name of the output with the network's own values where <see cref="TargetOffset"/> is not 0: without it, and so with all of their
     /// digits.
     /// </summary>
-    internal const string ScoreAboveOffsetOutput = "ScoreAboveOffset";
+    internal const string ScoreAboveOffsetOutput = ModelMetadata.ScoreAboveOffsetOutput;
 
     /// <summary>The name of the output with probabilities, <c>[N, K]</c>; only for the cross-entropies.</summary>
-    internal const string ProbabilityOutput = "Probability";
+    internal const string ProbabilityOutput = ModelMetadata.ProbabilityOutput;
 
     internal TrainedNetwork(
         Network network,

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
-using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Onnx.Tables;
 using MlNetBatchNorm.Transforms.Interop;
 using MlNetBatchNorm.Transforms.Rows;
 using MlNetBatchNorm.Transforms.Saving;

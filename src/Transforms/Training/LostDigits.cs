@@ -3,6 +3,7 @@ using System.Numerics.Tensors;
 using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Onnx.Tables;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Transforms.Rows;
 

@@ -73,7 +73,7 @@ internal sealed class RowLayout
         if (!session.Inputs.All(HoldsNumbers) || session.Inputs.DistinctBy(input => input.Shape[0].Size).Count() != 1)
             throw new InvalidModelException(
                 $"The model's inputs are {string.Join("; ", session.Inputs)}; scoring rows needs float32 inputs whose first dimension is " +
-                "the number of rows and whose others are fixed.");
+                "the number of rows and whose others are fixed. (A whole pipeline, which takes named columns, is for BatchNormScorer.)");
         if (ChosenOutputs(session, settings.Outputs).FirstOrDefault(output => !HoldsNumbers(output)) is { } output)
             throw new InvalidModelException(
                 $"The output {output} cannot be read row by row: float32 with the number of rows in front and fixed sizes behind it was " +

@@ -1,6 +1,6 @@
-using MlNetBatchNorm.Trainer.Data;
+using MlNetBatchNorm.Onnx.Tables;
 
-namespace MlNetBatchNorm.Trainer.Tests.Data;
+namespace MlNetBatchNorm.Onnx.Tests.Tables;
 
 /// <summary>Judged by exact arithmetic: numbers whose differences are small integers stay exactly these integers apart.</summary>
 public class Float32MapTests

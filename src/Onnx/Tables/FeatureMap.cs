@@ -1,18 +1,16 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.ML;
-using Microsoft.ML.Data;
 
-namespace MlNetBatchNorm.Cli.Tables;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>
 /// How the row of a table becomes the feature vector of a network: the columns in order, each with its imputed value or its categories. As
 /// JSON it travels in the metadata of the exported model, so that the model can be given a table.
 /// </summary>
 /// <remarks>
-/// Every feature comes out of it: <see cref="Bind"/> makes those of a table's rows, whatever they are for, and <see cref="ToPipeline"/>
-/// writes the same down as transforms for programs that have ML.NET but not this one.
+/// Every feature comes out of it: of tables, which the tool reads column by column, of rows that are given by the names of their columns
+/// (<c>RowColumns</c>), and of transforms of ML.NET's that the tool writes down for programs that do not have this one.
 /// </remarks>
 internal sealed class FeatureMap
 {
@@ -95,55 +93,6 @@ internal sealed class FeatureMap
         }
     }
 
-    /// <summary>As what the cells of a column of a table are best read where many rows go by.</summary>
-    public Func<string, CellReading> Readings
-    {
-        get
-        {
-            var readings = Columns.ToDictionary(column => column.Name, column => column.Reading);
-            foreach (var date in Dates) readings[date.Name] = CellReading.Text;
-            return name => readings.GetValueOrDefault(name, CellReading.None);
-        }
-    }
-
-    /// <summary>Finds the columns in a table. Columns that the map does not name are passed over.</summary>
-    /// <param name="table">The table.</param>
-    /// <exception cref="TableException">A column is missing, or a column of numbers has a text or an infinity in some row.</exception>
-    public FeatureEncoder Bind(CsvTable table) => new(this, table);
-
-    /// <summary>The features of all rows, row by row: <c>[RowCount, FeatureCount]</c>.</summary>
-    /// <param name="table">The table.</param>
-    /// <exception cref="TableException">As for <see cref="Bind"/>.</exception>
-    public float[] EncodeAll(CsvTable table) => Bind(table).EncodeAll();
-
-    /// <summary>
-    /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a
-    /// model and convert to ONNX. All that they know is what the map says: they are fitted on one row that is made of it, not on the
-    /// training table.
-    /// </summary>
-    /// <param name="ml">A context.</param>
-    /// <param name="featuresColumn">The name of the feature vector. The raw columns are replaced by encoded ones.</param>
-    public ITransformer ToPipeline(MLContext ml, string featuresColumn)
-    {
-        ArgumentNullException.ThrowIfNull(ml);
-        ArgumentException.ThrowIfNullOrEmpty(featuresColumn);
-        var table = new CsvTable("map", [.. Columns.Select(column => new TableColumn(column.Name, [column.Prototype], [0]))], [1]);
-        IDataView row = new TableDataView(table, this);
-        var offsets = FeatureColumn.ToFloat32(ml, Columns);
-        if (offsets is not null) row = offsets.Transform(row);
-
-        // One by one: a chain of estimators looks for each column in all of them first.
-        var transforms = new List<ITransformer>();
-        foreach (var transform in FeatureColumn.ToTransforms(ml, Columns, featuresColumn))
-        {
-            transforms.Add(transform.Fit(row));
-            row = transforms[^1].Transform(row);
-        }
-
-        var features = new TransformerChain<ITransformer>([.. transforms]);
-        return offsets is null ? features : new TransformerChain<ITransformer>(offsets, features);
-    }
-
     /// <summary>The map as JSON, on one line.</summary>
     public string ToJson()
     {
@@ -177,23 +126,6 @@ internal sealed class FeatureMap
         {
             throw new InvalidDataException($"The feature map cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
-    }
-
-    /// <summary>A table with the parts of its dates as columns beside them.</summary>
-    /// <remarks>Where all parts are there already, as in the columns of a pipeline, they are taken as they are.</remarks>
-    /// <param name="table">The table.</param>
-    /// <exception cref="TableException">It lacks columns, which are named all at once, or has a text among dates.</exception>
-    public CsvTable TakeApart(CsvTable table)
-    {
-        DateColumn[] dates = [.. Dates.Where(date => date.Parts.Any(part => table.Find(part.Name) is null))];
-        var parts = dates.SelectMany(date => date.Parts).Select(part => part.Name).ToHashSet();
-        var missing = Columns.Select(column => column.Name).Where(name => !parts.Contains(name))
-            .Concat(dates.Select(date => date.Name)).Where(name => table.Find(name) is null).ToList();
-        if (missing.Count > 0)
-            throw new TableException(
-                $"{table.FilePath}: the model needs {(missing.Count == 1 ? "column" : "columns")} {NameList.Of(missing)}, "
-                + $"which the table does not have; its columns are {table.ColumnNames}.");
-        return table.With([.. dates.SelectMany(date => date.Read(table))]);
     }
 }
 

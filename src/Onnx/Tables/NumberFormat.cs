@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 
-namespace MlNetBatchNorm.Cli.Tables;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>
 /// How the numbers of a column are written: their decimal mark, what stands between thousands, and their unit. A sign may be a hyphen or a

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace MlNetBatchNorm.Cli.Tables;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>The text of one cell, read as a number where it is one.</summary>
 /// <param name="Kind">What the text can be read as.</param>
@@ -44,9 +44,13 @@ internal readonly record struct CellValue(CellKind Kind, double Number)
         return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);
     }
 
-    /// <summary>Reads a trimmed text that has a value as a number in a format.</summary>
-    public static CellValue Read(string text, NumberFormat format)
+    /// <summary>Reads a trimmed text of a column whose numbers are written in a format.</summary>
+    public static CellValue Read(string text, NumberFormat format) => Read(text).ReadAgain(text, format);
+
+    /// <summary>What a text is that has been read as programs write numbers, if numbers are written in a format.</summary>
+    public CellValue ReadAgain(string text, NumberFormat format)
     {
+        if (Kind != CellKind.Text && (Kind != CellKind.Number || format.Equals(NumberFormat.Plain))) return this;
         if (!format.TryRead(text, out var number))
             return new(CellKind.Text, double.NaN);
         return double.IsInfinity(number) ? new(CellKind.Infinite, double.NaN) : new(CellKind.Number, number);

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 
-namespace MlNetBatchNorm.Cli.Tables;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>What the numbers of a date written in numbers are, from left to right, where the year is not in front.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DateOrder>))]
@@ -67,8 +67,11 @@ internal static partial class WrittenDate
         if (!YearOfFourDigits().IsMatch(iso)) return false;
         const DateTimeStyles styles = DateTimeStyles.AssumeUniversal | DateTimeStyles.AllowWhiteSpaces;
         return DateTimeOffset.TryParse(iso, CultureInfo.InvariantCulture, styles, out time)
-            && time.Year is >= EarliestYear and <= LatestYear;
+            && IsDate(time);
     }
+
+    /// <summary>Whether a time is one that tables tell of, rather than a number of something else.</summary>
+    public static bool IsDate(DateTimeOffset time) => time.Year is >= EarliestYear and <= LatestYear;
 
     private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Cli.Tables;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>Names joined for a message of one line, cut off where more would hide the message.</summary>
 internal static class NameList

@@ -1,45 +1,12 @@
 using System.Globalization;
-using System.Text.Json.Serialization;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
-/// <summary>
-/// A column of dates, taken apart into columns that features are made from: how long after the first date, and where in the day, the week,
-/// the month and the year. Only what differs between the training rows, and of what repeats only what they have seen twice.
-/// </summary>
-/// <remarks>
-/// Clock and calendar are those that the text shows; a distance from UTC (14:05+02:00) counts where dates are compared with each other.
-/// </remarks>
-internal sealed class DateColumn
+/// <summary>Finds the columns of dates in a table, and takes them apart.</summary>
+internal static class TableDates
 {
     // So many texts say whether a column may be one of dates.
     private const int FirstTexts = 32;
-
-    /// <summary>Describes a column of dates.</summary>
-    /// <param name="name">The column of the table.</param>
-    /// <param name="first">The date that <see cref="DatePart.Elapsed"/> counts from.</param>
-    /// <param name="parts">What it is taken apart into.</param>
-    /// <param name="order">Which number of a date is the day; null where none was written in numbers with the year behind.</param>
-    [JsonConstructor]
-    public DateColumn(string name, DateTimeOffset first, IReadOnlyList<DatePartColumn> parts, DateOrder? order = null)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        ArgumentNullException.ThrowIfNull(parts);
-        if (parts.Any(part => part is null)) throw new ArgumentException($"A part of column '{name}' is null.", nameof(parts));
-        (Name, Order, First, Parts) = (name, order, first, parts);
-    }
-
-    /// <summary>The column of the table.</summary>
-    public string Name { get; }
-
-    /// <summary>Which number of a date is the day; null where none was written in numbers with the year behind.</summary>
-    public DateOrder? Order { get; }
-
-    /// <summary>The date that <see cref="DatePart.Elapsed"/> counts from: the earliest of the training rows.</summary>
-    public DateTimeOffset First { get; }
-
-    /// <summary>What it is taken apart into, each a column of its own.</summary>
-    public IReadOnlyList<DatePartColumn> Parts { get; }
 
     /// <summary>Looks whether a column has dates, all of its texts.</summary>
     /// <param name="table">The table.</param>
@@ -83,32 +50,33 @@ internal sealed class DateColumn
     }
 
     /// <summary>The parts of a table's column.</summary>
+    /// <param name="date">What is known of the column.</param>
     /// <param name="table">The table.</param>
     /// <exception cref="TableException">It has no such column, or a text in it that is no date.</exception>
-    public IEnumerable<TableColumn> Read(CsvTable table)
+    public static IEnumerable<TableColumn> Read(this DateColumn date, CsvTable table)
     {
-        var column = table.Column(Name);
+        var column = table.Column(date.Name);
         var rows = column.CountRows();
         var times = new DateTimeOffset?[rows.Length];
         for (var code = 0; code < rows.Length; code++)
         {
             if (rows[code] == 0 || column.Values[code].Kind == CellKind.Missing) continue;
-            if (!TryRead(column.Texts[code], out var time))
+            if (!date.TryRead(column.Texts[code], out var time))
                 throw table.CellError(
                     column.FirstRowWith(code),
-                    Name,
-                    $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written ({Example}); fix it "
+                    date.Name,
+                    $"{NameList.Quote(column.Texts[code])} is not a date as those of this column are written ({date.Example}); fix it "
                     + "or leave the field empty.");
             times[code] = time;
         }
 
-        return Parts.Select(part =>
+        return date.Parts.Select(part =>
         {
             // Thousands of dates are seven days of the week.
             var (places, texts) = (new Dictionary<string, int>(), new List<string>());
             var placeOf = Array.ConvertAll(times, time =>
             {
-                var text = time is { } known ? TextOf(part.Part, known) : string.Empty;
+                var text = time is { } known ? DateColumn.TextOf(part.Part, known, date.First) : string.Empty;
                 if (places.TryAdd(text, texts.Count)) texts.Add(text);
                 return places[text];
             });
@@ -117,17 +85,18 @@ internal sealed class DateColumn
     }
 
     /// <summary>For people: from when to when, and what became of it.</summary>
+    /// <param name="date">The column.</param>
     /// <param name="last">The latest date.</param>
-    public string Describe(DateTimeOffset last) =>
-        $"dates from {Plain(First)} to {Plain(last)}: {string.Join(", ", Parts.Select(part => Word(part.Part)))}";
+    public static string Describe(this DateColumn date, DateTimeOffset last) =>
+        $"dates from {Plain(date.First)} to {Plain(last)}: {string.Join(", ", date.Parts.Select(part => Word(part.Part)))}";
 
     /// <summary>The latest date of a table.</summary>
-    public DateTimeOffset LastOf(CsvTable table)
+    public static DateTimeOffset LastOf(this DateColumn date, CsvTable table)
     {
-        var column = table.Column(Name);
-        var (rows, last) = (column.CountRows(), First);
+        var column = table.Column(date.Name);
+        var (rows, last) = (column.CountRows(), date.First);
         for (var code = 0; code < rows.Length; code++)
-            if (rows[code] > 0 && TryRead(column.Texts[code], out var time) && time > last) last = time;
+            if (rows[code] > 0 && date.TryRead(column.Texts[code], out var time) && time > last) last = time;
         return last;
     }
 
@@ -138,7 +107,7 @@ internal sealed class DateColumn
         var span = last - first;
         var parts = Enum.GetValues<DatePart>()
             .Where(part => !(withoutElapsed && part == DatePart.Elapsed) && span >= 2 * Period(part))
-            .Where(part => times.Select(time => TextOf(part, time, first)).Distinct().Skip(1).Any())
+            .Where(part => times.Select(time => DateColumn.TextOf(part, time, first)).Distinct().Skip(1).Any())
             .Select(part => new DatePartColumn(part, FreeName(table, $"{name} ({Word(part)})")))
             .ToList();
         return parts.Count == 0 ? null : new DateColumn(name, first, parts, order);
@@ -152,26 +121,6 @@ internal sealed class DateColumn
                 dates++;
         return dates >= TableNumbers.MostlyNumbers * texts.Length;
     }
-
-    private bool TryRead(string text, out DateTimeOffset time)
-    {
-        time = default;
-        return (Order is not null || !WrittenDate.NeedsOrder(text)) && WrittenDate.TryRead(text, () => Order!.Value, out time);
-    }
-
-    private string TextOf(DatePart part, DateTimeOffset time) => TextOf(part, time, First);
-
-    private static string TextOf(DatePart part, DateTimeOffset time, DateTimeOffset first) => part switch
-    {
-        DatePart.Elapsed => Number((time - first).TotalDays),
-        DatePart.TimeOfDay => Number(time.TimeOfDay.TotalHours),
-        DatePart.Weekday => CultureInfo.InvariantCulture.DateTimeFormat.GetDayName(time.DayOfWeek),
-        DatePart.DayOfMonth => Number(time.Day),
-        DatePart.DayOfYear => Number(time.DayOfYear),
-        _ => throw new ArgumentOutOfRangeException(nameof(part), part, "There is no such part of a date."),
-    };
-
-    private static string Number(double number) => number.ToString("R", CultureInfo.InvariantCulture);
 
     // After what time it begins again; of one that never does any length will do.
     private static TimeSpan Period(DatePart part) => part switch
@@ -192,13 +141,6 @@ internal sealed class DateColumn
         _ => "day of the year",
     };
 
-    private string Example => Order switch
-    {
-        DateOrder.DayFirst => "as 31.12.2021, the day in front",
-        DateOrder.MonthFirst => "as 12/31/2021, the month in front",
-        _ => "as 2021-12-31",
-    };
-
     private static string Plain(DateTimeOffset time) =>
         time.ToString(time.TimeOfDay == TimeSpan.Zero ? "yyyy-MM-dd" : "yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
@@ -208,33 +150,3 @@ internal sealed class DateColumn
         return name;
     }
 }
-
-/// <summary>What a date is taken apart into.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<DatePart>))]
-internal enum DatePart
-{
-    /// <summary>The days since <see cref="DateColumn.First"/>, a number with the part of a day behind the point.</summary>
-    [JsonStringEnumMemberName("days")]
-    Elapsed,
-
-    /// <summary>The hours since midnight, a number below 24.</summary>
-    [JsonStringEnumMemberName("hour")]
-    TimeOfDay,
-
-    /// <summary>The day of the week, a category: Monday to Sunday.</summary>
-    [JsonStringEnumMemberName("weekday")]
-    Weekday,
-
-    /// <summary>1 to 31.</summary>
-    [JsonStringEnumMemberName("dayOfMonth")]
-    DayOfMonth,
-
-    /// <summary>1 to 366.</summary>
-    [JsonStringEnumMemberName("dayOfYear")]
-    DayOfYear,
-}
-
-/// <summary>A part of a date as a column.</summary>
-/// <param name="Part">The part.</param>
-/// <param name="Name">What the column is called.</param>
-internal sealed record DatePartColumn(DatePart Part, string Name);

@@ -1,4 +1,4 @@
-namespace MlNetBatchNorm.Trainer.Data;
+namespace MlNetBatchNorm.Onnx.Tables;
 
 /// <summary>
 /// How the float64 numbers of a column become float32 without losing what tells them apart: <c>(float)((x − Offset) · Scale)</c>. A cast

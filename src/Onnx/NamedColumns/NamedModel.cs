@@ -1,0 +1,418 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using MlNetBatchNorm.Onnx.Execution.Memory;
+using MlNetBatchNorm.Onnx.Execution.Scoring;
+using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Onnx.Proto;
+using MlNetBatchNorm.Onnx.Tables;
+using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace MlNetBatchNorm.Onnx.NamedColumns;
+
+/// <summary>What the outputs of a model that is given named columns mean.</summary>
+/// <param name="Task">What is predicted: <c>binary</c>, <c>multiclass</c> or <c>regression</c>.</param>
+/// <param name="Labels">The classes, for two of them the negative one first; none for regression.</param>
+/// <param name="Offset">What is to be added to a number that is predicted.</param>
+/// <param name="Outputs">The outputs that say it: of a binary task the score and the probability, of others one.</param>
+internal sealed record NamedOutputs(string Task, IReadOnlyList<string> Labels, double Offset, IReadOnlyList<string> Outputs)
+{
+    /// <summary>How many values a row's outputs are.</summary>
+    public int Width => Task switch
+    {
+        ModelMetadata.Binary => 2,
+        ModelMetadata.Multiclass => Labels.Count,
+        _ => 1,
+    };
+}
+
+/// <summary>
+/// A model that is given rows by the names of their columns: a network whose metadata say how its features are made of them, or a pipeline
+/// whose inputs are the columns themselves.
+/// </summary>
+internal abstract class NamedModel : IDisposable
+{
+    private readonly ConcurrentBag<RowLane> _lanes = [];
+    private volatile bool _disposed;
+
+    private protected NamedModel(RowColumns columns, NamedOutputs outputs) => (Columns, Outputs) = (columns, outputs);
+
+    /// <summary>The columns of a row.</summary>
+    public RowColumns Columns { get; }
+
+    /// <summary>What the outputs mean.</summary>
+    public NamedOutputs Outputs { get; }
+
+    /// <summary>The most rows that go through the model at once.</summary>
+    public abstract int BatchSize { get; }
+
+    /// <summary>Which device was asked for, and which is in use.</summary>
+    public abstract DeviceReport DeviceReport { get; }
+
+    /// <summary>The outputs of the model that are computed.</summary>
+    public abstract IReadOnlyList<TensorInfo> Tensors { get; }
+
+    /// <summary>The metadata of the model.</summary>
+    public abstract IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Whether the inputs of a model are columns of a table, each one.</summary>
+    /// <param name="inputs">The inputs.</param>
+    /// <param name="map">How features are made, as far as the model says so.</param>
+    public static bool IsPipeline(IReadOnlyList<TensorInfo> inputs, FeatureMap? map) => inputs.Count > 0 && inputs.All(IsColumn)
+        && (map is null || inputs.All(input => map.Columns.Any(column => column.Name == input.Name)));
+
+    /// <summary>The error that a model does not say how its inputs are made of columns.</summary>
+    public static InvalidModelException WithoutColumns(string path, IReadOnlyList<TensorInfo> inputs) => new(
+        $"'{path}' takes {TextList.First([.. inputs.Select(input => input.ToString())], 3)}, and does not say how that is made from the "
+        + $"columns of a table (there is no metadata '{ModelMetadata.FeatureMap}'); take model.onnx, model.zip or pipeline.onnx as "
+        + "'mlnetbn train' writes them, or a whole pipeline that ConvertToFoldedOnnx wrote, whose inputs are columns.");
+
+    /// <summary>The columns of a row of a model, as far as it says so; null = it does not.</summary>
+    /// <exception cref="InvalidDataException">Its features are not described in a way that is known here.</exception>
+    public static RowColumns? ColumnsOf(ModelProto model)
+    {
+        var map = ModelFile.GetMetadata(model, ModelMetadata.FeatureMap) is { } json ? FeatureMap.FromJson(json) : null;
+        var label = ModelFile.GetMetadata(model, ModelMetadata.LabelColumn);
+        return map is not null ? RowColumns.Of(map, label)
+            : new OnnxModel(model).Inputs is var inputs && IsPipeline(inputs, null) ? RowColumns.Of(inputs, label) : null;
+    }
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="model">The model, for what it says of itself.</param>
+    /// <param name="path">Its file.</param>
+    /// <param name="options">How to run it.</param>
+    /// <exception cref="InvalidModelException">
+    /// It does not say what its columns or its outputs mean; the message says what to do.
+    /// </exception>
+    public static NamedModel Load(ModelProto model, string path, OnnxScorerOptions options)
+    {
+        ModelMetadata.RequireKnownFormat(
+            model.MetadataProps.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), $"'{path}'");
+        var info = new OnnxModel(model);
+        var map = Read(ModelMetadata.FeatureMap) is { } json ? FeatureMap.FromJson(json) : null;
+        var (task, label) = (Read(ModelMetadata.Task), Read(ModelMetadata.LabelColumn));
+        var isPipeline = IsPipeline(info.Inputs, map);
+        if (map is null && !isPipeline) throw WithoutColumns(path, info.Inputs);
+        if (task is not (ModelMetadata.Binary or ModelMetadata.Multiclass or ModelMetadata.Regression))
+            throw new InvalidModelException(
+                $"'{path}' takes columns, but does not say what it predicts (its metadata '{ModelMetadata.Task}' is "
+                + $"{(task is null ? "not there" : $"'{task}'")}; {ModelMetadata.Binary}, {ModelMetadata.Multiclass} or "
+                + $"{ModelMetadata.Regression} was expected); take a model that this library trained.");
+        var labels = Read(ModelMetadata.Labels) is { } names ? TextList.FromJson(names) : [];
+        if (task == ModelMetadata.Binary ? labels.Length != 2 : task == ModelMetadata.Multiclass && labels.Length < 2)
+            throw new InvalidModelException(
+                $"'{path}' predicts '{task}', but its metadata '{ModelMetadata.Labels}' name {labels.Length} classes; the file has been "
+                + "changed since it was trained.");
+        var offset = isPipeline || Read(ModelMetadata.LabelOffset) is not { } text ? 0
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number
+            : throw new InvalidModelException($"'{path}' has the label offset '{text}', which is no number.");
+        string[] wanted = task switch
+        {
+            ModelMetadata.Binary => [ModelMetadata.ScoreOutput, ModelMetadata.ProbabilityOutput],
+            ModelMetadata.Multiclass when !isPipeline => [ModelMetadata.ProbabilityOutput],
+            ModelMetadata.Regression when offset != 0 => [ModelMetadata.ScoreAboveOffsetOutput],
+            _ => [ModelMetadata.ScoreOutput],
+        };
+        // A pipeline that reads a column of that name gives the output another one.
+        string[] outputs =
+            [.. wanted.Select(name => info.Outputs.Any(output => output.Name == $"{name}.output") ? $"{name}.output" : name)];
+        var meaning = new NamedOutputs(task, labels, offset, outputs);
+        options = options with { Outputs = outputs };
+        NamedModel loaded = isPipeline
+            ? new PipelineModel(
+                RowModel.Load(path, new RowModelSettings { Run = options, Outputs = outputs, IsReproducible = options.IsReproducible }),
+                info.Inputs, map, label, meaning)
+            : new FeatureModel(OnnxScorer.Load(path, options), map!, label, meaning);
+        try
+        {
+            loaded.RequireSizes(path);
+            return loaded;
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
+
+        string? Read(string key) => ModelFile.GetMetadata(model, key);
+    }
+
+    /// <summary>Buffers for rows, to be given back.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed of.</exception>
+    public RowLane Rent()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _lanes.TryTake(out var lane) ? lane : CreateLane();
+    }
+
+    /// <summary>Takes buffers back.</summary>
+    public void Return(RowLane lane)
+    {
+        _lanes.Add(lane);
+        if (_disposed) Clear();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        Clear();
+        DisposeModel();
+    }
+
+    private protected abstract RowLane CreateLane();
+
+    private protected abstract void DisposeModel();
+
+    /// <summary>Makes sure that the model has the sizes that its metadata describe.</summary>
+    private protected virtual void RequireSizes(string path)
+    {
+        var width = Tensors.Sum(output => output.Shape.Skip(1).Aggregate(1L, (product, size) => product * (size.Size ?? 0)));
+        if (width != Outputs.Width)
+            throw new InvalidModelException(
+                $"'{path}' gives {width} values for a row, but its metadata describe {Outputs.Width}; the file has been changed since it "
+                + "was trained.");
+    }
+
+    private static bool IsColumn(TensorInfo input) =>
+        input.Shape.Count is 1 or 2 && (input.Shape.Count == 1 || input.Shape[1].Size == 1)
+        && (input.Type == DataType.String || ElementTypes.Find(input.Type) is { IsPlain: true });
+
+    private void Clear()
+    {
+        while (_lanes.TryTake(out var lane)) lane.Dispose();
+    }
+}
+
+/// <summary>A network, which takes features.</summary>
+internal sealed class FeatureModel(OnnxScorer scorer, FeatureMap map, string? label, NamedOutputs outputs)
+    : NamedModel(RowColumns.Of(map, label), outputs)
+{
+    /// <inheritdoc/>
+    public override int BatchSize => scorer.BatchSize;
+
+    /// <inheritdoc/>
+    public override DeviceReport DeviceReport => scorer.DeviceReport;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<TensorInfo> Tensors => scorer.Outputs;
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Metadata => scorer.Metadata;
+
+    private protected override RowLane CreateLane() => new Lane(this, scorer, map);
+
+    private protected override void DisposeModel() => scorer.Dispose();
+
+    private protected override void RequireSizes(string path)
+    {
+        base.RequireSizes(path);
+        if (scorer.RowLength != map.FeatureCount)
+            throw new InvalidModelException(
+                $"'{path}' takes {scorer.RowLength} features, but its metadata describes {map.FeatureCount}; the file has been changed "
+                + "since it was trained.");
+    }
+
+    private sealed class Lane(NamedModel model, OnnxScorer scorer, FeatureMap map) : RowLane(model)
+    {
+        private readonly int _width = map.FeatureCount;
+        private float[] _features = new float[map.FeatureCount];
+        private float[] _values = new float[scorer.ResultLength];
+
+        public override void Reserve(int rows)
+        {
+            if (_features.Length >= rows * _width) return;
+            _features = new float[rows * _width];
+            _values = new float[rows * scorer.ResultLength];
+        }
+
+        public override void Put(int row)
+        {
+            var features = _features.AsSpan(row * _width, _width);
+            features.Clear();
+            var (columns, offset) = (map.Columns, 0);
+            for (var i = 0; i < columns.Count; i++)
+            {
+                var number = Cells.Numbers[i];
+                if (columns[i] is NumericFeature numbers)
+                {
+                    features[offset] = numbers.ValueOf(number);
+                }
+                else if (number >= 0)
+                {
+                    var (slot, value) = ((CategoricalFeature)columns[i]).FeatureOf((int)number, offset);
+                    features[slot] = value;
+                }
+
+                offset += columns[i].FeatureCount;
+            }
+        }
+
+        public override ReadOnlySpan<float> Run(int rows)
+        {
+            var values = _values.AsSpan(0, rows * scorer.ResultLength);
+            if (rows == 1) scorer.Score(_features.AsSpan(0, _width), values);
+            else scorer.ScoreBatch(_features.AsSpan(0, rows * _width), rows, values);
+            return values;
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+}
+
+/// <summary>A whole pipeline, which takes the columns.</summary>
+internal sealed class PipelineModel : NamedModel
+{
+    // A row of a pipeline goes through many small nodes; so many hide what each of them costs.
+    private const int MostRows = 1024;
+
+    private readonly RowModel _model;
+    private readonly FeatureMap? _map;
+    private readonly int[] _cells;
+
+    public PipelineModel(RowModel model, IReadOnlyList<TensorInfo> inputs, FeatureMap? map, string? label, NamedOutputs outputs)
+        : base(map is null ? RowColumns.Of(inputs, label) : RowColumns.Of(map, label), outputs)
+    {
+        (_model, _map) = (model, map);
+        _cells = [.. model.Inputs.Select((input, index) => map is null ? index
+            : map.Columns.Select((column, cell) => (column.Name, cell)).First(column => column.Name == input.Name).cell)];
+    }
+
+    /// <inheritdoc/>
+    public override int BatchSize => _model.FixedRows ?? Math.Min(_model.Layout.BatchSize, MostRows);
+
+    /// <inheritdoc/>
+    public override DeviceReport DeviceReport => _model.Session.DeviceReport;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<TensorInfo> Tensors =>
+        [.. _model.Outputs.Select(output => _model.Session.RequireOutput(output.Name))];
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Metadata => _model.Metadata;
+
+    private protected override RowLane CreateLane() => new Lane(this);
+
+    private protected override void DisposeModel() => _model.Dispose();
+
+    private sealed class Lane(PipelineModel model) : RowLane(model)
+    {
+        private RowBlock? _block;
+        private IFeed[] _feeds = [];
+        private float[] _values = [];
+
+        public override void Reserve(int rows)
+        {
+            if (_block?.Capacity >= rows) return;
+            _block?.Dispose();
+            _block = null;
+            var block = model._model.CreateBlock(rows);
+            _feeds = [.. model._model.Inputs.Select((input, index) => FeedOf(block, input, index))];
+            _values = new float[block.Capacity * model.Outputs.Width];
+            _block = block;
+        }
+
+        public override void Put(int row)
+        {
+            foreach (var feed in _feeds) feed.Put(row, Cells);
+        }
+
+        public override ReadOnlySpan<float> Run(int rows)
+        {
+            _block!.Run(rows);
+            var start = 0;
+            for (var i = 0; i < model._model.Outputs.Count; i++)
+            {
+                var length = rows * model._model.Outputs[i].Count;
+                _block.Output<float>(i).Span[..length].CopyTo(_values.AsSpan(start));
+                start += length;
+            }
+
+            return _values.AsSpan(0, start);
+        }
+
+        public override void Dispose() => _block?.Dispose();
+
+        private IFeed FeedOf(RowBlock block, RowTensor input, int index)
+        {
+            var cell = model._cells[index];
+            var column = model._map?.Columns[cell];
+            return input.Type == DataType.String ? new TextFeed(block.TextInput(index), cell, column as CategoricalFeature)
+                : ElementTypes.Of(input.Type).Do(new FeedCreation(block, index, cell, column as NumericFeature));
+        }
+    }
+
+    private interface IFeed
+    {
+        void Put(int row, RowCells cells);
+    }
+
+    private sealed record FeedCreation(RowBlock Block, int Index, int Cell, NumericFeature? Feature) : IElementAction<IFeed>
+    {
+        public IFeed For<T>()
+            where T : unmanaged => new NumberFeed<T>(Block.Input<T>(Index), Cell, Feature);
+    }
+
+    // Where an offset is taken off, or a power of two, the pipeline does it, in float64.
+    private sealed class NumberFeed<T>(TensorBuffer<T> buffer, int cell, NumericFeature? feature) : IFeed
+        where T : unmanaged
+    {
+        public void Put(int row, RowCells cells)
+        {
+            var number = cells.Numbers[cell];
+            buffer.Span[row] = feature is { Map.IsPlain: true } ? Cast(feature.Map.Apply(number)) : Cast(number);
+        }
+
+        private static T Cast(double number) =>
+            typeof(T) == typeof(float) ? (T)(object)(float)number
+            : typeof(T) == typeof(double) ? (T)(object)number
+            : typeof(T) == typeof(bool) ? (T)(object)(number != 0)
+            : typeof(T) == typeof(byte) ? (T)(object)(byte)number
+            : typeof(T) == typeof(sbyte) ? (T)(object)(sbyte)number
+            : typeof(T) == typeof(ushort) ? (T)(object)(ushort)number
+            : typeof(T) == typeof(short) ? (T)(object)(short)number
+            : typeof(T) == typeof(uint) ? (T)(object)(uint)number
+            : typeof(T) == typeof(int) ? (T)(object)(int)number
+            : typeof(T) == typeof(ulong) ? (T)(object)(ulong)number
+            : typeof(T) == typeof(long) ? (T)(object)(long)number
+            : throw new InvalidOperationException($"A column of {typeof(T).Name} cannot be given.");
+    }
+
+    private sealed class TextFeed(ReadOnlyMemory<char>[] texts, int cell, CategoricalFeature? feature) : IFeed
+    {
+        // What is none of the categories is all the same to the pipeline, as long as it is none of them.
+        private readonly ReadOnlyMemory<char>[] _categories =
+            [.. (feature?.AllCategories ?? []).Select(category => category.AsMemory())];
+
+        private readonly ReadOnlyMemory<char> _other =
+            CategoricalFeature.MissingTextBeside([.. feature?.AllCategories ?? []]).AsMemory();
+
+        public void Put(int row, RowCells cells)
+        {
+            if (feature is null) texts[row] = cells.Texts[cell].AsMemory();
+            else texts[row] = cells.Numbers[cell] is >= 0 and var place ? _categories[(int)place] : _other;
+        }
+    }
+}
+
+/// <summary>What one call at a time needs: the cells of a row, and buffers for rows.</summary>
+internal abstract class RowLane(NamedModel model) : IDisposable
+{
+    /// <summary>The row that is being read.</summary>
+    public RowCells Cells { get; } = new(model.Columns.CellCount, model.Columns.All.Count);
+
+    /// <summary>Makes room for so many rows, at most <see cref="NamedModel.BatchSize"/>.</summary>
+    public abstract void Reserve(int rows);
+
+    /// <summary>Takes the cells as a row.</summary>
+    public abstract void Put(int row);
+
+    /// <summary>Scores the first rows.</summary>
+    /// <returns>Their results: one output after the other, each of them row by row.</returns>
+    public abstract ReadOnlySpan<float> Run(int rows);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}
