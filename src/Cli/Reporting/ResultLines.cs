@@ -1,5 +1,6 @@
 using System.Globalization;
 using MlNetBatchNorm.Cli.Assessment;
+using MlNetBatchNorm.Cli.Tables;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Metrics;
