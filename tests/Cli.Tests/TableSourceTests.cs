@@ -5,7 +5,7 @@ using MlNetBatchNorm.Cli.Tables;
 
 namespace MlNetBatchNorm.Cli.Tests;
 
-/// <summary>Tables from several files, from Parquet and from a database, and predictions as Parquet: DuckDB writes and reads them.</summary>
+/// <summary>Tables from several files, from Parquet and from a database; predictions as Parquet: DuckDB writes and reads them.</summary>
 public sealed class TableSourceTests : IDisposable
 {
     private static readonly string Provider = Path.Combine(AppContext.BaseDirectory, "DuckDB.NET.Data.dll");

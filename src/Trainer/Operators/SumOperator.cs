@@ -4,8 +4,8 @@ namespace MlNetBatchNorm.Trainer.Operators;
 
 /// <summary>
 /// Starts to add up gradients over the ranks; the rest of the way back goes on meanwhile. Several become one vector, a bucket, which is the
-/// output; one by itself is added up where it lies, and the output is only what the update (<see cref="UpdateOperator.OfRanks"/>) waits for.
-/// The update reads the sums, and waits for them to be there.
+/// output; one by itself is added up where it lies, and the output is only what the update (<see cref="UpdateOperator.OfRanks"/>) waits
+/// for. The update reads the sums, and waits for them to be there.
 /// </summary>
 internal sealed class SumOperator() : OwnOperator(Name, 1, 1, isVariadic: true)
 {

@@ -58,8 +58,8 @@ internal sealed record UpdateForm(
 /// The update of all parameters and running statistics in one pass, without joining gradients to vectors first. Inputs: four scalars (the
 /// learning rate, or Adam's corrected one; Adam's corrected ε; the factor of AdamW's decay; the rate of the average), the rate of the
 /// statistics, then for each group its values, the optimizer's vectors, the average and the gradients; last the running statistics and the
-/// batch's values; behind them may stand what is only waited for. Outputs: for each group the same vectors after the step, then the statistics. The formulas are those of
-/// <see cref="Optimizer"/>.
+/// batch's values; behind them may stand what is only waited for. Outputs: for each group the same vectors after the step, then the
+/// statistics. The formulas are those of <see cref="Optimizer"/>.
 /// </summary>
 /// <param name="ofRanks">Whether gradients are sums over ranks, whose mean is meant, and that have to be waited for first.</param>
 internal sealed class UpdateOperator(bool ofRanks = false) : OwnOperator(ofRanks ? OfRanks : Name, 1, 1, isVariadic: true)

@@ -86,7 +86,8 @@ internal sealed class RowModel : IDisposable
         RowPace pace,
         Func<OnnxSession, RowModelSettings, RowLayout> read)
     {
-        var opened = ModelSessions.Open(model, settings.Run, threads, free: settings.Run.Threads is null, sessions, pace, settings.IsReproducible);
+        var opened = ModelSessions.Open(
+            model, settings.Run, threads, free: settings.Run.Threads is null, sessions, pace, settings.IsReproducible);
         try
         {
             return new RowModel(opened, read(opened.First, settings));
