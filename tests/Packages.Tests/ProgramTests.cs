@@ -87,6 +87,18 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
     }
 
     [Fact]
+    public void GettingStarted_TrainsOnATableSavesAndPredicts()
+    {
+        var folder = programs.NewFolder();
+        File.Copy(Path.Combine(Repository.Folder, "sample-data", "churn.csv"), Path.Combine(folder, "churn.csv"));
+        var lines = programs.Output("GettingStarted", folder).Split('\n');
+        var printed = Printed().Match(string.Join('\n', lines[^2..]));
+        Assert.InRange(Number(printed.Groups[1].Value), 0.75, 0.9);
+        Assert.InRange(Number(printed.Groups[2].Value), 0.4, 0.9);
+        Assert.True(File.Exists(Path.Combine(folder, "model.zip")) && File.Exists(Path.Combine(folder, "pipeline.onnx")));
+    }
+
+    [Fact]
     public void FSharp_Project_TrainsOne()
     {
         var printed = programs.Output("FSharp", programs.NewFolder());

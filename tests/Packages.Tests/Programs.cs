@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace MlNetBatchNorm.Packages.Tests;
 
 /// <summary>
-/// The programs of the folder Consumers, and those that the packages' own READMEs show, built outside the repository from the packed
-/// feed and the machine's usual ones. Ours are unpacked to a folder that is gone afterwards; of the others the machine's own copies are
+/// The programs of the folder Consumers, and those that docs/getting-started.md and the packages' own READMEs show, built outside the
+/// repository from the packed feed and the machine's usual ones. Ours are unpacked to a folder that is gone afterwards; of the others the machine's own copies are
 /// taken, where it has them.
 /// </summary>
 public sealed partial class Programs : IDisposable
@@ -23,6 +23,7 @@ public sealed partial class Programs : IDisposable
               </packageSources>
             </configuration>
             """);
+        WriteProgram("GettingStarted", File.ReadAllText(Path.Combine(Repository.Folder, "docs", "getting-started.md")));
         WriteSnippet("MlNet", "MlNetBatchNorm");
         WriteSnippet("Training", "MlNetBatchNorm.Trainer");
         WriteSnippet("Scoring", "MlNetBatchNorm.Onnx");
@@ -36,11 +37,10 @@ public sealed partial class Programs : IDisposable
             $"-p:RestoreFallbackFolders={Repository.Built("PackageFolder")}");
 
         // The program that a package's README shows.
-        void WriteSnippet(string program, string package)
-        {
-            var snippet = Snippet().Match(feed.Text(package, "README.md")).Groups[1].Value;
-            File.WriteAllText(_folder.File($"programs/{program}/Program.cs"), snippet);
-        }
+        void WriteSnippet(string program, string package) => WriteProgram(program, feed.Text(package, "README.md"));
+
+        void WriteProgram(string program, string page) =>
+            File.WriteAllText(_folder.File($"programs/{program}/Program.cs"), Snippet().Match(page).Groups[1].Value);
     }
 
     /// <summary>A new folder to run a program in.</summary>

@@ -26,6 +26,7 @@ internal sealed class MetricsDocument
         IReadOnlyList<PrecisionSpeed>? speed = null)
     {
         _root = task;
+        _root["version"] = ModelFile.ProducerVersion;
         _root["parameters"] = network.Network.ParameterCount;
         _root["device"] = network.Device.ToString();
         _root["threads"] = network.Threads;

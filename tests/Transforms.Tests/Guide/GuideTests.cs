@@ -16,6 +16,16 @@ public sealed partial class GuideTests
         Assert.All(blocks, block => Assert.Contains(Lines(block.Groups[1].Value), tested, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void LightGbmGuide_EveryBlockOfCode_IsPartOfATest()
+    {
+        var root = Root();
+        var blocks = CodeBlock().Matches(File.ReadAllText(Path.Combine(root, "docs", "lightgbm.md")));
+        var tested = Lines(File.ReadAllText(Path.Combine(root, "tests", "Transforms.Tests", "Guide", "LightGbmGuide.cs")));
+        Assert.NotEmpty(blocks);
+        Assert.All(blocks, block => Assert.Contains(Lines(block.Groups[1].Value), tested, StringComparison.Ordinal));
+    }
+
     private static string Lines(string text) => string.Concat(text.Split('\n').Select(line => $"{line.Trim()}\n"));
 
     private static string Root()
