@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MlNetBatchNorm.Cli.Assessment;
 using MlNetBatchNorm.Cli.Timing;
 using MlNetBatchNorm.Onnx.Files;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
 
 namespace MlNetBatchNorm.Cli.Reporting;
