@@ -5,8 +5,8 @@ namespace MlNetBatchNorm.Packages.Tests;
 
 /// <summary>
 /// The programs of the folder Consumers, and those that docs/getting-started.md and the packages' own READMEs show, built outside the
-/// repository from the packed feed and the machine's usual ones. Ours are unpacked to a folder that is gone afterwards; of the others the machine's own copies are
-/// taken, where it has them.
+/// repository from the packed feed and the machine's usual ones. Ours are unpacked to a folder that is gone afterwards; of the others
+/// the machine's own copies are taken, where it has them.
 /// </summary>
 public sealed partial class Programs : IDisposable
 {
