@@ -160,7 +160,7 @@ public sealed class KillTests : IDisposable
         public override string[] Arguments(string output) =>
         [
             "train", "data.csv", "--label", "churn", "--batch", "8", "--epochs", "8", "--patience", "0", "--preset", "fast",
-            "--whole-pipeline", "--resume", "--out", output,
+            "--whole-pipeline", "--no-explain", "--resume", "--out", output,
         ];
 
         // An epoch that was finished is there, whatever comes.
