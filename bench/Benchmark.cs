@@ -28,4 +28,11 @@ internal abstract class Benchmark : Command
     /// <param name="cancellation">Ends it.</param>
     /// <returns>The exit code.</returns>
     public abstract Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation);
+
+    /// <summary>The middle of some values; of an even number the mean of the two in the middle.</summary>
+    protected static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
 }

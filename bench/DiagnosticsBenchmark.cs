@@ -68,11 +68,5 @@ internal sealed class DiagnosticsBenchmark : Benchmark
         return cost!.Cpu.TotalSeconds;
     }
 
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-    }
-
     private static string Seconds(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
 }

@@ -8,8 +8,7 @@ namespace MlNetBatchNorm.Bench;
 
 /// <summary>
 /// Steps of one rank beside steps of all ranks that mpirun has started: 784-512-512-512-10, 256 rows a rank, one thread each. In turn,
-/// round by round in the same processes; the best round counts. A model of the cost says what other networks between ranks would make of
-/// it.
+/// round by round in the same processes; medians count. A model of the cost says what other networks between ranks would make of it.
 /// </summary>
 internal sealed class RankScaling() : Benchmark(
     "ranks", "Ranks: data-parallel training", "Time steps of one rank and of all; start it with mpirun -n N --bind-to core.")
@@ -102,12 +101,6 @@ internal sealed class RankScaling() : Benchmark(
             (size * Rows / Median(seconds)).ToString("N0", CultureInfo.InvariantCulture),
             (size * Median(one.Zip(seconds, (alone, several) => alone / several))).ToString("0.00", CultureInfo.InvariantCulture),
         ];
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[sorted.Length / 2];
     }
 
     private static double Time(int steps, Action step)
