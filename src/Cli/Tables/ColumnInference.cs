@@ -255,7 +255,9 @@ internal sealed class ColumnInference
         {
             if (TableTexts.AreFree(_column)) return AsText();
             var (dropped, report) = Without(
-                ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
+                ColumnKind.Dropped,
+                $"{distinct} different texts in {Rows(_column.Count)}: identifiers, names or the like (--text {_column.Name} takes their "
+                    + "words)");
             return (dropped, report with { Problem = DescribeMixed() });
         }
         if (distinct > _options.MaxCategories)
