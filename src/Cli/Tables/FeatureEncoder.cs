@@ -237,21 +237,16 @@ internal static class FeatureBinding
     {
         var column = table.Column(feature.Name);
         var (rows, terms) = (column.CountRows(), feature.EncodeTexts(column));
-        var starts = new int[terms.Length + 1];
-        for (var code = 0; code < terms.Length; code++) starts[code + 1] = checked(starts[code] + terms[code].Places.Length);
-        var (slots, values) = (new int[starts[^1]], new float[starts[^1]]);
         var (unknownRows, examples) = (0, new List<string>());
         for (var code = 0; code < terms.Length; code++)
         {
-            for (var i = 0; i < terms[code].Places.Length; i++) slots[starts[code] + i] = offset + terms[code].Places[i];
-            terms[code].Values.CopyTo(values, starts[code]);
             if (!terms[code].IsUnknown) continue;
             unknownRows += rows[code];
             if (examples.Count < UnknownValues.MostExamples) examples.Add(column.Texts[code]);
         }
 
         if (unknownRows > 0) unknown.Add(new(feature.Name, unknownRows, examples));
-        return new(column.Codes, starts, slots, values);
+        return new(column.Codes, terms, offset);
     }
 
     private static TableException TooLarge(NumericFeature feature, CsvTable table, TableColumn column, int row) => table.CellError(
@@ -266,9 +261,10 @@ internal readonly struct BoundColumn
     private readonly int[] _codes = [];
     private readonly int[] _slots = [];
     private readonly float[] _values = [];
-    private readonly int[]? _starts;
+    private readonly TextTerms[]? _terms;
     private readonly TableColumn? _numbers;
     private readonly NumericFeature? _feature;
+    private readonly int _offset;
 
     /// <summary>By the text in a row, <c>text = codes[row]</c>.</summary>
     /// <param name="codes">For each row, the index of its text.</param>
@@ -276,18 +272,15 @@ internal readonly struct BoundColumn
     /// <param name="values">For each text, its value.</param>
     public BoundColumn(int[] codes, int[] slots, float[] values) => (_codes, _slots, _values) = (codes, slots, values);
 
-    /// <summary>By the text in a row, of which each has several features: those of text t from starts[t] to starts[t + 1].</summary>
+    /// <summary>By the text in a row, of which each has several features.</summary>
     /// <param name="codes">For each row, the index of its text.</param>
-    /// <param name="starts">Where the features of each text begin.</param>
-    /// <param name="slots">The features of all texts, those of each ascending.</param>
-    /// <param name="values">Their values.</param>
-    public BoundColumn(int[] codes, int[] starts, int[] slots, float[] values)
-        : this(codes, slots, values)
+    /// <param name="terms">For each text, its features.</param>
+    /// <param name="offset">The first feature of the column.</param>
+    public BoundColumn(int[] codes, TextTerms[] terms, int offset)
     {
-        _starts = starts;
-        for (var text = 0; text + 1 < starts.Length; text++) Most = Math.Max(Most, starts[text + 1] - starts[text]);
-        var all = codes.Sum(text => (long)starts[text + 1] - starts[text]);
-        Mean = (int)(all / Math.Max(1, codes.Length));
+        (_codes, _terms, _offset) = (codes, terms, offset);
+        Most = terms.Length == 0 ? 0 : terms.Max(text => text.Places.Length);
+        Mean = (int)(codes.Sum(text => (long)terms[text].Places.Length) / Math.Max(1, codes.Length));
     }
 
     /// <summary>By the number in a row.</summary>
@@ -309,12 +302,12 @@ internal readonly struct BoundColumn
     /// <param name="values">Where to put what they are.</param>
     public int Read(int row, Span<int> slots, Span<float> values)
     {
-        if (_starts is not null)
+        if (_terms is not null)
         {
-            var (start, end) = (_starts[_codes[row]], _starts[_codes[row] + 1]);
-            _slots.AsSpan(start..end).CopyTo(slots);
-            _values.AsSpan(start..end).CopyTo(values);
-            return end - start;
+            var terms = _terms[_codes[row]];
+            for (var i = 0; i < terms.Places.Length; i++) slots[i] = _offset + terms.Places[i];
+            terms.Values.CopyTo(values);
+            return terms.Places.Length;
         }
 
         (slots[0], values[0]) = _numbers is null
@@ -328,9 +321,9 @@ internal readonly struct BoundColumn
     /// <param name="features">The features of all columns.</param>
     public void Write(int row, Span<float> features)
     {
-        if (_starts is not null)
+        if (_terms is not null)
         {
-            for (var i = _starts[_codes[row]]; i < _starts[_codes[row] + 1]; i++) features[_slots[i]] = _values[i];
+            _terms[_codes[row]].WriteTo(features[_offset..]);
             return;
         }
 

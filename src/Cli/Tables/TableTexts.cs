@@ -43,7 +43,8 @@ internal static class TableTexts
 
         Array.Sort(counts);
         if (counts[counts.Length / 2] < (4 * small >= all ? SeveralWords : ManyWords)) return false;
-        var known = Array.ConvertAll(texts, text => TextFeature.WordsOf(text).Where(word => word.EnumerateRunes().Any(Rune.IsLetter)).ToArray());
+        string[][] known = Array.ConvertAll(
+            texts, text => TextFeature.WordsOf(text).Where(word => word.EnumerateRunes().Any(Rune.IsLetter)).ToArray());
         var textsOf = known.SelectMany(words => words.Distinct()).CountBy(word => word).ToDictionary();
         var fewest = FewestFor(texts.Length);
         return 2 * known.Sum(words => words.Count(word => textsOf[word] >= fewest)) > known.Sum(words => words.Length);
@@ -74,8 +75,9 @@ internal static class TableTexts
     /// <param name="texts">How many different texts it has.</param>
     /// <param name="fewest">The fewest rows that have a bucket that is a feature.</param>
     public static string Describe(this TextFeature feature, int texts, int fewest) =>
-        $"{texts} different texts, whose words and pairs of words are counted in {feature.Buckets} buckets; those that {fewest} rows or more "
-        + $"have are {feature.FeatureCount} features" + (feature.FeatureCount == MostFeatures ? ", the most common ones" : string.Empty);
+        $"{texts} different texts, whose words and pairs of words are counted in {feature.Buckets} buckets; those that {fewest} rows or "
+        + $"more have are {feature.FeatureCount} features"
+        + (feature.FeatureCount == MostFeatures ? ", the most common ones" : string.Empty);
 
     private static int FewestFor(int rows) => Math.Clamp(rows / RowsPerFewest, 2, FewestRows);
 

@@ -14,8 +14,8 @@ namespace MlNetBatchNorm.Onnx.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps with texts are 5, with dates 4, with embedded columns 3, with offsets, or that say how numbers are written, 2: a program that does not know
-    // them would make other features. Without them 1, which every program reads.
+    // Maps with texts are 5, with dates 4, with embedded columns 3, with offsets, or that say how numbers are written, 2: a program that
+    // does not know them would make other features. Without them 1, which every program reads.
     private const int FormatVersion = 5, WithDates = 4, WithEmbedded = 3, WithFormats = 2, Plain = 1;
 
     /// <summary>Describes a feature vector.</summary>

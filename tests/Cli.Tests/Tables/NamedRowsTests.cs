@@ -97,7 +97,8 @@ public sealed class NamedRowsTests : IDisposable
         var lines = Enumerable.Range(0, 300).Select(i =>
         {
             var text = i % 13 == 0 ? "" : string.Join(' ', Enumerable.Range(0, random.Next(4, 9)).Select(_ => words[random.Next(10)]));
-            return $"\"{text}\",{(i % 9 == 0 ? "" : i % 17)},{(task == LearningTask.Regression ? $"{i % 7}.5" : $"k{i % (int)(task + 2)}")}";
+            var label = task == LearningTask.Regression ? $"{i % 7}.5" : $"k{i % (int)(task + 2)}";
+            return $"\"{text}\",{(i % 9 == 0 ? "" : i % 17)},{label}";
         });
         var table = CsvTable.Parse($"text,x,y\n{string.Join('\n', lines)}\n");
         Train(table, "y", task);
