@@ -46,7 +46,7 @@ internal sealed class LinearModel
     {
         var (schema, tested) = (trained.Schema, trained.Tested.Rows);
         var most = (int)Math.Min(
-            table.RowCount, Math.Max(1000, MostProducts / ((long)schema.Features.Columns.Count * tested.Outputs)));
+            table.RowCount, Math.Max(1000, MostProducts / (ValuesOfRow(schema.Features, tested) * tested.Outputs)));
         var rows = table;
         if (most < table.RowCount)
         {
@@ -76,5 +76,14 @@ internal sealed class LinearModel
         var predicted = new PredictedRows(predictions, tested.TargetArray, tested.Outputs, tested.WeightArray);
         var test = MetricValues.Measure([.. trained.TestMetrics.Select(figure => figure.Metric)], predicted);
         return new LinearModel(trainer.Name, learned.Count, table.RowCount, test, trained.AheadOf(predictions, clusters));
+    }
+
+    // A value for each column, but for a text one for each word.
+    private static long ValuesOfRow(FeatureMap map, TrainingData rows)
+    {
+        long values = 0;
+        if (map.Columns.Any(column => column is TextFeature))
+            rows.FeatureRows.Visit((_, row, _) => values += row.Length - row.Count(0f));
+        return map.Columns.Count + (values / rows.Count);
     }
 }

@@ -35,7 +35,7 @@ internal sealed class LinearRows
                 _slots[first + i] = column switch
                 {
                     EmbeddedFeature => (_width, 0, float.NaN),
-                    CategoricalFeature => (_width + i, 0, 1),
+                    CategoricalFeature or TextFeature => (_width + i, 0, 1),
                     _ => (_width, (float)mean, deviation > 0 ? (float)deviation : 1),
                 };
             }

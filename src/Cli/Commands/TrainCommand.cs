@@ -40,6 +40,11 @@ internal static class TrainCommand
             Description = "a column to take as categories although it holds numbers",
             HelpName = "COLUMN",
         };
+        var text = new Option<string[]>("--text")
+        {
+            Description = "a column to take as free text, whose words are features, however short its texts are",
+            HelpName = "COLUMN",
+        };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
         var weight = new Option<string?>("--weight-column")
         {
@@ -74,7 +79,7 @@ internal static class TrainCommand
         GroupedHelp.AddTo(
             command,
             [
-                ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
+                ("What to learn", [.. data.All, label, task, positive, categorical, text, ignore, weight, .. numbers.All, test, .. rows.All]),
                 ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
                 .. search,
                 (tuning is null ? "The network" : "The network: what is given is not tuned", architecture.All),
@@ -92,6 +97,8 @@ internal static class TrainCommand
                     result.AddError($"{cost.Name} says what a mistake between two classes costs; it goes with --task binary only.");
             if (IsZero(falsePositive) && IsZero(falseNegative))
                 result.AddError("--cost-false-positive and --cost-false-negative are both 0; one of the two mistakes costs something.");
+            if ((result.GetValue(text) ?? []).Intersect(result.GetValue(categorical) ?? []).FirstOrDefault() is { } both)
+                result.AddError($"Column '{both}' is taken as free text (--text) or as categories (--categorical), not as both.");
             architecture.Validate(result);
             learning.Validate(result, chosen);
 
@@ -100,7 +107,8 @@ internal static class TrainCommand
         command.SetAction(arguments =>
         {
             var chosen = TableTask.Find(arguments.GetRequiredValue(task))!;
-            string[] texts = [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? []];
+            string[] texts =
+                [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? [], .. arguments.GetValue(text) ?? []];
             if (chosen.HasClasses) texts = [.. texts, arguments.GetRequiredValue(label)];
             var ranks = Ranks.Meet();
             var options = new TableTrainingOptions
@@ -111,6 +119,7 @@ internal static class TrainCommand
                 {
                     Positive = arguments.GetValue(positive),
                     Categorical = arguments.GetValue(categorical) ?? [],
+                    Text = arguments.GetValue(text) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                     Marks = numbers.Read(arguments),
