@@ -9,14 +9,12 @@ namespace MlNetBatchNorm.Onnx.NamedColumns;
 /// </summary>
 internal sealed class RowColumns
 {
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _places;
+    private readonly TextPlaces _places;
 
     private RowColumns(IReadOnlyList<RowColumn> columns, int cells, string? label)
     {
         (All, CellCount, Label) = (columns, cells, label);
-        var places = new Dictionary<string, int>(columns.Count);
-        foreach (var column in columns) places.Add(column.Name, places.Count);
-        _places = places.GetAlternateLookup<ReadOnlySpan<char>>();
+        _places = new TextPlaces(columns.Select(column => column.Name));
     }
 
     /// <summary>The columns.</summary>
@@ -63,7 +61,7 @@ internal sealed class RowColumns
         label);
 
     /// <summary>The place of a column; -1 = there is none of that name.</summary>
-    public int PlaceOf(ReadOnlySpan<char> name) => _places.TryGetValue(name, out var place) ? place : -1;
+    public int PlaceOf(ReadOnlySpan<char> name) => _places[name];
 
     /// <summary>The error that a row has no value for some columns.</summary>
     public static ArgumentException Lacks(IReadOnlyCollection<string> missing, string advice) => new(
