@@ -49,6 +49,26 @@ public class EncodedNumbersTests
         Assert.Equal([0, 1], encoded[8..10]);
     }
 
+    [Fact]
+    public void Fit_MoreFeaturesOfTextsThanAreLearnedFrom_TakesTheMostCommon()
+    {
+        // Those from 16,384 on are in 5 rows, the others in 6; the last ones in fewer.
+        var rows = Sparse(1000, 18_000, slot => slot < 1 << 14 ? 6 : slot < 17_000 ? 5 : 4);
+
+        var encoding = EncodedNumbers.Fit(rows, bins: 8, forClasses: true);
+
+        Assert.Equal(Enumerable.Range(0, 1 << 14), encoding.Used);
+    }
+
+    [Fact]
+    public void Fit_NumberBesideTheWordsOfTexts_HasTheBinsThatItHasAlone()
+    {
+        var beside = EncodedNumbers.Fit(Sparse(1200, 2000, slot => slot == 7 ? 1200 : 6), bins: 8, forClasses: true);
+
+        Assert.Equal(2000, beside.Numbers.Length);
+        Assert.Equal(Enumerable.Repeat(7, 8), beside.BinFeatures);
+    }
+
     [Theory]
     [InlineData(1e-38f)]
     [InlineData(1e38f)]
@@ -111,6 +131,17 @@ public class EncodedNumbersTests
 
     private static TrainingData Data(float[][] rows) =>
         new(new SampleShape(rows[0].Length), 1, [.. rows.SelectMany(row => row)], new float[rows.Length]);
+
+    // Rows of which nearly all is 0: each feature has as many different numbers as rows.
+    private static TrainingData Sparse(int count, int width, Func<int, int> rowsOf)
+    {
+        var rows = Enumerable.Range(0, count).Select(_ => new SortedDictionary<int, float>()).ToArray();
+        for (var slot = 0; slot < width; slot++)
+            for (var i = 0; i < rowsOf(slot); i++) rows[(slot + i) % count][slot] = i + 1;
+        var builder = new FeatureRows.Builder(width);
+        foreach (var row in rows) builder.Add([.. row.Values], [.. row.Keys], isDense: false);
+        return new TrainingData(new SampleShape(width), 1, builder.Build(), new float[count]);
+    }
 
     private static float[] Encode(EncodedNumbers encoding, float[] row)
     {
