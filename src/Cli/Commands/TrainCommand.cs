@@ -79,7 +79,9 @@ internal static class TrainCommand
         GroupedHelp.AddTo(
             command,
             [
-                ("What to learn", [.. data.All, label, task, positive, categorical, text, ignore, weight, .. numbers.All, test, .. rows.All]),
+                (
+                    "What to learn",
+                    [.. data.All, label, task, positive, categorical, text, ignore, weight, .. numbers.All, test, .. rows.All]),
                 ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
                 .. search,
                 (tuning is null ? "The network" : "The network: what is given is not tuned", architecture.All),

@@ -238,7 +238,10 @@ internal static class TrainingRun
         if (report.Kind == ColumnKind.Dropped)
             yield return ("note: left out are", name, $"note: column {name} is left out: {report.Detail}");
         else if (report.Kind == ColumnKind.Text)
-            yield return ("note: free text are", name, $"note: column {name} is free text: {report.Detail} (--ignore {name} leaves it out)");
+        {
+            yield return (
+                "note: free text are", name, $"note: column {name} is free text: {report.Detail} (--ignore {name} leaves it out)");
+        }
         else if (report.MissingRows > 0)
         {
             yield return (
