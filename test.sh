@@ -13,7 +13,7 @@ finish() {
 unescape() { sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&#xD;&#xA;\|&#xA;/ /g; s/&amp;/\&/g'; }
 
 # Independent implementations that tests compare with, and the browser that opens pages. Where they cannot be installed, those tests are skipped and say so.
-referees="gcc python3-onnx libonnx-testdata chromium openmpi-bin mpich python3-grpcio protobuf-compiler-grpc"
+referees="gcc zlib1g-dev python3-onnx libonnx-testdata chromium openmpi-bin mpich python3-grpcio protobuf-compiler-grpc"
 # shellcheck disable=SC2086 # a list
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $referees >/dev/null 2>&1; then
   { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $referees; } >/dev/null ||
