@@ -7,6 +7,7 @@ namespace MlNetBatchNorm.Onnx.Tables;
 [JsonDerivedType(typeof(NumericFeature), "numeric")]
 [JsonDerivedType(typeof(CategoricalFeature), "categorical")]
 [JsonDerivedType(typeof(EmbeddedFeature), "embedded")]
+[JsonDerivedType(typeof(TextFeature), "text")]
 internal abstract class FeatureColumn
 {
     private protected FeatureColumn(string name)
