@@ -7,7 +7,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Samples.Tests;
 
-/// <summary>The sample that is compiled ahead of time: warnings of trimming and AOT are errors, and it says what the ordinary build says.</summary>
+/// <summary>
+/// The sample that is compiled ahead of time: warnings of trimming and AOT are errors, and it says what the ordinary build says.
+/// </summary>
 public sealed class AotScoringTests(AotScoringTests.Published published) : IClassFixture<AotScoringTests.Published>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
