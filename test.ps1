@@ -1,4 +1,4 @@
-# Builds everything with warnings as errors, checks the formatting and runs all tests: ./test.ps1 [ARGUMENT OF dotnet test ...]
+# Builds everything with warnings as errors, formatting and style among them, and runs all tests: ./test.ps1 [ARGUMENT OF dotnet test ...]
 # As test.sh does, except that what tests compare with (gcc, Debian's python3-onnx and libonnx-testdata) is not installed here: those tests are
 # skipped, and say so. The last line is "N passed, N failed" (and "N skipped").
 Set-Location $PSScriptRoot
@@ -12,10 +12,6 @@ function Complete-Run {
 
 dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -v:quiet -nologo -m -nodeReuse:false -warnAsError
 if ($LASTEXITCODE -ne 0) { Add-Failure 'the build'; Complete-Run }
-if ($args.Count -eq 0) {
-  dotnet format whitespace MlNetBatchNorm.sln --no-restore --verify-no-changes
-  if ($LASTEXITCODE -ne 0) { Add-Failure 'the formatting (dotnet format mends it)' }
-}
 
 Remove-Item $results -Recurse -Force -ErrorAction SilentlyContinue
 foreach ($project in Get-ChildItem tests/*/*.csproj) {

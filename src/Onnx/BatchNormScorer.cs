@@ -15,7 +15,7 @@ namespace MlNetBatchNorm.Onnx;
 /// <remarks>
 /// <para>
 /// A row is a JSON object (a <see cref="JsonElement"/> or <see cref="JsonDocument"/>), or of any type with a property for each column, such
-/// as a record: what reads it is compiled once for each type. A property belongs to the column of its name, whatever its case and without
+/// as a record: what reads it is made once for each type. A property belongs to the column of its name, whatever its case and without
 /// what is neither letter nor digit (<c>MonthlyCharges</c> to <c>monthly_charges</c>), or of the name in <c>[JsonPropertyName]</c>;
 /// <c>[JsonIgnore]</c> takes it out. Names in JSON are the columns' own. The column that is predicted may be there and is passed over; any
 /// other that the model does not know is an error, and so is one that is not there.

@@ -140,8 +140,14 @@ public sealed class PackageTests(Feed feed)
         Assert.Contains("tools/net10.0/any/runtimes/linux-arm64/native/libonnxruntime.so", files);
         Assert.Contains("tools/net10.0/any/runtimes/win-x64/native/onnxruntime.dll", files);
         Assert.Contains("tools/net10.0/any/runtimes/osx-arm64/native/libonnxruntime.dylib", files);
+        Assert.Equal(
+            ["linux-arm64", "linux-x64", "osx-arm64", "win-arm64", "win-x64"],
+            files.Select(file => file.Split('/')).Where(parts => parts is [_, _, _, "runtimes", _, "native", ..])
+                .Select(parts => parts[4]).Distinct().Order(StringComparer.Ordinal));
         Assert.DoesNotContain(files, file => file.Contains("/android/", StringComparison.Ordinal));
         Assert.DoesNotContain(files, file => file.Contains("/ios/", StringComparison.Ordinal));
+        Assert.DoesNotContain(files, file => file.Contains("xcframework", StringComparison.Ordinal));
+        Assert.InRange(new FileInfo(Path.Combine(feed.Folder, $"mlnetbn.{feed.Version}.nupkg")).Length, 40_000_000, 60_000_000);
         Assert.DoesNotContain(files, file => file.StartsWith("content", StringComparison.Ordinal));
     }
 

@@ -129,6 +129,13 @@ internal static class ElementTypes
         public override Type Clr => typeof(string);
 
         public override Array Read(TensorProto tensor) => tensor.StringData.Select(text => text.ToStringUtf8()).ToArray();
+
+        public override Array Create(long count)
+        {
+            var texts = new string[count];
+            Array.Fill(texts, string.Empty);
+            return texts;
+        }
     }
 }
 
@@ -176,7 +183,7 @@ internal class ElementType(DataType type, int? bits)
     /// <summary>Rounds each value once to the type, and writes its bytes.</summary>
     public virtual void Write(ReadOnlySpan<double> values, Span<byte> bytes) => throw Unknown();
 
-    /// <summary>An array of zeros.</summary>
+    /// <summary>An array of zeros, or of empty texts.</summary>
     public virtual Array Create(long count) => throw Unknown();
 
     /// <summary>The bytes of such an array.</summary>

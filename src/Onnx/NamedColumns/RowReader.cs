@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Linq.Expressions;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -40,7 +39,7 @@ internal sealed class RowReaders(RowColumns columns)
         : typeof(TRow) == typeof(JsonDocument) ? new RowReader<JsonDocument>((row, cells) => ReadJson(row.RootElement, cells))
         : typeof(IEnumerable).IsAssignableFrom(typeof(TRow)) ? throw new ArgumentException(
             $"A row is a JSON object, as a JsonElement, or of a type with a property for each column; {typeof(TRow).Name} is neither.")
-        : Compile<TRow>();
+        : OfProperties<TRow>();
 
     private void ReadJson(JsonElement row, RowCells cells)
     {
@@ -75,7 +74,8 @@ internal sealed class RowReaders(RowColumns columns)
         [.. columns.All.Where((_, place) => cells.Given[place] != mark).Select(column => column.Name)],
         "give each a value, or null where there is none.");
 
-    private static void Read(JsonElement value, RowColumn column, RowCells cells)
+    /// <summary>Reads a value into the cells of its column.</summary>
+    public static void Read(JsonElement value, RowColumn column, RowCells cells)
     {
         switch (value.ValueKind)
         {
@@ -119,22 +119,18 @@ internal sealed class RowReaders(RowColumns columns)
         _ => "true or false",
     };
 
-    private RowReader<TRow> Compile<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TRow>()
+    private RowReader<TRow> OfProperties<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TRow>()
     {
-        var (row, cells) = (Expression.Parameter(typeof(TRow)), Expression.Parameter(typeof(RowCells)));
         var properties = PropertiesOf(typeof(TRow));
         if (columns.All.Where((_, place) => properties[place] is null).ToList() is [_, ..] missing)
             throw RowColumns.Lacks(
                 [.. missing.Select(column => column.Name)], $"{NameList.Quote(typeof(TRow).Name)} has no property for it: {NameAdvice}.");
-        return Expression.Lambda<RowReader<TRow>>(
-            Expression.Block(
-            [
-                Expression.Call(cells, BeginRow),
-                .. columns.All.Select((column, place) => Give(
-                    Expression.Property(row, properties[place]!), Expression.Constant(column, typeof(RowColumn)), cells)),
-            ]),
-            row,
-            cells).Compile();
+        var readers = columns.All.Select((column, place) => RowProperties<TRow>.Of(properties[place]!, column)).ToArray();
+        return (row, cells) =>
+        {
+            cells.Begin();
+            foreach (var read in readers) read(ref row, cells);
+        };
     }
 
     private PropertyInfo?[] PropertiesOf([DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] Type type)
@@ -170,63 +166,4 @@ internal sealed class RowReaders(RowColumns columns)
         columns.Label is { } label && (name == label || (!isExact && KeyOf(name) == KeyOf(label)));
 
     private static string KeyOf(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToUpperInvariant();
-
-    // column.Number(cells, value), or whatever is of the value's type.
-    private static Expression Give(Expression value, ConstantExpression column, ParameterExpression cells)
-    {
-        var type = value.Type;
-        var given = (RowColumn)column.Value!;
-        if (Nullable.GetUnderlyingType(type) is { } underlying)
-        {
-            var held = Expression.Variable(type);
-            return Expression.Block(
-                [held],
-                Expression.Assign(held, value),
-                Expression.IfThenElse(
-                    Expression.Equal(held, Expression.Constant(null, type)),
-                    Expression.Call(column, MissingMethod, cells),
-                    Give(Expression.Convert(held, underlying), column, cells)));
-        }
-
-        if (type == typeof(string)) return Expression.Call(Texts, column, cells, value);
-        if (type.IsEnum) return Expression.Call(Texts, column, cells, Expression.Call(Expression.Convert(value, typeof(object)), ToText));
-        if (type == typeof(char)) return Expression.Call(Texts, column, cells, Expression.Call(value, CharToText));
-        if (type == typeof(bool)) return Expression.Call(column, TruthMethod, cells, value);
-        if (type == typeof(DateTimeOffset)) return Expression.Call(column, TimeMethod, cells, value);
-        if (type == typeof(DateTime)) return Expression.Call(column, TimeMethod, cells, Expression.Call(Clock, value));
-        if (type == typeof(DateOnly)) return Expression.Call(column, TimeMethod, cells, Expression.Call(Midnight, value));
-        if (Wholes.Contains(type)) return Expression.Call(column, WholeMethod, cells, Expression.Convert(value, typeof(long)));
-        if (Reals.Contains(type)) return Expression.Call(column, NumberMethod, cells, Expression.Convert(value, typeof(double)));
-        if (type == typeof(JsonElement)) return Expression.Call(JsonValue, value, column, cells);
-        throw given.Refused($"a property of the type {type.Name}");
-    }
-
-    private static readonly HashSet<Type> Wholes =
-        [typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long)];
-
-    private static readonly HashSet<Type> Reals = [typeof(float), typeof(double), typeof(decimal), typeof(ulong), typeof(Half)];
-    private static readonly MethodInfo BeginRow = typeof(RowCells).GetMethod(nameof(RowCells.Begin))!;
-    private static readonly MethodInfo MissingMethod = typeof(RowColumn).GetMethod(nameof(RowColumn.Missing))!;
-    private static readonly MethodInfo NumberMethod = typeof(RowColumn).GetMethod(nameof(RowColumn.Number))!;
-    private static readonly MethodInfo WholeMethod = typeof(RowColumn).GetMethod(nameof(RowColumn.Whole))!;
-    private static readonly MethodInfo TruthMethod = typeof(RowColumn).GetMethod(nameof(RowColumn.Truth))!;
-    private static readonly MethodInfo TimeMethod = typeof(RowColumn).GetMethod(nameof(RowColumn.Time))!;
-    private static readonly MethodInfo ToText = typeof(object).GetMethod(nameof(ToString))!;
-    private static readonly MethodInfo CharToText = typeof(char).GetMethod(nameof(ToString), [])!;
-    private static readonly MethodInfo Texts = ((Action<RowColumn, RowCells, string?>)TextOrMissing).Method;
-    private static readonly MethodInfo Clock = ((Func<DateTime, DateTimeOffset>)AsWritten).Method;
-    private static readonly MethodInfo Midnight = ((Func<DateOnly, DateTimeOffset>)AtMidnight).Method;
-    private static readonly MethodInfo JsonValue = ((Action<JsonElement, RowColumn, RowCells>)Read).Method;
-
-    private static void TextOrMissing(RowColumn column, RowCells cells, string? text)
-    {
-        if (text is null) column.Missing(cells);
-        else column.Text(cells, text);
-    }
-
-    // As a text without a distance from UTC is read: the clock is what counts.
-    private static DateTimeOffset AsWritten(DateTime time) =>
-        time.Kind == DateTimeKind.Local ? new DateTimeOffset(time) : new DateTimeOffset(DateTime.SpecifyKind(time, DateTimeKind.Utc));
-
-    private static DateTimeOffset AtMidnight(DateOnly date) => new(date, TimeOnly.MinValue, TimeSpan.Zero);
 }

@@ -239,7 +239,44 @@ public sealed class BatchNormScorerTests : IDisposable
         Assert.Throws<FileNotFoundException>(() => BatchNormScorer.Load(_folder.File("none.onnx")));
     }
 
+    [Fact]
+    public void Score_PropertyOfEachTypeOfNumber_IsTheNumber()
+    {
+        Check<byte>(3);
+        Check<sbyte>(3);
+        Check<short>(3);
+        Check<ushort>(3);
+        Check(3);
+        Check(3u);
+        Check(3L);
+        Check(3UL);
+        Check((Half)3);
+        Check(3f);
+        Check(3d);
+        Check(3m);
+        Check('3');
+        Check(JsonDocument.Parse("3").RootElement);
+
+        void Check<T>(T tenure)
+            where T : struct
+        {
+            Assert.Equal(103, _scorer.Score(new Of<T, Contract?>(tenure, Contract.Month)).Score);
+            Assert.Equal(403, _scorer.Score(new Of<T?, Contract?>(tenure, null)).Score);
+            Assert.Equal(210, _scorer.Score(new OfStruct<T?, Contract>(null, Contract.Year)).Score);
+            Assert.Equal(203, _scorer.Score(new OfStruct<T, Contract?>(tenure, Contract.Year)).Score);
+        }
+    }
+
     private static string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
+
+    public sealed record Of<TTenure, TKind>(TTenure Tenure, TKind ContractKind, DateOnly? Joined = null, bool? Partner = null);
+
+    public readonly record struct OfStruct<TTenure, TKind>(TTenure Tenure, TKind ContractKind)
+    {
+        public DateOnly? Joined => null;
+
+        public string? Partner => null;
+    }
 
     public sealed record Customer(int? Tenure, string? ContractKind, DateTime Joined, bool? Partner);
 

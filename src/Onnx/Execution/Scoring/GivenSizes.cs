@@ -106,9 +106,7 @@ internal static class GivenSizes
                 : [.. input.Shape.Select((size, axis) => size.Size ?? (axis > 0 ? null : settings.RowByRow ? 1 : rows))];
             if (sizes.Any(size => size is null) || !RowSlot.Supports(input.Type)) return [];
             long[] shape = [.. sizes.Select(size => size!.Value)];
-            var data = Array.CreateInstance(
-                ElementTypes.Of(input.Type).Clr!, checked((int)shape.Aggregate(1L, (product, size) => checked(product * size))));
-            if (data is string[] texts) Array.Fill(texts, string.Empty);
+            var data = ElementTypes.Of(input.Type).Create(checked((int)shape.Aggregate(1L, (product, size) => checked(product * size))));
             inputs.Add(input.Name, new HostTensor(input.Type, shape, data));
         }
 
