@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
@@ -58,7 +59,10 @@ internal sealed record MaxPoolLayer(int Size) : PoolingLayer(Size)
         if (Tiles(site.Input))
         {
             var y = Pool(nodes, site, x);
-            return new Differentiable(y, (dy, inputNeeded) => inputNeeded ? DivideAmongWinners(nodes, site, x, y, dy) : Value.None);
+            return new Differentiable(y, (dy, inputNeeded) => !inputNeeded ? Value.None
+                : !graph.OwnOperators ? DivideAmongWinners(nodes, site, x, y, dy)
+                : graph.Own(
+                    MaxPoolGradientOperator.Name, [dy, y, x], ["dx"], ("shape", site.Input.Sizes.ToArray()), ("size", Size))[0]);
         }
 
         var outputs = nodes.Nodes("MaxPool", [x], 2, Window(site));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MlNetBatchNorm.Onnx.Execution.Operators;
 using MlNetBatchNorm.Onnx.Graph;
@@ -113,6 +114,7 @@ internal readonly record struct ChannelsLast(
     /// <summary>Puts a row there, between zeros that are there already.</summary>
     /// <param name="planes">The row, <c>[C, H, W]</c>.</param>
     /// <param name="last">Where to.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public unsafe void Fill(float* planes, float* last)
     {
         nint plane = Size.Height * Size.Width;
@@ -144,6 +146,7 @@ internal readonly record struct ChannelsLast(
     /// <param name="plane">From one channel to the next.</param>
     /// <param name="stride">From one number to the next.</param>
     /// <param name="shift">What is added to the numbers of each channel; null = nothing.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Spread(float* last, nint width, int channels, int count, float* planes, nint plane, int stride, float* shift)
     {
         for (var channel = 0; channel < channels; channel++, planes += plane)

@@ -23,6 +23,7 @@ internal static class TrainingOperators
         new UpdateOperator(),
         new ConvolutionOperator(),
         new ConvolutionGradientOperator(),
+        new MaxPoolGradientOperator(),
         new BatchNormOperator(ofRanks: true),
         new BatchNormGradientOperator(ofRanks: true),
         new SumOperator(),

@@ -54,7 +54,9 @@ public class OwnOperatorTests
     [InlineData("conv2d 5 2 stride=3; batchnorm; relu; conv2d 3 1 stride=2; batchnorm; conv2d 6 1", "2,11,13")]
     [InlineData("conv2d 9 3x5 padding=2 bias=yes; silu; conv2d 2 5x3 stride=2", "1,8,7")]
     [InlineData("conv2d 4 3; batchnorm; relu; conv2d 3 7 stride=2", "30,24,24")]
-    public void Steps_EveryConvolution_AreTheSame(string layers, string shape) => RequireSame(
+    [InlineData("conv2d 4 3; relu; maxpool 3; conv2d 3 2; relu; maxpool 2", "2,24,18")]
+    [InlineData("conv1d 4 3; relu; maxpool 2; conv1d 3 3; maxpool 3", "2,24")]
+    public void Steps_EveryConvolutionAndPooling_AreTheSame(string layers, string shape) => RequireSame(
         Network.Parse($"{layers}; relu; flatten; dense 2", [.. shape.Split(',').Select(long.Parse)]),
         Loss.SoftmaxCrossEntropy,
         Optimizer.Sgd(0.02f));
