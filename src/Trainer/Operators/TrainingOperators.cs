@@ -12,7 +12,7 @@ internal static class TrainingOperators
     public const string Name = "mlnetbn.training";
 
     /// <summary>The version of the domain: a change of what comes out, in its last digits, too, is another one.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     private static readonly Lazy<OperatorDomain?> Made = new(() => OperatorDomain.Create(
         Name,
@@ -21,6 +21,8 @@ internal static class TrainingOperators
         new BatchNormGradientOperator(),
         new LossOperator(),
         new UpdateOperator(),
+        new WindowsOperator(),
+        new WindowSumsOperator(),
         new BatchNormOperator(ofRanks: true),
         new BatchNormGradientOperator(ofRanks: true),
         new SumOperator(),
