@@ -12,13 +12,15 @@ internal static class TrainingOperators
     public const string Name = "mlnetbn.training";
 
     /// <summary>The version of the domain: a change of what comes out, in its last digits, too, is another one.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     private static readonly Lazy<OperatorDomain?> Made = new(() => OperatorDomain.Create(
         Name,
         Version,
         new BatchNormOperator(),
         new BatchNormGradientOperator(),
+        new EncodedProductOperator(),
+        new EncodedGradientOperator(),
         new LossOperator(),
         new UpdateOperator(),
         new BatchNormOperator(ofRanks: true),
