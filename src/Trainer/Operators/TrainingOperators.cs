@@ -19,6 +19,7 @@ internal static class TrainingOperators
         Version,
         new BatchNormOperator(),
         new BatchNormGradientOperator(),
+        new DropoutOperator(),
         new EncodedProductOperator(),
         new EncodedGradientOperator(),
         new LossOperator(),

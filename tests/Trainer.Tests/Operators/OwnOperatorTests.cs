@@ -76,6 +76,15 @@ public class OwnOperatorTests
         Optimizer.AdamW(0.01f, epsilon: 1e-3f),
         weighted: true);
 
+    [Fact]
+    public void Steps_MembersWithADropoutThatDropsNothing_AreTheSame() => RequireSame(
+        Network.Input(6).Members(
+            3, member => member.Dense(20).BatchNorm().Activation(Activation.Silu).Dropout(1e-12f).Dense(17).BatchNorm().Relu()
+                .Dropout(1e-12f).Dense(2)),
+        Loss.SoftmaxCrossEntropy,
+        Optimizer.Sgd(0.05f),
+        weighted: true);
+
     [Theory]
     [InlineData(48, false, 1)]
     [InlineData(8, true, 0)]
