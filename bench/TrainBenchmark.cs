@@ -11,7 +11,7 @@ using MlNetBatchNorm.Trainer.Training;
 
 namespace MlNetBatchNorm.Bench;
 
-/// <summary>A training step of four networks, beside PyTorch and TorchSharp.</summary>
+/// <summary>A training step of five networks, beside PyTorch and TorchSharp.</summary>
 internal sealed class TrainBenchmark : Benchmark
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -22,7 +22,13 @@ internal sealed class TrainBenchmark : Benchmark
         ("784-100-100-100-10 sigmoid", Network.FeedForward(784, [100, 100, 100], 10, Activation.Sigmoid), 60),
         ("784-512-512-512-10 relu", Network.FeedForward(784, [512, 512, 512], 10), 256),
         ("1x28x28 residual relu", MnistRecipe.Network, 128),
+        ("1x28x28 strided relu", Strided, 64),
     ];
+
+    private static Network Strided => Network.Input(1, 28, 28)
+        .Conv2d(16, kernel: 3, new ConvolutionOptions { Stride = 2 }).BatchNorm().Relu()
+        .Conv2d(32, kernel: 3, new ConvolutionOptions { Stride = 2 }).BatchNorm().Relu()
+        .Flatten().Dense(10);
 
     private readonly Option<string[]> _peers = PeerTimes.Option();
     private readonly Option<string?> _json = new("--json") { Description = "also write the figures to a file", HelpName = "FILE" };
@@ -30,7 +36,7 @@ internal sealed class TrainBenchmark : Benchmark
     private readonly Option<double?> _seconds = new("--seconds") { Description = "how long each network is timed [default: 1.5]" };
 
     public TrainBenchmark()
-        : base("train", "Training steps", "Time a training step (batch norms, plain SGD) of four networks, beside PyTorch and TorchSharp.")
+        : base("train", "Training steps", "Time a training step (batch norms, plain SGD) of five networks, beside PyTorch and TorchSharp.")
     {
         _seconds.RequireRange(0.001, 1000);
         foreach (var option in new Option[] { _seconds, _device, _peers, _json }) Add(option);

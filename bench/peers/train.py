@@ -21,6 +21,7 @@ NETWORKS = {
 
 # The network of `mlnetbn reproduce mnist` (src/Cli/Reproduction/MnistRun.cs).
 RESIDUAL = "1x28x28 residual relu"
+STRIDED = "1x28x28 strided relu"
 
 
 def perceptron(torch, name):
@@ -56,12 +57,26 @@ def residual_network(torch):
     return network, torch.rand(128, 1, 28, 28) * 3 - 1.5, 10
 
 
+def strided_network(torch):
+    nn = torch.nn
+
+    def half(inputs, outputs):
+        return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+
+    network = nn.Sequential(*half(1, 16), *half(16, 32), nn.Flatten(), nn.Linear(32 * 7 * 7, 10))
+    return network, torch.rand(64, 1, 28, 28) * 3 - 1.5, 10
+
+
+def build(torch, name):
+    return {RESIDUAL: residual_network, STRIDED: strided_network}.get(name, lambda torch: perceptron(torch, name))(torch)
+
+
 def measure(name, torch_threads, seconds):
     import torch
 
     torch.set_num_threads(torch_threads)
     torch.manual_seed(1)
-    network, x, classes = residual_network(torch) if name == RESIDUAL else perceptron(torch, name)
+    network, x, classes = build(torch, name)
     y = torch.randint(classes, (len(x),))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     loss = torch.nn.CrossEntropyLoss()
@@ -98,7 +113,7 @@ def main():
         print(json.dumps({"peer": f"PyTorch {torch.__version__}", "microseconds": time_of_step}))
         return
     results, peer = [], None
-    for name in [*NETWORKS, RESIDUAL]:
+    for name in [*NETWORKS, RESIDUAL, STRIDED]:
         best = None
         for torch_threads, blas_threads in itertools.product((1, 2), (1, 2)):
             environment = dict(os.environ, OPENBLAS_NUM_THREADS=str(blas_threads), OMP_NUM_THREADS=str(torch_threads))

@@ -1,7 +1,7 @@
 // What the house looks like in figures: files, lines, public types, folders that use each other, files that switch on what should be
 // decided in one place.
 //
-//   dotnet run -c Release --project scripts/house [CHECKOUT]
+//   dotnet run -c Release --project scripts/house [CHECKOUT] [--files]
 
 using System.Globalization;
 using System.Text.RegularExpressions;
@@ -9,7 +9,7 @@ using Mono.Cecil;
 using MlNetBatchNorm.Architecture.Tests;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var root = args.Length > 0 ? args[0] : Directory.GetCurrentDirectory();
+var root = args.FirstOrDefault(argument => argument != "--files") ?? Directory.GetCurrentDirectory();
 string[] projects = ["Onnx", "Trainer", "Transforms", "Hosting", "Cli"];
 var files = projects.SelectMany(project => FolderUses.Sources(Path.Combine(root, "src", project)))
     .ToDictionary(path => path, File.ReadAllLines);

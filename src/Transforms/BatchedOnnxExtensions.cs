@@ -358,9 +358,9 @@ public static class BatchedOnnxExtensions
     }
 
     // The column for each of a model's tensors; what it is called does not matter where there is only one.
-    private static OrderedDictionary<string, string> ColumnsBy(string[] tensors, string[] columns, string what)
+    private static Dictionary<string, string> ColumnsBy(string[] tensors, string[] columns, string what)
     {
-        var result = new OrderedDictionary<string, string>(StringComparer.Ordinal);
+        var result = new Dictionary<string, string>(StringComparer.Ordinal); // Whose keys come in the order in which they were added.
         foreach (var column in columns)
         {
             var tensor = tensors.Contains(column) ? column

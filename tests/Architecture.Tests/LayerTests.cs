@@ -8,9 +8,9 @@ public sealed class LayerTests
     {
         ["Onnx"] =
         [
-            "Files", "Graph", "Metrics", "Tables", "Folding", "Execution/Devices", "Execution/Memory", "Execution/Operators",
-            "Execution/Sessions", "Verification", "Precision", "Execution/Sharing", "Execution/Direct", "Execution/Scoring",
-            "NamedColumns", ".",
+            "Framework", "Files", "Graph", "Metrics", "Tables", "Folding", "Execution/Devices", "Execution/Memory",
+            "Execution/Operators", "Execution/Sessions", "Verification", "Precision", "Execution/Sharing", "Execution/Direct",
+            "Execution/Scoring", "NamedColumns", ".",
         ],
         ["Trainer"] = ["Text", "Distribution", "Data", "Operators", "Graphs", "Layers", "Learning", "Networks", "Results", "Training"],
         ["Transforms"] =

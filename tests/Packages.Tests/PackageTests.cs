@@ -13,6 +13,21 @@ public sealed class PackageTests(Feed feed)
 
     public static TheoryData<string> Libraries => [.. LibraryNames];
 
+    public static TheoryData<string, string> LibrariesByFramework
+    {
+        get
+        {
+            var data = new TheoryData<string, string>();
+            foreach (var name in LibraryNames)
+            {
+                data.Add(name, "net10.0");
+                data.Add(name, "net8.0");
+            }
+
+            return data;
+        }
+    }
+
     public static TheoryData<string> All => [.. LibraryNames, "mlnetbn"];
 
     [Fact]
@@ -57,7 +72,7 @@ public sealed class PackageTests(Feed feed)
     public void Dependencies_Library_PinOursAndLeaveTheNativePackageToTheApplication(string id)
     {
         var dependencies = feed.Nuspec(id).Descendants("dependency")
-            .Select(element => $"{element.Attribute("id")!.Value} {element.Attribute("version")!.Value}").ToList();
+            .Select(element => $"{element.Attribute("id")!.Value} {element.Attribute("version")!.Value}").Distinct().ToList();
         string[] ours = id switch
         {
             "MlNetBatchNorm" => [$"MlNetBatchNorm.Trainer [{feed.Version}]"],
@@ -72,23 +87,37 @@ public sealed class PackageTests(Feed feed)
 
     [Theory]
     [MemberData(nameof(Libraries))]
-    public void Assembly_Library_HasDocumentationAndTheVersionThatStays(string id)
+    public void Dependencies_OnNet8_AreNoneOfWhichTheNewestNeedsALaterFramework(string id)
+    {
+        var groups = feed.Nuspec(id).Descendants("group").ToDictionary(
+            group => group.Attribute("targetFramework")!.Value,
+            group => group.Elements("dependency").ToDictionary(
+                element => element.Attribute("id")!.Value, element => element.Attribute("version")!.Value));
+        Assert.Equal(["net10.0", "net8.0"], groups.Keys.Order(StringComparer.Ordinal));
+        foreach (var (name, version) in groups["net8.0"])
+            if (name.StartsWith("Microsoft.Extensions", StringComparison.Ordinal) || name.StartsWith("System", StringComparison.Ordinal))
+                Assert.Equal(10, Version.Parse(version).Major);
+    }
+
+    [Theory]
+    [MemberData(nameof(LibrariesByFramework))]
+    public void Assembly_Library_HasDocumentationAndTheVersionThatStays(string id, string framework)
     {
         using var package = feed.Open(id);
-        Assert.NotNull(package.GetEntry($"lib/net10.0/{id}.xml"));
-        using var image = new PEReader(Copy(package.GetEntry($"lib/net10.0/{id}.dll")!));
+        Assert.NotNull(package.GetEntry($"lib/{framework}/{id}.xml"));
+        using var image = new PEReader(Copy(package.GetEntry($"lib/{framework}/{id}.dll")!));
         var name = image.GetMetadataReader().GetAssemblyDefinition().GetAssemblyName();
         Assert.Equal($"{id}, Version=1.0.0.0, Culture=neutral, PublicKeyToken=null", name.FullName);
     }
 
     [Theory]
-    [MemberData(nameof(Libraries))]
-    public void Symbols_Library_BelongToItAndNameNoFolderOfThisMachine(string id)
+    [MemberData(nameof(LibrariesByFramework))]
+    public void Symbols_Library_BelongToItAndNameNoFolderOfThisMachine(string id, string framework)
     {
         using var package = feed.Open(id);
         using var symbols = feed.Open(id, "snupkg");
-        using var image = new PEReader(Copy(package.GetEntry($"lib/net10.0/{id}.dll")!));
-        using var provider = MetadataReaderProvider.FromPortablePdbStream(Copy(symbols.GetEntry($"lib/net10.0/{id}.pdb")!));
+        using var image = new PEReader(Copy(package.GetEntry($"lib/{framework}/{id}.dll")!));
+        using var provider = MetadataReaderProvider.FromPortablePdbStream(Copy(symbols.GetEntry($"lib/{framework}/{id}.pdb")!));
         var pdb = provider.GetMetadataReader();
 
         var entry = image.ReadDebugDirectory().Single(found => found.Type == DebugDirectoryEntryType.CodeView);

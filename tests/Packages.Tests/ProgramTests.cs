@@ -20,6 +20,21 @@ public sealed partial class ProgramTests(Feed feed, Programs programs) : IClassF
     }
 
     [Fact]
+    public void Libraries_OnNet8AndNet10_TrainFoldAndScoreToTheSameBit()
+    {
+        var (newer, older) = (programs.NewFolder(), programs.NewFolder());
+        var expected = programs.Lines("Frameworks", "net10.0", newer);
+        var printed = programs.Lines("Frameworks", "net8.0", older, newer);
+        Assert.StartsWith("on 10.", expected[0], StringComparison.Ordinal);
+        Assert.StartsWith("on 8.", printed[0], StringComparison.Ordinal);
+        Assert.InRange(Number(expected[1]["AUC ".Length..]), 0.8, 1);
+        Assert.Equal(10, expected.Length);
+
+        // What it made itself, and what the other made.
+        Assert.Equal([.. expected[1..], .. expected[^5..]], printed[1..]);
+    }
+
+    [Fact]
     public void Console_WithoutTheNativePackage_SaysWhichToAdd()
     {
         var folder = programs.NewFolder();

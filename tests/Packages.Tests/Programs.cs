@@ -33,6 +33,8 @@ public sealed partial class Programs : IDisposable
             "build", "Consumers.slnx", "-c", "Release", "-v", "quiet", "-nologo",
             $"-p:PackedVersion={feed.Version}",
             $"-p:OnnxRuntimeVersion={Repository.Built("OnnxRuntimeVersion")}",
+            $"-p:ExtensionsVersion={Repository.Built("ExtensionsVersion")}",
+            $"-p:Net8RuntimeVersion={Repository.Built("Net8RuntimeVersion")}",
             $"-p:RestorePackagesPath={_folder.File("packages")}",
             $"-p:RestoreFallbackFolders={Repository.Built("PackageFolder")}");
 
@@ -52,6 +54,15 @@ public sealed partial class Programs : IDisposable
         var result = Repository.Run("dotnet", workingFolder, [Assembly(name), .. arguments]);
         Assert.True(result.ExitCode == 0, $"{name}: exit code {result.ExitCode}\n{result.Output}\n{result.Error}");
         return result.Output.Trim();
+    }
+
+    /// <summary>The same with a program of which there is one for each framework.</summary>
+    public string[] Lines(string name, string framework, string workingFolder, params string[] arguments)
+    {
+        var program = _folder.File($"programs/{name}/bin/Release/{framework}/{name}{(OperatingSystem.IsWindows() ? ".exe" : "")}");
+        var result = Repository.Run(program, workingFolder, arguments);
+        Assert.True(result.ExitCode == 0, $"{name}: exit code {result.ExitCode}\n{result.Output}\n{result.Error}");
+        return result.Output.Trim().Split('\n');
     }
 
     /// <summary>Runs a program, which must fail, and gives what it said of it.</summary>

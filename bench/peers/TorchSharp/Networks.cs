@@ -21,6 +21,7 @@ internal static class Networks
         ("784-100-100-100-10 sigmoid", () => Perceptron([784, 100, 100, 100, 10], () => nn.Sigmoid()), [784], 60, 10),
         ("784-512-512-512-10 relu", () => Perceptron([784, 512, 512, 512, 10], () => nn.ReLU()), [784], 256, 10),
         ("1x28x28 residual relu", Images, [1, 28, 28], 128, 10),
+        ("1x28x28 strided relu", Strided, [1, 28, 28], 64, 10),
     ];
 
     private static TensorModule Dense(long[] sizes)
@@ -71,6 +72,14 @@ internal static class Networks
         static Residual Block(long inputs, long outputs) => new(
             nn.Sequential([.. Convolution(inputs, outputs, 3), nn.ReLU(), .. Convolution(outputs, outputs, 3)]),
             nn.Sequential(Convolution(inputs, outputs, 1)));
+    }
+
+    private static TensorModule Strided()
+    {
+        return nn.Sequential([.. Half(1, 16), .. Half(16, 32), nn.Flatten(), nn.Linear(32 * 7 * 7, 10)]);
+
+        static TensorModule[] Half(long inputs, long outputs) =>
+            [nn.Conv2d(inputs, outputs, kernel_size: 3, stride: 2, padding: 1, bias: false), nn.BatchNorm2d(outputs), nn.ReLU()];
     }
 
     private sealed class Residual : TensorModule

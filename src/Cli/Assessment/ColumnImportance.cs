@@ -94,12 +94,11 @@ internal sealed class ColumnImportances
         int[] drawn = [.. Enumerable.Range(0, count).Select(row => (int)((long)row * tested.Count / count))];
         var rows = count == tested.Count ? tested : tested.Select(drawn);
         if (clusters.Length > 0) clusters = [.. drawn.Select(row => clusters[row])];
-        var task = trained.Schema.Label.Task.Kind;
         using var scorer = trained.Network.CreateScorer(
             new() { Outputs = trained.Network.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
         var figures = trained.TestMetrics.Select(figure => figure.Metric).ToArray();
         var importances = new ColumnImportances(
-            scorer, rows, tested.Count, figures[0], trained.BaseRate.Alone(task).Metric, seed);
+            scorer, rows, tested.Count, figures[0], trained.BaseRate.Alone.Metric, seed);
         importances.Measure(sources, rows, clusters, advance);
         return importances;
     }

@@ -66,7 +66,7 @@ internal sealed class ModelAssessment
         Action<string>? stage = null,
         TunedTable? tuned = null)
     {
-        var task = trained.Schema.Label.Task.Kind;
+        var task = trained.Schema.Label.Task;
         var (tested, predictions, seed) = (trained.Tested.Rows, trained.Tested.Predictions, training.Network.Seed ?? 0);
         var explains = options.Explains && training.Ranks is null;
         var clusters = explains && training.Schema.Group is { } group ? rows.Test.Column(group).Codes : [];
@@ -94,16 +94,10 @@ internal sealed class ModelAssessment
             Tuned = tuned,
             Columns = columns,
             Linear = linear,
-            Thresholds = task == LearningTask.Binary
+            Thresholds = task.HasPositiveClass
                 ? DecisionThresholds.Of(trained, options.Costs, Validated(trained, rows.Validation))
                 : null,
-            Reliability = task switch
-            {
-                LearningTask.Binary => ReliabilityCurve.Of(predictions, tested.TargetArray, weights: tested.WeightArray),
-                LearningTask.Multiclass => ReliabilityCurve.OfPredictedClass(
-                    predictions, tested.TargetArray, tested.Outputs, tested.WeightArray),
-                _ => [],
-            },
+            Reliability = task.HasClasses ? ReliabilityCurve.Of(predicted) : [],
             Groups = explains ? GroupFigures.Of(trained, rows.Test, training.Schema.Group, columns) : [],
         };
         assessment.Verdict = [.. VerdictSentences.Of(assessment)];

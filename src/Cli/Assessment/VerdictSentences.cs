@@ -50,8 +50,7 @@ internal static class VerdictSentences
 
     private static string BesideNothing(ModelAssessment found)
     {
-        var task = found.Trained.Schema.Label.Task.Kind;
-        var (metric, alone, how) = found.Trained.BaseRate.Alone(task);
+        var (metric, alone, how) = found.Trained.BaseRate.Alone;
         var value = found.Trained.TestMetrics[metric] ?? double.NaN;
         if (found.Trained.BaseRateWarning is not null)
             return $"Do not use it: on the test rows it is no better than {how} ({metric.Name} {Text(metric, value)} beside "
@@ -64,7 +63,7 @@ internal static class VerdictSentences
 
     private static string BesideLinear(ModelAssessment found, LinearModel linear)
     {
-        var (metric, _, _) = found.Trained.BaseRate.Alone(found.Trained.Schema.Label.Task.Kind);
+        var (metric, _, _) = found.Trained.BaseRate.Alone;
         var ahead = linear.NetworkAhead.First(figure => figure.Metric == metric).Ahead;
         var model = $"a linear model of the same columns ({metric.Name} {Text(metric, linear.Test[metric] ?? double.NaN)})";
         var by = $"{Text(metric, Math.Abs(ahead.Value))} ({Text(metric, Math.Min(Math.Abs(ahead.Low), Math.Abs(ahead.High)))} to "
@@ -78,7 +77,7 @@ internal static class VerdictSentences
     // Whether the linear model is better than the network, and than nothing.
     private static bool IsWorth(ModelAssessment found, LinearModel linear)
     {
-        var (metric, alone, _) = found.Trained.BaseRate.Alone(found.Trained.Schema.Label.Task.Kind);
+        var (metric, alone, _) = found.Trained.BaseRate.Alone;
         return linear.NetworkAhead.First(figure => figure.Metric == metric).Ahead.IsBelow(0) && linear.Test[metric] < alone;
     }
 
@@ -147,9 +146,7 @@ internal static class VerdictSentences
 
         var most = biased.MaxBy(of => Math.Abs(of.Group.Excess.Value));
         var excess = Math.Abs(most.Group.Excess.Value);
-        var size = found.Trained.Schema.Label.Task.Kind == LearningTask.Regression
-            ? Text(Metric.MeanAbsoluteError, excess)
-            : Points(excess);
+        var size = found.Trained.Schema.Label.Task.HasClasses ? Points(excess) : Text(Metric.MeanAbsoluteError, excess);
         return $"where {most.Column} is {NameList.Quote(most.Group.Name)}, predictions are too "
             + $"{(most.Group.Excess.Value > 0 ? "high" : "low")} by {size} on average";
     }

@@ -73,7 +73,7 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
 
     private static string Describe(Option option)
     {
-        var text = option.Description ?? string.Empty;
+        var text = TaskDefaults.Fill(option, option.Description ?? string.Empty);
         if (option.Required) return $"{text} (required)";
         return option.HasDefaultValue && option.GetDefaultValue() is { } value and not false && !text.Contains(
             "[default", StringComparison.Ordinal)

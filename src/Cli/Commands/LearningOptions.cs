@@ -160,11 +160,11 @@ internal sealed class LearningOptions
     ];
 
     /// <summary>Rejects options that do not go with the task.</summary>
-    public void Validate(CommandResult result, LearningTask task)
+    public void Validate(CommandResult result, TableTask task)
     {
-        if (task != LearningTask.Regression) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
-        if (task == LearningTask.Regression) Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
-        if (task == LearningTask.Regression) Reject(_smoothing, "needs classes; it goes with --task binary and multiclass only.");
+        if (task.HasClasses) Reject(_loss, "chooses among losses for numbers; it goes with --task regression only.");
+        else Reject(_classWeights, "needs classes; it goes with --task binary and multiclass only.");
+        if (!task.HasClasses) Reject(_smoothing, "needs classes; it goes with --task binary and multiclass only.");
         if (string.Equals(result.Given(_optimizer), "adam", StringComparison.OrdinalIgnoreCase))
             Reject(_decay, "does not go with adam, which has none; use adamw.");
 
@@ -180,7 +180,7 @@ internal sealed class LearningOptions
         Network = options.Network with
         {
             Loss = arguments.GetValue(_smoothing) is { } smoothing
-                ? options.Task == LearningTask.Binary ? Loss.SmoothedSigmoidCrossEntropy(smoothing) : Loss.SmoothedCrossEntropy(smoothing)
+                ? NetworkTask.Of(options.Task).SmoothedLoss(smoothing)
                 : arguments.GetValue(_loss),
             ClassWeights = arguments.GetValue(_classWeights),
             Epochs = arguments.GetValue(_epochs),

@@ -24,7 +24,7 @@ internal static class TrainCommand
         {
             Description = "what to predict: one of two classes, one of several, or a number",
             HelpName = string.Join('|', NetworkTask.Names),
-            DefaultValueFactory = _ => NetworkTask.Of(LearningTask.Binary).Name,
+            DefaultValueFactory = _ => NetworkTask.Names[0],
         };
         task.AcceptOnlyFromAmong([.. NetworkTask.Names]);
         var output = new Option<string>("--out") { Description = "the folder for the results", Required = true, HelpName = "DIR" };
@@ -38,6 +38,11 @@ internal static class TrainCommand
         var categorical = new Option<string[]>("--categorical")
         {
             Description = "a column to take as categories although it holds numbers",
+            HelpName = "COLUMN",
+        };
+        var text = new Option<string[]>("--text")
+        {
+            Description = "a column to take as free text, whose words are features, however short its texts are",
             HelpName = "COLUMN",
         };
         var ignore = new Option<string[]>("--ignore") { Description = "a column to leave out", HelpName = "COLUMN" };
@@ -74,7 +79,7 @@ internal static class TrainCommand
         GroupedHelp.AddTo(
             command,
             [
-                ("What to learn", [.. data.All, label, task, positive, categorical, ignore, weight, .. numbers.All, test, .. rows.All]),
+                ("What to learn", [.. data.All, label, task, positive, categorical, text, ignore, weight, .. numbers.All, test, .. rows.All]),
                 ("What to write", [output, .. deployment.All, whole, bare, falsePositive, falseNegative]),
                 .. search,
                 (tuning is null ? "The network" : "The network: what is given is not tuned", architecture.All),
@@ -84,33 +89,37 @@ internal static class TrainCommand
         {
             data.Validate(result);
             rows.Validate(result, test);
-            var kind = NetworkTask.Find(result.Given(task))?.Kind ?? LearningTask.Binary;
-            if (result.GetResult(positive) is not null && kind != LearningTask.Binary)
+            var chosen = TableTask.Find(result.Given(task)) ?? TableTask.All[0];
+            if (result.GetResult(positive) is not null && !chosen.HasPositiveClass)
                 result.AddError("--positive says which of two classes is the positive one; it goes with --task binary only.");
             foreach (var cost in new[] { falsePositive, falseNegative })
-                if (kind != LearningTask.Binary && result.GetResult(cost) is { Implicit: false })
+                if (!chosen.HasPositiveClass && result.GetResult(cost) is { Implicit: false })
                     result.AddError($"{cost.Name} says what a mistake between two classes costs; it goes with --task binary only.");
             if (IsZero(falsePositive) && IsZero(falseNegative))
                 result.AddError("--cost-false-positive and --cost-false-negative are both 0; one of the two mistakes costs something.");
+            if ((result.GetValue(text) ?? []).Intersect(result.GetValue(categorical) ?? []).FirstOrDefault() is { } both)
+                result.AddError($"Column '{both}' is taken as free text (--text) or as categories (--categorical), not as both.");
             architecture.Validate(result);
-            learning.Validate(result, kind);
+            learning.Validate(result, chosen);
 
             bool IsZero(Option cost) => double.TryParse(result.Given(cost), CultureInfo.InvariantCulture, out var value) && value == 0;
         });
         command.SetAction(arguments =>
         {
-            var kind = NetworkTask.Find(arguments.GetRequiredValue(task))!.Kind;
-            string[] texts = [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? []];
-            if (kind != LearningTask.Regression) texts = [.. texts, arguments.GetRequiredValue(label)];
+            var chosen = TableTask.Find(arguments.GetRequiredValue(task))!;
+            string[] texts =
+                [.. rows.TextColumns(arguments), .. arguments.GetValue(categorical) ?? [], .. arguments.GetValue(text) ?? []];
+            if (chosen.HasClasses) texts = [.. texts, arguments.GetRequiredValue(label)];
             var ranks = Ranks.Meet();
             var options = new TableTrainingOptions
             {
                 Label = arguments.GetRequiredValue(label),
-                Task = kind,
+                Task = chosen.Kind,
                 Schema = rows.Apply(new TableSchemaOptions
                 {
                     Positive = arguments.GetValue(positive),
                     Categorical = arguments.GetValue(categorical) ?? [],
+                    Text = arguments.GetValue(text) ?? [],
                     Ignore = arguments.GetValue(ignore) ?? [],
                     Weight = arguments.GetValue(weight),
                     Marks = numbers.Read(arguments),
@@ -147,7 +156,7 @@ internal static class TrainCommand
             var table = Output.Read(data.Open(arguments), texts);
             if (testPath is not null) Output.RequireMemory([testPath]);
             var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
-            var classes = options.Task == LearningTask.Regression ? null : options.Label;
+            var classes = chosen.HasClasses ? options.Label : null;
             var splitting = rows.Read(arguments, options);
             var split = TableSplit.Create(table, classes, splitting, testing);
             TrainingRun.Execute(split, options, folder, assessment, tuning?.Read(arguments, split.Training, splitting));

@@ -237,6 +237,8 @@ internal static class TrainingRun
         if (report.Lost is { } lost) yield return ("note: digits are lost in", name, $"note: column {name}: {lost}");
         if (report.Kind == ColumnKind.Dropped)
             yield return ("note: left out are", name, $"note: column {name} is left out: {report.Detail}");
+        else if (report.Kind == ColumnKind.Text)
+            yield return ("note: free text are", name, $"note: column {name} is free text: {report.Detail} (--ignore {name} leaves it out)");
         else if (report.MissingRows > 0)
         {
             yield return (

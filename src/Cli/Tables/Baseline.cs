@@ -14,10 +14,14 @@ internal sealed class Baseline
     // Probabilities are kept so far from 0, as in the log-loss of the figures.
     private const double LeastProbability = 1e-7;
 
+    private readonly bool _hasClasses;
+
     /// <summary>Compares predictions with what their rows' labels alone would give.</summary>
     /// <param name="tested">The rows and their predictions.</param>
-    public Baseline(TestedRows tested)
+    /// <param name="hasClasses">Whether a class is predicted, not a number.</param>
+    public Baseline(TestedRows tested, bool hasClasses)
     {
+        _hasClasses = hasClasses;
         var rows = tested.Rows;
         double total = 0, sum = 0, squares = 0;
         var counts = new double[Math.Max(2, rows.Outputs)];
@@ -61,11 +65,10 @@ internal sealed class Baseline
     /// nothing: false.
     /// </remarks>
     /// <param name="tested">The rows that this was made of, with the predictions.</param>
-    /// <param name="task">What is predicted.</param>
-    public bool IsBeatenBy(TestedRows tested, LearningTask task)
+    public bool IsBeatenBy(TestedRows tested)
     {
         var rows = tested.Rows;
-        if (task == LearningTask.Regression ? Deviation == 0 : Shares.Max() == 1) return false;
+        if (_hasClasses ? Shares.Max() == 1 : Deviation == 0) return false;
         double total = 0, sum = 0, squares = 0, squaredWeights = 0;
         for (var row = 0; row < rows.Count; row++)
         {
@@ -84,7 +87,7 @@ internal sealed class Baseline
 
         double Loss(ReadOnlySpan<float> target, ReadOnlySpan<float> predicted)
         {
-            if (task == LearningTask.Regression)
+            if (!_hasClasses)
             {
                 var away = target[0] - (predicted.IsEmpty ? Mean : predicted[0]);
                 return away * away;
@@ -102,18 +105,17 @@ internal sealed class Baseline
     /// <param name="trained">The model.</param>
     public string? Warn(TrainedTable trained)
     {
-        var task = trained.Schema.Label.Task.Kind;
-        if (IsBeatenBy(trained.Tested, task)) return null;
-        var (metric, alone, what) = Alone(task);
+        if (IsBeatenBy(trained.Tested)) return null;
+        var (metric, alone, what) = Alone;
         var figure = metric.Format(trained.TestMetrics[metric] ?? double.NaN);
         return $"on the test rows this model is no better than {what} ({metric.Name} {figure} beside {metric.Format(alone)}): its columns "
             + $"do not say what {trained.Schema.Label.Column} will be, or there are too few rows to show it";
     }
 
     /// <summary>The figure that tells whether a model is better, what it is without one, and how that comes about.</summary>
-    public (Metric Metric, double Value, string How) Alone(LearningTask task) => task == LearningTask.Regression
-        ? (Metric.RootMeanSquaredError, Deviation, "always saying the mean")
-        : (Metric.LogLoss, Entropy, "giving every row the share of each class");
+    public (Metric Metric, double Value, string How) Alone => _hasClasses
+        ? (Metric.LogLoss, Entropy, "giving every row the share of each class")
+        : (Metric.RootMeanSquaredError, Deviation, "always saying the mean");
 
     private static double Weight(TrainingData rows, int row) => rows.WeightArray is null ? 1 : rows.WeightArray[row];
 }

@@ -19,6 +19,9 @@ internal sealed class BinaryTableTask : TableTask
     public override LearningTask Kind => LearningTask.Binary;
 
     /// <inheritdoc/>
+    public override bool HasPositiveClass => true;
+
+    /// <inheritdoc/>
     public override string? PositiveClass(IReadOnlyList<string> classes) => classes[1];
 
     /// <inheritdoc/>

@@ -104,6 +104,8 @@ internal sealed class ColumnInference
             return Without(ColumnKind.Dropped, "no row has a value");
         if (_options.Categorical.Contains(_column.Name))
             return AsCategories(limited: false);
+        if (_options.Text.Contains(_column.Name))
+            return AsText();
 
         var texts = _column.Numbers is null ? CountRows(CellKind.Text) : 0;
         var numbers = _column.Count - _missingRows - texts;
@@ -251,12 +253,15 @@ internal sealed class ColumnInference
             return Without(ColumnKind.Dropped, $"the same text ({NameList.Quote(counts[0].Category)}) in every row");
         if (limited && distinct > FewTexts && distinct > (_column.Count - _missingRows) / 2)
         {
+            if (TableTexts.AreFree(_column)) return AsText();
             var (dropped, report) = Without(
-                ColumnKind.Dropped, $"{distinct} different texts in {Rows(_column.Count)}: an identifier or free text");
+                ColumnKind.Dropped,
+                $"{distinct} different texts in {Rows(_column.Count)}: identifiers, names or the like (--text {_column.Name} takes their "
+                    + "words)");
             return (dropped, report with { Problem = DescribeMixed() });
         }
         if (distinct > _options.MaxCategories)
-            return AsEmbedding(counts);
+            return limited && IsMostlyRare(counts) && TableTexts.AreFree(_column) ? AsText() : AsEmbedding(counts);
 
         string[] categories = [.. counts.Select(count => count.Category)];
         var missing = _missingRows > 0 ? CategoricalFeature.MissingTextBeside(categories) : null;
@@ -267,6 +272,21 @@ internal sealed class ColumnInference
         if (missing is not null)
             detail += $", and {missing} for {Rows(_missingRows)} without a value";
         return (feature, new(_column.Name, ColumnKind.Categorical, detail, _missingRows, feature.FeatureCount, counts));
+    }
+
+    // Texts that few rows have are all one to an embedding.
+    private static bool IsMostlyRare(List<CategoryCount> counts) =>
+        2 * counts.Where(count => count.Rows < FewestRows).Sum(count => (long)count.Rows) > counts.Sum(count => (long)count.Rows);
+
+    private (FeatureColumn? Feature, ColumnReport Report) AsText()
+    {
+        var rows = _rowsOf.Value;
+        var distinct = Enumerable.Range(0, rows.Length).Count(code => rows[code] > 0 && _column.Values[code].Kind != CellKind.Missing);
+        if (TableTexts.Fit(_column, out var fewest) is not { } feature)
+            return Without(ColumnKind.Dropped, $"{distinct} different texts, but no word that {fewest} rows have and others do not");
+        var detail = feature.Describe(distinct, fewest);
+        if (_missingRows > 0) detail += $"; {Rows(_missingRows)} without a value have no words";
+        return (feature, new(_column.Name, ColumnKind.Text, detail, _missingRows, feature.FeatureCount, []));
     }
 
     private (FeatureColumn? Feature, ColumnReport Report) AsEmbedding(List<CategoryCount> counts)

@@ -37,6 +37,9 @@ internal enum ColumnKind
     /// <summary>Features made of the parts of a date.</summary>
     Date,
 
+    /// <summary>Features that count the words of free text.</summary>
+    Text,
+
     /// <summary>No feature, for a reason found in the data.</summary>
     Dropped,
 

@@ -27,6 +27,8 @@ internal sealed class FeatureEncoder
         }
 
         UnknownValues = unknown;
+        MostKept = _columns.Sum(column => column.Most);
+        IsSparse = 4 * _columns.Sum(column => (long)column.Mean) <= FeatureCount;
     }
 
     /// <summary>The length of the feature vector.</summary>
@@ -48,31 +50,24 @@ internal sealed class FeatureEncoder
         if (features.Length != FeatureCount)
             throw new ArgumentException($"There are {FeatureCount} features and room for {features.Length}.", nameof(features));
         features.Clear();
-        foreach (ref readonly var column in _columns.AsSpan())
-        {
-            var (slot, value) = column[row];
-            if (slot >= 0) features[slot] = value;
-        }
+        foreach (ref readonly var column in _columns.AsSpan()) column.Write(row, features);
     }
 
     /// <summary>How many features of a row are not 0 at most.</summary>
-    public int ColumnCount => _columns.Length;
+    public int MostKept { get; }
+
+    /// <summary>Whether so few features of most rows are not 0 that only these are worth keeping.</summary>
+    public bool IsSparse { get; }
 
     /// <summary>Writes the features of a row that are not always 0.</summary>
     /// <param name="row">The row, from 0.</param>
-    /// <param name="slots">Where to put which they are, ascending; room for <see cref="ColumnCount"/>.</param>
+    /// <param name="slots">Where to put which they are, ascending; room for <see cref="MostKept"/>.</param>
     /// <param name="values">Where to put what they are.</param>
     /// <returns>How many there are.</returns>
     public int Encode(int row, Span<int> slots, Span<float> values)
     {
         var count = 0;
-        foreach (ref readonly var column in _columns.AsSpan())
-        {
-            var (slot, value) = column[row];
-            if (slot < 0) continue;
-            (slots[count], values[count]) = (slot, value);
-            count++;
-        }
+        foreach (ref readonly var column in _columns.AsSpan()) count += column.Read(row, slots[count..], values[count..]);
 
         return count;
     }
@@ -82,7 +77,7 @@ internal sealed class FeatureEncoder
     public FeatureRows ToRows()
     {
         var rows = new FeatureRows.Builder(FeatureCount, RowCount);
-        var (slots, values) = (new int[ColumnCount], new float[ColumnCount]);
+        var (slots, values) = (new int[MostKept], new float[MostKept]);
         for (var row = 0; row < RowCount; row++)
         {
             var count = Encode(row, slots, values);
@@ -169,8 +164,18 @@ internal static class FeatureBinding
     {
         NumericFeature numbers => Bind(numbers, table, offset),
         CategoricalFeature categories => Bind(categories, table, offset, unknown),
+        TextFeature words => Bind(words, table, offset, unknown),
         _ => throw new ArgumentOutOfRangeException(nameof(feature), feature, "There is no such kind of column."),
     };
+
+    /// <summary>The features of each different text of a column; none of those that no row has.</summary>
+    public static TextTerms[] EncodeTexts(this TextFeature feature, TableColumn column)
+    {
+        var (rows, texts) = (column.CountRows(), column.Texts.ToArray());
+        var terms = new TextTerms[texts.Length];
+        Parallel.For(0, terms.Length, code => terms[code] = rows[code] == 0 ? TextTerms.None : feature.Encode(texts[code]));
+        return terms;
+    }
 
     /// <summary>Makes sure that the numbers of a column's different texts are features.</summary>
     /// <remarks>They are none only where they are far beyond those that the map was made for.</remarks>
@@ -228,20 +233,41 @@ internal static class FeatureBinding
         return new(column.Codes, slots, values);
     }
 
+    private static BoundColumn Bind(TextFeature feature, CsvTable table, int offset, ICollection<UnknownValues> unknown)
+    {
+        var column = table.Column(feature.Name);
+        var (rows, terms) = (column.CountRows(), feature.EncodeTexts(column));
+        var starts = new int[terms.Length + 1];
+        for (var code = 0; code < terms.Length; code++) starts[code + 1] = checked(starts[code] + terms[code].Places.Length);
+        var (slots, values) = (new int[starts[^1]], new float[starts[^1]]);
+        var (unknownRows, examples) = (0, new List<string>());
+        for (var code = 0; code < terms.Length; code++)
+        {
+            for (var i = 0; i < terms[code].Places.Length; i++) slots[starts[code] + i] = offset + terms[code].Places[i];
+            terms[code].Values.CopyTo(values, starts[code]);
+            if (!terms[code].IsUnknown) continue;
+            unknownRows += rows[code];
+            if (examples.Count < UnknownValues.MostExamples) examples.Add(column.Texts[code]);
+        }
+
+        if (unknownRows > 0) unknown.Add(new(feature.Name, unknownRows, examples));
+        return new(column.Codes, starts, slots, values);
+    }
+
     private static TableException TooLarge(NumericFeature feature, CsvTable table, TableColumn column, int row) => table.CellError(
         row,
         feature.Name,
         $"{NameList.Quote(column[row])} is more than a feature of this column, float32, can be; fix it or leave the field empty.");
 }
 
-/// <summary>The one feature of a column that is not 0 in a row: by the row's text, or made of its number.</summary>
+/// <summary>The features of a column that are not 0 in a row: by the row's text, or made of its number.</summary>
 internal readonly struct BoundColumn
 {
     private readonly int[] _codes = [];
     private readonly int[] _slots = [];
     private readonly float[] _values = [];
+    private readonly int[]? _starts;
     private readonly TableColumn? _numbers;
-    private readonly int _slot;
     private readonly NumericFeature? _feature;
 
     /// <summary>By the text in a row, <c>text = codes[row]</c>.</summary>
@@ -250,16 +276,67 @@ internal readonly struct BoundColumn
     /// <param name="values">For each text, its value.</param>
     public BoundColumn(int[] codes, int[] slots, float[] values) => (_codes, _slots, _values) = (codes, slots, values);
 
+    /// <summary>By the text in a row, of which each has several features: those of text t from starts[t] to starts[t + 1].</summary>
+    /// <param name="codes">For each row, the index of its text.</param>
+    /// <param name="starts">Where the features of each text begin.</param>
+    /// <param name="slots">The features of all texts, those of each ascending.</param>
+    /// <param name="values">Their values.</param>
+    public BoundColumn(int[] codes, int[] starts, int[] slots, float[] values)
+        : this(codes, slots, values)
+    {
+        _starts = starts;
+        for (var text = 0; text + 1 < starts.Length; text++) Most = Math.Max(Most, starts[text + 1] - starts[text]);
+        var all = codes.Sum(text => (long)starts[text + 1] - starts[text]);
+        Mean = (int)(all / Math.Max(1, codes.Length));
+    }
+
     /// <summary>By the number in a row.</summary>
     /// <param name="numbers">The column.</param>
     /// <param name="slot">The feature.</param>
     /// <param name="feature">Makes the value of it.</param>
-    public BoundColumn(TableColumn numbers, int slot, NumericFeature feature) => (_numbers, _slot, _feature) = (numbers, slot, feature);
+    public BoundColumn(TableColumn numbers, int slot, NumericFeature feature) =>
+        (_numbers, _slots, _feature) = (numbers, [slot], feature);
 
-    /// <summary>The feature, -1 for none, and its value.</summary>
-    public (int Slot, float Value) this[int row] => _numbers is null
-        ? (_slots[_codes[row]], _values[_codes[row]])
-        : (_slot, _feature!.ValueOf(_numbers.NumberAt(row)));
+    /// <summary>How many features a row has at most.</summary>
+    public int Most { get; } = 1;
+
+    /// <summary>How many features a row has in the mean.</summary>
+    public int Mean { get; } = 1;
+
+    /// <summary>Writes the features of a row that are not 0, and says how many there are.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="slots">Where to put which they are, ascending.</param>
+    /// <param name="values">Where to put what they are.</param>
+    public int Read(int row, Span<int> slots, Span<float> values)
+    {
+        if (_starts is not null)
+        {
+            var (start, end) = (_starts[_codes[row]], _starts[_codes[row] + 1]);
+            _slots.AsSpan(start..end).CopyTo(slots);
+            _values.AsSpan(start..end).CopyTo(values);
+            return end - start;
+        }
+
+        (slots[0], values[0]) = _numbers is null
+            ? (_slots[_codes[row]], _values[_codes[row]])
+            : (_slots[0], _feature!.ValueOf(_numbers.NumberAt(row)));
+        return slots[0] < 0 ? 0 : 1;
+    }
+
+    /// <summary>Writes the features of a row to zeros.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="features">The features of all columns.</param>
+    public void Write(int row, Span<float> features)
+    {
+        if (_starts is not null)
+        {
+            for (var i = _starts[_codes[row]]; i < _starts[_codes[row] + 1]; i++) features[_slots[i]] = _values[i];
+            return;
+        }
+
+        if (_numbers is not null) features[_slots[0]] = _feature!.ValueOf(_numbers.NumberAt(row));
+        else if (_slots[_codes[row]] is >= 0 and var slot) features[slot] = _values[_codes[row]];
+    }
 }
 
 /// <summary>Rows whose text in a column of categories was not there in training; all the features of that column are 0 in them.</summary>

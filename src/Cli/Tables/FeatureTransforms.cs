@@ -44,8 +44,9 @@ internal static class FeatureTransforms
     }
 
     /// <summary>The type of a raw column.</summary>
-    public static PrimitiveDataViewType RawType(this FeatureColumn column) => column switch
+    public static DataViewType RawType(this FeatureColumn column) => column switch
     {
+        TextFeature words => new VectorDataViewType(NumberDataViewType.Single, words.FeatureCount),
         NumericFeature { Map.IsPlain: false } => NumberDataViewType.Double,
         NumericFeature => NumberDataViewType.Single,
         _ => TextDataViewType.Instance,
@@ -53,13 +54,14 @@ internal static class FeatureTransforms
 
     /// <summary>
     /// The raw column of a table: Single (Double where an offset is taken off) with NaN where missing, or Text with
-    /// <see cref="CategoricalFeature.MissingText"/> where missing.
+    /// <see cref="CategoricalFeature.MissingText"/> where missing, or the vector of Single that free text becomes.
     /// </summary>
     /// <exception cref="TableException">A text cannot be a value of the column.</exception>
     public static ViewColumn View(this FeatureColumn feature, CsvTable table) => feature switch
     {
         NumericFeature numbers => View(numbers, table),
         CategoricalFeature categories => View(categories, table),
+        TextFeature words => new WordsColumn(words, table.Column(words.Name)),
         _ => throw new ArgumentOutOfRangeException(nameof(feature), feature, "There is no such kind of column."),
     };
 
@@ -98,6 +100,7 @@ internal static class FeatureTransforms
     {
         NumericFeature numbers => numbers.Format.Write(numbers.ImputedValue),
         CategoricalFeature categories => categories.MissingText,
+        TextFeature => string.Empty,
         _ => throw new ArgumentOutOfRangeException(nameof(column), column, "There is no such kind of column."),
     };
 

@@ -20,6 +20,9 @@ internal sealed class RegressionTableTask : TableTask
     public override LearningTask Kind => LearningTask.Regression;
 
     /// <inheritdoc/>
+    public override bool HasClasses => false;
+
+    /// <inheritdoc/>
     public override bool CanHave(int classes) => classes == 0;
 
     /// <inheritdoc/>

@@ -12,7 +12,8 @@ internal sealed class TableDataView : IDataView
 
     /// <summary>
     /// The raw columns that features are made from: numbers are Single (Double where <see cref="NumericFeature.Map"/> takes an offset
-    /// off them), NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing.
+    /// off them), NaN where missing; categories are Text, <see cref="CategoricalFeature.MissingText"/> where missing; free texts are the
+    /// vectors that <see cref="TextFeature"/> makes of them.
     /// <see cref="FeatureTransforms.ToPipeline"/> makes the feature vector of them.
     /// </summary>
     /// <param name="table">The table.</param>
@@ -112,9 +113,7 @@ internal sealed class TableDataView : IDataView
         public override DataViewSchema.Annotations Annotations { get; } = ClassLabels.NamesOfSlots(map.FeatureNames);
 
         // Written out, a row of many categories would be nearly all zeros.
-        private bool IsSparse => 4 * encoder.ColumnCount <= encoder.FeatureCount;
-
-        public override Delegate GetterFor(TableCursor cursor) => IsSparse ? Sparse(cursor) : Dense(cursor);
+        public override Delegate GetterFor(TableCursor cursor) => encoder.IsSparse ? Sparse(cursor) : Dense(cursor);
 
         private ValueGetter<VBuffer<float>> Dense(TableCursor cursor) => (ref VBuffer<float> value) =>
         {
@@ -125,7 +124,7 @@ internal sealed class TableDataView : IDataView
 
         private ValueGetter<VBuffer<float>> Sparse(TableCursor cursor) => (ref VBuffer<float> value) =>
         {
-            var editor = VBufferEditor.Create(ref value, encoder.FeatureCount, encoder.ColumnCount);
+            var editor = VBufferEditor.Create(ref value, encoder.FeatureCount, encoder.MostKept);
             value = editor.CommitTruncated(encoder.Encode(cursor.Row, editor.Indices, editor.Values));
         };
     }
@@ -165,6 +164,25 @@ internal sealed class NumberColumn<T>(string name, DataViewType type, Func<int, 
 {
     /// <inheritdoc/>
     public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<T>)((ref T value) => value = valueOf(cursor.Row));
+}
+
+/// <summary>A column of free text as vectors of which only what is not 0 is kept.</summary>
+/// <param name="feature">What makes the vectors.</param>
+/// <param name="column">The texts.</param>
+internal sealed class WordsColumn(TextFeature feature, TableColumn column) : ViewColumn(feature.Name, feature.RawType())
+{
+    private readonly TextTerms[] _terms = feature.EncodeTexts(column);
+    private readonly int[] _codes = column.Codes;
+
+    /// <inheritdoc/>
+    public override Delegate GetterFor(TableCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+    {
+        var terms = _terms[_codes[cursor.Row]];
+        var editor = VBufferEditor.Create(ref value, feature.FeatureCount, terms.Places.Length);
+        terms.Values.CopyTo(editor.Values);
+        if (terms.Places.Length < feature.FeatureCount) terms.Places.CopyTo(editor.Indices);
+        value = editor.Commit();
+    });
 }
 
 /// <summary>Walks over the rows of a <see cref="TableDataView"/>, in the order of the table or shuffled.</summary>

@@ -9,6 +9,9 @@ internal sealed record TableSchemaOptions
     /// </summary>
     public IReadOnlyList<string> Categorical { get; init; } = [];
 
+    /// <summary>Columns to take as free text, whose words are features, whatever they look like.</summary>
+    public IReadOnlyList<string> Text { get; init; } = [];
+
     /// <summary>Columns to make no features from.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
 
@@ -74,8 +77,8 @@ internal sealed class TableSchema
     /// <summary>
     /// Works out the schema of a training table. A column whose values are all numbers is numeric, with the mean for missing values; a
     /// column of dates is taken apart into numbers and the day of the week; any other is categorical, with a category of its own for
-    /// missing values if there are any, and embedded where the categories are many.
-    /// Columns without variance, and texts that hardly repeat, are dropped; <see cref="Reports"/> says so.
+    /// missing values if there are any, and embedded where the categories are many; of free text the words are features.
+    /// Columns without variance, and other texts that hardly repeat, are dropped; <see cref="Reports"/> says so.
     /// </summary>
     /// <param name="table">The training table.</param>
     /// <param name="label">The column to predict.</param>
@@ -95,6 +98,7 @@ internal sealed class TableSchema
         var numbers = TableNumbers.Infer(table, options.Marks);
         var (labelMap, labelReport) = LabelMap.Infer(table, label, task, options.Positive, numbers);
         RequireFeatureColumns(table, label, options.Categorical, "taken as categories");
+        RequireFeatureColumns(table, label, options.Text, "taken as text");
         RequireFeatureColumns(table, label, options.Ignore, "ignored");
         if (options.Group is { } group) RequireFeatureColumns(table, label, [group], "taken as groups");
         RequireFeatureColumns(table, string.Empty, [.. options.Marks.Columns], "written otherwise");
@@ -103,7 +107,7 @@ internal sealed class TableSchema
         var features = new List<FeatureColumn>();
         var reports = new List<ColumnReport>();
         var dates = new List<DateColumn>();
-        string?[] spokenFor = [options.Group, options.Weight, .. options.Ignore, .. options.Categorical];
+        string?[] spokenFor = [options.Group, options.Weight, .. options.Ignore, .. options.Categorical, .. options.Text];
         foreach (var column in table.Columns)
         {
             if (column.Name == label)

@@ -25,6 +25,15 @@ internal abstract class TableTask
     public static TableTask Of(LearningTask kind) => All.FirstOrDefault(task => task.Kind == kind)
         ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, "There is no such task.");
 
+    /// <summary>Whether a class is predicted, not a number.</summary>
+    public virtual bool HasClasses => true;
+
+    /// <summary>Whether one of its classes is the positive one.</summary>
+    public virtual bool HasPositiveClass => false;
+
+    /// <summary>The task of a name on the command line; null where there is no such task.</summary>
+    public static TableTask? Find(string? name) => All.FirstOrDefault(task => task.Name == name);
+
     /// <summary>The class that is the positive one; null where there is none.</summary>
     public virtual string? PositiveClass(IReadOnlyList<string> classes) => null;
 

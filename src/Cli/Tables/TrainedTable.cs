@@ -43,7 +43,7 @@ internal sealed class TrainedTable : IDisposable
         TrainingRows = trainingRows;
         Tested = tested;
         Pipeline = new TransformerChain<ITransformer>(features, network);
-        _baseRate = new Lazy<Baseline>(() => new Baseline(Tested));
+        _baseRate = new Lazy<Baseline>(() => new Baseline(Tested, Schema.Label.Task.HasClasses));
         _baseRateWarning = new Lazy<string?>(() => BaseRate.Warn(this));
     }
 

@@ -93,7 +93,7 @@ internal sealed partial class FileTarget
     // Each part of the path by itself: what ".." means depends on where a link before it leads.
     private static string BehindLinks(string full, string given)
     {
-        var left = new Stack<string>(full.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse());
+        var left = new Stack<string>(Enumerable.Reverse(full.Split('/', StringSplitOptions.RemoveEmptyEntries)));
         var (place, links) = (string.Empty, 0);
         while (left.TryPop(out var part))
         {
@@ -113,7 +113,7 @@ internal sealed partial class FileTarget
 
             if (++links > MostLinks) throw new IOException($"'{given}' is a link that leads nowhere: more than {MostLinks} links in turn.");
             if (target.StartsWith('/')) place = string.Empty;
-            foreach (var step in target.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse()) left.Push(step);
+            foreach (var step in Enumerable.Reverse(target.Split('/', StringSplitOptions.RemoveEmptyEntries))) left.Push(step);
         }
 
         return place.Length == 0 ? "/" : place;

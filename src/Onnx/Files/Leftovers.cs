@@ -16,7 +16,7 @@ internal static class Leftovers
     // Between being made and being locked lies a moment in which a file, empty as yet, looks like a leftover.
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
 
-    private static readonly Lock Gate = new();
+    private static readonly object Gate = new();
     private static readonly HashSet<string> InUse = new(StringComparer.Ordinal);
     private static readonly ConcurrentDictionary<string, bool> Cleared = new(StringComparer.Ordinal);
 
@@ -91,7 +91,7 @@ internal static class Leftovers
     public static void RemoveAllAndStop()
     {
         // Whoever holds it is stuck in the file system.
-        if (!Gate.TryEnter(Moment / 10)) return;
+        if (!Monitor.TryEnter(Gate, Moment / 10)) return;
         foreach (var path in InUse) Delete(path);
     }
 

@@ -14,10 +14,10 @@ internal sealed class RealTensor
     // 64 kB: in the second-level cache, and below what the garbage collector treats as a large object.
     private const int ChunkElements = 1 << 13;
 
-    private readonly Action<int, Span<double>> _read;
+    private readonly ElementReader _read;
     private readonly Scaling[] _scalings;
 
-    private RealTensor(DataType type, long[] shape, Action<int, Span<double>> read, Scaling[] scalings, long stored)
+    private RealTensor(DataType type, long[] shape, ElementReader read, Scaling[] scalings, long stored)
     {
         Type = type;
         Shape = shape;
@@ -294,3 +294,8 @@ internal sealed class RealTensor
         }
     }
 }
+
+/// <summary>Gives some elements of a tensor as float64. (An <c>Action</c> takes no span before .NET 9.)</summary>
+/// <param name="start">The first of them.</param>
+/// <param name="into">Where to.</param>
+internal delegate void ElementReader(int start, Span<double> into);

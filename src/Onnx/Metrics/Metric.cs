@@ -9,8 +9,8 @@ namespace MlNetBatchNorm.Onnx.Metrics;
 /// </summary>
 internal sealed class Metric
 {
-    private readonly Func<PredictedRows, double> _compute;
-    private readonly Func<PredictedRows, double[]> _byRow;
+    private readonly FigureOf<double> _compute;
+    private readonly FigureOf<double[]> _byRow;
 
     private Metric(
         string key,
@@ -19,8 +19,8 @@ internal sealed class Metric
         bool higherIsBetter,
         bool isJudged,
         string meaning,
-        Func<PredictedRows, double> compute,
-        Func<PredictedRows, double[]> byRow)
+        FigureOf<double> compute,
+        FigureOf<double[]> byRow)
     {
         (Key, Name, Unit, HigherIsBetter, IsJudged, Meaning) = (key, name, unit, higherIsBetter, isJudged, meaning);
         (_compute, _byRow) = (compute, byRow);
@@ -139,6 +139,9 @@ internal enum MetricUnit
     /// <summary>The unit of the label itself.</summary>
     OfLabel,
 }
+
+/// <summary>A figure of predictions. (A <c>Func</c> takes no ref struct before .NET 9.)</summary>
+internal delegate TFigure FigureOf<out TFigure>(PredictedRows rows);
 
 /// <summary>What was predicted for some rows, beside what is right.</summary>
 internal readonly ref struct PredictedRows

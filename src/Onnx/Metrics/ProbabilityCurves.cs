@@ -53,10 +53,10 @@ internal static class ReliabilityCurve
     /// <param name="probabilities">The probability of the positive class for each row, from 0 to 1.</param>
     /// <param name="labels">1 for positive, 0 for negative.</param>
     /// <param name="bins">The number of bins, from 1. Default: 10.</param>
-    /// <param name="weights">Weights of the rows, or null.</param>
+    /// <param name="weights">Weights of the rows; empty = all alike.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static IReadOnlyList<ReliabilityBin> Of(
-        ReadOnlySpan<float> probabilities, ReadOnlySpan<float> labels, int bins = 10, float[]? weights = null)
+        ReadOnlySpan<float> probabilities, ReadOnlySpan<float> labels, int bins = 10, ReadOnlySpan<float> weights = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
         if (probabilities.Length != labels.Length)
@@ -64,7 +64,7 @@ internal static class ReliabilityCurve
         var sums = new (double Weight, double Probability, double Positive)[bins];
         for (var row = 0; row < labels.Length; row++)
         {
-            var weight = weights is null ? 1.0 : weights[row];
+            var weight = weights.IsEmpty ? 1.0 : weights[row];
             ref var sum = ref sums[Math.Clamp((int)(probabilities[row] * bins), 0, bins - 1)];
             sum = (sum.Weight + weight, sum.Probability + (weight * probabilities[row]), sum.Positive + (weight * labels[row]));
         }
@@ -79,23 +79,23 @@ internal static class ReliabilityCurve
         ];
     }
 
-    /// <summary>The same for several classes: the probability of the class that is predicted, and whether it came about.</summary>
-    /// <param name="predictions">Probabilities, <c>[N, K]</c>.</param>
-    /// <param name="targets">Targets, <c>[N, K]</c>.</param>
-    /// <param name="outputs">K, from 2.</param>
-    /// <param name="weights">Weights of the rows, or null.</param>
-    public static IReadOnlyList<ReliabilityBin> OfPredictedClass(
-        ReadOnlySpan<float> predictions, ReadOnlySpan<float> targets, int outputs, float[]? weights = null)
+    /// <summary>
+    /// The same for predictions of classes: of two by the probability of the positive one, of several by that of the class that is
+    /// predicted, and whether it came about.
+    /// </summary>
+    /// <param name="rows">Probabilities and targets, <c>[N, 1]</c> or <c>[N, K]</c>.</param>
+    public static IReadOnlyList<ReliabilityBin> Of(PredictedRows rows)
     {
-        var (said, right) = (new float[targets.Length / outputs], new float[targets.Length / outputs]);
-        for (var row = 0; row < said.Length; row++)
+        if (rows.Width == 1) return Of(rows.Predictions, rows.Targets, weights: rows.Weights);
+        var (said, right) = (new float[rows.Count], new float[rows.Count]);
+        for (var row = 0; row < rows.Count; row++)
         {
-            var predicted = ClassificationMetrics.ClassOf(predictions.Slice(row * outputs, outputs));
-            said[row] = predictions[(row * outputs) + predicted];
-            right[row] = ClassificationMetrics.ClassOf(targets.Slice(row * outputs, outputs)) == predicted ? 1 : 0;
+            var predicted = ClassificationMetrics.ClassOf(rows.Prediction(row));
+            said[row] = rows.Prediction(row)[predicted];
+            right[row] = ClassificationMetrics.ClassOf(rows.Target(row)) == predicted ? 1 : 0;
         }
 
-        return Of(said, right, weights: weights);
+        return Of(said, right, weights: rows.Weights);
     }
 
     /// <summary>

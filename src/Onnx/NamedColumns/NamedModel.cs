@@ -58,8 +58,8 @@ internal abstract class NamedModel : IDisposable
     /// <summary>Whether the inputs of a model are columns of a table, each one.</summary>
     /// <param name="inputs">The inputs.</param>
     /// <param name="map">How features are made, as far as the model says so.</param>
-    public static bool IsPipeline(IReadOnlyList<TensorInfo> inputs, FeatureMap? map) => inputs.Count > 0 && inputs.All(IsColumn)
-        && (map is null || inputs.All(input => map.Columns.Any(column => column.Name == input.Name)));
+    public static bool IsPipeline(IReadOnlyList<TensorInfo> inputs, FeatureMap? map) => inputs.Count > 0
+        && inputs.All(input => map is null ? IsColumn(input) : map.Columns.Any(column => column.Name == input.Name && Has(input, column)));
 
     /// <summary>The error that a model does not say how its inputs are made of columns.</summary>
     public static InvalidModelException WithoutColumns(string path, IReadOnlyList<TensorInfo> inputs) => new(
@@ -178,6 +178,11 @@ internal abstract class NamedModel : IDisposable
         input.Shape.Count is 1 or 2 && (input.Shape.Count == 1 || input.Shape[1].Size == 1)
         && (input.Type == DataType.String || ElementTypes.Find(input.Type) is { IsPlain: true });
 
+    // Words are counted before the graph.
+    private static bool Has(TensorInfo input, FeatureColumn column) => column is TextFeature
+        ? input is { Type: DataType.Float, Shape: [_, var size] } && size.Size == column.FeatureCount
+        : IsColumn(input);
+
     private void Clear()
     {
         while (_lanes.TryTake(out var lane)) lane.Dispose();
@@ -237,6 +242,10 @@ internal sealed class FeatureModel(OnnxScorer scorer, FeatureMap map, string? la
                 if (columns[i] is NumericFeature numbers)
                 {
                     features[offset] = numbers.ValueOf(number);
+                }
+                else if (columns[i] is TextFeature)
+                {
+                    Cells.Terms[i].WriteTo(features[offset..]);
                 }
                 else if (number >= 0)
                 {
@@ -339,6 +348,7 @@ internal sealed class PipelineModel : NamedModel
         {
             var cell = model._cells[index];
             var column = model._map?.Columns[cell];
+            if (column is TextFeature words) return new WordsFeed(block.Input<float>(index), cell, words.FeatureCount);
             return input.Type == DataType.String ? new TextFeed(block.TextInput(index), cell, column as CategoricalFeature)
                 : ElementTypes.Of(input.Type).Do(new FeedCreation(block, index, cell, column as NumericFeature));
         }
@@ -378,6 +388,16 @@ internal sealed class PipelineModel : NamedModel
             : typeof(T) == typeof(ulong) ? (T)(object)(ulong)number
             : typeof(T) == typeof(long) ? (T)(object)(long)number
             : throw new InvalidOperationException($"A column of {typeof(T).Name} cannot be given.");
+    }
+
+    private sealed class WordsFeed(TensorBuffer<float> buffer, int cell, int width) : IFeed
+    {
+        public void Put(int row, RowCells cells)
+        {
+            var features = buffer.Span.Slice(row * width, width);
+            features.Clear();
+            cells.Terms[cell].WriteTo(features);
+        }
     }
 
     private sealed class TextFeed(ReadOnlyMemory<char>[] texts, int cell, CategoricalFeature? feature) : IFeed

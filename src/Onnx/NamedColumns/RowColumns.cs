@@ -9,14 +9,12 @@ namespace MlNetBatchNorm.Onnx.NamedColumns;
 /// </summary>
 internal sealed class RowColumns
 {
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _places;
+    private readonly TextPlaces _places;
 
     private RowColumns(IReadOnlyList<RowColumn> columns, int cells, string? label)
     {
         (All, CellCount, Label) = (columns, cells, label);
-        var places = new Dictionary<string, int>(columns.Count);
-        foreach (var column in columns) places.Add(column.Name, places.Count);
-        _places = places.GetAlternateLookup<ReadOnlySpan<char>>();
+        _places = new TextPlaces(columns.Select(column => column.Name));
     }
 
     /// <summary>The columns.</summary>
@@ -42,9 +40,12 @@ internal sealed class RowColumns
                 ? new DateRowColumn(
                     date, [.. date.Parts.Where(part => cellOf.ContainsKey(part.Name))
                         .Select(part => (part.Part, map.Columns[cellOf[part.Name]], cellOf[part.Name]))])
-                : map.Columns[cellOf[name]] is CategoricalFeature categories
-                    ? (RowColumn)new CategoryRowColumn(categories, cellOf[name])
-                    : new NumberRowColumn((NumericFeature)map.Columns[cellOf[name]], cellOf[name])),
+                : map.Columns[cellOf[name]] switch
+                {
+                    CategoricalFeature categories => (RowColumn)new CategoryRowColumn(categories, cellOf[name]),
+                    TextFeature words => new WordsRowColumn(words, cellOf[name]),
+                    var numbers => new NumberRowColumn((NumericFeature)numbers, cellOf[name]),
+                }),
         ];
         return new RowColumns(columns, map.Columns.Count, label);
     }
@@ -60,7 +61,7 @@ internal sealed class RowColumns
         label);
 
     /// <summary>The place of a column; -1 = there is none of that name.</summary>
-    public int PlaceOf(ReadOnlySpan<char> name) => _places.TryGetValue(name, out var place) ? place : -1;
+    public int PlaceOf(ReadOnlySpan<char> name) => _places[name];
 
     /// <summary>The error that a row has no value for some columns.</summary>
     public static ArgumentException Lacks(IReadOnlyCollection<string> missing, string advice) => new(
@@ -85,6 +86,9 @@ internal sealed class RowCells(int count, int columns)
 
     /// <summary>Texts, of columns that have no categories.</summary>
     public string[] Texts { get; } = new string[count];
+
+    /// <summary>The features of texts, of columns of free text.</summary>
+    public TextTerms[] Terms { get; } = new TextTerms[count];
 
     /// <summary>The columns that have been given, by the mark of their row.</summary>
     public int[] Given { get; } = new int[columns];
@@ -271,6 +275,34 @@ internal sealed class CategoryRowColumn : RowColumn
         if (_true < 0 || _false < 0) base.Truth(cells, truth);
         cells.Numbers[_cell] = truth ? _true : _false;
     }
+}
+
+/// <summary>A column of free text, of which the model takes the words.</summary>
+internal sealed class WordsRowColumn(TextFeature feature, int cell) : RowColumn(feature.Name)
+{
+    /// <inheritdoc/>
+    public override string Expected => "a text";
+
+    /// <inheritdoc/>
+    public override void Missing(RowCells cells) => cells.Terms[cell] = TextTerms.None;
+
+    /// <inheritdoc/>
+    public override void Text(RowCells cells, ReadOnlySpan<char> text)
+    {
+        var trimmed = text.Trim().ToString();
+        cells.Terms[cell] = feature.Encode(trimmed);
+        if (cells.Terms[cell].IsUnknown) cells.NoteUnknown(Name, trimmed);
+    }
+
+    /// <inheritdoc/>
+    public override void Number(RowCells cells, double number)
+    {
+        if (double.IsNaN(number)) Missing(cells);
+        else Text(cells, number.ToString("R", CultureInfo.InvariantCulture));
+    }
+
+    /// <inheritdoc/>
+    public override void Whole(RowCells cells, long number) => Text(cells, number.ToString(CultureInfo.InvariantCulture));
 }
 
 /// <summary>A column of dates, of which the model takes parts.</summary>

@@ -7,6 +7,7 @@ namespace MlNetBatchNorm.Onnx.Tables;
 [JsonDerivedType(typeof(NumericFeature), "numeric")]
 [JsonDerivedType(typeof(CategoricalFeature), "categorical")]
 [JsonDerivedType(typeof(EmbeddedFeature), "embedded")]
+[JsonDerivedType(typeof(TextFeature), "text")]
 internal abstract class FeatureColumn
 {
     private protected FeatureColumn(string name)
@@ -96,7 +97,7 @@ internal sealed class NumericFeature : FeatureColumn
 /// </summary>
 internal class CategoricalFeature : FeatureColumn
 {
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _places;
+    private readonly TextPlaces _places;
 
     /// <summary>Describes a column of categories.</summary>
     /// <param name="name">The column of the table.</param>
@@ -112,9 +113,7 @@ internal class CategoricalFeature : FeatureColumn
         var all = AllCategories;
         if (all.Any(string.IsNullOrEmpty) || all.Distinct().Count() != all.Count)
             throw new ArgumentException($"The categories of column '{name}' must be different and not empty.", nameof(categories));
-        var places = new Dictionary<string, int>(categories.Count);
-        foreach (var category in categories) places.Add(category, places.Count);
-        _places = places.GetAlternateLookup<ReadOnlySpan<char>>();
+        _places = new TextPlaces(categories);
     }
 
     /// <summary>The categories in the order of their features, without <see cref="MissingCategory"/>.</summary>
@@ -153,7 +152,7 @@ internal class CategoricalFeature : FeatureColumn
 
     /// <summary>Which of <see cref="AllCategories"/> a text is; -1 = none of them.</summary>
     /// <param name="text">The text, without white space around it; where it stands for "no value", none of them.</param>
-    public int PlaceOf(ReadOnlySpan<char> text) => _places.TryGetValue(text, out var place) ? place : -1;
+    public int PlaceOf(ReadOnlySpan<char> text) => _places[text];
 
     /// <summary>Which of <see cref="AllCategories"/> a row without a value has; -1 = none of them.</summary>
     [JsonIgnore]

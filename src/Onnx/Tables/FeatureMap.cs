@@ -14,9 +14,9 @@ namespace MlNetBatchNorm.Onnx.Tables;
 /// </remarks>
 internal sealed class FeatureMap
 {
-    // Maps with dates are 4, with embedded columns 3, with offsets, or that say how numbers are written, 2: a program that does not know
+    // Maps with texts are 5, with dates 4, with embedded columns 3, with offsets, or that say how numbers are written, 2: a program that does not know
     // them would make other features. Without them 1, which every program reads.
-    private const int FormatVersion = 4, WithEmbedded = 3, WithFormats = 2, Plain = 1;
+    private const int FormatVersion = 5, WithDates = 4, WithEmbedded = 3, WithFormats = 2, Plain = 1;
 
     /// <summary>Describes a feature vector.</summary>
     /// <param name="columns">The columns in the order of their features.</param>
@@ -100,7 +100,8 @@ internal sealed class FeatureMap
             && !Columns.Any(column => column is NumericFeature { Map.IsPlain: false } or NumericFeature { Numbers: not null });
         return JsonSerializer.Serialize(
             new FeatureMapDocument(
-                Dates.Count > 0 ? FormatVersion
+                Columns.Any(column => column is TextFeature) ? FormatVersion
+                    : Dates.Count > 0 ? WithDates
                     : Columns.Any(column => column is EmbeddedFeature) ? WithEmbedded : isPlain ? Plain : WithFormats,
                 Columns, LabelNumbers, Dates.Count > 0 ? Dates : null),
             FeatureMapJson.Format.FeatureMapDocument);

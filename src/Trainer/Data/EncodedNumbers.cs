@@ -28,6 +28,9 @@ internal sealed record EncodedNumbers
     private const int RowsWithRare = 1000;
     private const int FewestRows = 5;
 
+    // More of them are the most common ones: each takes a weight of every unit, and what the others say is mostly said by these, too.
+    private const int MostSparse = 1 << 14;
+
     // Beyond, squares or reciprocals would leave float32, and so the values are brought near 1 by a power of two first.
     private const float Least = 1e-15f, Most = 1e15f;
 
@@ -99,8 +102,10 @@ internal sealed record EncodedNumbers
         var (numbers, center, scale) = (new List<int>(), new List<float>(), new List<float>());
         var (features, lower, inverse) = (new List<int>(), new List<float>(), new List<float>());
         var flags = new List<int>();
-        var hasBins = bins > 0 && !Enumerable.Range(0, columns.Count).Where(columns.IsCommon)
-            .Where(feature => !Distinct(columns.Values(feature), 3).IsFew).Skip(NumericEncoding.MostNumbers).Any();
+        int[] all = [.. Enumerable.Range(0, columns.Count).Where(columns.IsCommon)
+            .Where(feature => !Distinct(columns.Values(feature), 3).IsFew)];
+        var (hasBins, ofDense) = (bins > 0 && all.Length <= NumericEncoding.MostNumbers, false);
+        if (bins > 0 && !hasBins) ofDense = all.Count(columns.IsDense) <= NumericEncoding.MostNumbers;
         for (var feature = 0; feature < columns.Count; feature++)
         {
             unit[feature] = 1;
@@ -122,7 +127,9 @@ internal sealed record EncodedNumbers
                 numbers.Add(feature);
                 center.Add((float)median);
                 scale.Add((float)(threeQuarters > quarter ? 1 / (threeQuarters - quarter) : 2 / ((double)values[^1] - values[0])));
-                if (!hasBins) continue;
+
+                // Beside the words of texts, numbers have what they have without them.
+                if (!hasBins && !(ofDense && columns.IsDense(feature))) continue;
             }
 
             var edges = isFew && different.Length <= Math.Max(bins, 1) + 1 ? different : Edges(values, bins);
@@ -261,10 +268,11 @@ internal sealed record EncodedNumbers
         private readonly List<float>[] _kept;
         private readonly int _rows;
         private readonly int _fewest;
+        private readonly float[] _values;
 
         public SortedColumns(FeatureRows rows)
         {
-            (_rows, _fewest) = (rows.Count, rows.IsSparse && rows.Count >= RowsWithRare ? FewestRows : 0);
+            (_rows, _values) = (rows.Count, new float[rows.Count]);
             _kept = new List<float>[rows.Width];
             for (var feature = 0; feature < _kept.Length; feature++) _kept[feature] = new List<float>(rows.IsSparse ? 0 : _rows);
             rows.Visit((_, values, slots) =>
@@ -272,6 +280,10 @@ internal sealed record EncodedNumbers
                 for (var at = 0; at < values.Length; at++) _kept[slots.IsEmpty ? at : slots[at]].Add(values[at]);
             });
             foreach (var values in _kept) values.Sort();
+            if (!rows.IsSparse || _rows < RowsWithRare) return;
+            var counts = Array.ConvertAll(_kept, values => values.Count);
+            Array.Sort(counts);
+            _fewest = counts.Length <= MostSparse ? FewestRows : Math.Max(FewestRows, counts[^(MostSparse + 1)] + 1);
         }
 
         public int Count => _kept.Length;
@@ -279,13 +291,17 @@ internal sealed record EncodedNumbers
         /// <summary>Whether rows enough have something else than 0.</summary>
         public bool IsCommon(int feature) => _kept[feature].Count >= _fewest;
 
+        /// <summary>Whether more than a quarter of the rows have something else than 0.</summary>
+        public bool IsDense(int feature) => 4L * _kept[feature].Count(value => value != 0) > _rows;
+
+        /// <summary>All values of a feature, ascending; they are there until the next are asked for.</summary>
         public float[] Values(int feature)
         {
-            var kept = _kept[feature];
-            var values = new float[_rows];
+            var (kept, values) = (_kept[feature], _values);
             var below = kept.FindIndex(value => value >= 0);
             if (below < 0) below = kept.Count;
             kept.CopyTo(0, values, 0, below);
+            values.AsSpan(below, _rows - kept.Count).Clear();
             kept.CopyTo(below, values, _rows - kept.Count + below, kept.Count - below);
             return values;
         }

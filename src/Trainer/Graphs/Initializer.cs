@@ -66,7 +66,7 @@ public abstract record Initializer
     /// and the source of randomness, which follows from the seed of the training.
     /// </param>
     /// <exception cref="ArgumentException">The name is not one word.</exception>
-    public static Initializer Custom(string name, Action<Span<float>, IReadOnlyList<long>, Random> fill)
+    public static Initializer Custom(string name, Action<float[], IReadOnlyList<long>, Random> fill)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(fill);
@@ -192,10 +192,15 @@ public abstract record Initializer
         }
     }
 
-    private sealed record CustomInitializer(string Name, Action<Span<float>, IReadOnlyList<long>, Random> Values) : Initializer
+    private sealed record CustomInitializer(string Name, Action<float[], IReadOnlyList<long>, Random> Values) : Initializer
     {
         private protected override string Text => Name;
 
-        internal override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random) => Values(values, shape, random);
+        internal override void Fill(Span<float> values, IReadOnlyList<long> shape, Random random)
+        {
+            var own = new float[values.Length]; // An Action takes no span before .NET 9.
+            Values(own, shape, random);
+            own.CopyTo(values);
+        }
     }
 }

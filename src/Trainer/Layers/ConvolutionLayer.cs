@@ -51,13 +51,14 @@ internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel)
     /// <inheritdoc/>
     /// <remarks>
     /// y[n,o] = Σ_{c,k} W[o,c,k]·x[n,c,s·p+k]. Backward: db = Σ dy over rows and positions; dx[n,c,q] = Σ_{o,k} W[o,c,k]·dy[n,o,(q−k)/s]
-    /// where s divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. <see cref="ColumnConvolution"/> says when the products are laid
-    /// out channels last.
+    /// where s divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. By operators of our own <see cref="WindowConvolution"/> does it;
+    /// elsewhere <see cref="ColumnConvolution"/> says when the products are laid out channels last.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         var weight = graph.Parameter(site, "weight");
         var bias = HasBias(site) ? graph.Parameter(site, "bias") : Value.None;
+        if (graph.OwnOperators && Groups == 1) return new WindowConvolution(graph, site, this).Train(x, weight, bias);
         return ColumnConvolution.Suits(this, site)
             ? new ColumnConvolution(graph, site, this).Train(x, weight, bias)
             : TrainChannelsFirst(graph, site, x, weight, bias);

@@ -171,6 +171,7 @@ internal sealed record EmbeddingLayer(IReadOnlyList<EmbeddedCategory> Categories
 
         Value Taken(Value from, long first, long count, int along) => count == numbers + Categories.Count
             ? from
-            : nodes.Node("Gather", [from, nodes.Integers([.. Enumerable.Sequence(first, first + count - 1, 1)])], ("axis", along));
+            : nodes.Node(
+                "Gather", [from, nodes.Integers([.. Enumerable.Range(0, (int)count).Select(place => first + place)])], ("axis", along));
     }
 }

@@ -24,6 +24,8 @@ internal static class TrainingOperators
         new EncodedGradientOperator(),
         new LossOperator(),
         new UpdateOperator(),
+        new WindowsOperator(),
+        new WindowSumsOperator(),
         new BatchNormOperator(ofRanks: true),
         new BatchNormGradientOperator(ofRanks: true),
         new SumOperator(),

@@ -201,6 +201,9 @@ public static class NetworkTrainer
             temperature = evaluation.Temperature;
         }
 
+        // What is made of the parameters now takes as much memory again.
+        step.Dispose();
+        evaluation?.Dispose();
         if (temperature != 1) best = TargetStandardization.OfTemperature(temperature, rows.Outputs).Restore(network, best);
         if (targets.Standardization is { } scale) best = scale.Restore(network, best);
         if (used is not null) best = used.Restore(best);

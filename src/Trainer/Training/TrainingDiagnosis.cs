@@ -150,7 +150,7 @@ internal sealed class TrainingDiagnosis : IDisposable
 
     // The first look from which on it is so until the last one; null where it is not so at the last one.
     private static LayerDiagnostics? Since(LayerDiagnostics[] looks, Func<LayerDiagnostics, bool> isSo) =>
-        looks.Reverse().TakeWhile(isSo).LastOrDefault();
+        Enumerable.Reverse(looks).TakeWhile(isSo).LastOrDefault();
 
     private static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{100 * share:0} %");
 

@@ -17,7 +17,7 @@ internal sealed class TrainingLoop
     private readonly List<EpochReport> _history = [];
     private readonly Communicator? _ranks;
     private readonly int _rows;
-    private IReadOnlyDictionary<string, float[]> _best;
+    private readonly Dictionary<string, float[]> _best = new(StringComparer.Ordinal);
     private bool _isDone;
 
     public TrainingLoop(
@@ -35,7 +35,7 @@ internal sealed class TrainingLoop
         _stopping = new EarlyStopping(options.EarlyStoppingPatience);
         _ranks = options.Communicator is { Size: > 1 } ranks ? ranks : null;
         _rows = rows;
-        _best = Snapshot();
+        Remember();
     }
 
     /// <summary>The reports of the epochs.</summary>
@@ -53,7 +53,8 @@ internal sealed class TrainingLoop
         _history.AddRange(checkpoint.History);
         foreach (var report in _history)
             if (report.Validation is { } measured) _stopping.IsBest(measured.Loss);
-        (_best, _isDone) = (checkpoint.Best, checkpoint.IsDone);
+        foreach (var (name, values) in checkpoint.Best) _best[name] = values;
+        _isDone = checkpoint.IsDone;
         _diagnosis?.Resume(checkpoint.Diagnostics);
         for (var epoch = 0; epoch < _history.Count; epoch++) _batches.Skip();
     }
@@ -77,7 +78,7 @@ internal sealed class TrainingLoop
             if (measured is not null && !double.IsFinite(measured.Loss))
                 throw new TrainingDivergedException(epoch, measured.Loss, "validation loss");
             var isBest = measured is null || _stopping.IsBest(measured.Loss);
-            if (isBest) _best = Snapshot();
+            if (isBest) Remember();
             _diagnosis?.Look(epoch, _step);
             var report = new EpochReport(epoch, _options.Epochs, loss, measured, isBest, before + watch.Elapsed);
             _history.Add(report);
@@ -90,7 +91,7 @@ internal sealed class TrainingLoop
             {
                 // The last epoch after all: what is done at its end only.
                 SetStatistics();
-                _best = Snapshot();
+                Remember();
             }
 
             (_isDone, isKept) = (true, false);
@@ -147,9 +148,16 @@ internal sealed class TrainingLoop
             : throw new TrainingDivergedException(epoch, loss, "loss");
     }
 
-    private Dictionary<string, float[]> Snapshot() =>
-        _network.Parameters.ToDictionary(
-            parameter => parameter.Name, parameter => _step.Parameter(parameter.Name).ToArray(), StringComparer.Ordinal);
+    // Where those that were the best so far lie: of a wide network they are a large part of what a training needs.
+    private void Remember()
+    {
+        foreach (var parameter in _network.Parameters)
+        {
+            var now = _step.Parameter(parameter.Name);
+            if (_best.TryGetValue(parameter.Name, out var known)) now.CopyTo(known);
+            else _best.Add(parameter.Name, now.ToArray());
+        }
+    }
 }
 
 /// <summary>Remembers the best validation loss and says when too many epochs have gone by without a better one.</summary>

@@ -38,7 +38,7 @@ public sealed record BatchedOnnxOptions : BatchedScoringOptions
     internal BatchedOnnxOptions Copy() => this with
     {
         Inputs = Inputs?.ToDictionary(StringComparer.Ordinal),
-        Outputs = Outputs is null ? null : new OrderedDictionary<string, string>(Outputs, StringComparer.Ordinal),
+        Outputs = Outputs?.ToDictionary(StringComparer.Ordinal), // In the same order, which is that of the outputs.
         Shapes = Shapes?.ToDictionary(StringComparer.Ordinal),
     };
 }

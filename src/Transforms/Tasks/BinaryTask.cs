@@ -69,6 +69,9 @@ namespace MlNetBatchNorm.Transforms.Tasks
         /// <inheritdoc/>
         public override Loss Loss => Loss.SigmoidCrossEntropy;
 
+        /// <inheritdoc/>
+        public override Loss SmoothedLoss(float share) => Loss.SmoothedSigmoidCrossEntropy(share);
+
         // Sigmoid, as in the paper's own experiments, overfits less than relu where labels are as noisy as people's decisions.
 
         /// <inheritdoc/>

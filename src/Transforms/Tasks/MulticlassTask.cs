@@ -88,6 +88,9 @@ namespace MlNetBatchNorm.Transforms.Tasks
         /// <inheritdoc/>
         public override Loss Loss => Loss.SoftmaxCrossEntropy;
 
+        /// <inheritdoc/>
+        public override Loss SmoothedLoss(float share) => Loss.SmoothedCrossEntropy(share);
+
         // A cosine is laid out over all epochs, so there is nothing to be gained from stopping early.
 
         /// <inheritdoc/>

@@ -33,6 +33,10 @@ internal abstract class NetworkTask
     /// <summary>What training makes small.</summary>
     public abstract Loss Loss { get; }
 
+    /// <summary>The same with a share of each row's target on all classes alike; <see cref="Loss"/> itself where there are none.</summary>
+    /// <param name="share">The share, from 0 to below 1.</param>
+    public virtual Loss SmoothedLoss(float share) => Loss;
+
     /// <summary>
     /// What <see cref="Preset.Fast"/> stands for. The options were chosen by the figures on a table of each kind (see <c>sample-data</c>),
     /// over several seeds.

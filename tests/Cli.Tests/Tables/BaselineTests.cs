@@ -11,7 +11,7 @@ public sealed class BaselineTests
     public void Create_LabelsOfTwoClasses_HasTheirShareAndEntropy()
     {
         // A quarter has the class: the entropy is ln 4 − ¾ ln 3 nats.
-        var baseline = new Baseline(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.25f));
+        var baseline = new Baseline(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.25f), hasClasses: true);
 
         Assert.Equal([0.75, 0.25], baseline.Shares);
         Assert.Equal(0, baseline.MostFrequent);
@@ -20,28 +20,28 @@ public sealed class BaselineTests
 
     [Fact]
     public void IsBeatenBy_TheShareItself_IsFalse() =>
-        Assert.False(Beats(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.25f), LearningTask.Binary));
+        Assert.False(Beats(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.25f)));
 
     [Fact]
     public void IsBeatenBy_ProbabilitiesDrawnAtRandom_IsFalse()
     {
         var random = new Random(1);
-        Assert.False(Beats(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.2f + (0.1f * random.NextSingle())), LearningTask.Binary));
+        Assert.False(Beats(Tested(row => row % 4 == 0 ? 1 : 0, _ => 0.2f + (0.1f * random.NextSingle()))));
     }
 
     [Fact]
     public void IsBeatenBy_ProbabilitiesThatFollowTheClass_IsTrue() =>
-        Assert.True(Beats(Tested(row => row % 4 == 0 ? 1 : 0, row => row % 4 == 0 ? 0.3f : 0.23f), LearningTask.Binary));
+        Assert.True(Beats(Tested(row => row % 4 == 0 ? 1 : 0, row => row % 4 == 0 ? 0.3f : 0.23f)));
 
     [Fact]
     public void IsBeatenBy_ALittleLuckInFewRows_IsFalse()
     {
         var lucky = new TestedRows(Data(6, row => row % 2), [0.45f, 0.55f, 0.45f, 0.55f, 0.55f, 0.45f]);
-        Assert.False(new Baseline(lucky).IsBeatenBy(lucky, LearningTask.Binary));
+        Assert.False(Beats(lucky));
     }
 
     [Fact]
-    public void IsBeatenBy_ClassesThatAreAllAlike_IsFalse() => Assert.False(Beats(Tested(_ => 1, _ => 0.9f), LearningTask.Binary));
+    public void IsBeatenBy_ClassesThatAreAllAlike_IsFalse() => Assert.False(Beats(Tested(_ => 1, _ => 0.9f)));
 
     [Theory]
     [InlineData(0, false)]
@@ -51,7 +51,7 @@ public sealed class BaselineTests
         var random = new Random(2);
         var labels = Enumerable.Range(0, Rows).Select(_ => random.NextSingle()).ToArray();
         var tested = Tested(row => labels[row], row => 0.5f + (part * (labels[row] - 0.5f)) + (0.01f * (random.NextSingle() - 0.5f)));
-        Assert.Equal(expected, Beats(tested, LearningTask.Regression));
+        Assert.Equal(expected, Beats(tested, hasClasses: false));
     }
 
     [Fact]
@@ -63,11 +63,11 @@ public sealed class BaselineTests
         var right = new TestedRows(rows, Array.ConvertAll(targets, target => 0.3f + (0.1f * target)));
         var shifted = new TestedRows(rows, [.. right.Predictions[1..], right.Predictions[0]]);
 
-        Assert.True(new Baseline(right).IsBeatenBy(right, LearningTask.Multiclass));
-        Assert.False(new Baseline(shifted).IsBeatenBy(shifted, LearningTask.Multiclass));
+        Assert.True(Beats(right));
+        Assert.False(Beats(shifted));
     }
 
-    private static bool Beats(TestedRows tested, LearningTask task) => new Baseline(tested).IsBeatenBy(tested, task);
+    private static bool Beats(TestedRows tested, bool hasClasses = true) => new Baseline(tested, hasClasses).IsBeatenBy(tested);
 
     private static TestedRows Tested(Func<int, float> label, Func<int, float> prediction) =>
         new(Data(Rows, label), [.. Enumerable.Range(0, Rows).Select(prediction)]);

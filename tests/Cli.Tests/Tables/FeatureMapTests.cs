@@ -145,7 +145,7 @@ public sealed class FeatureMapTests
     [InlineData("", "cannot be read")]
     [InlineData("null", "is null")]
     [InlineData("{}", "cannot be read")]
-    [InlineData("""{"version":5,"columns":[]}""", "has version 5 and this program reads versions up to 4")]
+    [InlineData("""{"version":6,"columns":[]}""", "has version 6 and this program reads versions up to 5")]
     [InlineData("""{"version":4,"columns":[],"dates":[null]}""", "A column of dates is null")]
     [InlineData("""{"version":4,"columns":[],"dates":[{"name":"d","first":"soon","parts":[]}]}""", "cannot be read")]
     [InlineData(
@@ -162,6 +162,7 @@ public sealed class FeatureMapTests
     [InlineData(
         """{"version":1,"columns":[{"kind":"numeric","name":"a","imputed":1},{"kind":"numeric","name":"a","imputed":1}]}""",
         "Column 'a' is there twice")]
+    [InlineData("""{"version":5,"columns":[{"kind":"text","name":"a","buckets":1024,"words":2,"kept":[2,1]}]}""", "ascending numbers")]
     [InlineData("""{"version":1,"columns":[null]}""", "cannot be read")]
     public void FromJson_NotAFeatureMap_ThrowsInvalidDataException(string json, string expected) =>
         Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => FeatureMap.FromJson(json)).Message, StringComparison.Ordinal);

@@ -86,6 +86,37 @@ public sealed class NamedRowsTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(LearningTask.Binary)]
+    [InlineData(LearningTask.Multiclass)]
+    [InlineData(LearningTask.Regression)]
+    public void Score_FreeTextWithGaps_IsTheSameByEveryRoad(LearningTask task)
+    {
+        string[] words = ["good", "bad", "late", "the", "parcel", "was", "很", "好", "broken,", "and"];
+        var random = new Random(2);
+        var lines = Enumerable.Range(0, 300).Select(i =>
+        {
+            var text = i % 13 == 0 ? "" : string.Join(' ', Enumerable.Range(0, random.Next(4, 9)).Select(_ => words[random.Next(10)]));
+            return $"\"{text}\",{(i % 9 == 0 ? "" : i % 17)},{(task == LearningTask.Regression ? $"{i % 7}.5" : $"k{i % (int)(task + 2)}")}";
+        });
+        var table = CsvTable.Parse($"text,x,y\n{string.Join('\n', lines)}\n");
+        Train(table, "y", task);
+
+        Assert.IsType<TextFeature>(Features().Columns[0]);
+        RequireSame(table, "y");
+
+        var unknown = CsvTable.Parse("text,x\nnobody knows,1\n\"The parcel, BROKEN!\",2\n12,3\n");
+        var values = Score("model.onnx", unknown);
+        RequireClose(values, Score("pipeline.onnx", unknown));
+        foreach (var file in new[] { "model.onnx", "pipeline.onnx" })
+        {
+            using var scorer = BatchNormScorer.Load(_folder.File(file));
+            using var first = Json(unknown, 0, "y", asTexts: true);
+            Assert.Equal(["text"], scorer.Score(first).UnknownColumns);
+            RequireClose(values, InColumns(scorer, unknown, "y", asTexts: false));
+        }
+    }
+
     [Fact]
     public void Score_PipelineAndWrongTable_NamesFileLineAndColumn()
     {

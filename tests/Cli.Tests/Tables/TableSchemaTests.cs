@@ -143,7 +143,8 @@ public sealed class TableSchemaTests
     {
         var schema = Infer("y,id,x\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i % 2},id-{i},{i}\n")));
 
-        Assert.Equal("50 different texts in 50 rows: an identifier or free text", Report(schema, "id").Detail);
+        Assert.Equal(
+            "50 different texts in 50 rows: identifiers, names or the like (--text id takes their words)", Report(schema, "id").Detail);
     }
 
     [Fact]

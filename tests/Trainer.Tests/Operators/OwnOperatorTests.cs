@@ -47,6 +47,19 @@ public class OwnOperatorTests
             Optimizer.Sgd(0.05f));
     }
 
+    // A stride that leaves something over at the far end, windows that miss positions, a window of one position at a stride, kernels of two
+    // sizes, windows that are too large to be kept.
+    [Theory]
+    [InlineData("conv1d 4 3 stride=2 bias=yes; batchnorm; relu; conv1d 3 2 stride=3 padding=2", "2,17")]
+    [InlineData("conv2d 5 3 stride=2 padding=1; batchnorm; relu; conv2d 4 3 stride=2 padding=0 bias=yes", "3,12,9")]
+    [InlineData("conv2d 5 2 stride=3; batchnorm; relu; conv2d 3 1 stride=2; batchnorm; conv2d 6 1", "2,11,13")]
+    [InlineData("conv2d 9 3x5 padding=2 bias=yes; silu; conv2d 2 5x3 stride=2", "1,8,7")]
+    [InlineData("conv2d 4 3; batchnorm; relu; conv2d 3 7 stride=2", "30,24,24")]
+    public void Steps_EveryConvolution_AreTheSame(string layers, string shape) => RequireSame(
+        Network.Parse($"{layers}; relu; flatten; dense 2", [.. shape.Split(',').Select(long.Parse)]),
+        Loss.SoftmaxCrossEntropy,
+        Optimizer.Sgd(0.02f));
+
     [Theory]
     [InlineData("pytorch")]
     [InlineData("keras:0.9")]

@@ -34,6 +34,7 @@ internal static class DataSection
         ColumnKind.Categorical => "categories",
         ColumnKind.Embedded => "categories, embedded",
         ColumnKind.Date => "dates",
+        ColumnKind.Text => "free text, its words",
         ColumnKind.Weight => "the weight of a row",
         ColumnKind.Ignored => "left out, as asked for",
         _ => "left out",

@@ -11,7 +11,8 @@ internal static class GroupsSection
     {
         if (found.Groups.Count == 0) yield break;
         var label = found.Trained.Schema.Label;
-        var isNumber = label.Task.Kind == LearningTask.Regression;
+        var isNumber = !label.Task.HasClasses;
+        var hasMean = isNumber || label.Task.HasPositiveClass;
         yield return Html.H2("Is it as good for all");
         yield return Html.P(
             $"Test rows by what they have in a column; only what at least {GroupFigures.FewestRows} of them have. In brackets the interval "
@@ -20,7 +21,7 @@ internal static class GroupsSection
         {
             yield return Html.H3(column.Column);
             string[] heads = ["value", "test rows", column.Metric.Name];
-            if (label.Task.Kind != LearningTask.Multiclass)
+            if (hasMean)
                 heads = [.. heads, isNumber ? $"mean of {label.Column}" : $"are {label.PositiveClass}", "predictions are too high by"];
             yield return Html.Table(heads, column.Groups.Select(group =>
             {
@@ -29,7 +30,7 @@ internal static class GroupsSection
                     group.Name, Html.Number(Html.Count(group.Rows)),
                     Cell(VerdictSentences.Text(column.Metric, group.Figure), group.IsWorse ? "worse" : null),
                 ];
-                if (label.Task.Kind == LearningTask.Multiclass) return cells;
+                if (!hasMean) return cells;
                 return
                 [
                     .. cells,

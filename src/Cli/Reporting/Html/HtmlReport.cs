@@ -45,10 +45,10 @@ internal static class HtmlReport
         return path;
     }
 
-    private static IEnumerable<XElement> Mistakes(ModelAssessment found) => found.Trained.Schema.Label.Task.Kind switch
+    private static IEnumerable<XElement> Mistakes(ModelAssessment found) => found.Trained.Schema.Label.Task switch
     {
-        LearningTask.Binary => BinarySection.Create(found),
-        LearningTask.Multiclass => MulticlassSection.Create(found),
+        { HasPositiveClass: true } => BinarySection.Create(found),
+        { HasClasses: true } => MulticlassSection.Create(found),
         _ => RegressionSection.Create(found.Trained),
     };
 }

@@ -1,11 +1,13 @@
+using System.CommandLine;
 using System.Text.RegularExpressions;
+using MlNetBatchNorm.Cli.Commands;
 
-namespace MlNetBatchNorm.Onnx.Tests.Documentation;
+namespace MlNetBatchNorm.Architecture.Tests;
 
-/// <summary>The pages in docs name files and test classes; those have to be there.</summary>
+/// <summary>The pages in docs name files and test classes, which have to be there, and every option of the tool.</summary>
 public partial class DocumentationTests
 {
-    private static readonly string Root = FindRoot();
+    private static string Root => Checkout.Root;
 
     public static TheoryData<string> Pages =>
         [.. Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Select(path => $"docs/{Path.GetFileName(path)}"), "README.md"];
@@ -28,16 +30,27 @@ public partial class DocumentationTests
         Assert.True(missing.Count == 0, $"{page} names what is not there: {string.Join(", ", missing.Distinct())}");
     }
 
+    [Fact]
+    public void Options_OfEveryCommand_AreOnAPage()
+    {
+        var pages = string.Concat(Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Select(File.ReadAllText));
+        Command[] commands =
+        [
+            DemoCommand.Create(), TrainCommand.Create(), TuneCommand.Create(), ScoreCommand.Create(), FoldCommand.Create(),
+            InspectCommand.Create(), DevicesCommand.Create(), ReproduceCommand.Create(),
+        ];
+        var missing = commands.SelectMany(WithOptions).Distinct()
+            .Where(named => named.Option != "--help" && !Regex.IsMatch(pages, $@"{named.Option}(?![\w-])"))
+            .Select(named => $"{named.Command} {named.Option}");
+        Assert.Equal([], missing);
+    }
+
+    private static IEnumerable<(string Command, string Option)> WithOptions(Command command) =>
+        command.Options.Select(option => (command.Name, option.Name)).Concat(command.Subcommands.SelectMany(WithOptions));
+
     // A page may shorten the paths of the assembly that it is about.
     private static IEnumerable<string> Bases(string page) =>
         [Root, Path.Combine(Root, Path.GetDirectoryName(page)!), Path.Combine(Root, "src/Trainer"), Path.Combine(Root, "src/Onnx")];
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "MlNetBatchNorm.sln"))) folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException($"The repository was not found above {AppContext.BaseDirectory}.");
-    }
 
     // `Layers/DenseLayer.cs`, `src/Onnx/Folding`, `tests/Trainer.Tests/Fixtures`
     [GeneratedRegex(@"`((?:[\w.]+/)+[\w.]+\.(?:cs|py|md|props)|(?:src|tests|docs|bench|scripts|sample-data)/[\w./]*\w)`")]
