@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
@@ -51,14 +52,14 @@ internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel)
     /// <inheritdoc/>
     /// <remarks>
     /// y[n,o] = Σ_{c,k} W[o,c,k]·x[n,c,s·p+k]. Backward: db = Σ dy over rows and positions; dx[n,c,q] = Σ_{o,k} W[o,c,k]·dy[n,o,(q−k)/s]
-    /// where s divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. By operators of our own <see cref="WindowConvolution"/> does it;
-    /// elsewhere <see cref="ColumnConvolution"/> says when the products are laid out channels last.
+    /// where s divides q−k; and dW[o,c,k] = Σ_{n,p} dy[n,o,p]·x[n,c,s·p+k]. <see cref="ColumnConvolution"/> says when the products are laid
+    /// out channels last.
     /// </remarks>
     public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
     {
         var weight = graph.Parameter(site, "weight");
         var bias = HasBias(site) ? graph.Parameter(site, "bias") : Value.None;
-        if (graph.OwnOperators && Groups == 1) return new WindowConvolution(graph, site, this).Train(x, weight, bias);
+        if (graph.OwnOperators && Groups == 1) return TrainOwn(graph, site, x, weight, bias);
         return ColumnConvolution.Suits(this, site)
             ? new ColumnConvolution(graph, site, this).Train(x, weight, bias)
             : TrainChannelsFirst(graph, site, x, weight, bias);
@@ -77,6 +78,27 @@ internal sealed record ConvolutionLayer(int Channels, IReadOnlyList<int> Kernel)
 
     /// <summary>Whether each output position reads one input position, itself.</summary>
     internal bool IsPointwise => Stride == 1 && Padding == 0 && Kernel.All(size => size == 1);
+
+    private Differentiable TrainOwn(TrainingGraph graph, LayerSite site, Value x, Value weight, Value bias)
+    {
+        var form = ConvolutionForm.Of(site.Input, site.Output, Kernel, Stride, Padding);
+        var y = graph.Own(
+            ConvolutionOperator.Name, [x, weight, bias], ["y"], [.. form.Attributes, ("shape", site.Output.Sizes.ToArray())])[0];
+        return new Differentiable(y, (dy, inputNeeded) =>
+        {
+            var gradients = graph.Own(
+                ConvolutionGradientOperator.Name,
+                [dy, x, weight],
+                ["dWeight", inputNeeded ? "dx" : string.Empty],
+                [
+                    .. form.Attributes, ("shape", site.Input.Sizes.ToArray()),
+                    ("weightShape", site.Parameters[0].Shape.ToArray()),
+                ]);
+            graph.SetGradient(site, "weight", Gradient.Of(gradients[0]));
+            if (bias.IsGiven) graph.SetGradient(site, "bias", Gradient.Of(ChannelReduction.Of(graph, site.Output).Sum(dy)));
+            return gradients[1];
+        });
+    }
 
     private Differentiable TrainChannelsFirst(TrainingGraph graph, LayerSite site, Value x, Value weight, Value bias)
     {

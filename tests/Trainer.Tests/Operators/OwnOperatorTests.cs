@@ -196,6 +196,21 @@ public class OwnOperatorTests
     }
 
     [Fact]
+    public void Steps_OfConvolutionsOnTwoThreads_HaveTheBitsOfOne()
+    {
+        var network = Network.Parse("conv2d 16 3; batchnorm; relu; conv2d 24 3 stride=2; batchnorm; relu; globalaveragepool; dense 2", 8, 12, 12);
+        using var one = NewStep(network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(), own: true, threads: 1);
+        using var two = NewStep(network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(), own: true, threads: 2);
+        for (var i = 0; i < 3; i++)
+        {
+            one.Run(Batch, 0.1f);
+            two.Run(Batch, 0.1f);
+        }
+
+        foreach (var (name, values) in one.State()) Assert.Equal(values, two.State()[name]);
+    }
+
+    [Fact]
     public void Model_OfAStepAndOfANetwork_HasOperatorsOfOurOwnOnlyInTheStep()
     {
         var network = Network.Input(3).Dense(8).BatchNorm().Relu().Dense(2);

@@ -1,0 +1,163 @@
+using System.Runtime.Intrinsics;
+using MlNetBatchNorm.Onnx.Execution.Operators;
+using MlNetBatchNorm.Onnx.Graph;
+
+namespace MlNetBatchNorm.Trainer.Operators;
+
+/// <summary>What both directions of an ungrouped convolution have in common. Rows of <c>[C, L]</c> are 1 high.</summary>
+/// <param name="Inputs">The channels that come in, C.</param>
+/// <param name="Outputs">The channels that go out, O.</param>
+/// <param name="Input">Height and width of a row that comes in.</param>
+/// <param name="Output">Those of a row that goes out.</param>
+/// <param name="Kernel">Those of the kernel.</param>
+/// <param name="Stride">Positions from one window to the next, along each.</param>
+/// <param name="Padding">Zeros at both ends of each.</param>
+internal readonly record struct ConvolutionForm(
+    int Inputs,
+    int Outputs,
+    (int Height, int Width) Input,
+    (int Height, int Width) Output,
+    (int Height, int Width) Kernel,
+    (int Height, int Width) Stride,
+    (int Height, int Width) Padding)
+{
+    // Below, handing out the parts takes longer than doing them.
+    private const long LeastShared = 1 << 18;
+
+    /// <summary>The positions of a row that comes in.</summary>
+    public int InputPositions => Input.Height * Input.Width;
+
+    /// <summary>The positions of a row that goes out.</summary>
+    public int OutputPositions => Output.Height * Output.Width;
+
+    /// <summary>The numbers of a line of the kernel that lie side by side where channels are last.</summary>
+    public int KernelLine => Kernel.Width * Inputs;
+
+    /// <summary>The rows that come in, with their channels last and zeros around.</summary>
+    public ChannelsLast Padded => new(Inputs, Inputs, Input, Padding, Padding);
+
+    /// <summary>The form of a layer.</summary>
+    /// <param name="input">The shape of a row that comes in.</param>
+    /// <param name="output">The shape of a row that goes out.</param>
+    /// <param name="kernel">The size of the kernel along each axis.</param>
+    /// <param name="stride">Positions from one window to the next.</param>
+    /// <param name="padding">Zeros at both ends.</param>
+    public static ConvolutionForm Of(SampleShape input, SampleShape output, IReadOnlyList<int> kernel, int stride, int padding)
+    {
+        var isLine = input.Sizes.Count == 2;
+        return new ConvolutionForm(
+            (int)input.Channels,
+            (int)output.Channels,
+            (isLine ? 1 : (int)input.Sizes[1], (int)input.Sizes[^1]),
+            (isLine ? 1 : (int)output.Sizes[1], (int)output.Sizes[^1]),
+            (isLine ? 1 : kernel[0], kernel[^1]),
+            (isLine ? 1 : stride, stride),
+            (isLine ? 0 : padding, padding));
+    }
+
+    /// <summary>The form as attributes of a node.</summary>
+    public NodeArgument[] Attributes => [("form", new long[]
+    {
+        Inputs, Outputs, Input.Height, Input.Width, Output.Height, Output.Width, Kernel.Height, Kernel.Width, Stride.Height, Stride.Width,
+        Padding.Height, Padding.Width,
+    })];
+
+    /// <summary>Reads the attributes of a node.</summary>
+    public static ConvolutionForm Of(in KernelAttributes attributes)
+    {
+        var sizes = Array.ConvertAll(attributes.Integers("form"), size => (int)size);
+        return new ConvolutionForm(
+            sizes[0],
+            sizes[1],
+            (sizes[2], sizes[3]),
+            (sizes[4], sizes[5]),
+            (sizes[6], sizes[7]),
+            (sizes[8], sizes[9]),
+            (sizes[10], sizes[11]));
+    }
+
+    /// <summary>Whether so many rows are worth being divided among threads.</summary>
+    public bool IsShared(int rows) =>
+        (long)rows * OutputPositions * Outputs * Inputs * Kernel.Height * Kernel.Width >= LeastShared;
+
+    /// <summary>A number rounded up to a multiple.</summary>
+    public static int RoundUp(int number, int multiple) => (number + multiple - 1) / multiple * multiple;
+}
+
+/// <summary>How a row lies with its channels last, and zeros around its positions.</summary>
+/// <param name="Channels">The channels.</param>
+/// <param name="Width">The numbers of a position: the channels, and zeros behind them.</param>
+/// <param name="Size">Height and width of the row.</param>
+/// <param name="Before">Zeros in front, along each.</param>
+/// <param name="After">Zeros behind.</param>
+internal readonly record struct ChannelsLast(
+    int Channels,
+    int Width,
+    (int Height, int Width) Size,
+    (int Height, int Width) Before,
+    (int Height, int Width) After)
+{
+    /// <summary>The numbers of a line of positions.</summary>
+    public int Line => (Before.Width + Size.Width + After.Width) * Width;
+
+    /// <summary>Where the first position lies.</summary>
+    public int First => (Before.Height * Line) + (Before.Width * Width);
+
+    /// <summary>
+    /// The numbers of a row, and behind it as many as a tile reads too far: what it makes of them is never looked at.
+    /// </summary>
+    /// <param name="step">Positions from one line of a tile to the next.</param>
+    public int Length(int step) =>
+        ((Before.Height + Size.Height + After.Height) * Line) + (ConvolutionTile.Rows * Math.Max(1, step) * Width) + ConvolutionTile.Rows;
+
+    /// <summary>Puts a row there, between zeros that are there already.</summary>
+    /// <param name="planes">The row, <c>[C, H, W]</c>.</param>
+    /// <param name="last">Where to.</param>
+    public unsafe void Fill(float* planes, float* last)
+    {
+        nint plane = Size.Height * Size.Width;
+        for (var y = 0; y < Size.Height; y++, planes += Size.Width)
+        {
+            var line = last + First + (y * Line);
+            var from = planes;
+            var channel = 0;
+            for (; channel <= Channels - 4; channel += 4, from += 4 * plane)
+            {
+                float* a = from, b = a + plane, c = b + plane, d = c + plane, to = line + channel;
+                for (var x = 0; x < Size.Width; x++, to += Width) Vector128.Create(a[x], b[x], c[x], d[x]).Store(to);
+            }
+
+            for (; channel < Channels; channel++, from += plane)
+            {
+                var to = line + channel;
+                for (var x = 0; x < Size.Width; x++, to += Width) *to = from[x];
+            }
+        }
+    }
+
+    /// <summary>Takes a line of positions with their channels last apart, one channel after the other.</summary>
+    /// <param name="last">The positions.</param>
+    /// <param name="width">The numbers of a position.</param>
+    /// <param name="channels">The channels among them.</param>
+    /// <param name="count">The positions.</param>
+    /// <param name="planes">Where the first channel's numbers go.</param>
+    /// <param name="plane">From one channel to the next.</param>
+    /// <param name="stride">From one number to the next.</param>
+    /// <param name="shift">What is added to the numbers of each channel; null = nothing.</param>
+    public static unsafe void Spread(float* last, nint width, int channels, int count, float* planes, nint plane, int stride, float* shift)
+    {
+        for (var channel = 0; channel < channels; channel++, planes += plane)
+        {
+            var from = last + channel;
+            var more = shift is null ? 0 : shift[channel];
+            var x = 0;
+            if (stride == 1)
+            {
+                for (; x <= count - 4; x += 4, from += 4 * width)
+                    (Vector128.Create(from[0], from[width], from[2 * width], from[3 * width]) + Vector128.Create(more)).Store(planes + x);
+            }
+
+            for (; x < count; x++, from += width) planes[x * stride] = *from + more;
+        }
+    }
+}
