@@ -158,7 +158,7 @@ internal sealed class TrainingGraph
     /// <summary>Says of a value, <c>[N, D]</c>, that its rows lie as a form says.</summary>
     public void MarkEncoded(Value value, EncodedForm form) => _encoded[value] = form;
 
-    /// <summary>The form of encoded rows, where a product with them is best made by <see cref="EncodedProductOperator"/>; else null.</summary>
+    /// <summary>The form of encoded rows whose product is best made by <see cref="EncodedProductOperator"/>; else null.</summary>
     public EncodedForm? EncodedFormOf(Value value) => OwnOperators ? _encoded.GetValueOrDefault(value) : null;
 
     /// <summary>A value that several layers use: made at the first call, found again at the next ones.</summary>
