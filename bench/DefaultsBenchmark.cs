@@ -32,11 +32,12 @@ internal sealed class DefaultsBenchmark : Benchmark
     private static readonly Preset[] Presets = [Preset.Fast, Preset.Accurate];
     private static readonly string[] SmallTables = ["attrition", "concrete", "vehicle"];
 
+    private static readonly string[] Stock = [StockTrainers.Linear, StockTrainers.FastTree, StockTrainers.LightGbm];
+
     // The order of the columns.
     private static readonly string[] Entrants =
     [
-        StockTrainers.Linear, StockTrainers.FastTree, StockTrainers.LightGbm, HistGradientBoosting, nameof(Preset.Fast),
-        nameof(Preset.Accurate),
+        .. Stock, HistGradientBoosting, nameof(Preset.Fast), nameof(Preset.Accurate),
     ];
 
     private readonly Option<int> _seeds = new("--seeds")
@@ -58,6 +59,7 @@ internal sealed class DefaultsBenchmark : Benchmark
         Description = $"instead: learn from {SmallRows} rows of {string.Join(", ", SmallTables)}, drawn again and again",
     };
 
+    private readonly Option<bool> _ours = new("--ours") { Description = "train the two presets only, and nothing beside them" };
     private readonly Option<int> _draws = new("--draws") { Description = "with --small: how often", DefaultValueFactory = _ => 20 };
     private readonly Option<string?> _json = new("--json") { Description = "also write the figures to a file", HelpName = "FILE" };
 
@@ -72,7 +74,7 @@ internal sealed class DefaultsBenchmark : Benchmark
                 if (DevelopmentTable.All.All(table => table.Name != name))
                     result.AddError($"--tables: there is no '{name}'; there are {Names(DevelopmentTable.All)}.");
         });
-        foreach (var option in new Option[] { _seeds, _tables, _small, _draws, _json }) Add(option);
+        foreach (var option in new Option[] { _seeds, _tables, _ours, _small, _draws, _json }) Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, Report report, CancellationToken cancellation)
@@ -86,32 +88,39 @@ internal sealed class DefaultsBenchmark : Benchmark
         var figures = new JsonArray();
         foreach (var node in small ? MeasureSmall(report, tables, quick ? 1 : arguments.GetValue(_draws), quick, cancellation) : [])
             figures.Add(node);
-        if (!small) await MeasureAsync(report, tables, arguments.GetValue(_seeds), quick, figures, cancellation);
+        if (!small)
+            await MeasureAsync(report, tables, arguments.GetValue(_seeds), quick, !arguments.GetValue(_ours), figures, cancellation);
         if (arguments.GetValue(_json) is { } path)
             AtomicFile.WriteText(path, new JsonObject { ["defaults"] = figures }.ToJsonString(Indented) + "\n");
         return ExitCode.Done;
     }
 
     private static async Task MeasureAsync(
-        Report report, IReadOnlyList<DevelopmentTable> tables, int seeds, bool quick, JsonArray figures, CancellationToken cancellation)
+        Report report,
+        IReadOnlyList<DevelopmentTable> tables,
+        int seeds,
+        bool quick,
+        bool peers,
+        JsonArray figures,
+        CancellationToken cancellation)
     {
         var (results, warm) = (new List<TableFigures>(), new HashSet<LearningTask>());
         foreach (var table in tables)
         {
             var (training, test) = table.Read();
-            if (!quick && warm.Add(table.Task)) Warm(table, training, test);
+            if (!quick && warm.Add(table.Task)) Warm(table, training, test, peers);
             var measured = new TableFigures(table, training.RowCount);
             results.Add(measured);
-            MeasureOurs(measured, training, test, seeds, quick, cancellation);
-            if (await TreesAsync(table, cancellation) is { } trees) measured.Add(HistGradientBoosting, trees);
+            Measure(measured, training, test, seeds, quick, peers, cancellation);
+            if (peers && await TreesAsync(table, cancellation) is { } trees) measured.Add(HistGradientBoosting, trees);
             figures.Add(measured.ToJson());
         }
 
         Show(report, results, seeds);
     }
 
-    private static void MeasureOurs(
-        TableFigures measured, CsvTable training, CsvTable test, int seeds, bool quick, CancellationToken cancellation)
+    private static void Measure(
+        TableFigures measured, CsvTable training, CsvTable test, int seeds, bool quick, bool peers, CancellationToken cancellation)
     {
         var table = measured.Table;
         var trained = new List<TrainedTable>();
@@ -130,8 +139,7 @@ internal sealed class DefaultsBenchmark : Benchmark
                 }
             }
 
-            foreach (var peer in StockTrainers.Measure(
-                training, test, trained[0], [StockTrainers.Linear, StockTrainers.FastTree, StockTrainers.LightGbm], quick))
+            foreach (var peer in StockTrainers.Measure(training, test, trained[0], peers ? Stock : [], quick))
             {
                 cancellation.ThrowIfCancellationRequested();
                 measured.Add(peer.Kind, new Entry(table, peer.Figures, peer.Cost));
@@ -158,15 +166,14 @@ internal sealed class DefaultsBenchmark : Benchmark
         }
     }
 
-    private static void Warm(DevelopmentTable table, CsvTable training, CsvTable test)
+    private static void Warm(DevelopmentTable table, CsvTable training, CsvTable test, bool peers)
     {
         Report.Progress($"defaults: warming up with rows of {table.Name}");
         var rows = training.Select([.. Enumerable.Range(0, Math.Min(RowsToWarmWith, training.RowCount))]);
         foreach (var preset in Presets)
         {
             using var ours = Train(table, rows, test, preset, seed: 0, quick: true);
-            foreach (var _ in StockTrainers.Measure(
-                rows, test, ours, [StockTrainers.Linear, StockTrainers.FastTree, StockTrainers.LightGbm], quick: true)) { }
+            foreach (var _ in StockTrainers.Measure(rows, test, ours, peers ? Stock : [], quick: true)) { }
         }
     }
 
@@ -230,7 +237,7 @@ internal sealed class DefaultsBenchmark : Benchmark
             $"Accurate is at least as good (AUC within {CloseAuc}, accuracy within {CloseAccuracy}, all else within {CloseLoss:P0}):"));
         report.Table(
             ["beside", "by AUC, accuracy or RMSE", "by log-loss or MAE", "not on"],
-            Entrants[..^1].Select(peer => Standing(peer, results)),
+            Entrants[..^1].Where(peer => results.Any(result => result.Mean(peer) is not null)).Select(peer => Standing(peer, results)),
             texts: 1);
     }
 

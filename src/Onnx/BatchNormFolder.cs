@@ -86,10 +86,10 @@ public static class BatchNormFolder
         var functions = FunctionInlining.Of(model, "BatchNormalization");
         var given = functions.Model;
         var folded = given.Clone();
-        trace?.Begin(given, folded);
         var editor = new ModelEditor(folded, options.FoldOverridable);
         (editor.Budget.TimeLimit, editor.Budget.MaximumGrowth) = (options.TimeLimit, options.MaximumGrowth);
         editor.InferShapes();
+        trace?.Begin(given, editor);
         var (log, chains) = (new FoldLog(trace), new List<(BatchNormOutcome Outcome, NodeProto Node)>());
         var batchNorms = FindAll(editor, log);
         FoldToFixedPoint(editor, batchNorms, options, log, chains);

@@ -19,7 +19,8 @@ internal sealed record ColumnImportance(string Column, Interval Loss, Interval F
 /// </summary>
 /// <remarks>
 /// A row's cost is the mean over the dealings, and the interval is that of the mean over rows, so that it holds for other rows, too. Of
-/// many columns those that matter most by a first, cheap look are measured in full.
+/// many columns those that matter most by a first, cheap look are measured in full. Of tens of thousands that look is at groups of columns
+/// that are dealt out together; the groups that cost most are halved until single columns are left.
 /// </remarks>
 internal sealed class ColumnImportances
 {
@@ -35,6 +36,9 @@ internal sealed class ColumnImportances
     // Beyond that many columns there is a first look, by so many rows.
     private const int MeasuredColumns = 40;
     private const int LookedAtRows = 256;
+
+    // Multiplications of that look: beyond them columns are looked at in groups, of which the best are divided further.
+    private const double MostLookedAt = 1e11;
 
     private readonly OnnxScorer _scorer;
     private readonly FeatureRows _rows;
@@ -73,6 +77,9 @@ internal sealed class ColumnImportances
     /// <summary>The figure by which columns are put in order: log-loss, or RMSE for numbers.</summary>
     public Metric Loss { get; }
 
+    // Whether columns are too many to be looked at one by one.
+    private bool IsWide { get; init; }
+
     /// <summary>How often each column was dealt out anew.</summary>
     public static int Repeats => Dealings;
 
@@ -98,7 +105,10 @@ internal sealed class ColumnImportances
             new() { Outputs = trained.Network.Measured.Outputs, Engine = ScoringEngine.OnnxRuntime });
         var figures = trained.TestMetrics.Select(figure => figure.Metric).ToArray();
         var importances = new ColumnImportances(
-            scorer, rows, tested.Count, figures[0], trained.BaseRate.Alone.Metric, seed);
+            scorer, rows, tested.Count, figures[0], trained.BaseRate.Alone.Metric, seed)
+        {
+            IsWide = (double)sources.Length * Math.Min(count, LookedAtRows) * trained.Network.Model.Network.ParameterCount > MostLookedAt,
+        };
         importances.Measure(sources, rows, clusters, advance);
         return importances;
     }
@@ -111,11 +121,7 @@ internal sealed class ColumnImportances
         var chosen = sources;
         if (sources.Length > MeasuredColumns)
         {
-            var few = rows.First(LookedAtRows);
-            var before = Loss.Compute(Predicted(Score(few.Count, few), few));
-            var costs = Array.ConvertAll(sources, source => Loss.Compute(Predicted(Dealt(source.Places, few), few)) - before);
-            HashSet<int> best = [.. Enumerable.Range(0, costs.Length).OrderByDescending(i => costs[i]).Take(MeasuredColumns)];
-            chosen = [.. sources.Where((_, i) => best.Contains(i))];
+            chosen = Chosen(sources, rows.First(LookedAtRows));
             LeftOut = sources.Length - chosen.Length;
         }
 
@@ -139,6 +145,41 @@ internal sealed class ColumnImportances
         }
 
         Columns = [.. columns.OrderByDescending(column => column.Loss.Value)];
+    }
+
+    // The columns that cost most, in the order of the table.
+    private (string Source, IReadOnlyList<int> Places)[] Chosen((string Source, IReadOnlyList<int> Places)[] sources, TrainingData few) =>
+    [
+        // What any of them costs is the loss less that of the rows as they are, so that the loss says which costs most.
+        .. Costliest(
+            sources.Length, IsWide ? MeasuredColumns : sources.Length, MeasuredColumns,
+            (first, count) => Loss.Compute(Predicted(Dealt(
+                [.. sources.Skip(first).Take(count).SelectMany(source => source.Places)], few), few)))
+            .Select(i => sources[i]),
+    ];
+
+    /// <summary>Those of many things that cost most, in order, found by what neighbours cost together.</summary>
+    /// <param name="count">How many there are.</param>
+    /// <param name="groups">How many groups of neighbours are looked at first; <paramref name="count"/> = each by itself.</param>
+    /// <param name="wanted">How many are to be found.</param>
+    /// <param name="cost">What those from one on, so many of them, cost together.</param>
+    internal static int[] Costliest(int count, int groups, int wanted, Func<int, int, double> cost)
+    {
+        var size = (count + groups - 1) / groups;
+        (int First, int Count)[] open =
+            [.. Enumerable.Range(0, (count + size - 1) / size).Select(i => (i * size, Math.Min(size, count - (i * size))))];
+        while (true)
+        {
+            var costs = Array.ConvertAll(open, group => cost(group.First, group.Count));
+            (int First, int Count)[] best =
+                [.. Enumerable.Range(0, open.Length).OrderByDescending(i => costs[i]).Take(wanted).Order().Select(i => open[i])];
+            if (Array.TrueForAll(best, group => group.Count == 1)) return [.. best.Select(group => group.First)];
+            open = [.. best.SelectMany(Halves)];
+        }
+
+        static (int First, int Count)[] Halves((int First, int Count) group) => group.Count == 1
+            ? [group]
+            : [(group.First, group.Count / 2), (group.First + (group.Count / 2), group.Count - (group.Count / 2))];
     }
 
     private (double[] Loss, double[] Figure) ByRow(float[] predictions, TrainingData rows)

@@ -36,12 +36,16 @@ internal sealed class FoldTrace
     public string? WhyDeclined(NodeProto node) => Origin(node) is { } origin ? Declined.GetValueOrDefault(origin) : null;
 
     /// <summary>Notes which node is which, before the first change.</summary>
-    public void Begin(ModelProto before, ModelProto copy)
+    /// <param name="before">The given model.</param>
+    /// <param name="copy">The copy that is to be folded, with its shapes.</param>
+    public void Begin(ModelProto before, ModelEditor copy)
     {
         _origins.Clear();
+        _origins.EnsureCapacity(before.Graph.Node.Count);
         _copies.Clear();
-        Pair(before.Graph, copy.Graph);
-        Before = new ModelEditor(before);
+        Pair(before.Graph, copy.Model.Graph);
+        Before = new ModelEditor(before, isRead: true);
+        Before.TakeShapes(copy);
     }
 
     /// <summary>Notes what has changed, after the last change.</summary>
@@ -67,6 +71,7 @@ internal sealed class FoldTrace
         for (var i = 0; i < before.Node.Count; i++)
         {
             _origins.Add(copy.Node[i], before.Node[i]);
+            if (copy.Node[i].Attribute.Count == 0) continue;
             foreach (var (inner, innerCopy) in before.Node[i].Subgraphs().Zip(copy.Node[i].Subgraphs())) Pair(inner, innerCopy);
         }
     }

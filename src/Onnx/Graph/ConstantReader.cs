@@ -43,18 +43,18 @@ internal static class ConstantReader
     private static readonly HashSet<string> Views = new(
         ["Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout"], StringComparer.Ordinal);
 
-    /// <summary>The values that must be known before a node is read; none for an operator that makes no constants.</summary>
-    public static IEnumerable<string> Operands(NodeProto node)
-    {
-        if (!node.IsStandard()) return [];
-        if (Views.Contains(node.OpType)) return node.Input.Take(1);
-        return ConstantOperators.DataInputs(node) is { } count ? node.Input.Take(count).Where(input => input.Length > 0) : [];
-    }
+    /// <summary>
+    /// How many of its first inputs must be known before a node is read (an empty one is not there); none for an operator that makes no
+    /// constants.
+    /// </summary>
+    public static int OperandCount(NodeProto node) => !node.IsStandard()
+        ? 0
+        : Math.Min(Views.Contains(node.OpType) ? 1 : ConstantOperators.DataInputs(node) ?? 0, node.Input.Count);
 
     /// <summary>The constant that a node makes, or why a value of it is none.</summary>
     /// <param name="node">The node.</param>
     /// <param name="value">Which of its outputs.</param>
-    /// <param name="graph">The graph that it stands in; it knows the node's <see cref="Operands"/>.</param>
+    /// <param name="graph">The graph that it stands in; it knows the node's operands (<see cref="OperandCount"/>).</param>
     public static ConstantLookup Read(NodeProto node, string value, OnnxGraph graph)
     {
         var computed = ConstantLookup.Computed(value, node);
@@ -68,11 +68,7 @@ internal static class ConstantReader
                 ? ConstantLookup.Found(filled)
                 : ConstantLookup.None($"the shape or type of {node.Describe()} cannot be folded");
         if (Views.Contains(node.OpType)) return node.Output[0] == value ? View(node, graph, computed) : computed;
-        if (ConstantOperators.DataInputs(node) is null) return computed;
-        var operands = Operands(node).Select(graph.Constant).ToArray();
-        if (operands.Length == 0 || operands.Any(operand => operand.Tensor is null)) return computed;
-        var tensors = operands.Select(operand => operand.Tensor!).ToArray();
-        if (tensors.Any(tensor => tensor.Type != tensors[0].Type)) return computed;
+        if (Operands(node, graph) is not { Length: > 0 } tensors || tensors.Any(tensor => tensor.Type != tensors[0].Type)) return computed;
         if (ConstantOperators.Plan(node, node.Output.IndexOf(value), tensors, graph) is not { } plan) return computed;
         // One constant may be met many times.
         var stored = tensors.Aggregate(0L, (sum, tensor) => Math.Min(sum + tensor.Stored, 1L << 50));
@@ -82,6 +78,21 @@ internal static class ConstantReader
             ? ConstantLookup.Found(
                 RealTensor.Computed(tensors[0].Type, plan.Shape, stored, tensors.Max(tensor => tensor.Waiting), plan.Compute))
             : TooLate(node);
+    }
+
+    // Of most nodes the first operand is none.
+    private static RealTensor[]? Operands(NodeProto node, OnnxGraph graph)
+    {
+        var count = OperandCount(node);
+        List<RealTensor>? tensors = null;
+        for (var i = 0; i < count; i++)
+        {
+            if (node.Input[i].Length == 0) continue;
+            if (graph.Constant(node.Input[i]).Tensor is not { } tensor) return null;
+            (tensors ??= []).Add(tensor);
+        }
+
+        return tensors?.ToArray();
     }
 
     private static bool IsTooLarge(DataType type, long[] shape, long stored)

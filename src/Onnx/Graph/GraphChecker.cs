@@ -30,7 +30,7 @@ internal static class GraphChecker
     public static void Check(ModelProto model)
     {
         CheckForm(model);
-        new ModelEditor(model).InferShapes();
+        new ModelEditor(model, isRead: true).InferShapes();
     }
 
     /// <summary>The same without the operands that fit together, for who follows the shapes anyway.</summary>
@@ -61,7 +61,7 @@ internal static class GraphChecker
             if (input.Name.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
             if (outer is null && input.Type is null)
                 throw new InvalidModelException($"{where} has an input '{input.Name}' without a type.");
-            names.Define(input.Name, $"{where} has two inputs", input.Name);
+            if (!names.Define(input.Name)) throw names.WhyTaken($"{where} has two inputs", input.Name);
         }
 
         var initializers = new HashSet<string>(StringComparer.Ordinal);
@@ -71,7 +71,8 @@ internal static class GraphChecker
             if (!initializers.Add(tensor.Name))
                 throw new InvalidModelException($"{where} has two initializers named '{tensor.Name}'; names must be unique.");
             // An initializer with an input's name is that input's default value.
-            if (!names.IsDefinedHere(tensor.Name)) names.Define(tensor.Name, $"{where} has an initializer and another value", tensor.Name);
+            if (!names.IsDefinedHere(tensor.Name) && !names.Define(tensor.Name))
+                throw names.WhyTaken($"{where} has an initializer and another value", tensor.Name);
             InitializerChecker.Check(tensor, $"The initializer '{tensor.Name}'");
         }
 
@@ -79,7 +80,8 @@ internal static class GraphChecker
         {
             if (tensor.Values is not { Name: { Length: > 0 } name })
                 throw new InvalidModelException($"{where} has a sparse initializer without values or a name.");
-            if (!names.IsDefinedHere(name)) names.Define(name, $"{where} has a sparse initializer and another value", name);
+            if (!names.IsDefinedHere(name) && !names.Define(name))
+                throw names.WhyTaken($"{where} has a sparse initializer and another value", name);
         }
 
         CheckNodes(graph.Node, names, where, rules);
@@ -100,24 +102,32 @@ internal static class GraphChecker
                 throw new InvalidModelException(
                     $"{node.Describe()} is of the domain '{node.Domain}', but the model imports no operator set of that domain.");
             if (node.IsStandard() && !rules.Functions.Contains(node.OpType)) OperatorSignature.Check(node, rules.Opset);
-            foreach (var input in node.Input)
+            // By index: an enumerator of protobuf's lists is an object, and there may be millions of nodes.
+            for (var i = 0; i < node.Input.Count; i++)
             {
+                var input = node.Input[i];
                 if (input.Length > 0 && !names.IsVisible(input))
                     throw NodeOrder.Explain(ModelEditor.Of(new GraphProto { Node = { nodes } }).Main, node, input);
             }
 
-            foreach (var attribute in node.Attribute)
+            if (node.Attribute.Count > 0) CheckAttributes(node, names, rules);
+            for (var i = 0; i < node.Output.Count; i++)
             {
-                if (attribute.T is not null)
-                    InitializerChecker.Check(attribute.T, $"The attribute '{attribute.Name}' of {node.Describe()}");
-            }
-
-            foreach (var subgraph in node.Subgraphs()) CheckGraph(subgraph, names, rules);
-            foreach (var output in node.Output)
-            {
-                if (output.Length > 0) names.Define(output, $"{node.Describe()} makes a value whose name is taken", output);
+                var output = node.Output[i];
+                if (output.Length > 0 && !names.Define(output))
+                    throw names.WhyTaken($"{node.Describe()} makes a value whose name is taken", output);
             }
         }
+    }
+
+    private static void CheckAttributes(NodeProto node, Names names, NodeRules rules)
+    {
+        foreach (var attribute in node.Attribute)
+        {
+            if (attribute.T is not null) InitializerChecker.Check(attribute.T, $"The attribute '{attribute.Name}' of {node.Describe()}");
+        }
+
+        foreach (var subgraph in node.Subgraphs()) CheckGraph(subgraph, names, rules);
     }
 
     // A function sees nothing but its own inputs, and imports its own operator sets.
@@ -128,7 +138,7 @@ internal static class GraphChecker
         foreach (var input in function.Input)
         {
             if (input.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
-            names.Define(input, $"{where} has two inputs", input);
+            if (!names.Define(input)) throw names.WhyTaken($"{where} has two inputs", input);
         }
 
         var domains = function.OpsetImport.Select(import => Domain(import.Domain)).ToHashSet(StringComparer.Ordinal);
@@ -152,14 +162,12 @@ internal static class GraphChecker
 
         public bool IsVisible(string name) => _names.Contains(name) || (outer?.IsVisible(name) ?? false);
 
-        public void Define(string name, string problem, string what)
-        {
-            if (outer is not null && outer.IsVisible(name))
-                throw new InvalidModelException(
-                    $"{problem}: '{what}' is also a value of the graph around it; a subgraph may read outer values but not redefine them.");
-            if (!_names.Add(name))
-                throw new InvalidModelException($"{problem}: '{what}' is defined twice; every value needs a name of its own.");
-        }
+        /// <summary>Takes a name; false where it is taken already, see <see cref="WhyTaken"/>.</summary>
+        public bool Define(string name) => outer?.IsVisible(name) != true && _names.Add(name);
+
+        public InvalidModelException WhyTaken(string problem, string name) => new(outer?.IsVisible(name) == true
+            ? $"{problem}: '{name}' is also a value of the graph around it; a subgraph may read outer values but not redefine them."
+            : $"{problem}: '{name}' is defined twice; every value needs a name of its own.");
     }
 }
 

@@ -11,13 +11,14 @@ internal sealed class ModelEditor
 
     /// <param name="model">The model, which is changed in place; what is changed is complete after <see cref="Finish"/>.</param>
     /// <param name="defaultsAreConstant">Whether an initializer that callers may override counts as constant.</param>
-    public ModelEditor(ModelProto model, bool defaultsAreConstant = false)
+    /// <param name="isRead">Whether the model is only looked at, so that nobody will ask for names.</param>
+    public ModelEditor(ModelProto model, bool defaultsAreConstant = false, bool isRead = false)
     {
         Model = model;
         DefaultsAreConstant = defaultsAreConstant;
         Opset = OperatorSets.DefaultOf(model);
         Budget = new WorkBudget(model);
-        Names.Take(model.Graph);
+        if (!isRead) Names.Take(model.Graph);
         // These initializers change while the model is trained: their values are not constants.
         foreach (var training in model.TrainingInfo)
             Trained.UnionWith(training.InitializationBinding.Concat(training.UpdateBinding).Select(binding => binding.Key));
@@ -73,6 +74,15 @@ internal sealed class ModelEditor
         if (_hasShapes) return;
         _hasShapes = true;
         ShapeInference.Run(Main);
+    }
+
+    /// <summary>Takes over the shapes that were found out of a copy of the model, before that was changed.</summary>
+    public void TakeShapes(ModelEditor copy)
+    {
+        // What callers may override is known in one of them, and not in the other.
+        if (DefaultsAreConstant != copy.DefaultsAreConstant || Graphs.Count != copy.Graphs.Count) return;
+        _hasShapes = true;
+        for (var i = 0; i < Graphs.Count; i++) Graphs[i].TakeShapes(copy.Graphs[i]);
     }
 
     /// <summary>Notes a value that lost a reader: what only it needed goes at the end.</summary>

@@ -141,7 +141,10 @@ internal sealed partial class OnnxGraph
         var name = Fresh(stem);
         home._fresh.Add(name, tensor);
         home.SetShape(name, TensorShape.Of(tensor.Shape));
+        var old = node.InputAt(input);
         SetInput(node, input, name);
+        // A weight that takes in a long chain is replaced by each link, and nobody can ask for the earlier ones any more.
+        if (home.Readers(old).Count == 0) home._fresh.Remove(old);
     }
 
     /// <summary>Puts a new node behind a node's first output; everything that read the output reads the new node's instead.</summary>

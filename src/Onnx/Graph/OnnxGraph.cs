@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Graph;
@@ -129,9 +130,9 @@ internal sealed partial class OnnxGraph
     private readonly Dictionary<string, UseList> _readers = new(StringComparer.Ordinal);
     private readonly HashSet<TensorProto> _dropped = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
+    private Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
+    private Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
     private Dictionary<string, ValueInfoProto>? _declarations;
 
     /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
@@ -168,6 +169,8 @@ internal sealed partial class OnnxGraph
 
     /// <summary>The nodes in order.</summary>
     public IEnumerable<NodeProto> Nodes => _nodes;
+
+    public int NodeCount => _nodes.Count;
 
     public long Opset => _model.Opset;
 
@@ -255,9 +258,11 @@ internal sealed partial class OnnxGraph
         {
             var producer = Producer(next)!;
             var isReady = true;
-            foreach (var operand in ConstantReader.Operands(producer).Where(operand => Given(operand) is null))
+            var operands = ConstantReader.OperandCount(producer);
+            for (var i = 0; i < operands; i++)
             {
-                waiting.Push(operand);
+                if (Given(producer.Input[i]) is not null) continue;
+                waiting.Push(producer.Input[i]);
                 isReady = false;
             }
 
@@ -293,6 +298,13 @@ internal sealed partial class OnnxGraph
     public void SetShape(string value, TensorShape? shape)
     {
         if (shape is not null && value.Length > 0 && shape.Rank <= GraphChecker.MostAxes) _shapes[value] = shape.WithoutAbsurdSizes();
+    }
+
+    /// <summary>Takes over what was found out of the shapes of the same graph in a copy of the model.</summary>
+    public void TakeShapes(OnnxGraph copy)
+    {
+        _shapes = new(copy._shapes, StringComparer.Ordinal);
+        _contents = new(copy._contents, StringComparer.Ordinal);
     }
 
     /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
@@ -357,6 +369,7 @@ internal sealed partial class OnnxGraph
     private void Read(NodeProto node)
     {
         for (var i = 0; i < node.Input.Count; i++) AddReader(node.Input[i], new Use(node, i));
+        if (node.Attribute.Count == 0) return;
         foreach (var subgraph in node.Subgraphs())
         {
             if (!_subgraphs.TryGetValue(node, out var inner)) _subgraphs.Add(node, inner = []);
@@ -368,9 +381,8 @@ internal sealed partial class OnnxGraph
     private void AddReader(string value, Use use)
     {
         if (value.Length == 0) return;
-        if (!_readers.TryGetValue(value, out var uses)) _readers.Add(value, uses = []);
-        uses.Add(use);
-        if (!Owns(value)) CaptureOutside(value);
+        (CollectionsMarshal.GetValueRefOrAddDefault(_readers, value, out _) ??= []).Add(use);
+        if (_outer is not null && !Owns(value)) CaptureOutside(value);
     }
 
     private void CaptureOutside(string value)
@@ -381,6 +393,6 @@ internal sealed partial class OnnxGraph
     private void RemoveReader(string value, Use use)
     {
         if (!_readers.TryGetValue(value, out var uses) || !uses.Remove(use)) return;
-        if (!Owns(value)) _outer?.RemoveReader(value, new Use(_owner!, -1));
+        if (_outer is not null && !Owns(value)) _outer.RemoveReader(value, new Use(_owner!, -1));
     }
 }

@@ -110,7 +110,7 @@ public sealed class OnnxModel
     {
         var nodes = graph.Node.Count;
         var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
-        foreach (var inner in graph.Node.SelectMany(node => node.Subgraphs()))
+        foreach (var inner in graph.Node.Where(node => node.Attribute.Count > 0).SelectMany(node => node.Subgraphs()))
         {
             var (innerNodes, innerParameters) = Size(inner);
             nodes += innerNodes;

@@ -20,9 +20,10 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
     /// <exception cref="InvalidModelException">It has too few or too many, or axes that no tensor has.</exception>
     public static void Check(NodeProto node, long opset)
     {
-        if (!node.Output.Any(output => output.Length > 0)) throw new InvalidModelException($"{node.Describe()} has no output.");
-        foreach (var attribute in node.Attribute)
+        if (!HasOutput(node)) throw new InvalidModelException($"{node.Describe()} has no output.");
+        for (var i = 0; i < node.Attribute.Count; i++)
         {
+            var attribute = node.Attribute[i];
             if (attribute.Name is "axis" && IsNoAxis(attribute.I)) throw NoAxis(node, attribute.I);
             if (attribute.Name is "axes" or "perm" && attribute.Ints.FirstOrDefault(IsNoAxis) is not 0 and var axis)
                 throw NoAxis(node, axis);
@@ -48,6 +49,13 @@ internal sealed record OperatorSignature(int Required, int Most, int Outputs)
             throw new InvalidModelException($"{node.Describe()} has {node.Input.Count} inputs; {node.OpType} takes {signature.Most}.");
         if (node.Output.Count > signature.Outputs)
             throw new InvalidModelException($"{node.Describe()} has {node.Output.Count} outputs; {node.OpType} has {signature.Outputs}.");
+    }
+
+    private static bool HasOutput(NodeProto node)
+    {
+        for (var i = 0; i < node.Output.Count; i++)
+            if (node.Output[i].Length > 0) return true;
+        return false;
     }
 
     private static bool IsNoAxis(long axis) => axis is < -GraphChecker.MostAxes or > GraphChecker.MostAxes;

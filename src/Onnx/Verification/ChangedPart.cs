@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Google.Protobuf.Collections;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
@@ -41,6 +42,7 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
         EqualityComparer<NodeProto>.Create(ReferenceEquals, RuntimeHelpers.GetHashCode);
 
     private readonly HashSet<NodeProto> _touched = new(ByReference);
+    private readonly HashSet<string> _inside = new(StringComparer.Ordinal);
     private readonly Dictionary<NodeProto, NodeProto> _parents = new(ByReference);
 
     public IReadOnlyList<ChangedPart> Find()
@@ -58,31 +60,59 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
     }
 
     private static bool IsSame(NodeProto before, NodeProto after) =>
-        before.OpType == after.OpType && before.Input.Equals(after.Input) && before.Output.Equals(after.Output)
+        before.OpType == after.OpType && IsSame(before.Input, after.Input) && IsSame(before.Output, after.Output)
         && before.Attribute.Count == after.Attribute.Count
         // Subgraphs are graphs of their own, with parts of their own.
-        && before.Attribute.Zip(after.Attribute).All(pair => pair.First.G is not null || pair.First.Graphs.Count > 0
+        && (before.Attribute.Count == 0 || IsSameIn(before, after));
+
+    private static bool IsSame(RepeatedField<string> before, RepeatedField<string> after)
+    {
+        if (before.Count != after.Count) return false;
+        for (var i = 0; i < before.Count; i++)
+            if (before[i] != after[i]) return false;
+        return true;
+    }
+
+    private static bool IsSameIn(NodeProto before, NodeProto after) =>
+        before.Attribute.Zip(after.Attribute).All(pair => pair.First.G is not null || pair.First.Graphs.Count > 0
             ? pair.First.Name == pair.Second.Name
             : pair.First.Equals(pair.Second));
 
     // What is gone, new, or not what it was; and who makes or reads a value that is not what it was.
     private void Touch()
     {
-        var kept = new HashSet<NodeProto>(ByReference);
+        var (kept, same) = (new HashSet<NodeProto>(graph.Before.NodeCount, ByReference), new List<(NodeProto Before, NodeProto After)>());
         foreach (var node in graph.After.Nodes)
         {
-            if (trace.Origin(node) is { } origin)
-            {
-                kept.Add(origin);
-                if (IsSame(origin, node) && !Values(node).Any(IsInside)) continue;
-                _touched.Add(origin);
-                Union(origin, node);
-            }
-
-            _touched.Add(node);
+            var origin = trace.Origin(node);
+            if (origin is not null) kept.Add(origin);
+            if (origin is not null && IsSame(origin, node)) same.Add((origin, node));
+            else Touch(node, origin);
         }
 
         _touched.UnionWith(graph.Before.Nodes.Where(node => !kept.Contains(node)));
+        // Only these make a value on one side that nothing makes on the other: nodes that are the same make the same.
+        _inside.UnionWith(graph.After.Changed.Where(value => value.Length > 0));
+        foreach (var value in _touched.SelectMany(node => node.Output))
+            if (value.Length > 0 && graph.Before.Producer(value) is null != graph.After.Producer(value) is null) _inside.Add(value);
+        if (_inside.Count == 0) return;
+        foreach (var (origin, node) in same)
+            if (HasInside(node.Input) || HasInside(node.Output)) Touch(node, origin);
+    }
+
+    private void Touch(NodeProto node, NodeProto? origin)
+    {
+        _touched.Add(node);
+        if (origin is null) return;
+        _touched.Add(origin);
+        Union(origin, node);
+    }
+
+    private bool HasInside(RepeatedField<string> values)
+    {
+        for (var i = 0; i < values.Count; i++)
+            if (_inside.Contains(values[i])) return true;
+        return false;
     }
 
     // A value that is not the same on both sides, or only there on one, holds together who makes it and who reads it.
@@ -91,15 +121,10 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
         var first = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
         foreach (var node in graph.Before.Nodes.Concat(graph.After.Nodes).Where(_touched.Contains))
         {
-            foreach (var value in Values(node).Where(IsInside))
+            foreach (var value in node.Input.Concat(node.Output).Where(_inside.Contains))
                 if (!first.TryAdd(value, node)) Union(node, first[value]);
         }
     }
-
-    private static IEnumerable<string> Values(NodeProto node) => node.Input.Concat(node.Output).Where(value => value.Length > 0);
-
-    private bool IsInside(string value) =>
-        graph.After.Changed.Contains(value) || graph.Before.Producer(value) is null != graph.After.Producer(value) is null;
 
     private Dictionary<NodeProto, List<NodeProto>> Grouped(OnnxGraph side) =>
         side.Nodes.Where(_touched.Contains).GroupBy(Root, ByReference)
@@ -143,7 +168,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
     };
 
     private readonly Dictionary<string, bool> _known = new(StringComparer.Ordinal);
-    private readonly Dictionary<NodeProto, (int Graph, int Node)> _order = Number(graph);
+    private readonly Lazy<Dictionary<NodeProto, (int Graph, int Node)>> _order = new(() => Number(graph));
 
     /// <summary>Some nodes and what makes their constants, in order.</summary>
     /// <param name="nodes">The nodes.</param>
@@ -159,7 +184,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
             if (Producer(value) is { } producer)
             {
                 if (all.Contains(producer)) continue;
-                if (IsConstant(value) && _order.ContainsKey(producer))
+                if (IsConstant(value))
                 {
                     all.Add(producer);
                     foreach (var input in producer.Input) open.Push(input);
@@ -170,7 +195,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
             inputs.Add(value);
         }
 
-        return new PartSide(graph, [.. all.OrderBy(node => _order[node])]);
+        return new PartSide(graph, all.Count == nodes.Count ? nodes : [.. all.OrderBy(node => _order.Value[node])]);
     }
 
     private static Dictionary<NodeProto, (int Graph, int Node)> Number(OnnxGraph graph)
@@ -202,20 +227,33 @@ internal sealed class ConstantSources(OnnxGraph graph)
                 continue;
             }
 
-            string[] inputs = node.Is("Shape") || node.Is("Size") ? [] : [.. node.Input.Where(input => input.Length > 0)];
-            var unknown = inputs.Where(input => !_known.ContainsKey(input)).ToList();
-            if (unknown.Count == 0)
-            {
-                _known[next] = node.IsStandard() && !node.Subgraphs().Any() && !Random.Contains(node.OpType)
-                    && Array.TrueForAll(inputs, input => _known[input]);
-                open.Pop();
-            }
-            else
-            {
-                foreach (var input in unknown) open.Push(input);
-            }
+            if (IsConstant(node, open) is not { } isConstant) continue;
+            _known[next] = isConstant;
+            open.Pop();
         }
 
         return _known[value];
+    }
+
+    // Null where inputs have to be known first, which are waiting then.
+    private bool? IsConstant(NodeProto node, Stack<string> open)
+    {
+        if (!node.IsStandard() || Random.Contains(node.OpType) || node.Subgraphs().Any()) return false;
+        if (node.Is("Shape") || node.Is("Size")) return true;
+        var waiting = open.Count;
+        for (var i = 0; i < node.Input.Count; i++)
+        {
+            if (node.Input[i].Length == 0) continue;
+            if (!_known.TryGetValue(node.Input[i], out var isConstant)) open.Push(node.Input[i]);
+            else if (!isConstant) return Drop(false);
+        }
+
+        return open.Count > waiting ? null : true;
+
+        bool Drop(bool answer)
+        {
+            while (open.Count > waiting) open.Pop();
+            return answer;
+        }
     }
 }

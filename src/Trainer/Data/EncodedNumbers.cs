@@ -17,6 +17,9 @@ internal sealed record EncodedNumbers
     // learned bin by bin from a handful of rows in each. Of two classes it brings nothing: they have so few bins as it is.
     private const float RowsOfFullReach = 2000;
 
+    // Two classes with so many rows to each number have enough of them for every bin, and are told apart better by bins in full.
+    private const float RowsOfANumber = 1500;
+
     // Quantiles of so many rows are those of all to a thousandth.
     public const int SampledRows = 1 << 17;
 
@@ -147,7 +150,7 @@ internal sealed record EncodedNumbers
             BinFeatures = [.. features],
             Lower = [.. lower],
             InverseWidth = [.. inverse],
-            BinReach = bins > 0 ? ReachOf(rows, forClasses) : 1,
+            BinReach = bins > 0 ? ReachOf(rows, forClasses, numbers.Count) : 1,
             Flags = [.. flags],
             Categories = [.. (categories ?? []).Order()],
             FlagScale = forClasses ? Scales(rows.FeatureRows, flags) : [.. Enumerable.Repeat(1f, flags.Count)],
@@ -190,10 +193,12 @@ internal sealed record EncodedNumbers
         return [.. edges.Append(sorted[0]).Append(sorted[^1]).Distinct().Order()];
     }
 
-    private static float ReachOf(TrainingData rows, bool forClasses)
+    private static float ReachOf(TrainingData rows, bool forClasses, int numbers)
     {
         var share = Math.Min(1, rows.Count / RowsOfFullReach);
-        return !forClasses ? share : rows.Outputs == 1 ? ReachForClasses : ReachForClasses * share;
+        return !forClasses ? share
+            : rows.Outputs == 1 ? Math.Clamp(rows.Count / (RowsOfANumber * Math.Max(1, numbers)), ReachForClasses, 1)
+            : ReachForClasses * share;
     }
 
     private static float[] Quantiles(float[] sorted, int bins) =>

@@ -21,6 +21,7 @@ internal sealed class TrainingGraph
     private readonly Dictionary<string, Value> _shared = new(StringComparer.Ordinal);
     private readonly HashSet<Value> _activated = [];
     private readonly Dictionary<Value, int> _groups = [];
+    private readonly Dictionary<Value, EncodedForm> _encoded = [];
     private readonly Random _random;
     private readonly long _stepsBefore;
     private Value _ones;
@@ -153,6 +154,12 @@ internal sealed class TrainingGraph
 
     /// <summary>The groups that a value lies in; 1 = row by row, as everybody but the layers of an ensemble expects.</summary>
     public int GroupsOf(Value value) => _groups.GetValueOrDefault(value, 1);
+
+    /// <summary>Says of a value, <c>[N, D]</c>, that its rows lie as a form says.</summary>
+    public void MarkEncoded(Value value, EncodedForm form) => _encoded[value] = form;
+
+    /// <summary>The form of encoded rows whose product is best made by <see cref="EncodedProductOperator"/>; else null.</summary>
+    public EncodedForm? EncodedFormOf(Value value) => OwnOperators ? _encoded.GetValueOrDefault(value) : null;
 
     /// <summary>A value that several layers use: made at the first call, found again at the next ones.</summary>
     /// <param name="name">What it is called.</param>

@@ -166,7 +166,8 @@ internal sealed record BatchNormLayer : Layer
             activation?.Function ?? LaneFunction.Identity,
             activation?.Slope ?? 0,
             graph.GroupsOf(x),
-            site.Following.Skip(activation is null ? 0 : 1).FirstOrDefault() is GroupedDenseLayer next ? next.Groups : 1);
+            site.Following.Skip(activation is null ? 0 : 1).SkipWhile(layer => layer is DropoutLayer).FirstOrDefault()
+                is GroupedDenseLayer next ? next.Groups : 1);
         NodeArgument[] ranks = [];
         if (graph.StatisticsRanks is { } all)
         {

@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
@@ -42,10 +43,13 @@ internal sealed record DenseLayer(int Units) : Layer
     {
         var nodes = graph.Nodes;
         var weight = graph.Parameter(site, "weight");
-        var y = Product(nodes, x, weight, HasBias(site) ? graph.Parameter(site, "bias") : Value.None);
+        var bias = HasBias(site) ? graph.Parameter(site, "bias") : Value.None;
+        var (y, gradient) = graph.EncodedFormOf(x) is { } form
+            ? EncodedProduct(graph, form.Attributes(site.Output.Channels), x, weight, bias)
+            : (Product(nodes, x, weight, bias), dy => Gradient.Product(x, dy));
         return new Differentiable(y, (dy, inputNeeded) =>
         {
-            graph.SetGradient(site, "weight", Gradient.Product(x, dy));
+            graph.SetGradient(site, "weight", gradient(dy));
             if (HasBias(site)) graph.SetGradient(site, "bias", Gradient.Of(graph.SumOverRows(dy)));
             return inputNeeded ? nodes.Named("dx", "Gemm", [dy, weight], ("transB", 1)) : Value.None;
         });
@@ -54,6 +58,15 @@ internal sealed record DenseLayer(int Units) : Layer
     /// <inheritdoc/>
     public override Value Infer(InferenceGraph graph, LayerSite site, Value x) =>
         Product(graph.Nodes, x, graph.Parameter(site, "weight"), HasBias(site) ? graph.Parameter(site, "bias") : Value.None);
+
+    private static (Value Y, Func<Value, Gradient> Gradient) EncodedProduct(
+        TrainingGraph graph, NodeArgument[] form, Value x, Value weight, Value bias)
+    {
+        var made = graph.Own(EncodedProductOperator.Name, [x, weight], ["product", "taken", "sums"], form);
+        return (
+            bias.IsGiven ? graph.Nodes.Named("y", "Add", [made[0], bias]) : made[0],
+            dy => Gradient.Of(graph.Own(EncodedGradientOperator.Name, [made[1], dy], ["gradient", "work"], form)[0]));
+    }
 
     private static Value Product(GraphBuilder nodes, Value x, Value weight, Value bias) =>
         bias.IsGiven ? nodes.Named("y", "Gemm", [x, weight, bias]) : nodes.Named("y", "MatMul", [x, weight]);

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 
 namespace MlNetBatchNorm.Trainer.Layers;
 
@@ -23,10 +24,14 @@ internal sealed record NumericEncodingLayer(EncodedNumbers Encoding) : Layer
         : throw new ArgumentException($"The encoding was made for rows of {Encoding.Inputs} features, but gets {input}.");
 
     /// <inheritdoc/>
-    public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x) =>
-        new(Emit(graph.Nodes, x), (_, inputNeeded) => inputNeeded
+    public override Differentiable Train(TrainingGraph graph, LayerSite site, Value x)
+    {
+        var encoded = Emit(graph.Nodes, x);
+        if (EncodedForm.Of(Encoding) is { } form) graph.MarkEncoded(encoded, form);
+        return new Differentiable(encoded, (_, inputNeeded) => inputNeeded
             ? throw new NotSupportedException("An encoding of numbers is the first layer of a network: there is no way back through it.")
             : Value.None);
+    }
 
     /// <inheritdoc/>
     public override Value Infer(InferenceGraph graph, LayerSite site, Value x) => Emit(graph.Nodes, x);

@@ -1,5 +1,6 @@
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Layers;
@@ -29,6 +30,19 @@ internal sealed record DropoutLayer(float Rate) : Layer
     {
         if (Rate == 0 || !graph.IsNoisy) return new Differentiable(x, (dy, _) => dy);
         var nodes = graph.Nodes;
+        if (graph.OwnOperators)
+        {
+            var groups = graph.GroupsOf(x);
+            var made = graph.Own(
+                DropoutOperator.Name,
+                [x],
+                ["y", "kept"],
+                DropoutOperator.Attributes(Rate, graph.NextSeed(), site.Input.Sizes, groups));
+            if (groups > 1) graph.MarkGrouped(made[0], groups);
+            return new Differentiable(
+                made[0], (dy, inputNeeded) => inputNeeded ? nodes.Named("dx", "Mul", [dy, made[1]]) : Value.None);
+        }
+
         var outputs = nodes.Nodes("Dropout", [x, nodes.Constant(Rate), nodes.True], 2, ("seed", graph.NextSeed()));
         return new Differentiable(outputs[0], (dy, inputNeeded) =>
         {

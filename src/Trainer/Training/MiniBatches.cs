@@ -18,7 +18,9 @@ internal sealed class MiniBatches : IDisposable
     private readonly int _members;
     private readonly Folds? _folds;
     private readonly long[]? _counts;
-    private readonly int _stepsOfRanks;
+
+    // The steps over which the rows are spread evenly; 0 = each takes as many as it may.
+    private readonly int _evenSteps;
     private int _next;
     private int _step;
 
@@ -62,15 +64,22 @@ internal sealed class MiniBatches : IDisposable
         if (ranks is not null)
         {
             _counts = ranks.Numbers(rows.Count);
-            _stepsOfRanks = (int)((_counts.Max() + batchSize - 1) / batchSize);
+            _evenSteps = (int)((_counts.Max() + batchSize - 1) / batchSize);
             var poorest = _counts.Min();
-            if (poorest / _stepsOfRanks < Math.Max(1, minimumRows))
+            if (poorest / _evenSteps < Math.Max(1, minimumRows))
                 throw new ArgumentException(
                     $"Rank {Array.IndexOf(_counts, poorest)} has {poorest} rows to learn from, but the {_counts.Max()} rows of another "
-                    + $"take {_stepsOfRanks} steps of {batchSize} rows, and in each step every rank needs at least "
+                    + $"take {_evenSteps} steps of {batchSize} rows, and in each step every rank needs at least "
                     + $"{Math.Max(1, minimumRows)}. Deal the rows out evenly, take larger mini-batches, or fewer ranks.",
                     nameof(rows));
             (count, weights) = ranks.Sum([count, weights]) is [var all, var sum] ? (all, sum) : default;
+        }
+        else if (members > 1)
+        {
+            // The last mini-batch of an epoch, if it had but a few rows, would bring the running statistics as much as any other, just
+            // before the epoch is measured.
+            var steps = (rows.Count + batchSize - 1) / batchSize;
+            if (rows.Count / steps >= Math.Max(1, minimumRows)) _evenSteps = steps;
         }
 
         // Weights are brought to a mean of 1, so that the learning rate means the same whatever unit they are in.
@@ -81,8 +90,8 @@ internal sealed class MiniBatches : IDisposable
     public long RowsOfStep { get; private set; }
 
     /// <summary>The steps in an epoch.</summary>
-    public int PerEpoch => _counts is not null
-        ? _stepsOfRanks
+    public int PerEpoch => _evenSteps > 0
+        ? _evenSteps
         : (_rows.Count / _batchSize) + (_rows.Count % _batchSize >= Math.Max(1, _minimumRows) ? 1 : 0);
 
     /// <summary>Starts an epoch: shuffles.</summary>
@@ -109,7 +118,8 @@ internal sealed class MiniBatches : IDisposable
 
     /// <summary>
     /// Copies the next mini-batch into a step's buffers. The last one of an epoch may be smaller; if it is smaller than the network's
-    /// <see cref="Network.MinimumBatchRows"/> it is passed over, since a batch of one has no variance to normalize by.
+    /// <see cref="Network.MinimumBatchRows"/> it is passed over, since a batch of one has no variance to normalize by. For an ensemble all
+    /// mini-batches of an epoch are of one size, as near as it goes.
     /// </summary>
     /// <returns>The rows copied; 0 at the end of the epoch.</returns>
     public int Fill(TrainingStep step)
@@ -161,11 +171,11 @@ internal sealed class MiniBatches : IDisposable
     // The rows of the next mini-batch.
     private int Count()
     {
-        if (_counts is not null) return _step == _stepsOfRanks ? 0 : RowsIn(_step, _rows.Count);
+        if (_evenSteps > 0) return _step == _evenSteps ? 0 : RowsIn(_step, _rows.Count);
         var count = Math.Min(_batchSize, _rows.Count - _next);
         return count < Math.Max(1, _minimumRows) ? 0 : count;
     }
 
-    // The rows that a rank with so many has in a step: its rows spread over all steps.
-    private int RowsIn(int step, long count) => (int)((count * (step + 1) / _stepsOfRanks) - (count * step / _stepsOfRanks));
+    // The rows of a step where so many are spread over all steps.
+    private int RowsIn(int step, long count) => (int)((count * (step + 1) / _evenSteps) - (count * step / _evenSteps));
 }

@@ -164,7 +164,11 @@ internal static class TrainingFingerprint
     {
         var model = step.Model.Clone();
         foreach (var attribute in model.Graph.Node.SelectMany(node => node.Attribute).Where(attribute => attribute.Name == "seed"))
+        {
             attribute.I = 0;
+            attribute.Ints.Clear();
+        }
+
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(model.ToByteArray());
         foreach (var probe in Probes) hash.AppendData(MemoryMarshal.AsBytes(step.HostScalars(new StepContext(probe, 1, 0.5f)).AsSpan()));

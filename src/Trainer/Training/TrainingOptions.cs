@@ -5,7 +5,10 @@ namespace MlNetBatchNorm;
 /// <summary>How a network is trained.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>Rows in a mini-batch, at least 2 where there is a batch normalization of plain features. Default: 128.</summary>
+    /// <summary>
+    /// The most rows in a mini-batch, at least 2 where there is a batch normalization of plain features. The last one of an epoch has what
+    /// is left; for an ensemble all of an epoch have one size, as near as it goes. Default: 128.
+    /// </summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>The most passes over the training rows. Default: 30.</summary>

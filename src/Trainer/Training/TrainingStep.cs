@@ -120,10 +120,11 @@ internal sealed class TrainingStep : IDisposable
         var (nodes, graph, update) = Emit(ranks, random);
 
         // What a checkpoint knows of a step does not depend on how many make it.
-        Model = (ranks is null ? nodes : Emit(null, new Random(0)).Nodes).Build();
+        Model = Finish(ranks is null ? nodes : Emit(null, new Random(0)).Nodes);
 
-        _session = OnnxSession.Load(
-            ranks is null ? Model : nodes.Build(), settings with { Name = "the training step", Operators = operators });
+        var run = ranks is null ? Model : Finish(nodes);
+        var read = run.Graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
+        _session = OnnxSession.Load(run, settings with { Name = "the training step", Operators = operators });
         var store = NewStore(null);
         _stores = [store, NewStore(update.IsOwn ? store : null)];
         foreach (var parameter in network.Parameters)
@@ -141,9 +142,13 @@ internal sealed class TrainingStep : IDisposable
         _loss = _session.CreateBuffer<float>(1);
         _ones.Span.Fill(1);
         _rowWeights.Span.Fill(1);
-        _scalars = [.. graph.HostScalars.Select(scalar => (scalar.Name, scalar.Compute, _session.CreateBuffer<float>()))];
-        _needsOnes = graph.NeedsOnes;
-        _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Where(graph.Reads), .. update.Inputs];
+        _scalars =
+        [
+            .. graph.HostScalars.Where(scalar => read.Contains(scalar.Name))
+                .Select(scalar => (scalar.Name, scalar.Compute, _session.CreateBuffer<float>())),
+        ];
+        _needsOnes = read.Contains(TrainingGraph.OnesInput);
+        _stateInputs = [.. network.Parameters.Select(parameter => parameter.Name).Concat(update.Inputs).Where(read.Contains)];
         _stateOutputs = [.. update.Outputs];
 
         (GraphBuilder Nodes, TrainingGraph Graph, UpdateGraph Update) Emit(Communicator? among, Random seeds)
@@ -373,6 +378,14 @@ internal sealed class TrainingStep : IDisposable
         if (weighted) gradient = nodes.Node("Mul", [gradient, rowWeights]);
         if (members > 1) gradient = nodes.Node("Reshape", [gradient, nodes.Integers(-1, members * outputs)]);
         backward(nodes.Node("Mul", [gradient, graph.InverseRows]), false);
+    }
+
+    // ONNX Runtime would run what nobody reads, too: the way back to the rows, through the weights of the first layer that learns.
+    private static ModelProto Finish(GraphBuilder nodes)
+    {
+        var model = nodes.Build();
+        ModelEditor.Prune(model);
+        return model;
     }
 
     // 1 − d, but more at first: a tenth of the steps so far are long enough a window, since what weights were long before is far from where

@@ -63,7 +63,8 @@ public class CurveTests
     [Fact]
     public void Reliability_OfThreeClasses_LooksAtTheOneThatIsPredicted()
     {
-        var bins = ReliabilityCurve.OfPredictedClass([0.7f, 0.2f, 0.1f, 0.1f, 0.15f, 0.75f], [1, 0, 0, 0, 1, 0], 3);
+        var bins = ReliabilityCurve.Of(
+            new PredictedRows([0.7f, 0.2f, 0.1f, 0.1f, 0.15f, 0.75f], [1, 0, 0, 0, 1, 0], 3, []));
         var bin = Assert.Single(bins);
         Assert.Equal((0.725, 0.5, 2.0), (Math.Round(bin.MeanProbability, 6), bin.PositiveShare, bin.Weight));
     }

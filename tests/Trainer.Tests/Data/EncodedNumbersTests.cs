@@ -127,6 +127,21 @@ public class EncodedNumbersTests
         Assert.Equal([0.5f, 0.5f, 0.5f, 0.5f, 1, 1, 1], scales);
     }
 
+    [Theory]
+    [InlineData(300, 1, true, 0.2f)]
+    [InlineData(600, 1, true, 0.4f)]
+    [InlineData(600, 2, true, 0.2f)]
+    [InlineData(1800, 1, true, 1)]
+    [InlineData(1000, 1, false, 0.5f)]
+    [InlineData(2500, 3, false, 1)]
+    public void Fit_BinsOfNumbers_ReachAsFarAsThereAreRowsForThem(int rows, int numbers, bool forClasses, float reach)
+    {
+        // For two classes a share of 1,500 rows to each number, but a fifth at least; for a number to be learned a share of 2,000 rows.
+        float[][] values = [.. Enumerable.Range(0, rows).Select(row => Enumerable.Range(1, numbers).Select(i => (float)row * i).ToArray())];
+
+        Assert.Equal(reach, EncodedNumbers.Fit(Data(values), bins: 4, forClasses).BinReach, 1e-6f);
+    }
+
     private static double Smooth(double z) => z / Math.Sqrt(1 + (z * z / 9));
 
     private static TrainingData Data(float[][] rows) =>

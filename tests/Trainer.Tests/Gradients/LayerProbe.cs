@@ -2,6 +2,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Trainer.Graphs;
+using MlNetBatchNorm.Trainer.Operators;
 using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 
 namespace MlNetBatchNorm.Trainer.Tests.Gradients;
@@ -15,16 +16,16 @@ internal sealed class LayerProbe : IDisposable
     private readonly TrainingGraph _graph;
     private readonly OnnxSession _session;
 
-    public LayerProbe(Layer layer, SampleShape input, bool unbiasedVariance = false)
-        : this(Network.Input([.. input.Sizes]).Add(layer), unbiasedVariance)
+    public LayerProbe(Layer layer, SampleShape input, bool unbiasedVariance = false, bool ownOperators = false)
+        : this(Network.Input([.. input.Sizes]).Add(layer), unbiasedVariance, ownOperators)
     {
     }
 
-    public LayerProbe(Network network, bool unbiasedVariance = false)
+    public LayerProbe(Network network, bool unbiasedVariance = false, bool ownOperators = false)
     {
         _network = network;
         var nodes = new GraphBuilder("probe");
-        _graph = new TrainingGraph(nodes, unbiasedVariance, new Random(1));
+        _graph = new TrainingGraph(nodes, unbiasedVariance, new Random(1), ownOperators: ownOperators);
         var x = nodes.Input("x", DataType.Float, Sizes(Input));
         var dy = nodes.Input("dy", DataType.Float, Sizes(Output));
         var (y, backward) = _graph.Train(_network.Sites, x);
@@ -38,7 +39,8 @@ internal sealed class LayerProbe : IDisposable
                 DataType.Float,
                 [.. parameter.Shape.Select(size => (TensorDimension)size)]);
         foreach (var (name, value) in _graph.Statistics) nodes.Output($"batch.{name}", value, DataType.Float, "C");
-        _session = OnnxSession.Load(nodes.Build());
+        _session = OnnxSession.Load(
+            nodes.Build(), new ExecutionOptions { Operators = ownOperators ? TrainingOperators.Domain : null });
     }
 
     public SampleShape Input => _network.InputShape;

@@ -1,6 +1,7 @@
 using MlNetBatchNorm.Onnx.Execution.Operators;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Graph;
+using MlNetBatchNorm.Trainer.Data;
 using MlNetBatchNorm.Trainer.Operators;
 using MlNetBatchNorm.Trainer.Tests.Fixtures;
 using MlNetBatchNorm.Trainer.Training;
@@ -89,6 +90,73 @@ public class OwnOperatorTests
         outputs == 1 ? Loss.SigmoidCrossEntropy : Loss.SmoothedCrossEntropy(0.1f, [1, 2, 0.5f]),
         Optimizer.AdamW(0.01f, epsilon: 1e-3f),
         weighted: true);
+
+    [Fact]
+    public void Steps_MembersWithADropoutThatDropsNothing_AreTheSame() => RequireSame(
+        Network.Input(6).Members(
+            3, member => member.Dense(20).BatchNorm().Activation(Activation.Silu).Dropout(1e-12f).Dense(17).BatchNorm().Relu()
+                .Dropout(1e-12f).Dense(2)),
+        Loss.SoftmaxCrossEntropy,
+        Optimizer.Sgd(0.05f),
+        weighted: true);
+
+    [Theory]
+    [InlineData(48, false, 1)]
+    [InlineData(8, true, 0)]
+    [InlineData(8, true, 3)]
+    [InlineData(12, true, 8)]
+    public void Steps_EncodedNumbers_AreTheSame(int bins, bool forClasses, int members)
+    {
+        // Numbers of many values, of few, mostly 0, far from 0; two values; a category of three. Both ends of each, and what is between.
+        const int Features = 9;
+        var random = new Random(4);
+        var values = new float[Batch * Features];
+        for (var row = 0; row < Batch; row++)
+        {
+            var of = values.AsSpan(row * Features, Features);
+            (of[0], of[1], of[2]) = (random.NextSingle(), random.Next(4), row % 3 == 0 ? random.NextSingle() : 0);
+            (of[3], of[4], of[5]) = (1e6f + random.Next(1000), random.Next(2), random.Next(2) * 5);
+            of[6 + random.Next(3)] = 1;
+        }
+
+        var rows = new TrainingData(new SampleShape(Features), 1, values, new float[Batch]);
+        var encoding = EncodedNumbers.Fit(rows, bins, forClasses);
+        var form = EncodedForm.Of(encoding);
+        Network Body(Network input) => input.Dense(67).BatchNorm().Activation(Activation.Silu).Dense(1);
+        var network = members > 1 ? Network.Input(Features).Members(members, Body) : Body(Network.Input(Features));
+        if (members == 0) network = Network.Input(Features).Dense(131).Activation(Activation.Tanh).Dense(1);
+
+        Assert.NotNull(form);
+        RequireSame(
+            network.On(encoding, NumericEncoding.PiecewiseLinear(bins), []), Loss.SquaredError, Optimizer.Sgd(0.01f), features: values);
+    }
+
+    [Fact]
+    public void EncodedForm_OfHardlyAnyBins_IsLeftToThePlainProduct()
+    {
+        var random = new Random(4);
+        var rows = new TrainingData(new SampleShape(3), 1, [.. Enumerable.Range(0, 300).Select(_ => random.NextSingle())], new float[100]);
+
+        Assert.Null(EncodedForm.Of(EncodedNumbers.Fit(rows, 1, forClasses: true)));
+        Assert.NotNull(EncodedForm.Of(EncodedNumbers.Fit(rows, 8, forClasses: true)));
+    }
+
+    [Fact]
+    public void Step_EncodedNumbersOnTwoThreads_HasTheBitsOfOne()
+    {
+        var random = new Random(4);
+        float[] values = [.. Enumerable.Range(0, 64 * 3).Select(_ => random.NextSingle())];
+        var rows = new TrainingData(new SampleShape(3), 1, values, new float[64]);
+        var network = Network.Input(3).Dense(700).BatchNorm().Relu().Dense(1)
+            .On(EncodedNumbers.Fit(rows, 16, forClasses: false), NumericEncoding.PiecewiseLinear(16), []);
+        using var one = NewStep(network, Loss.SquaredError, Optimizer.Sgd(), own: true, threads: 1, batch: 64, features: values);
+        using var two = NewStep(network, Loss.SquaredError, Optimizer.Sgd(), own: true, threads: 2, batch: 64, features: values);
+
+        one.Run(64, 0);
+        two.Run(64, 0);
+
+        Assert.Equal(one.State()["statistics"], two.State()["statistics"]);
+    }
 
     [Theory]
     [InlineData("sgd")]
@@ -257,10 +325,11 @@ public class OwnOperatorTests
         string rule = "pytorch",
         bool weighted = false,
         float? clip = null,
-        float averaging = 0)
+        float averaging = 0,
+        float[]? features = null)
     {
-        using var own = NewStep(network, loss, optimizer, own: true, rule, weighted, clip, averaging);
-        using var plain = NewStep(network, loss, optimizer, own: false, rule, weighted, clip, averaging);
+        using var own = NewStep(network, loss, optimizer, own: true, rule, weighted, clip, averaging, features: features);
+        using var plain = NewStep(network, loss, optimizer, own: false, rule, weighted, clip, averaging, features: features);
         Assert.True(own.OwnOperators);
         for (var i = 0; i < Steps; i++)
         {
@@ -283,7 +352,8 @@ public class OwnOperatorTests
         float? clip = null,
         float averaging = 0,
         int threads = 1,
-        int batch = Batch)
+        int batch = Batch,
+        float[]? features = null)
     {
         var step = new TrainingStep(
             network,
@@ -299,6 +369,7 @@ public class OwnOperatorTests
             ownOperators: own);
         var random = new Random(2);
         foreach (ref var value in step.Features.Span) value = (random.NextSingle() * 3) - 1;
+        features?.CopyTo(step.Features.Span);
         var outputs = (int)network.OutputShape.Count;
         for (var row = 0; row < batch * network.MemberCount; row++)
         {

@@ -78,6 +78,26 @@ public class NetworkTrainerTests
         Assert.Equal(rows == 33 ? 32 : rows, counts.Sum());
     }
 
+    [Theory]
+    [InlineData(34, 16, new[] { 11, 11, 12 })]
+    [InlineData(33, 32, new[] { 16, 17 })]
+    [InlineData(32, 16, new[] { 16, 16 })]
+    [InlineData(3, 2, new[] { 2 })]
+    public void MiniBatches_OfAnEnsemble_HaveOneSizeAsNearAsItGoes(int rows, int most, int[] sizes)
+    {
+        var network = Network.Input(2).Members(2, member => member.Dense(3).BatchNorm().Relu().Dense(1));
+        var batches = new MiniBatches(Rings(rows), most, new Random(1), network.MinimumBatchRows, members: 2);
+        using var step = new TrainingStep(
+            network, Loss.SigmoidCrossEntropy, Optimizer.Sgd(), RunningStatistics.PyTorch(), most, new Random(1));
+        var counts = new List<int>();
+
+        batches.Restart();
+        while (batches.Fill(step) is > 0 and var count) counts.Add(count);
+
+        Assert.Equal(sizes, counts.Order());
+        Assert.Equal(sizes.Length, batches.PerEpoch);
+    }
+
     [Fact]
     public void Train_HugeLearningRate_ThrowsWithTheEpoch()
     {
