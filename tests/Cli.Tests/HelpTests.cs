@@ -19,7 +19,8 @@ public partial class HelpTests
     {
         var text = Spaces().Replace(Help("train"), " ");
         var from = text.IndexOf($" {option} <", StringComparison.Ordinal);
-        Assert.StartsWith($"[default: {expected}]", text[text.IndexOf("[default", from, StringComparison.Ordinal)..], StringComparison.Ordinal);
+        var shown = text[text.IndexOf("[default", from, StringComparison.Ordinal)..];
+        Assert.StartsWith($"[default: {expected}]", shown, StringComparison.Ordinal);
     }
 
     [Theory]

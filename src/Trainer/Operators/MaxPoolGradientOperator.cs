@@ -7,8 +7,8 @@ using MlNetBatchNorm.Onnx.Execution.Operators;
 namespace MlNetBatchNorm.Trainer.Operators;
 
 /// <summary>
-/// The way back through a maximum pooling whose windows tile the rows. Inputs: dy and y, <c>[N, C, …pooled]</c>, and x; output: dx, where dy
-/// is divided evenly among the positions of its window that are the maximum.
+/// The way back through a maximum pooling whose windows tile the rows. Inputs: dy and y, <c>[N, C, …pooled]</c>, and x; output: dx, where
+/// dy is divided evenly among the positions of its window that are the maximum.
 /// </summary>
 internal sealed class MaxPoolGradientOperator() : OwnOperator(Name, 3, 1)
 {

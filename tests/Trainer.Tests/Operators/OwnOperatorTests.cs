@@ -200,7 +200,8 @@ public class OwnOperatorTests
     [Fact]
     public void Steps_OfConvolutionsOnTwoThreads_HaveTheBitsOfOne()
     {
-        var network = Network.Parse("conv2d 16 3; batchnorm; relu; conv2d 24 3 stride=2; batchnorm; relu; globalaveragepool; dense 2", 8, 12, 12);
+        var network = Network.Parse(
+            "conv2d 16 3; batchnorm; relu; conv2d 24 3 stride=2; batchnorm; relu; globalaveragepool; dense 2", 8, 12, 12);
         using var one = NewStep(network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(), own: true, threads: 1);
         using var two = NewStep(network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(), own: true, threads: 2);
         for (var i = 0; i < 3; i++)
