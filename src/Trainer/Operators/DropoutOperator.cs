@@ -38,7 +38,15 @@ internal sealed unsafe class DropoutKernel(float rate, long seed, long[] sizes, 
     {
         var x = context.Input(0);
         var rows = x.Count / _row;
-        ReadOnlySpan<long> shape = groups > 1 ? [groups, rows, _row / groups] : [rows, .. sizes];
+        Span<long> room = stackalloc long[BatchNormForm.MostAxes];
+        if (groups > 1) (room[0], room[1], room[2]) = (groups, rows, _row / groups);
+        else
+        {
+            room[0] = rows;
+            sizes.CopyTo(room[1..]);
+        }
+
+        var shape = room[..(groups > 1 ? 3 : sizes.Length + 1)];
         var from = (float*)x.Numbers;
         var y = context.Output(0, shape);
         var kept = context.Output(1, shape);

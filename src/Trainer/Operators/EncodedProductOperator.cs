@@ -24,7 +24,7 @@ internal sealed record EncodedForm(int Width, int Numbers, float Reach, params I
     /// <summary>The form of an encoding; null where a plain product is as fast.</summary>
     public static EncodedForm? Of(EncodedNumbers encoding)
     {
-        long[] bins = [.. encoding.BinFeatures.CountBy(feature => feature).Select(feature => (long)feature.Value)];
+        long[] bins = [.. encoding.BinFeatures.GroupBy(feature => feature).Select(feature => (long)feature.Count())];
         var form = new EncodedForm(encoding.Width, encoding.Numbers.Length, encoding.BinReach, bins);
         var usual = form.MostTaken - ((encoding.Flags.Length + encoding.Categories.Length) / 2);
         return encoding.Width <= Widest && CostOfTaking * usual <= encoding.Width ? form : null;

@@ -260,8 +260,8 @@ public sealed class BatchNormScorerTests : IDisposable
         void Check<T>(T tenure)
             where T : struct
         {
-            Assert.Equal(103, _scorer.Score(new Of<T, Contract?>(tenure, Contract.Month)).Score);
-            Assert.Equal(403, _scorer.Score(new Of<T?, Contract?>(tenure, null)).Score);
+            Assert.Equal(103, _scorer.Score(new OfClass<T, Contract?>(tenure, Contract.Month)).Score);
+            Assert.Equal(403, _scorer.Score(new OfClass<T?, Contract?>(tenure, null)).Score);
             Assert.Equal(210, _scorer.Score(new OfStruct<T?, Contract>(null, Contract.Year)).Score);
             Assert.Equal(203, _scorer.Score(new OfStruct<T, Contract?>(tenure, Contract.Year)).Score);
         }
@@ -269,7 +269,7 @@ public sealed class BatchNormScorerTests : IDisposable
 
     private static string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
 
-    public sealed record Of<TTenure, TKind>(TTenure Tenure, TKind ContractKind, DateOnly? Joined = null, bool? Partner = null);
+    public sealed record OfClass<TTenure, TKind>(TTenure Tenure, TKind ContractKind, DateOnly? Joined = null, bool? Partner = null);
 
     public readonly record struct OfStruct<TTenure, TKind>(TTenure Tenure, TKind ContractKind)
     {
