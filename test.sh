@@ -20,7 +20,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $refer
     echo "Not installed: $referees; tests that need them are skipped."
 fi
 
-dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -v:quiet -nologo -m -nodeReuse:false -warnAsError || { failure "the build"; finish; }
+# One compiler for all projects takes half the time of one for each, even where the environment wants none to stay: it does not.
+dotnet msbuild MlNetBatchNorm.sln -restore -p:Configuration=Release -p:UseSharedCompilation=true -v:quiet -nologo -m -nodeReuse:false -warnAsError
+built=$?
+dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1
+[ "$built" = 0 ] || { failure "the build"; finish; }
 
 rm -rf "$results" && mkdir "$results" || exit 1
 trx() { echo "$results/$(basename "$1" .csproj).trx"; }
