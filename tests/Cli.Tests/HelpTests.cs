@@ -11,7 +11,9 @@ public partial class HelpTests
     [InlineData("--activation", "accurate silu; fast sigmoid, multiclass relu, regression relu")]
     [InlineData("--dropout", "accurate 0.05; fast 0, regression 0.5; none above 5,000 rows")]
     [InlineData("--epochs", "accurate 40, multiclass 60; fast 30, regression 60; accurate more for few rows and fewer for very many")]
-    [InlineData("--patience", "accurate 8, multiclass 12; fast 8, multiclass 0, regression 0; accurate more for few rows")]
+    [InlineData(
+        "--patience",
+        "accurate 8, multiclass 12, regression 40; fast 8, multiclass 0, regression 0; accurate more for few rows, for numbers all epochs")]
     [InlineData("--validation-fraction", "accurate 0; fast 0.1, regression 0")]
     [InlineData("--lr", "accurate 0.002; fast 0.001, multiclass 0.003, regression 0.003 for adam and adamw, otherwise 0.1")]
     [InlineData("--schedule", "accurate cosine; fast constant, multiclass cosine, regression cosine")]

@@ -21,7 +21,7 @@ internal static class TaskDefaults
         ["--activation"] = (options => Text(options.Activation), string.Empty),
         ["--dropout"] = (options => Text(options.Dropout), "; none above 5,000 rows"),
         ["--epochs"] = (options => Text(options.Epochs), "; accurate more for few rows and fewer for very many"),
-        ["--patience"] = (options => Text(options.EarlyStoppingPatience), "; accurate more for few rows"),
+        ["--patience"] = (options => Text(options.EarlyStoppingPatience), "; accurate more for few rows, for numbers all epochs"),
         ["--validation-fraction"] = (options => Text(options.ValidationFraction), string.Empty),
         ["--lr"] = (options => Text(options.Optimizer!.LearningRate), string.Empty),
         ["--schedule"] = (options => Text(options.Schedule), string.Empty),

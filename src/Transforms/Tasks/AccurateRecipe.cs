@@ -40,7 +40,9 @@ internal static class AccurateRecipe
             HiddenDropout = DropoutRate,
             BatchSize = batch,
             Epochs = epochs,
-            EarlyStoppingPatience = Math.Max(LeastPatience, epochs / EpochsPerPatience),
+
+            // Where a few far-off rows decide, the first low loss is chance, and the best epochs are the last; classes have theirs early.
+            EarlyStoppingPatience = task == LearningTask.Regression ? epochs : Math.Max(LeastPatience, epochs / EpochsPerPatience),
             ValidationFraction = 0,
             Optimizer = Optimizer.AdamW(2e-3f, 0.01f),
             Schedule = LearningRateSchedule.Cosine(),
