@@ -18,8 +18,8 @@ namespace MlNetBatchNorm.Trainer.Operators;
 internal sealed record BatchNormForm(
     IReadOnlyList<long> Shape, int GhostBatchSize, LaneFunction Function, float Slope, int InputGroups, int OutputGroups)
 {
-    /// <summary>The most axes of a tensor: rows, channels, height and width.</summary>
-    public const int MostAxes = 4;
+    /// <summary>The sizes of a row.</summary>
+    public long[] Row { get; } = [.. Shape];
 
     /// <summary>The number of channels.</summary>
     public int Channels { get; } = (int)Shape[0];
@@ -45,24 +45,6 @@ internal sealed record BatchNormForm(
         attributes.Float("slope"),
         attributes.Integer("inputGroups"),
         attributes.Integer("outputGroups"));
-
-    /// <summary>The shape of a tensor of so many rows, in groups or not.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="groups">The groups.</param>
-    /// <param name="sizes">Room for it.</param>
-    /// <returns>The part of the room that it takes.</returns>
-    public ReadOnlySpan<long> TensorShape(long rows, int groups, Span<long> sizes)
-    {
-        if (groups > 1)
-        {
-            (sizes[0], sizes[1], sizes[2]) = (groups, rows, Channels / groups);
-            return sizes[..3];
-        }
-
-        sizes[0] = rows;
-        for (var i = 0; i < Shape.Count; i++) sizes[i + 1] = Shape[i];
-        return sizes[..(Shape.Count + 1)];
-    }
 
     /// <summary>The slices of a batch: row i belongs to slice ⌊i·K/N⌋.</summary>
     public int Slices(int rows) => GhostBatchSize == 0

@@ -36,7 +36,7 @@ internal sealed unsafe class BatchNormGradientKernel(BatchNormForm form, Communi
         work.Dy = context.Numbers(0);
         work.Saved = context.Numbers(2);
         work.Y = context.Numbers(3);
-        work.Dx = context.Output(0, form.TensorShape(work.Rows, form.InputGroups, stackalloc long[BatchNormForm.MostAxes]));
+        work.Dx = context.OutputOfRows(0, work.Rows, form.Row, form.InputGroups);
         work.DGamma = context.Output(1, work.Channels);
         work.DBeta = context.Output(2, work.Channels);
         if (ranks is null)

@@ -45,7 +45,7 @@ internal sealed unsafe class BatchNormKernel(BatchNormForm form, float epsilon, 
         work.IsUnbiased = isUnbiased;
         work.Gamma = context.Numbers(1);
         work.Beta = context.Numbers(2);
-        work.Y = context.Output(0, form.TensorShape(work.Rows, form.OutputGroups, stackalloc long[BatchNormForm.MostAxes]));
+        work.Y = context.OutputOfRows(0, work.Rows, form.Row, form.OutputGroups);
         work.Saved = context.Output(1, 4, work.Slices, work.Channels);
         work.Mean = context.Output(2, work.Channels);
         work.Variance = context.Output(3, work.Channels);

@@ -47,9 +47,6 @@ internal sealed unsafe class ConvolutionGradientKernel : OwnKernel
     {
         var x = context.Input(1);
         var rows = (int)(x.Count / ((long)_form.Inputs * _form.InputPositions));
-        Span<long> sizes = stackalloc long[BatchNormForm.MostAxes];
-        sizes[0] = rows;
-        _shape.CopyTo(sizes[1..]);
         var slopeTile = ConvolutionTile.For(_form.Outputs, out var slopeWidth);
         var inputTile = ConvolutionTile.For(_form.Inputs, out var inputWidth);
         var outputs = ConvolutionForm.RoundUp(_form.Outputs, slopeWidth);
@@ -72,7 +69,7 @@ internal sealed unsafe class ConvolutionGradientKernel : OwnKernel
                 X = (float*)x.Numbers,
                 Weights = packed,
                 Sums = summed,
-                Dx = context.Output(1, sizes[..(_shape.Length + 1)]),
+                Dx = context.OutputOfRows(1, rows, _shape),
                 SumLength = length,
                 SumLine = line,
                 Outputs = outputs,

@@ -30,9 +30,6 @@ internal sealed unsafe class ConvolutionKernel(ConvolutionForm form, long[] shap
     {
         var x = context.Input(0);
         var rows = (int)(x.Count / ((long)form.Inputs * form.InputPositions));
-        Span<long> sizes = stackalloc long[BatchNormForm.MostAxes];
-        sizes[0] = rows;
-        shape.CopyTo(sizes[1..]);
         var tile = ConvolutionTile.For(form.Outputs, out var width);
         var columns = ConvolutionForm.RoundUp(form.Outputs, width);
         var weights = ArrayPool<float>.Shared.Rent(form.Kernel.Height * form.KernelLine * columns);
@@ -47,7 +44,7 @@ internal sealed unsafe class ConvolutionKernel(ConvolutionForm form, long[] shap
                 X = (float*)x.Numbers,
                 Weights = packed,
                 Bias = context.Numbers(2),
-                Y = context.Output(0, sizes[..(shape.Length + 1)]),
+                Y = context.OutputOfRows(0, rows, shape),
                 Compute = tile,
                 Width = width,
                 Columns = columns,

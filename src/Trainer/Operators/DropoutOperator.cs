@@ -38,18 +38,9 @@ internal sealed unsafe class DropoutKernel(float rate, long seed, long[] sizes, 
     {
         var x = context.Input(0);
         var rows = x.Count / _row;
-        Span<long> room = stackalloc long[BatchNormForm.MostAxes];
-        if (groups > 1) (room[0], room[1], room[2]) = (groups, rows, _row / groups);
-        else
-        {
-            room[0] = rows;
-            sizes.CopyTo(room[1..]);
-        }
-
-        var shape = room[..(groups > 1 ? 3 : sizes.Length + 1)];
         var from = (float*)x.Numbers;
-        var y = context.Output(0, shape);
-        var kept = context.Output(1, shape);
+        var y = context.OutputOfRows(0, rows, sizes, groups);
+        var kept = context.OutputOfRows(1, rows, sizes, groups);
         var key = Key(seed + Interlocked.Increment(ref _calls));
         var at = Vector128.Create(0u, 1, 2, 3);
         var four = Vector128.Create(4u);

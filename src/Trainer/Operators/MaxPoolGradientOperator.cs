@@ -33,15 +33,12 @@ internal sealed unsafe class MaxPoolGradientKernel(long[] shape, int size) : Own
         var (height, width) = (isLine ? 1 : (int)shape[1], (int)shape[^1]);
         var x = context.Input(2);
         var planes = (int)(x.Count / ((long)height * width));
-        Span<long> sizes = stackalloc long[BatchNormForm.MostAxes];
-        sizes[0] = planes / shape[0];
-        shape.CopyTo(sizes[1..]);
         var work = new Work
         {
             Dy = context.Numbers(0),
             Y = context.Numbers(1),
             X = (float*)x.Numbers,
-            Dx = context.Output(0, sizes[..(shape.Length + 1)]),
+            Dx = context.OutputOfRows(0, planes / shape[0], shape),
             Height = height,
             Width = width,
             Down = isLine ? 1 : size,

@@ -187,6 +187,29 @@ internal readonly unsafe ref struct KernelContext(nint context)
         return value == 0 ? null : RuntimeInterface.Numbers(value);
     }
 
+    /// <summary>Makes an output of rows.</summary>
+    /// <param name="index">From 0.</param>
+    /// <param name="rows">The rows, N.</param>
+    /// <param name="row">The sizes of a row.</param>
+    /// <param name="groups">
+    /// Groups, one behind the other, <c>[G, N, C/G]</c>, that the values of a row lie in; 1 (the default) = row by row, <c>[N, …row]</c>.
+    /// </param>
+    /// <returns>Where its numbers are to be written; null where nobody reads it.</returns>
+    public float* OutputOfRows(int index, long rows, ReadOnlySpan<long> row, int groups = 1)
+    {
+        if (groups > 1)
+        {
+            var width = 1L;
+            foreach (var size in row) width *= size;
+            return Output(index, groups, rows, width / groups);
+        }
+
+        Span<long> shape = stackalloc long[row.Length + 1];
+        shape[0] = rows;
+        row.CopyTo(shape[1..]);
+        return Output(index, shape);
+    }
+
     /// <summary>Does parts of the work, on the session's threads where it has some.</summary>
     /// <param name="part">Does one part, given its number and the state; it must not throw.</param>
     /// <param name="count">The number of parts.</param>
