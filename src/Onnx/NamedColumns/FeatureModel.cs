@@ -1,7 +1,3 @@
-using MlNetBatchNorm.Onnx.Execution.Scoring;
-using MlNetBatchNorm.Onnx.Files;
-using MlNetBatchNorm.Onnx.Graph;
-using MlNetBatchNorm.Onnx.Proto;
 using MlNetBatchNorm.Onnx.Tables;
 
 namespace MlNetBatchNorm.Onnx.NamedColumns;
