@@ -127,10 +127,8 @@ public static class BatchNormFolder
 
     private static List<BatchNormFold> FindAll(ModelEditor editor, FoldLog log) =>
     [
-        .. from graph in editor.Graphs
-           from node in graph.Nodes
-           where node.Is("BatchNormalization")
-           select new BatchNormFold(node, graph, log),
+        .. editor.Graphs.SelectMany(
+            graph => graph.Nodes.Where(node => node.Is("BatchNormalization")).Select(node => new BatchNormFold(node, graph, log))),
     ];
 
     // One fold makes another possible: Conv-BN-Conv-BN, or a Concat whose branches become ready one by one.
@@ -141,8 +139,8 @@ public static class BatchNormFolder
         FoldLog log,
         List<(BatchNormOutcome Outcome, NodeProto Node)> chains)
     {
-        var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Select(node => (graph, node)))
-            .Where(pair => ArithmeticFold.IsArithmetic(pair.node))
+        var arithmetic = editor.Graphs
+            .SelectMany(graph => graph.Nodes.Where(ArithmeticFold.IsArithmetic).Select(node => (graph, node)))
             .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
             .Where(pair => log.WhyKept(pair.node) is null)
             .ToList();

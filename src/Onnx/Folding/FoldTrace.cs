@@ -10,7 +10,7 @@ namespace MlNetBatchNorm.Onnx.Folding;
 internal sealed class FoldTrace
 {
     private readonly Dictionary<NodeProto, NodeProto> _origins = new(ReferenceEqualityComparer.Instance);
-    private readonly List<GraphProto> _copies = [];
+    private readonly List<(GraphProto Graph, NodeProto[] Nodes)> _copies = [];
 
     /// <summary>Nodes of the given model that start no fold, each with the reason.</summary>
     public Dictionary<NodeProto, string> Declined { get; } = new(ReferenceEqualityComparer.Instance);
@@ -29,11 +29,9 @@ internal sealed class FoldTrace
     /// <summary>The graphs of the given model, with all that is known of their values.</summary>
     public ModelEditor Before { get; private set; } = null!;
 
-    /// <summary>The node of the given model that a node of the folded one was; null where it is new.</summary>
-    public NodeProto? Origin(NodeProto node) => _origins.GetValueOrDefault(node);
-
     /// <summary>Why a node of the copy that is folded starts no fold; null where it may.</summary>
-    public string? WhyDeclined(NodeProto node) => Origin(node) is { } origin ? Declined.GetValueOrDefault(origin) : null;
+    public string? WhyDeclined(NodeProto node) =>
+        Declined.Count > 0 && _origins.TryGetValue(node, out var origin) ? Declined.GetValueOrDefault(origin) : null;
 
     /// <summary>Notes which node is which, before the first change.</summary>
     /// <param name="before">The given model.</param>
@@ -41,7 +39,6 @@ internal sealed class FoldTrace
     public void Begin(ModelProto before, ModelEditor copy)
     {
         _origins.Clear();
-        _origins.EnsureCapacity(before.Graph.Node.Count);
         _copies.Clear();
         Pair(before.Graph, copy.Model.Graph);
         Before = new ModelEditor(before, isRead: true);
@@ -54,25 +51,27 @@ internal sealed class FoldTrace
     /// <param name="chains">The last node of each chain of constant arithmetic.</param>
     public void End(ModelEditor copy, IEnumerable<BatchNormFold> batchNorms, IEnumerable<NodeProto> chains)
     {
-        Chains = [.. chains.Select(node => Origin(node)!)];
-        BatchNorms = [.. batchNorms.Select(batchNorm => Origin(batchNorm.Node)!)];
+        Chains = [.. chains.Select(node => _origins[node])];
+        BatchNorms = [.. batchNorms.Select(batchNorm => _origins[batchNorm.Node])];
         Graphs =
         [
             .. from pair in Before.Graphs.Zip(_copies)
-               let after = copy.Graphs.FirstOrDefault(graph => ReferenceEquals(graph.Proto, pair.Second))
+               let after = copy.Graphs.FirstOrDefault(graph => ReferenceEquals(graph.Proto, pair.Second.Graph))
                where after is not null
-               select new TracedGraph(pair.First, after),
+               select new TracedGraph(pair.First, after, pair.Second.Nodes),
         ];
     }
 
     private void Pair(GraphProto before, GraphProto copy)
     {
-        _copies.Add(copy);
+        _copies.Add((copy, [.. copy.Node]));
         for (var i = 0; i < before.Node.Count; i++)
         {
-            _origins.Add(copy.Node[i], before.Node[i]);
-            if (copy.Node[i].Attribute.Count == 0) continue;
-            foreach (var (inner, innerCopy) in before.Node[i].Subgraphs().Zip(copy.Node[i].Subgraphs())) Pair(inner, innerCopy);
+            var node = copy.Node[i];
+            // No others start a fold, and there may be millions.
+            if (node.Is("BatchNormalization") || ArithmeticFold.IsArithmetic(node)) _origins.Add(node, before.Node[i]);
+            if (node.Attribute.Count == 0) continue;
+            foreach (var (inner, innerCopy) in before.Node[i].Subgraphs().Zip(node.Subgraphs())) Pair(inner, innerCopy);
         }
     }
 }
@@ -80,4 +79,5 @@ internal sealed class FoldTrace
 /// <summary>One graph before and after a fold.</summary>
 /// <param name="Before">The graph as it was given.</param>
 /// <param name="After">The graph as it was folded; its <see cref="OnnxGraph.Changed"/> says which values are others now.</param>
-internal sealed record TracedGraph(OnnxGraph Before, OnnxGraph After);
+/// <param name="Copies">What each node of <paramref name="Before"/> was in the copy that was folded, whether it is still there or not.</param>
+internal sealed record TracedGraph(OnnxGraph Before, OnnxGraph After, IReadOnlyList<NodeProto> Copies);

@@ -55,8 +55,9 @@ internal static class ExternalData
     public static IEnumerable<TensorProto> Tensors(GraphProto graph)
     {
         foreach (var tensor in graph.Initializer) yield return tensor;
-        foreach (var node in graph.Node)
+        for (var i = 0; i < graph.Node.Count; i++)
         {
+            var node = graph.Node[i];
             if (node.Attribute.Count == 0) continue;
             foreach (var attribute in node.Attribute)
             {

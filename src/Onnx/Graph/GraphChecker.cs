@@ -55,7 +55,7 @@ internal static class GraphChecker
     private static void CheckGraph(GraphProto graph, Names? outer, NodeRules rules)
     {
         var where = outer is null ? "The graph" : $"The subgraph '{graph.Name}'";
-        var names = new Names(outer);
+        var names = new Names(outer, graph.Input.Count + graph.Initializer.Count + graph.Node.Count);
         foreach (var input in graph.Input)
         {
             if (input.Name.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
@@ -134,7 +134,7 @@ internal static class GraphChecker
     private static void CheckFunction(FunctionProto function, NodeRules rules)
     {
         var where = $"The function '{function.Name}'";
-        var names = new Names(null);
+        var names = new Names(null, function.Input.Count + function.Node.Count);
         foreach (var input in function.Input)
         {
             if (input.Length == 0) throw new InvalidModelException($"{where} has an input without a name.");
@@ -154,9 +154,9 @@ internal static class GraphChecker
     private sealed record NodeRules(HashSet<string> Domains, long Opset, HashSet<string> Functions);
 
     /// <summary>The values that can be read at one place: those of the graph so far, and those of the graphs around it.</summary>
-    private sealed class Names(Names? outer)
+    private sealed class Names(Names? outer, int expected)
     {
-        private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+        private readonly HashSet<string> _names = new(expected, StringComparer.Ordinal);
 
         public bool IsDefinedHere(string name) => _names.Contains(name);
 

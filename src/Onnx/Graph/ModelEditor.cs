@@ -18,6 +18,7 @@ internal sealed class ModelEditor
         DefaultsAreConstant = defaultsAreConstant;
         Opset = OperatorSets.DefaultOf(model);
         Budget = new WorkBudget(model);
+        IsRead = isRead;
         if (!isRead) Names.Take(model.Graph);
         // These initializers change while the model is trained: their values are not constants.
         foreach (var training in model.TrainingInfo)
@@ -37,6 +38,9 @@ internal sealed class ModelEditor
 
     /// <summary>Whether an initializer that callers may override counts as constant.</summary>
     public bool DefaultsAreConstant { get; }
+
+    /// <summary>Whether the model is only looked at.</summary>
+    public bool IsRead { get; }
 
     /// <summary>The version of ONNX's own operators that the model is written for.</summary>
     public long Opset { get; }

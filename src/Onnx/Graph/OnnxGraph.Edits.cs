@@ -38,8 +38,11 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Adds a node at the end, or in front of another one.</summary>
-    public void Add(NodeProto node, NodeProto? before = null) =>
-        Place(node, before is null ? _nodes.AddLast(node) : _nodes.AddBefore(_places[before], node));
+    public void Add(NodeProto node, NodeProto? before = null)
+    {
+        _nodes.AddBefore(before, node);
+        Take(node);
+    }
 
     /// <summary>Adds the constants, nodes and declarations of a graph that has names of its own already.</summary>
     public void Add(GraphProto part)
@@ -50,8 +53,11 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Adds a node right behind another one; null = in front of all.</summary>
-    public void AddBehind(NodeProto? place, NodeProto node) =>
-        Place(node, place is null ? _nodes.AddFirst(node) : _nodes.AddAfter(_places[place], node));
+    public void AddBehind(NodeProto? place, NodeProto node)
+    {
+        _nodes.AddBehind(place, node);
+        Take(node);
+    }
 
     /// <summary>Says what is known of a value that a node makes.</summary>
     public void Declare(ValueInfoProto value)
@@ -180,8 +186,7 @@ internal sealed partial class OnnxGraph
             _gone.Add(output);
         }
 
-        _nodes.Remove(_places[node]);
-        _places.Remove(node);
+        _nodes.Remove(node);
         _subgraphs.Remove(node);
         _hasOtherNodes = true;
     }
@@ -223,7 +228,7 @@ internal sealed partial class OnnxGraph
     /// <summary>Puts nodes in the place of a node.</summary>
     public void Replace(NodeProto node, params IEnumerable<NodeProto> others)
     {
-        var place = _places[node].Previous?.Value;
+        var place = _nodes.Previous(node);
         Remove(node);
         foreach (var other in others)
         {
@@ -284,13 +289,8 @@ internal sealed partial class OnnxGraph
     {
         _declarations = null;
         // Nodes stand in topological order, so one pass from the end meets every reader before its makers.
-        for (var place = _nodes.Last; place is not null;)
-        {
-            var (node, before) = (place.Value, place.Previous);
+        foreach (var node in _nodes.Backwards())
             if (!node.Output.Any(IsUsed)) Remove(node);
-            place = before;
-        }
-
         foreach (var name in Proto.Initializer.Select(tensor => tensor.Name).Where(name => !IsUsed(name))) _initializers.Remove(name);
         RemoveAll(Proto.Initializer, tensor => !IsUsed(tensor.Name));
         RemoveAll(Proto.Input, input => !IsUsed(input.Name));
@@ -320,8 +320,9 @@ internal sealed partial class OnnxGraph
     public void WriteNodes()
     {
         if (!_hasOtherNodes) return;
+        var nodes = _nodes.ToList();
         Proto.Node.Clear();
-        Proto.Node.AddRange(_nodes);
+        Proto.Node.AddRange(nodes);
         _hasOtherNodes = false;
     }
 
@@ -346,9 +347,8 @@ internal sealed partial class OnnxGraph
         _gone.Clear();
     }
 
-    private void Place(NodeProto node, LinkedListNode<NodeProto> place)
+    private void Take(NodeProto node)
     {
-        _places.Add(node, place);
         _hasOtherNodes = true;
         _model.Names.Take(node);
         Define(node);

@@ -18,39 +18,61 @@ internal readonly record struct Use(NodeProto Node, int Input)
     public bool Is(NodeProto node, int input) => ReferenceEquals(Node, node) && Input == input;
 }
 
-/// <summary>The places where one value is read, in order: a constant may have a hundred thousand, and lose them one by one.</summary>
-internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
+/// <summary>The places where one value is read, in order. Most values are read once, and then there is no list.</summary>
+/// <param name="only">The only place; of no node where there is none, or a list.</param>
+/// <param name="many">The list, once there were several.</param>
+internal readonly struct Uses(Use only, UseList? many) : IReadOnlyList<Use>
+{
+    public int Count => many?.Count ?? (only.Node is null ? 0 : 1);
+
+    public Use this[int index] => many is not null ? many[index]
+        : index == 0 && Count == 1 ? only : throw new ArgumentOutOfRangeException(nameof(index));
+
+    /// <summary>These and one more place.</summary>
+    public Uses With(Use use)
+    {
+        if (many is null && only.Node is null) return new Uses(use, null);
+        var list = many ?? new UseList(only);
+        list.Add(use);
+        return new Uses(default, list);
+    }
+
+    /// <summary>These without one place; null where it is none of them.</summary>
+    public Uses? Without(Use use)
+    {
+        if (many is not null) return many.Remove(use) ? this : null;
+        return only.Node is not null && only.Is(use.Node, use.Input) ? default(Uses) : null;
+    }
+
+    public IEnumerator<Use> GetEnumerator() => many?.GetEnumerator() ?? Enumerable.Repeat(only, Count).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
+
+/// <summary>Several places: a constant may be read at a hundred thousand, and lose them one by one.</summary>
+/// <param name="first">The first.</param>
+internal sealed class UseList(Use first) : IReadOnlyList<Use>, IEqualityComparer<Use>
 {
     private const int Few = 32;
 
-    // Most values are read once, and then there is no list. Once there were many, those that are gone leave a gap until somebody looks, and
-    // it is known where each stands.
-    private Use _only;
-    private List<Use>? _uses;
+    // Once there were many, those that are gone leave a gap until somebody looks, and it is known where each stands.
+    private readonly List<Use> _uses = [first];
     private Dictionary<Use, int>? _places;
     private int _gaps;
 
-    public int Count => _uses is null ? (_only.Node is null ? 0 : 1) : _uses.Count - _gaps;
+    public int Count => _uses.Count - _gaps;
 
     public Use this[int index]
     {
         get
         {
             Close();
-            if (_uses is not null) return _uses[index];
-            return index == 0 && Count == 1 ? _only : throw new ArgumentOutOfRangeException(nameof(index));
+            return _uses[index];
         }
     }
 
     public void Add(Use use)
     {
-        if (Count == 0 && _uses is null)
-        {
-            _only = use;
-            return;
-        }
-
-        _uses ??= [_only];
         if (_places is not null) _places[use] = _uses.Count;
         _uses.Add(use);
     }
@@ -58,14 +80,7 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
     /// <summary>Takes out one place, and says whether it was there.</summary>
     public bool Remove(Use use)
     {
-        if (_uses is null)
-        {
-            if (Count == 0 || !Equals(_only, use)) return false;
-            _only = default;
-            return true;
-        }
-
-        if (_places is null && _uses.Count > Few) Number(_uses);
+        if (_places is null && _uses.Count > Few) Number();
         // A subgraph may read a value several times: only the last of its places has been noted.
         if (_places is null || !_places.Remove(use, out var index)) index = _uses.FindIndex(other => Equals(other, use));
         if (index < 0) return false;
@@ -83,7 +98,7 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
     public IEnumerator<Use> GetEnumerator()
     {
         Close();
-        return (_uses ?? Enumerable.Repeat(_only, Count)).GetEnumerator();
+        return _uses.GetEnumerator();
     }
 
     // Nodes are compared by content otherwise.
@@ -95,16 +110,16 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
 
     private void Close()
     {
-        if (_gaps == 0 || _uses is null) return;
+        if (_gaps == 0) return;
         _uses.RemoveAll(use => use.Node is null);
         _gaps = 0;
-        Number(_uses);
+        Number();
     }
 
-    private void Number(List<Use> uses)
+    private void Number()
     {
-        _places = new(uses.Count, this);
-        for (var i = 0; i < uses.Count; i++) _places[uses[i]] = i;
+        _places = new(_uses.Count, this);
+        for (var i = 0; i < _uses.Count; i++) _places[_uses[i]] = i;
     }
 }
 
@@ -115,25 +130,23 @@ internal sealed class UseList : IReadOnlyList<Use>, IEqualityComparer<Use>
 /// </summary>
 internal sealed partial class OnnxGraph
 {
-    private static readonly IReadOnlyList<Use> NoUses = [];
-
     private readonly ModelEditor _model;
     private readonly OnnxGraph? _outer;
     private readonly NodeProto? _owner;
-    private readonly LinkedList<NodeProto> _nodes = [];
-    private readonly Dictionary<NodeProto, LinkedListNode<NodeProto>> _places = new(ReferenceEqualityComparer.Instance);
+    private readonly NodeList _nodes;
     private readonly Dictionary<NodeProto, List<OnnxGraph>> _subgraphs = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<string> _inputs;
     private readonly HashSet<string> _outputs;
     private readonly HashSet<string> _sparse;
     private readonly Dictionary<string, NodeProto> _producers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, UseList> _readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Uses> _readers = new(StringComparer.Ordinal);
     private readonly HashSet<TensorProto> _dropped = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ConstantLookup> _computed = new(StringComparer.Ordinal);
     private Dictionary<string, TensorShape> _shapes = new(StringComparer.Ordinal);
     private Dictionary<string, TensorDimension[]> _contents = new(StringComparer.Ordinal);
     private Dictionary<string, ValueInfoProto>? _declarations;
+    private bool _knowsReaders;
 
     /// <param name="graph">The graph; it may be invalid (see <see cref="GraphChecker"/>), and is then known as far as it goes.</param>
     /// <param name="model">The model that it belongs to.</param>
@@ -146,20 +159,20 @@ internal sealed partial class OnnxGraph
         _inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         _outputs = graph.Output.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
         _sparse = graph.SparseInitializer.Select(tensor => tensor.Values?.Name ?? string.Empty).ToHashSet(StringComparer.Ordinal);
+        _nodes = new NodeList(graph.Node);
         _initializers.EnsureCapacity(graph.Initializer.Count);
-        _places.EnsureCapacity(graph.Node.Count);
         _producers.EnsureCapacity(graph.Node.Count);
-        _readers.EnsureCapacity(graph.Initializer.Count + graph.Node.Count);
         foreach (var tensor in graph.Initializer) _initializers.TryAdd(tensor.Name, tensor);
         // First all that is made here, so that it is known of everything that is read whether it comes from outside.
-        foreach (var node in graph.Node) Define(node);
-        foreach (var node in graph.Node)
+        var isPlain = outer is null;
+        foreach (var node in _nodes)
         {
-            _places.Add(node, _nodes.AddLast(node));
-            Read(node);
+            Define(node);
+            isPlain &= node.Attribute.Count == 0 || !node.Subgraphs().Any();
         }
 
-        foreach (var output in graph.Output.Where(output => !Owns(output.Name))) CaptureOutside(output.Name);
+        // Who only looks asks seldom who reads what, and of a graph without others in or around it nobody else need know.
+        if (!isPlain || !model.IsRead) FindReaders();
     }
 
     /// <summary>
@@ -184,7 +197,7 @@ internal sealed partial class OnnxGraph
     public HashSet<string> Changed { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Whether a node stands in this graph.</summary>
-    public bool Contains(NodeProto node) => _places.ContainsKey(node);
+    public bool Contains(NodeProto node) => _nodes.Contains(node);
 
     /// <summary>The subgraphs of a node of this graph.</summary>
     public IReadOnlyList<OnnxGraph> Subgraphs(NodeProto node) => _subgraphs.TryGetValue(node, out var inner) ? inner : [];
@@ -193,7 +206,11 @@ internal sealed partial class OnnxGraph
     public NodeProto? Producer(string value) => _producers.GetValueOrDefault(value);
 
     /// <summary>The nodes of this graph that read a value, one entry for each place.</summary>
-    public IReadOnlyList<Use> Readers(string value) => _readers.TryGetValue(value, out var uses) ? uses : NoUses;
+    public Uses Readers(string value)
+    {
+        if (!_knowsReaders) FindReaders();
+        return _readers.GetValueOrDefault(value);
+    }
 
     /// <summary>The initializer of a name in this very graph, or null.</summary>
     public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
@@ -294,6 +311,9 @@ internal sealed partial class OnnxGraph
         return value.Length == 0 ? null : _shapes.TryGetValue(value, out var shape) ? shape : _outer?.Shape(value);
     }
 
+    /// <summary>Makes room for a shape of each value.</summary>
+    public void ExpectShapes() => _shapes.EnsureCapacity(Proto.Input.Count + Proto.Initializer.Count + _producers.Count);
+
     /// <summary>Notes a shape that was found out.</summary>
     public void SetShape(string value, TensorShape? shape)
     {
@@ -365,6 +385,15 @@ internal sealed partial class OnnxGraph
             if (node.Output[i].Length > 0) _producers.TryAdd(node.Output[i], node);
     }
 
+    private void FindReaders()
+    {
+        _knowsReaders = true;
+        _readers.EnsureCapacity(Proto.Initializer.Count + _nodes.Count);
+        foreach (var node in _nodes) Read(node);
+        foreach (var output in Proto.Output)
+            if (!Owns(output.Name)) CaptureOutside(output.Name);
+    }
+
     // Takes in what a node reads, and what the subgraphs in it read.
     private void Read(NodeProto node)
     {
@@ -381,7 +410,8 @@ internal sealed partial class OnnxGraph
     private void AddReader(string value, Use use)
     {
         if (value.Length == 0) return;
-        (CollectionsMarshal.GetValueRefOrAddDefault(_readers, value, out _) ??= []).Add(use);
+        ref var uses = ref CollectionsMarshal.GetValueRefOrAddDefault(_readers, value, out _);
+        uses = uses.With(use);
         if (_outer is not null && !Owns(value)) CaptureOutside(value);
     }
 
@@ -392,7 +422,9 @@ internal sealed partial class OnnxGraph
 
     private void RemoveReader(string value, Use use)
     {
-        if (!_readers.TryGetValue(value, out var uses) || !uses.Remove(use)) return;
+        ref var uses = ref CollectionsMarshal.GetValueRefOrNullRef(_readers, value);
+        if (Unsafe.IsNullRef(ref uses) || uses.Without(use) is not { } others) return;
+        uses = others;
         if (_outer is not null && !Owns(value)) _outer.RemoveReader(value, new Use(_owner!, -1));
     }
 }

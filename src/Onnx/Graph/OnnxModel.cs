@@ -108,16 +108,21 @@ public sealed class OnnxModel
     // Subgraphs included.
     internal static (int Nodes, long Parameters) Size(GraphProto graph)
     {
-        var nodes = graph.Node.Count;
+        var (nodes, all) = (graph.Node.Count, graph.Node.Count);
         var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
-        foreach (var inner in graph.Node.Where(node => node.Attribute.Count > 0).SelectMany(node => node.Subgraphs()))
+        // By index: an enumerator of protobuf's lists is slow, and there may be millions of nodes.
+        for (var i = 0; i < nodes; i++)
         {
-            var (innerNodes, innerParameters) = Size(inner);
-            nodes += innerNodes;
-            parameters += innerParameters;
+            if (graph.Node[i].Attribute.Count == 0) continue;
+            foreach (var inner in graph.Node[i].Subgraphs())
+            {
+                var (innerNodes, innerParameters) = Size(inner);
+                all += innerNodes;
+                parameters += innerParameters;
+            }
         }
 
-        return (nodes, parameters);
+        return (all, parameters);
     }
 
     private static int CountBatchNorms(NodeProto node) =>

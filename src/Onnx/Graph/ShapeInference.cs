@@ -18,6 +18,7 @@ internal static class ShapeInference
             if (TensorShape.From(value.Type) is { } shape) declared[value.Name] = shape;
         }
 
+        graph.ExpectShapes();
         foreach (var value in graph.Proto.Input) graph.SetShape(value.Name, TensorShape.From(value.Type));
         foreach (var tensor in graph.Proto.Initializer) graph.SetShape(tensor.Name, TensorShape.Of(tensor.Dims));
         foreach (var node in graph.Nodes)

@@ -23,7 +23,7 @@ internal sealed record ChangedPart(
     PartSide Before, PartSide After, IReadOnlyList<NodeProto> Changed, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs)
 {
     /// <summary>The parts of a model, each as small as it can be.</summary>
-    public static IEnumerable<ChangedPart> Of(FoldTrace trace) => trace.Graphs.SelectMany(graph => new PartFinder(trace, graph).Find());
+    public static IEnumerable<ChangedPart> Of(FoldTrace trace) => trace.Graphs.SelectMany(graph => new PartFinder(graph).Find());
 }
 
 /// <summary>One side of a part.</summary>
@@ -36,7 +36,7 @@ internal sealed record PartSide(OnnxGraph Graph, IReadOnlyList<NodeProto> Nodes)
 }
 
 /// <summary>Finds the parts of one graph.</summary>
-internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
+internal sealed class PartFinder(TracedGraph graph)
 {
     private static readonly IEqualityComparer<NodeProto> ByReference =
         EqualityComparer<NodeProto>.Create(ReferenceEquals, RuntimeHelpers.GetHashCode);
@@ -81,29 +81,30 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
     // What is gone, new, or not what it was; and who makes or reads a value that is not what it was.
     private void Touch()
     {
-        var (kept, same) = (new HashSet<NodeProto>(graph.Before.NodeCount, ByReference), new List<(NodeProto Before, NodeProto After)>());
+        // What stays keeps its order, so both sides are gone through side by side. A node that did not would count as new: a part that is
+        // larger than it need be.
+        var (before, copies, next) = (graph.Before.Proto.Node, graph.Copies, 0);
         foreach (var node in graph.After.Nodes)
         {
-            var origin = trace.Origin(node);
-            if (origin is not null) kept.Add(origin);
-            if (origin is not null && IsSame(origin, node)) same.Add((origin, node));
-            else Touch(node, origin);
+            while (next < copies.Count && !ReferenceEquals(copies[next], node) && !graph.After.Contains(copies[next]))
+                _touched.Add(before[next++]);
+            if (next == copies.Count || !ReferenceEquals(copies[next], node)) _touched.Add(node);
+            else if (!IsSame(before[next++], node)) Touch(node, before[next - 1]);
         }
 
-        _touched.UnionWith(graph.Before.Nodes.Where(node => !kept.Contains(node)));
+        while (next < copies.Count) _touched.Add(before[next++]);
         // Only these make a value on one side that nothing makes on the other: nodes that are the same make the same.
         _inside.UnionWith(graph.After.Changed.Where(value => value.Length > 0));
         foreach (var value in _touched.SelectMany(node => node.Output))
             if (value.Length > 0 && graph.Before.Producer(value) is null != graph.After.Producer(value) is null) _inside.Add(value);
         if (_inside.Count == 0) return;
-        foreach (var (origin, node) in same)
-            if (HasInside(node.Input) || HasInside(node.Output)) Touch(node, origin);
+        for (var i = 0; i < copies.Count; i++)
+            if ((HasInside(copies[i].Input) || HasInside(copies[i].Output)) && graph.After.Contains(copies[i])) Touch(copies[i], before[i]);
     }
 
-    private void Touch(NodeProto node, NodeProto? origin)
+    private void Touch(NodeProto node, NodeProto origin)
     {
         _touched.Add(node);
-        if (origin is null) return;
         _touched.Add(origin);
         Union(origin, node);
     }
@@ -119,7 +120,7 @@ internal sealed class PartFinder(FoldTrace trace, TracedGraph graph)
     private void Join()
     {
         var first = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
-        foreach (var node in graph.Before.Nodes.Concat(graph.After.Nodes).Where(_touched.Contains))
+        foreach (var node in _touched)
         {
             foreach (var value in node.Input.Concat(node.Output).Where(_inside.Contains))
                 if (!first.TryAdd(value, node)) Union(node, first[value]);
@@ -167,7 +168,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
         "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout",
     };
 
-    private readonly Dictionary<string, bool> _known = new(StringComparer.Ordinal);
+    private readonly Lazy<HashSet<string>> _constants = new(() => Constants(graph));
     private readonly Lazy<Dictionary<NodeProto, (int Graph, int Node)>> _order = new(() => Number(graph));
 
     /// <summary>Some nodes and what makes their constants, in order.</summary>
@@ -180,11 +181,11 @@ internal sealed class ConstantSources(OnnxGraph graph)
         var seen = new HashSet<string>(StringComparer.Ordinal) { string.Empty };
         while (open.TryPop(out var value))
         {
-            if (!seen.Add(value) || IsStored(value)) continue;
+            if (!seen.Add(value) || IsStored(value, graph)) continue;
             if (Producer(value) is { } producer)
             {
                 if (all.Contains(producer)) continue;
-                if (IsConstant(value))
+                if (_constants.Value.Contains(value))
                 {
                     all.Add(producer);
                     foreach (var input in producer.Input) open.Push(input);
@@ -212,48 +213,31 @@ internal sealed class ConstantSources(OnnxGraph graph)
 
     private NodeProto? Producer(string value) => graph.Home(value)?.Producer(value);
 
-    private bool IsStored(string value) => graph.Home(value)?.Initializer(value) is not null;
-
-    // Whether a value is made of constants and sizes alone. Without recursion: a chain may be longer than the stack is deep.
-    private bool IsConstant(string value)
+    // What is made of constants and sizes alone. Nodes stand in order, so one look at each will do.
+    private static HashSet<string> Constants(OnnxGraph graph)
     {
-        var open = new Stack<string>([value]);
-        while (open.TryPeek(out var next))
+        var constants = graph.Outer is null ? new HashSet<string>(StringComparer.Ordinal) : Constants(graph.Outer);
+        foreach (var node in graph.Nodes)
         {
-            if (_known.ContainsKey(next) || IsStored(next) || Producer(next) is not { } node)
-            {
-                _known.TryAdd(next, IsStored(next));
-                open.Pop();
-                continue;
-            }
-
-            if (IsConstant(node, open) is not { } isConstant) continue;
-            _known[next] = isConstant;
-            open.Pop();
+            if (!IsConstant(node, graph, constants)) continue;
+            for (var i = 0; i < node.Output.Count; i++) constants.Add(node.Output[i]);
         }
 
-        return _known[value];
+        return constants;
     }
 
-    // Null where inputs have to be known first, which are waiting then.
-    private bool? IsConstant(NodeProto node, Stack<string> open)
+    private static bool IsConstant(NodeProto node, OnnxGraph graph, HashSet<string> constants)
     {
-        if (!node.IsStandard() || Random.Contains(node.OpType) || node.Subgraphs().Any()) return false;
-        if (node.Is("Shape") || node.Is("Size")) return true;
-        var waiting = open.Count;
-        for (var i = 0; i < node.Input.Count; i++)
-        {
-            if (node.Input[i].Length == 0) continue;
-            if (!_known.TryGetValue(node.Input[i], out var isConstant)) open.Push(node.Input[i]);
-            else if (!isConstant) return Drop(false);
-        }
+        // Of most nodes the first operand is none, and nothing else need be asked.
+        for (var i = 0; i < node.Input.Count && !node.Is("Shape") && !node.Is("Size"); i++)
+            if (node.Input[i].Length > 0 && !constants.Contains(node.Input[i]) && !IsStored(node.Input[i], graph)) return false;
+        return node.IsStandard() && !Random.Contains(node.OpType) && !node.Subgraphs().Any();
+    }
 
-        return open.Count > waiting ? null : true;
-
-        bool Drop(bool answer)
-        {
-            while (open.Count > waiting) open.Pop();
-            return answer;
-        }
+    private static bool IsStored(string value, OnnxGraph? graph)
+    {
+        for (; graph is not null; graph = graph.Outer)
+            if (graph.Initializer(value) is not null) return true;
+        return false;
     }
 }
