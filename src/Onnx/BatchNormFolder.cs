@@ -139,11 +139,7 @@ public static class BatchNormFolder
         FoldLog log,
         List<(BatchNormOutcome Outcome, NodeProto Node)> chains)
     {
-        var arithmetic = editor.Graphs
-            .SelectMany(graph => graph.Nodes.Where(ArithmeticFold.IsArithmetic).Select(node => (graph, node)))
-            .Where(pair => pair.node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions)
-            .Where(pair => log.WhyKept(pair.node) is null)
-            .ToList();
+        var arithmetic = editor.Graphs.SelectMany(graph => graph.Nodes.Where(MayMerge).Select(node => (graph, node))).ToList();
         // What stands behind is looked at first where it is moved down, so that a chain of any length goes in one pass.
         var backwards = arithmetic.AsEnumerable().Reverse().ToList();
         bool changed;
@@ -151,14 +147,21 @@ public static class BatchNormFolder
         {
             // First what stands behind a batch normalization becomes part of it, so that the whole chain moves up in one go.
             changed = false;
-            while (arithmetic.RemoveAll(pair => ArithmeticFold.TryMergeUp(pair.node, pair.graph, log)) > 0) changed = true;
+            while (arithmetic.RemoveAll(IsMergedUp) > 0) changed = true;
             foreach (var batchNorm in batchNorms.Where(batchNorm => !batchNorm.IsGone)) changed |= batchNorm.TryFold();
             // What stands before one stays where it is when it can take the shift ("MatMul, Add"); only when nothing else helps it goes.
-            if (!changed) changed = backwards.RemoveAll(pair => ArithmeticFold.TryMergeDown(pair.node, pair.graph, log)) > 0;
+            if (!changed) changed = backwards.RemoveAll(IsMergedDown) > 0;
             // What is nobody's part is a normalization of its own, as exporters write it; without it another one may move on.
             if (!changed && !options.KeepSubtractions) changed = FoldChains(editor, log, chains);
         }
         while (changed);
+
+        bool MayMerge(NodeProto node) => ArithmeticFold.IsArithmetic(node)
+            && (node.OpType is not ("Add" or "Sub") || !options.KeepSubtractions) && log.WhyKept(node) is null;
+
+        bool IsMergedUp((OnnxGraph Graph, NodeProto Node) pair) => ArithmeticFold.TryMergeUp(pair.Node, pair.Graph, log, MayMerge);
+
+        bool IsMergedDown((OnnxGraph Graph, NodeProto Node) pair) => ArithmeticFold.TryMergeDown(pair.Node, pair.Graph, log, MayMerge);
     }
 
     private static bool FoldChains(ModelEditor editor, FoldLog log, List<(BatchNormOutcome Outcome, NodeProto Node)> outcomes)

@@ -85,6 +85,17 @@ internal sealed record ChannelMap(int Axis, double[] Scale, double[] Shift)
         return Picked(Enumerable.Range(0, Count / times).Select(i => i * times));
     }
 
+    /// <summary>First this map, then another one; null where they lie on different axes.</summary>
+    public ChannelMap? Then(ChannelMap next)
+    {
+        if (!IsUniform && !next.IsUniform && (Axis != next.Axis || Count != next.Count)) return null;
+        var (axis, count) = IsUniform ? (next.Axis, next.Count) : (Axis, Count);
+        var (scale, shift) = (new double[count], new double[count]);
+        for (var i = 0; i < count; i++)
+            (scale[i], shift[i]) = (ScaleAt(i) * next.ScaleAt(i), (ShiftAt(i) * next.ScaleAt(i)) + next.ShiftAt(i));
+        return new ChannelMap(axis, scale, shift);
+    }
+
     /// <summary>s·x + t on −x: −(s·x − t).</summary>
     public ChannelMap Negated() => this with { Shift = Array.ConvertAll(Shift, value => -value) };
 

@@ -79,37 +79,105 @@ internal static class ArithmeticFold
     /// <summary>Whether a node may be what is merged, or part of a chain.</summary>
     public static bool IsArithmetic(NodeProto node) => node.IsStandard() && node.OpType is "Mul" or "Div" or "Add" or "Sub" or "Neg";
 
-    /// <summary>Merges a node into the batch normalization before it.</summary>
-    public static bool TryMergeUp(NodeProto node, OnnxGraph graph, FoldLog log)
+    // A chain of any length goes in steps of so many nodes: what is tried in vain is bounded for each node.
+    private const int MostLinks = 1000;
+
+    /// <summary>Merges a node, with as many as there are behind it, into the batch normalization before it.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="graph">Its graph.</param>
+    /// <param name="log">Gets the names of what was merged.</param>
+    /// <param name="mayMerge">Whether a node behind it may go with it.</param>
+    public static bool TryMergeUp(NodeProto node, OnnxGraph graph, FoldLog log, Func<NodeProto, bool> mayMerge)
     {
         if (!graph.Contains(node) || !node.Input.Any(input => graph.Producer(input) is { } maker && maker.Is("BatchNormalization")))
             return false;
         var plan = new FoldPlan(graph);
-        if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
-        if (graph.Producer(node.Input[data]) is not { } producer || !producer.Is("BatchNormalization")) return false;
-        if (!plan.Behind(node, data, map).IsYes || !plan.CheckNumbers().IsYes) return false;
-        plan.Apply();
-        graph.RemoveKeepingOutput(node, data);
-        log.Merged(node, [producer]);
+        if (Link(node, plan) is not { } first) return false;
+        if (graph.Producer(node.Input[first.Data]) is not { } producer || !producer.Is("BatchNormalization")) return false;
+        var links = Chain(
+            first, link => Behind(link, plan) is { } next && mayMerge(next.Node) ? next : null, (all, next) => all.Then(next));
+        var merged = Merge(links, graph, (all, next) => all.Then(next), (plan, map) => plan.Behind(node, first.Data, map));
+        if (merged.Count == 0) return false;
+        foreach (var link in merged[..^1]) graph.RemoveKeepingInput(link.Node, link.Data);
+        graph.RemoveKeepingOutput(merged[^1].Node, merged[^1].Data);
+        foreach (var link in merged) log.Merged(link.Node, [producer]);
         return true;
     }
 
-    /// <summary>Merges a node into the batch normalization behind it.</summary>
-    public static bool TryMergeDown(NodeProto node, OnnxGraph graph, FoldLog log)
+    /// <summary>Merges a node, with as many as there are before it, into the batch normalization behind it.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="graph">Its graph.</param>
+    /// <param name="log">Gets the names of what was merged.</param>
+    /// <param name="mayMerge">Whether a node before it may go with it.</param>
+    public static bool TryMergeDown(NodeProto node, OnnxGraph graph, FoldLog log, Func<NodeProto, bool> mayMerge)
     {
         if (!graph.Contains(node)) return false;
         var uses = graph.Readers(node.Output[0]);
         if (uses.Count == 0 || !uses.All(use => use.Node.Is("BatchNormalization"))) return false;
         var readers = uses.Select(use => use.Node).ToArray();
         var plan = new FoldPlan(graph);
-        if (ConstantArithmetic.Read(node, plan, out var data) is not { } map) return false;
-        if (!plan.InFront(node.Output[0], map).IsYes || !plan.CheckNumbers().IsYes) return false;
-        plan.Apply();
-        graph.RemoveKeepingInput(node, data);
-        log.Merged(node, readers);
-        return true;
+        if (Link(node, plan) is not { } last) return false;
+        var links = Chain(
+            last, link => Before(link, plan) is { } next && mayMerge(next.Node) ? next : null, (all, next) => next.Then(all));
+        var merged = Merge(links, graph, (all, next) => next.Then(all), (plan, map) => plan.InFront(node.Output[0], map));
+        foreach (var link in merged) graph.RemoveKeepingInput(link.Node, link.Data);
+        foreach (var link in merged) log.Merged(link.Node, readers);
+        return merged.Count > 0;
+    }
+
+    /// <summary>A node as a link of a chain; null where it is none.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="plan">Gives constants and shapes.</param>
+    public static ChainLink? Link(NodeProto node, FoldPlan plan) =>
+        IsArithmetic(node) && ConstantArithmetic.Read(node, plan, out var data) is { } map ? new ChainLink(node, data, map) : null;
+
+    /// <summary>The link that alone reads what another one makes; null where there is none.</summary>
+    public static ChainLink? Behind(ChainLink link, FoldPlan plan) => OnlyUse(link.Node, plan.Graph) is { } use
+        && Link(use.Node, plan) is { } next && next.Data == use.Input ? next : null;
+
+    private static ChainLink? Before(ChainLink link, FoldPlan plan) =>
+        plan.Graph.Producer(link.Node.Input[link.Data]) is { } maker
+        && OnlyUse(maker, plan.Graph) is { } use && use.Is(link.Node, link.Data) ? Link(maker, plan) : null;
+
+    private static Use? OnlyUse(NodeProto node, OnnxGraph graph) =>
+        !graph.IsOutput(node.Output[0]) && graph.Readers(node.Output[0]) is [{ IsCapture: false } use] ? use : null;
+
+    private static List<ChainLink> Chain(
+        ChainLink first, Func<ChainLink, ChainLink?> step, Func<ChannelMap, ChannelMap, ChannelMap?> join)
+    {
+        List<ChainLink> links = [first];
+        for (var all = first.Map; links.Count < MostLinks && step(links[^1]) is { } next && join(all, next.Map) is { } together;)
+        {
+            links.Add(next);
+            all = together;
+        }
+
+        return links;
+    }
+
+    // As many of the links as can go together: all, or half of them, and so on.
+    private static List<ChainLink> Merge(
+        List<ChainLink> links, OnnxGraph graph, Func<ChannelMap, ChannelMap, ChannelMap?> join, Func<FoldPlan, ChannelMap, Verdict> move)
+    {
+        for (var count = links.Count; count > 0; count /= 2)
+        {
+            var merged = links[..count];
+            var map = merged.Skip(1).Aggregate(merged[0].Map, (all, link) => join(all, link.Map)!);
+            var plan = new FoldPlan(graph);
+            if (!map.IsFinite || !move(plan, map).IsYes || !plan.CheckNumbers().IsYes) continue;
+            plan.Apply();
+            return merged;
+        }
+
+        return [];
     }
 }
+
+/// <summary>One node of a chain of constant arithmetic.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Data">Which of its inputs is not the constant.</param>
+/// <param name="Map">What it does.</param>
+internal sealed record ChainLink(NodeProto Node, int Data, ChannelMap Map);
 
 /// <summary>
 /// A chain of Mul, Div, Add, Sub and Neg with constants, behind a layer with weights: how exporters write a batch normalization that is
@@ -118,12 +186,12 @@ internal static class ArithmeticFold
 internal sealed class ChainFold
 {
     private readonly OnnxGraph _graph;
-    private readonly List<(NodeProto Node, int Data, ChannelMap Map)> _links;
-
+    private readonly List<ChainLink> _links;
+    private readonly ChannelMap _map;
     private readonly FoldLog _log;
 
-    private ChainFold(OnnxGraph graph, FoldLog log, List<(NodeProto Node, int Data, ChannelMap Map)> links) =>
-        (_graph, _log, _links) = (graph, log, links);
+    private ChainFold(OnnxGraph graph, FoldLog log, List<ChainLink> links, ChannelMap map) =>
+        (_graph, _log, _links, _map) = (graph, log, links, map);
 
     /// <summary>The last of its nodes.</summary>
     public NodeProto Last => _links[^1].Node;
@@ -135,27 +203,21 @@ internal sealed class ChainFold
         var plan = new FoldPlan(graph);
         foreach (var node in graph.Nodes)
         {
-            if (!ArithmeticFold.IsArithmetic(node) || !seen.Add(node) || Link(node) is not { } first) continue;
-            var links = new List<(NodeProto Node, int Data, ChannelMap Map)> { first };
+            if (!ArithmeticFold.IsArithmetic(node) || !seen.Add(node) || ArithmeticFold.Link(node, plan) is not { } first) continue;
+            if (graph.Constant(node.Input[first.Data]).Tensor is not null) continue;
+            var (links, map) = (new List<ChainLink> { first }, first.Map);
             // Nodes stand in order, so the first of a chain is met first.
-            while (!graph.IsOutput(links[^1].Node.Output[0])
-                && graph.Readers(links[^1].Node.Output[0]) is [{ IsCapture: false } use]
-                && ArithmeticFold.IsArithmetic(use.Node) && Link(use.Node) is { } next && next.Data == use.Input
-                && Compose(links[^1].Map, next.Map) is { } together)
+            while (ArithmeticFold.Behind(links[^1], plan) is { } next && map.Then(next.Map) is { } together)
             {
-                seen.Add(use.Node);
-                links.Add(next with { Map = together });
+                seen.Add(next.Node);
+                links.Add(next);
+                map = together;
             }
 
-            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, log, links));
+            if (links.Exists(link => link.Node.OpType is "Mul" or "Div" or "Neg")) chains.Add(new ChainFold(graph, log, links, map));
         }
 
         return chains;
-
-        (NodeProto Node, int Data, ChannelMap Map)? Link(NodeProto node) =>
-            ConstantArithmetic.Read(node, plan, out var data) is { } map && graph.Constant(node.Input[data]).Tensor is null
-                ? (node, data, map)
-                : null;
     }
 
     /// <summary>Moves the chain into the weights before it.</summary>
@@ -167,26 +229,19 @@ internal sealed class ChainFold
         var operators = string.Join(", ", _links.Select(link => link.Node.OpType));
         if (_links.Select(link => _log.WhyKept(link.Node)).FirstOrDefault(why => why is not null) is { } whyKept)
             return new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, whyKept) { Operators = operators };
-        var verdict = Fold(_links, out var into);
+        var verdict = Fold(_links, _map, out var into);
         // What only adds may stand in the way at the beginning, and takes the rest in itself.
         var start = _links.FindIndex(link => link.Node.OpType is not ("Add" or "Sub"));
         if (!verdict.IsYes && start > 0)
         {
-            var plan = new FoldPlan(_graph);
-            List<(NodeProto Node, int Data, ChannelMap Map)> rest = [];
-            foreach (var (node, data, _) in _links[start..])
-            {
-                var own = ConstantArithmetic.Read(node, plan, out _)!;
-                rest.Add((node, data, rest.Count == 0 ? own : Compose(rest[^1].Map, own)!));
-            }
-
-            verdict = Fold(rest, out into);
+            var rest = _links[start..];
+            verdict = Fold(rest, rest.Skip(1).Aggregate(rest[0].Map, (all, link) => all.Then(link.Map)!), out into);
         }
 
         if (verdict.IsYes) return new BatchNormOutcome(name, FoldStatus.Folded, into, string.Empty) { Operators = operators };
         // A scale and a shift behind something else (the end of a layer normalization, say) are no batch normalization.
-        var (map, before) = (_links[^1].Map, _graph.Producer(_links[0].Node.Input[_links[0].Data]));
-        return map.IsUniform || !map.HasShift || before is not { OpType: "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Einsum" }
+        var before = _graph.Producer(_links[0].Node.Input[_links[0].Data]);
+        return _map.IsUniform || !_map.HasShift || before is not { OpType: "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Einsum" }
             ? null
             : new BatchNormOutcome(name, FoldStatus.Declined, string.Empty, verdict.Reason!)
             {
@@ -195,11 +250,11 @@ internal sealed class ChainFold
             };
     }
 
-    private Verdict Fold(List<(NodeProto Node, int Data, ChannelMap Map)> links, out string into)
+    private Verdict Fold(List<ChainLink> links, ChannelMap map, out string into)
     {
         var plan = new FoldPlan(_graph);
         plan.Leave(links.Select(link => link.Node));
-        var verdict = plan.Behind(links[0].Node, links[0].Data, links[^1].Map);
+        var verdict = plan.Behind(links[0].Node, links[0].Data, map);
         if (verdict.IsYes) verdict = plan.CheckNumbers();
         into = plan.Into;
         if (!verdict.IsYes) return verdict;
@@ -207,16 +262,5 @@ internal sealed class ChainFold
         foreach (var (node, data, _) in links[..^1]) _graph.RemoveKeepingInput(node, data);
         _graph.RemoveKeepingOutput(links[^1].Node, links[^1].Data);
         return verdict;
-    }
-
-    // First one map, then the other; null where they lie on different axes.
-    private static ChannelMap? Compose(ChannelMap first, ChannelMap second)
-    {
-        if (!first.IsUniform && !second.IsUniform && (first.Axis != second.Axis || first.Count != second.Count)) return null;
-        var (axis, count) = first.IsUniform ? (second.Axis, second.Count) : (first.Axis, first.Count);
-        var (scale, shift) = (new double[count], new double[count]);
-        for (var i = 0; i < count; i++)
-            (scale[i], shift[i]) = (first.ScaleAt(i) * second.ScaleAt(i), (first.ShiftAt(i) * second.ScaleAt(i)) + second.ShiftAt(i));
-        return new ChannelMap(axis, scale, shift);
     }
 }

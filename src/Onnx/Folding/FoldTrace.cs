@@ -79,5 +79,7 @@ internal sealed class FoldTrace
 /// <summary>One graph before and after a fold.</summary>
 /// <param name="Before">The graph as it was given.</param>
 /// <param name="After">The graph as it was folded; its <see cref="OnnxGraph.Changed"/> says which values are others now.</param>
-/// <param name="Copies">What each node of <paramref name="Before"/> was in the copy that was folded, whether it is still there or not.</param>
+/// <param name="Copies">
+/// What each node of <paramref name="Before"/> was in the copy that was folded, whether it is still there or not.
+/// </param>
 internal sealed record TracedGraph(OnnxGraph Before, OnnxGraph After, IReadOnlyList<NodeProto> Copies);
