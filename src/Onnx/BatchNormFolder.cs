@@ -85,7 +85,7 @@ public static class BatchNormFolder
         options ??= new FoldOptions();
         var functions = FunctionInlining.Of(model, "BatchNormalization");
         var given = functions.Model;
-        var folded = given.Clone();
+        var folded = given.Copy();
         var editor = new ModelEditor(folded, options.FoldOverridable);
         (editor.Budget.TimeLimit, editor.Budget.MaximumGrowth) = (options.TimeLimit, options.MaximumGrowth);
         editor.InferShapes();

@@ -179,9 +179,10 @@ internal sealed partial class OnnxGraph
         Forget(node);
         for (var i = 0; i < node.Input.Count; i++) RemoveReader(node.Input[i], new Use(node, i));
         foreach (var subgraph in Subgraphs(node)) subgraph.ForgetReads();
-        foreach (var input in node.Input) _model.Abandon(this, input);
-        foreach (var output in node.Output.Where(output => ReferenceEquals(Producer(output), node)))
+        for (var i = 0; i < node.Input.Count; i++) _model.Abandon(this, node.Input[i]);
+        foreach (var output in node.Output)
         {
+            if (!ReferenceEquals(Producer(output), node)) continue;
             _producers.Remove(output);
             _gone.Add(output);
         }

@@ -368,13 +368,13 @@ internal sealed partial class OnnxGraph
     private void Forget(NodeProto node)
     {
         if (_computed.Count == 0) return;
-        var changed = new Stack<NodeProto>([node]);
-        while (changed.TryPop(out var next))
+        Stack<NodeProto>? changed = null;
+        for (var next = node; next is not null; next = changed is not null && changed.TryPop(out var other) ? other : null)
         {
-            foreach (var output in next.Output)
+            for (var i = 0; i < next.Output.Count; i++)
             {
-                if (!_computed.Remove(output, out var old) || old.Tensor is null) continue;
-                foreach (var use in Readers(output)) changed.Push(use.Node);
+                if (!_computed.Remove(next.Output[i], out var old) || old.Tensor is null) continue;
+                foreach (var use in Readers(next.Output[i])) (changed ??= new()).Push(use.Node);
             }
         }
     }

@@ -22,6 +22,7 @@ internal sealed class PartInputs
     private readonly HashSet<string> _inputs;
     private readonly Dictionary<string, List<(NodeProto Node, int Input)>> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<NodeProto>> _readersBefore = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, NodeProto> _firstReaders = new(StringComparer.Ordinal);
     private readonly int _rows;
     private readonly int _extent;
 
@@ -30,9 +31,17 @@ internal sealed class PartInputs
         (_part, _graph) = (part, part.Before.Graph);
         _inputs = part.Inputs.ToHashSet(StringComparer.Ordinal);
         foreach (var node in part.Before.Nodes.Concat(part.After.Nodes))
-            for (var i = 0; i < node.Input.Count; i++) Note(_readers, node.Input[i], (node, i));
+            for (var i = 0; i < node.Input.Count; i++)
+                if (_inputs.Contains(node.Input[i])) Note(_readers, node.Input[i], (node, i));
         foreach (var node in part.Before.Nodes)
-            foreach (var input in node.Input) Note(_readersBefore, input, node);
+        {
+            for (var i = 0; i < node.Input.Count; i++)
+            {
+                _firstReaders.TryAdd(node.Input[i], node);
+                if (_inputs.Contains(node.Input[i])) Note(_readersBefore, node.Input[i], node);
+            }
+        }
+
         var weights = part.Before.Nodes.Concat(part.After.Nodes).Select(Weight).OfType<int[]>().ToList();
         var isSpatial = weights.Exists(shape => shape.Length > 2);
         var isLarge = weights.Sum(shape => shape.Aggregate(1L, (product, size) => product * size)) >= ManyWeights;
@@ -104,6 +113,7 @@ internal sealed class PartInputs
         known.Add(reader);
     }
 
+    // Of an input of the part.
     private List<(NodeProto Node, int Input)> Readers(string value) => _readers.GetValueOrDefault(value) ?? [];
 
     private List<NodeProto> ReadersBefore(string value) => _readersBefore.GetValueOrDefault(value) ?? [];
@@ -203,7 +213,7 @@ internal sealed class PartInputs
         var (current, between) = (value, new List<NodeProto>());
         for (var step = 0; step < LargestExtent; step++)
         {
-            var reader = ReadersBefore(current) is [var first, ..] ? first : null;
+            var reader = _firstReaders.GetValueOrDefault(current);
             if (reader is not null && reader.Is("BatchNormalization") && reader.Input[0] == current)
             {
                 if (Stored(reader.InputAt(3)) is not { } mean || Deviation(reader) is not { } deviation) return null;
