@@ -64,15 +64,15 @@ internal static class GraphChecker
             if (!names.Define(input.Name)) throw names.WhyTaken($"{where} has two inputs", input.Name);
         }
 
-        var initializers = new HashSet<string>(StringComparer.Ordinal);
+        var inputs = graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var tensor in graph.Initializer)
         {
             if (tensor.Name.Length == 0) throw new InvalidModelException($"{where} has an initializer without a name.");
-            if (!initializers.Add(tensor.Name))
+            // An initializer with an input's name is that input's default value. Else it is defined here only if another one has the name.
+            var isTaken = !inputs.Remove(tensor.Name) && !names.Define(tensor.Name);
+            if (isTaken && names.IsDefinedHere(tensor.Name))
                 throw new InvalidModelException($"{where} has two initializers named '{tensor.Name}'; names must be unique.");
-            // An initializer with an input's name is that input's default value.
-            if (!names.IsDefinedHere(tensor.Name) && !names.Define(tensor.Name))
-                throw names.WhyTaken($"{where} has an initializer and another value", tensor.Name);
+            if (isTaken) throw names.WhyTaken($"{where} has an initializer and another value", tensor.Name);
             InitializerChecker.Check(tensor, $"The initializer '{tensor.Name}'");
         }
 

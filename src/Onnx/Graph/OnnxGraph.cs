@@ -321,11 +321,8 @@ internal sealed partial class OnnxGraph
     }
 
     /// <summary>Takes over what was found out of the shapes of the same graph in a copy of the model.</summary>
-    public void TakeShapes(OnnxGraph copy)
-    {
-        _shapes = new(copy._shapes, StringComparer.Ordinal);
-        _contents = new(copy._contents, StringComparer.Ordinal);
-    }
+    /// <remarks>Both keep them in one place: what the copy adds once it is changed has names that this graph has not.</remarks>
+    public void TakeShapes(OnnxGraph copy) => (_shapes, _contents) = (copy._shapes, copy._contents);
 
     /// <summary>The elements of a small integer tensor (axes, shapes), as far as they are known: sizes, symbols or unknown ones.</summary>
     public TensorDimension[]? Contents(string value)

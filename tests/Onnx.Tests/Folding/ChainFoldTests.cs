@@ -48,6 +48,55 @@ public class ChainFoldTests
         Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Fold_ThousandsOfConstantOperatorsNextToBatchNorm_BecomePartOfIt(bool behind)
+    {
+        // More than go in one step, and some of them for each channel. What is added in front of a batch normalization would take it in.
+        const int links = 2300;
+        var test = new FoldCase();
+        var h = test.Graph.Node("Sigmoid", [test.Input(2, 6, 3, 3)]);
+        if (behind) h = test.BatchNorm(h, 6);
+        Value[] factors = [test.WeightBetween(0.9, 1.1, "k", 6, 1, 1), test.WeightBetween(0.99, 1.01, "f")];
+        var summand = test.WeightBetween(-0.01, 0.01, "t", 1);
+        for (var i = 0; i < links; i++)
+        {
+            h = (behind ? i % 5 : i % 3 * 2 % 5) switch
+            {
+                0 => test.Graph.Node("Mul", [h, factors[i % 2]]),
+                1 => test.Graph.Node("Add", [summand, h]),
+                2 => test.Graph.Node("Div", [h, factors[i % 2]]),
+                3 => test.Graph.Node("Sub", [summand, h]),
+                _ => test.Graph.Node("Neg", [h]),
+            };
+        }
+
+        if (!behind) h = test.BatchNorm(h, 6);
+        var result = test.Fold(test.Graph.Node("Sigmoid", [h]), tolerance: 1e-4);
+        Assert.Equal(["Sigmoid", "BatchNormalization", "Sigmoid"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Fold_ConstantOperatorsThatAreTooMuchTogether_GoAsFarAsTheyCan(bool behind)
+    {
+        // Two of the factors are a number of float32, all three are none. A scale alone would go into the factors.
+        var test = new FoldCase();
+        var h = test.Graph.Node("Sub", [test.Input(2, 6, 3, 3), test.WeightBetween(60, 60, "far")]);
+        h = test.Graph.Node("Exp", [h]);
+        Value[] neutral = [.. "sbmv".Select(name => Constant($"{name}", name is 's' or 'v' || (name == 'b' && !behind) ? 1 : 0, 6))];
+        if (behind) h = test.Graph.Node("BatchNormalization", [h, .. neutral]);
+        for (var i = 0; i < 3; i++) h = test.Graph.Node("Mul", [h, Constant($"k{i}", 1e19)]);
+        if (!behind) h = test.Graph.Node("BatchNormalization", [h, .. neutral]);
+        var result = test.Fold(test.Graph.Node("Abs", [h]));
+        string[] left = behind ? ["BatchNormalization", "Mul"] : ["Mul", "BatchNormalization"];
+        Assert.Equal(["Sub", "Exp", .. left, "Abs"], result.Model.Proto.Graph.Node.Select(node => node.OpType));
+
+        Value Constant(string name, double value, params long[] shape) => test.WeightBetween(value, value, name, shape);
+    }
+
     [Fact]
     public void Fold_CaffeScaleLayers_MoveIntoTheConvWithTheBatchNorm()
     {

@@ -114,6 +114,34 @@ public class CostlyModelTests
             FoldStatus.Declined, Fold(test, test.BatchNorm(test.Graph.Node("MatMul", [test.Input("N", 400), w]), 400)).Status);
     }
 
+    [Theory]
+    [InlineData("Mul", false)]
+    [InlineData("Mul", true)]
+    [InlineData("Add", false)]
+    [InlineData("Relu", false)]
+    public void ProveFold_TenTimesTheNodes_TakesNoMoreForEach(string opType, bool behind)
+    {
+        Allocated(100); // once, for what is made when it is first needed
+        var (few, many) = (Allocated(2_000), Allocated(20_000));
+        Assert.InRange(many, 0, 12 * few);
+
+        long Allocated(int nodes)
+        {
+            var test = new FoldCase();
+            var x = test.Graph.Node("MatMul", [test.Input("N", 4), test.Weight("w", 4, 4)]);
+            x = test.Graph.Node("Sigmoid", [x]);
+            if (behind) x = test.BatchNorm(x, 4);
+            var k = test.WeightBetween(1, 1, "k");
+            x = Chain(test, x, nodes, x => test.Graph.Node(opType, opType == "Relu" ? [x] : [x, k]));
+            if (!behind) x = test.BatchNorm(x, 4);
+            test.Graph.Output("y", test.Graph.Node("Sigmoid", [x]), DataType.Float, "N", 4);
+            var model = test.Graph.Build();
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Equal(opType == "Relu" ? 0 : 1, ProvenFold.Run(model, new FoldOptions()).Fold.Removed);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
     [Fact]
     public void Check_CycleOfTwentyThousandNodes_NamesTheFirst()
     {
