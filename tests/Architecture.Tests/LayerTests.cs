@@ -8,7 +8,7 @@ public sealed class LayerTests
     {
         ["Onnx"] =
         [
-            "Framework", "Files", "Graph", "Metrics", "Tables", "Folding", "Execution/Devices", "Execution/Memory",
+            "Framework", "Proto", "Files", "Graph", "Metrics", "Tables", "Folding", "Execution/Devices", "Execution/Memory",
             "Execution/Operators", "Execution/Sessions", "Verification", "Precision", "Execution/Sharing", "Execution/Direct",
             "Execution/Scoring", "NamedColumns", ".",
         ],
