@@ -53,7 +53,7 @@ internal static class TrainCommand
         };
         var whole = new Option<bool>("--whole-pipeline")
         {
-            Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on the test rows",
+            Description = "also write pipeline.onnx, from the table's own columns to the prediction, compared on test rows",
         };
         var resume = new Option<bool>("--resume")
         {
