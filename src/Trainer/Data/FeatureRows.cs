@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace MlNetBatchNorm.Trainer.Data;
 
@@ -105,20 +103,24 @@ internal sealed class FeatureRows
         return target;
     }
 
-    /// <summary>Says that a row will be read soon: rows in an order drawn by chance would be waited for one by one.</summary>
+    /// <summary>Says that <see cref="Expect"/> will be called for a row.</summary>
+    public void ExpectPlace(int row)
+    {
+        if (_order is not null) Prefetch.LineOf(in _order[row]);
+    }
+
+    /// <summary>Says that a row will be read soon.</summary>
     public void Expect(int row)
     {
         // What follows upon these, the processor guesses by itself.
         const int CacheLine = 64 / sizeof(float), Lines = 8;
-        if (File is not null || !Sse.IsSupported) return;
+        if (File is not null) return;
         if (_order is not null) row = _order[row];
         var (block, local) = _blocks.Length == 1 ? (_blocks[0], row) : (_blocks[row / _rowsPerBlock], row % _rowsPerBlock);
         var (start, end) = block.Starts is { } starts
             ? (starts[local], starts[local + 1])
             : (local * Width, Math.Min((local + 1) * Width, (local * Width) + (Lines * CacheLine)));
-        for (var i = start; i < end; i += CacheLine) Prefetch(ref block.Values[i]);
-
-        static unsafe void Prefetch(ref float value) => Sse.Prefetch0(Unsafe.AsPointer(ref value));
+        for (var i = start; i < end; i += CacheLine) Prefetch.LineOf(in block.Values[i]);
     }
 
     /// <summary>Makes of a row as it lies in <see cref="File"/> what the rows are, in place.</summary>

@@ -152,9 +152,6 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     // Of the budget, for each of two windows and for what is sorted into them, beside what others work with.
     private const int Share = 8;
 
-    // So many rows further on, memory has come when it is their turn.
-    private const int Ahead = 8;
-
     private int[] _order = [];
     private int _next;
     private RowFile? _sorted;
@@ -180,7 +177,8 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     {
         if (rows.File is null)
         {
-            if (_next + Ahead < _order.Length) rows.Expect(_order[_next + Ahead]);
+            if (_next + (2 * Prefetch.Rows) < _order.Length) rows.ExpectPlace(_order[_next + (2 * Prefetch.Rows)]);
+            if (_next + Prefetch.Rows < _order.Length) rows.Expect(_order[_next + Prefetch.Rows]);
             return rows.Read(_order[_next++], scratch);
         }
 

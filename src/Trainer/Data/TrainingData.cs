@@ -97,6 +97,13 @@ public sealed class TrainingData
     /// <param name="index">The row, from 0.</param>
     public ReadOnlySpan<float> Target(int index) => TargetArray.AsSpan(index * Outputs, Outputs);
 
+    /// <summary>Says that the targets and the weight of a row will be read soon.</summary>
+    internal void ExpectTarget(int index)
+    {
+        Prefetch.LineOf(in TargetArray[index * Outputs]);
+        if (WeightArray is not null) Prefetch.LineOf(in WeightArray[index]);
+    }
+
     /// <summary>The first rows; all of them, where there are no more.</summary>
     /// <param name="count">How many; from 1.</param>
     public TrainingData First(int count) => Select([.. Enumerable.Range(0, Math.Min(Count, count))]);

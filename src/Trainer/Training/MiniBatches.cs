@@ -141,6 +141,7 @@ internal sealed class MiniBatches : IDisposable
         for (var i = 0; i < count; i++)
         {
             var row = _order[_next + i];
+            if (_next + i + Prefetch.Rows < _order.Length) _rows.ExpectTarget(_order[_next + i + Prefetch.Rows]);
             var target = features.Slice(i * width, width);
             if (_augmentation is not null) _augmentation.Apply(_dealer.Next(_scratch), target, _rows.Shape, _chance);
             else if (_dealer.Next(target) is var read && !read.Overlaps(target)) read.CopyTo(target);

@@ -128,7 +128,8 @@ public static class NetworkTrainer
             checkpoint?.Steps ?? 0,
             options.OwnOperators && (checkpoint is null || TrainingFingerprint.HasOwnOperators(checkpoint.Fingerprint)),
             ranks,
-            options.SyncStatistics);
+            options.SyncStatistics,
+            keepsBefore: options.Diagnostics is not null);
         var fingerprint = options.Checkpoint is null ? null : TrainingFingerprint.Of(
             network, options, given, givenValidation, step, threads, ranks);
         var warnings = new List<TrainingWarning>();

@@ -14,9 +14,9 @@ using DataType = MlNetBatchNorm.Onnx.Proto.TensorProto.Types.DataType;
 namespace MlNetBatchNorm.Trainer.Training;
 
 /// <summary>
-/// One step of training as one ONNX model: forward, backward, update of parameters and running statistics. Parameters live in two sets of
-/// buffers; a step reads one set and writes the other, then they swap, so nothing is copied and nothing is allocated.
-/// What the optimizer keeps is there once where our own operator updates it, number by number.
+/// One step of training as one ONNX model: forward, backward, update of parameters and running statistics. Where our own operator updates
+/// them, number by number, they are written where they have been read: all that reads them comes before. Otherwise they live in two sets
+/// of buffers; a step reads one set and writes the other, then they swap. So nothing is copied and nothing is allocated.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
@@ -72,6 +72,7 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="syncStatistics">
     /// Whether batch normalizations take the mini-batches of all ranks together; see <see cref="TrainingOptions.SyncStatistics"/>.
     /// </param>
+    /// <param name="keepsBefore">Whether the parameters before a step stay, for <see cref="LastUpdate"/>. Default: no.</param>
     /// <exception cref="ArgumentException">The loss does not take the network's output, or a number is out of its range.</exception>
     /// <exception cref="NotSupportedException">There are ranks, but operators of our own cannot be used.</exception>
     public TrainingStep(
@@ -88,7 +89,8 @@ internal sealed class TrainingStep : IDisposable
         long stepsBefore = 0,
         bool ownOperators = true,
         Communicator? ranks = null,
-        bool syncStatistics = false)
+        bool syncStatistics = false,
+        bool keepsBefore = false)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(loss);
@@ -126,7 +128,7 @@ internal sealed class TrainingStep : IDisposable
         var read = run.Graph.Input.Select(input => input.Name).ToHashSet(StringComparer.Ordinal);
         _session = OnnxSession.Load(run, settings with { Name = "the training step", Operators = operators });
         var store = NewStore(null);
-        _stores = [store, NewStore(update.IsOwn ? store : null)];
+        _stores = [store, update.IsOwn && !keepsBefore ? store : NewStore(update.IsOwn ? store : null)];
         foreach (var parameter in network.Parameters)
             parameter.Initializer.Fill(_stores[0][parameter.Name].Span, parameter.Shape, random);
         if (weightAveraging > 0)
@@ -293,6 +295,7 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>How far the last step moved a parameter, and how long it was before: Σ(w′−w)² and Σw².</summary>
     internal (double Change, double Length) LastUpdate(string name)
     {
+        if (_stores[0] == _stores[1]) throw new InvalidOperationException("What was before the last step has not been kept.");
         var now = _stores[_current][name].Span;
         var before = _stores[1 - _current][name].Span;
         double change = 0, length = 0;
@@ -318,21 +321,21 @@ internal sealed class TrainingStep : IDisposable
                 $"A mini-batch of {rows} row gives a batch normalization one value for each channel: its output would be beta whatever the "
                 + $"input, and nothing could be learned. Give at least {_minimumRows} rows, or use layer or group normalization.",
                 nameof(rows));
-        if (!_runs.TryGetValue(rows, out var pair)) _runs.Add(rows, pair = [Bind(rows, 0), Bind(rows, 1)]);
+        if (!_runs.TryGetValue(rows, out var runs))
+            _runs.Add(rows, runs = _stores[0] == _stores[1] ? [Bind(rows, 0)] : [Bind(rows, 0), Bind(rows, 1)]);
         var context = new StepContext(++Steps, rows, learningRate);
         foreach (var (_, compute, buffer) in _scalars) buffer.Span[0] = compute(context);
-        pair[_current].Run();
-        _current = 1 - _current;
+        runs[_current].Run();
+        _current = (_current + 1) % runs.Length;
         return _loss.Span[0];
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var pair in _runs.Values)
-            foreach (var run in pair) run.Dispose();
+        foreach (var run in _runs.Values.SelectMany(runs => runs)) run.Dispose();
         _session.Dispose();
-        foreach (var store in _stores) store.Dispose();
+        foreach (var store in _stores.Distinct()) store.Dispose();
         foreach (var (_, _, buffer) in _scalars) buffer.Dispose();
         Features.Dispose();
         Targets.Dispose();
