@@ -26,6 +26,9 @@ foreach (var benchmark in benchmarks) root.Add(benchmark);
 
 // It has a page of its own, docs/defaults.md, and takes longer than all the others.
 root.Add(new DefaultsBenchmark());
+
+// It fills the disk.
+root.Add(new BeyondMemoryBenchmark());
 using var interrupt = new CancellationTokenSource();
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 using var stop = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

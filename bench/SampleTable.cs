@@ -21,6 +21,6 @@ internal sealed record SampleTable(string File, string Label, LearningTask Task)
     {
         var split = TableSplit.Create(
             CsvTable.Read(Repository.PathOf("sample-data", File)), Task == LearningTask.Regression ? null : Label, new SplitOptions());
-        return (split.Training, split.Test);
+        return (split.Training, split.Test.Whole!);
     }
 }

@@ -40,6 +40,15 @@ public sealed class BenchmarkTests
     }
 
     [Fact]
+    public void Beyond_Quick_LearnsFromAFileOfRows()
+    {
+        var result = Run("beyond", "--quick");
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("| 20,000 of 50 ", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Accuracy_Quick_HasFourTrainersForEachTable()
     {
         var result = Run("accuracy", "--quick");

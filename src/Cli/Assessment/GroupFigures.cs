@@ -34,11 +34,11 @@ internal sealed record GroupFigures(string Column, Metric Metric, IReadOnlyList<
     /// <param name="test">Its test rows, as a table.</param>
     /// <param name="group">The column whose equal values stayed together; null = none.</param>
     /// <param name="importances">Which columns matter; null = not known.</param>
-    public static IReadOnlyList<GroupFigures> Of(TrainedTable trained, CsvTable test, string? group, ColumnImportances? importances)
+    public static IReadOnlyList<GroupFigures> Of(TrainedTable trained, TestTable test, string? group, ColumnImportances? importances)
     {
         var order = importances?.Columns.Select(column => column.Column).ToList() ?? [];
         var categories = trained.Schema.Features.Columns.OfType<CategoricalFeature>().Select(column => column.Name)
-            .Where(name => test.Find(name) is not null)
+            .Where(test.Has)
             .OrderBy(name => order.IndexOf(name) is >= 0 and var place ? place : int.MaxValue);
         var columns = new[] { group }.OfType<string>().Concat(categories)
             .Select(name => (Name: name, Rows: Divide(test.Column(name))))

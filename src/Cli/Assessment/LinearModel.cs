@@ -64,8 +64,8 @@ internal sealed class LinearModel
         float[] predictions;
         try
         {
-            var fitted = trainer.Create(ml).Fit(form.View(ml, learned, weights));
-            predictions = trainer.Predictions(fitted.Transform(form.View(ml, tested, null)), form, tested.TargetArray.Length);
+            var fitted = trainer.Create(ml).Fit(form.ViewToLearn(ml, learned, weights));
+            predictions = trainer.Predictions(fitted.Transform(form.View(ml, tested)), form, tested.TargetArray.Length);
         }
         catch (Exception exception) when (exception is InvalidOperationException or ArgumentException)
         {

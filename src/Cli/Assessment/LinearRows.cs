@@ -1,11 +1,15 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Assessment;
 
 /// <summary>What becomes of features and labels for a linear model.</summary>
 internal sealed class LinearRows
 {
+    // Rows that are read at once.
+    private const int RowsOfBlock = 1024;
+
     // For each feature of the network the first place for it, what is taken off, what it is divided by; NaN = it numbers categories.
     private readonly (int Place, float Mean, float Deviation)[] _slots;
     private readonly int _width;
@@ -50,28 +54,45 @@ internal sealed class LinearRows
         if (!(_deviation > 0)) _deviation = 1;
     }
 
-    public IDataView View(MLContext ml, TrainingData rows, IReadOnlyList<float>? classWeights)
+    /// <summary>Rows for ML.NET, made when they are read.</summary>
+    public IDataView View(MLContext ml, TrainingData rows) => View(ml, Made(rows, null), rows.Outputs);
+
+    /// <summary>Rows to learn from, which are read again and again.</summary>
+    public IDataView ViewToLearn(MLContext ml, TrainingData rows, IReadOnlyList<float>? classWeights) =>
+        View(ml, Made(rows, classWeights).ToArray(), rows.Outputs);
+
+    private IEnumerable<LinearRow> Made(TrainingData rows, IReadOnlyList<float>? classWeights)
     {
-        var made = new LinearRow[rows.Count];
-        var (values, slots) = (new float[rows.FeatureRows.Width], new int[rows.FeatureRows.Width]);
-        var whole = new float[rows.FeatureRows.Width];
-        for (var row = 0; row < made.Length; row++)
+        var width = rows.FeatureRows.Width;
+        var (values, slots) = (new float[width], new int[width]);
+        var block = new float[Math.Min(rows.Count, FeatureRows.RowsAtOnce(RowsOfBlock, width)) * width];
+        for (var row = 0; row < rows.Count; row++)
+        {
+            var place = row % (block.Length / width);
+            if (place == 0) rows.FeatureRows.CopyTo(row, Math.Min(block.Length / width, rows.Count - row), block);
+            yield return Made(row, block.AsSpan(place * width, width));
+        }
+
+        LinearRow Made(int row, ReadOnlySpan<float> features)
         {
             var target = rows.Target(row);
             var index = target.Length == 1 ? (target[0] > 0.5f ? 1 : 0) : target.IndexOf(1f);
-            made[row] = new LinearRow
+            return new LinearRow
             {
                 Number = (float)((target[0] - _mean) / _deviation),
                 IsPositive = target[0] > 0.5f,
                 Class = (uint)index,
                 Weight = (rows.WeightArray?[row] ?? 1) * (classWeights?[index] ?? 1),
-                Features = Features(rows.FeatureRows.Read(row, whole), slots, values),
+                Features = Features(features, slots, values),
             };
         }
+    }
 
+    private IDataView View(MLContext ml, IEnumerable<LinearRow> made, int outputs)
+    {
         var form = SchemaDefinition.Create(typeof(LinearRow));
         form[nameof(LinearRow.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, _width);
-        form[nameof(LinearRow.Class)].ColumnType = new KeyDataViewType(typeof(uint), Math.Max(2, rows.Outputs));
+        form[nameof(LinearRow.Class)].ColumnType = new KeyDataViewType(typeof(uint), Math.Max(2, outputs));
         return ml.Data.LoadFromEnumerable(made, form);
     }
 

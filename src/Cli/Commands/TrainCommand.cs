@@ -156,8 +156,7 @@ internal static class TrainCommand
 
             Output.RequireMemory(data.Paths(arguments));
             var table = Output.Read(data.Open(arguments), texts);
-            if (testPath is not null) Output.RequireMemory([testPath]);
-            var testing = testPath is null ? null : Output.Read(CsvSource.OfFile(testPath), texts);
+            var testing = testPath is null ? null : TestTable.Of(CsvSource.OfFile(testPath));
             var classes = chosen.HasClasses ? options.Label : null;
             var splitting = rows.Read(arguments, options);
             var split = TableSplit.Create(table, classes, splitting, testing);

@@ -165,7 +165,7 @@ internal static class TrainingRun
             if (options.WholePipeline)
             {
                 progress.Stage("writing the pipeline, and comparing it on the test rows");
-                (var path, pipeline) = trained.SavePipeline(folder, rows.Test);
+                (var path, pipeline) = trained.SavePipeline(folder, rows.Test.First());
                 files.Add(path);
             }
         }
@@ -193,6 +193,7 @@ internal static class TrainingRun
 
     private static void ShowColumns(TableSchema schema, TableSplit rows, Communicator? ranks)
     {
+        if (rows.Test.Note is { } note) Console.Error.WriteLine($"note: {note}");
         var validation = rows.Validation is { } held
             ? string.Create(CultureInfo.InvariantCulture, $", {held.RowCount:N0} to validate by")
             : string.Empty;
@@ -208,8 +209,8 @@ internal static class TrainingRun
         ShowNotes(schema.Reports);
 
         NoteUntestedClasses(schema, rows.Test);
-        WarnOfUnknownCategories(schema, rows.Test, "test on");
-        if (rows.Validation is { } validated) WarnOfUnknownCategories(schema, validated, "validate by");
+        WarnOfUnknownCategories(rows.Test.UnknownValues, "test on");
+        if (rows.Validation is { } validated) WarnOfUnknownCategories(schema.Features.Bind(validated).UnknownValues, "validate by");
     }
 
     // What many columns have in common is said once, with the names of some; report.html has that of more.
@@ -252,11 +253,9 @@ internal static class TrainingRun
         if (report.Reading is { } reading) yield return ("note: numbers are read likewise in", name, $"note: column {name} {reading}");
     }
 
-    private static void NoteUntestedClasses(TableSchema schema, CsvTable test)
+    private static void NoteUntestedClasses(TableSchema schema, TestTable test)
     {
-        if (schema.Label.Classes.Count == 0 || test.Find(schema.Label.Column) is null) return;
-        var tested = schema.Label.Encode(test).Select(label => (int)label).ToHashSet();
-        var untested = schema.Label.Classes.Where((_, index) => !tested.Contains(index)).ToList();
+        var untested = schema.Label.Classes.Where((_, index) => !test.Classes.Contains(index)).ToList();
         if (untested.Count > 0)
             Console.Error.WriteLine(
                 $"note: no test row has the class{(untested.Count == 1 ? string.Empty : "es")} "
@@ -264,9 +263,8 @@ internal static class TrainingRun
     }
 
     // They count as none of the known ones, so the figures say little about them.
-    private static void WarnOfUnknownCategories(TableSchema schema, CsvTable rows, string use)
+    private static void WarnOfUnknownCategories(IReadOnlyCollection<UnknownValues> unknown, string use)
     {
-        var unknown = schema.Features.Bind(rows).UnknownValues;
         if (unknown.Count == 0) return;
         var columns = unknown.Select(values => $"{values.Column} {NameList.Of(values.Examples.Select(NameList.Quote))} "
             + $"({(values.Rows == 1 ? "1 row" : $"{values.Rows} rows")})");

@@ -77,14 +77,20 @@ internal sealed class FeatureEncoder
     public FeatureRows ToRows()
     {
         var rows = new FeatureRows.Builder(FeatureCount, RowCount);
+        AddTo(rows);
+        return rows.Build();
+    }
+
+    /// <summary>Adds the features of all rows to others.</summary>
+    /// <exception cref="InsufficientMemoryException">They need more memory than there is.</exception>
+    public void AddTo(FeatureRows.Builder rows)
+    {
         var (slots, values) = (new int[MostKept], new float[MostKept]);
         for (var row = 0; row < RowCount; row++)
         {
             var count = Encode(row, slots, values);
             rows.Add(values.AsSpan(0, count), slots.AsSpan(0, count), isDense: false);
         }
-
-        return rows.Build();
     }
 
     /// <summary>The features of all rows, row by row: <c>[RowCount, FeatureCount]</c>.</summary>

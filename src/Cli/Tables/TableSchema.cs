@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -169,17 +170,50 @@ internal sealed class TableSchema
     public TrainingData ToRows(CsvTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
-        if (table.Find(Label.Column) is null)
-            throw new TableException(
-                $"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {table.ColumnNames}.");
-        var (targets, outputs) = Label.Task.ToTargets(Label.Encode(table), Label.Classes.Count);
+        return ToRows([table], table.RowCount);
+    }
+
+    /// <summary>The same of a table that comes in blocks of rows.</summary>
+    /// <param name="blocks">The blocks.</param>
+    /// <param name="count">How many rows they have, as far as is known.</param>
+    /// <param name="memory">How much memory features may take, in bytes; null = half of what is free. Of more, they are in a file.</param>
+    /// <param name="unknown">Told of categories that no row to learn from has.</param>
+    /// <exception cref="TableException">As for <see cref="ToRows(CsvTable)"/>.</exception>
+    public TrainingData ToRows(
+        IEnumerable<CsvTable> blocks, int? count = null, long? memory = null, Action<UnknownValues>? unknown = null)
+    {
+        var (features, outputs) = (new FeatureRows.Builder(Features.FeatureCount, count, budget: memory), 1);
+        var (targets, weights) = (new List<float>(), WeightColumn is null ? null : new List<float>());
+        foreach (var table in blocks)
+        {
+            if (table.Find(Label.Column) is null)
+                throw new TableException(
+                    $"{table.FilePath}: there is no label column '{Label.Column}' to test against; its columns are {table.ColumnNames}.");
+            (var answers, outputs) = Label.Task.ToTargets(Label.Encode(table), Label.Classes.Count);
+            targets.AddRange(answers);
+            var encoder = Features.Bind(table);
+            encoder.AddTo(features);
+            foreach (var values in encoder.UnknownValues) unknown?.Invoke(values);
+            if (RowWeights.Read(table, WeightColumn, WeightNumbers) is not { } some) weights = null;
+            else weights?.AddRange(some);
+        }
+
         return new TrainingData(
             new SampleShape(Features.FeatureCount),
             outputs,
-            Features.Bind(table).ToRows(),
-            targets,
-            RowWeights.Read(table, WeightColumn, WeightNumbers),
+            features.Build(),
+            [.. targets],
+            weights is null ? null : [.. weights],
             Label.Offset);
+    }
+
+    /// <summary>As what the cells of a column are best read where rows are gone through once.</summary>
+    public Func<string, CellReading> Readings()
+    {
+        var features = Features.Readings();
+        return name => name == Label.Column
+            ? (Label.Task.HasClasses ? CellReading.Text : FeatureBinding.ReadingOf(Label.Numbers))
+            : name == WeightColumn ? FeatureBinding.ReadingOf(WeightNumbers) : features(name);
     }
 
     private static void RequireFeatureColumns(CsvTable table, string label, IReadOnlyList<string> names, string use)

@@ -35,7 +35,7 @@ internal sealed record SplitOptions
 /// <param name="Validation">The rows to measure each epoch by; null = the trainer draws some of those to learn from.</param>
 /// <param name="Test">The rows to test on.</param>
 /// <param name="Rule">How the test rows were chosen, for people.</param>
-internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTable Test, string Rule)
+internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, TestTable Test, string Rule)
 {
     // Whole groups seldom make up a share exactly; of so many drawings the one is taken that comes nearest.
     private const int Drawings = 100;
@@ -46,7 +46,7 @@ internal sealed record TableSplit(CsvTable Training, CsvTable? Validation, CsvTa
     /// <param name="options">How.</param>
     /// <param name="test">Rows to test on from elsewhere; null = some of the table's.</param>
     /// <exception cref="TableException">A column is not there, or its values cannot divide the rows.</exception>
-    public static TableSplit Create(CsvTable table, string? classes, SplitOptions options, CsvTable? test = null)
+    public static TableSplit Create(CsvTable table, string? classes, SplitOptions options, TestTable? test = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(options);

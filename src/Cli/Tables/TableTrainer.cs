@@ -83,7 +83,7 @@ internal static class TableTrainer
     /// features.
     /// </exception>
     public static TrainedTable Train(
-        CsvTable training, CsvTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
+        CsvTable training, TestTable test, TableTrainingOptions options, Action<TableSchema>? schemaKnown = null)
     {
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(test);
@@ -99,10 +99,10 @@ internal static class TableTrainer
         if ((long)training.RowCount * training.Columns.Count >= FeatureRows.ValuesAtOnce) GC.Collect();
 
         // Before training, not after it: a table that does not fit is known at once.
-        RequireKnownClasses(schema.Label, training, test, "test on");
         if (options.Validation is { } held) RequireKnownClasses(schema.Label, training, held, "validate by");
         watch?.Stage("making features of the test rows");
-        var testRows = schema.ToRows(test);
+        var testRows = test.Read(
+            schema, options.Network.RowMemory, block => RequireKnownClasses(schema.Label, training, block, "test on"));
         var network = CreateOptions(options, schema);
         var ml = new MLContext(network.Seed);
         var rows = TableDataView.ForTraining(training, schema, network.FeatureColumnName);
@@ -110,8 +110,8 @@ internal static class TableTrainer
             network = network with { ValidationSet = TableDataView.ForTraining(validation, schema, network.FeatureColumnName) };
         schemaKnown?.Invoke(schema);
         var pipeline = schema.Features.ToPipeline(ml, network.FeatureColumnName);
-        RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test, testRows);
-        if (options.WholePipeline) RequireConvertible(pipeline, network.FeatureColumnName, schema, test);
+        RequireSameFeatures(pipeline, network.FeatureColumnName, schema, test.First(), testRows);
+        if (options.WholePipeline) RequireConvertible(pipeline, network.FeatureColumnName, schema, test.First());
         (var view, network) = schema.Label.Task.Prepare(ml, rows, schema.Label, network);
         if (options.Tune is { } tune) network = tune(ml, view, network);
         var trained = schema.Label.Task.Fit(ml, view, network);

@@ -21,9 +21,6 @@ internal sealed class TrainedTable : IDisposable
     // Of the largest prediction: rows may be divided among threads in another way, and sums then round otherwise.
     private const float SavedTolerance = 1e-4f;
 
-    // Test rows whose features are in memory at once.
-    private const int ComparedAtOnce = 1 << 15;
-
     private readonly Lazy<Baseline> _baseRate;
     private readonly Lazy<string?> _baseRateWarning;
 
@@ -126,23 +123,23 @@ internal sealed class TrainedTable : IDisposable
     /// <param name="files">What <see cref="Save"/> wrote.</param>
     /// <param name="test">The test rows.</param>
     /// <exception cref="InvalidDataException">One of them says something else.</exception>
-    public void RequireSaved(IReadOnlyList<string> files, CsvTable test)
+    public void RequireSaved(IReadOnlyList<string> files, TestTable test)
     {
-        // Of the two that are deployed; the third is what they were folded from, and compared with.
-        foreach (var file in files.Take(2))
+        // The two that are deployed; the third is what they were folded from, and compared with.
+        var settings = new OnnxScorerOptions { Device = Network.Model.Device };
+        using TableScorer zip = TableScorer.Open(files[0], settings), onnx = TableScorer.Open(files[1], settings);
+        var scale = Tested.Predictions.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
+        var allowed = SavedTolerance * (scale > 0 ? scale : 1);
+        var width = Tested.Predictions.Length / Tested.Rows.Count;
+        var first = 0;
+        foreach (var part in test.Parts())
         {
+            var tested = Tested.Predictions.AsSpan(first * width, part.RowCount * width);
+
             // The last output is the one that was tested.
-            using var scorer = TableScorer.Open(file, new OnnxScorerOptions { Device = Network.Model.Device });
-            var scale = Tested.Predictions.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
-            var allowed = SavedTolerance * (scale > 0 ? scale : 1);
-            var width = Tested.Predictions.Length / Tested.Rows.Count;
-            for (var first = 0; first < test.RowCount; first += ComparedAtOnce)
-            {
-                var rows = Enumerable.Range(first, Math.Min(ComparedAtOnce, test.RowCount - first)).ToArray();
-                var part = test.RowCount <= ComparedAtOnce ? test : test.Select(rows);
-                var said = scorer.Score(part).Values.AsSpan()[^(rows.Length * width)..];
-                RequireClose(file, said, Tested.Predictions.AsSpan(first * width, said.Length), allowed);
-            }
+            RequireClose(files[0], zip.Score(part).Values.AsSpan()[^tested.Length..], tested, allowed);
+            RequireClose(files[1], onnx.Score(part).Values.AsSpan()[^tested.Length..], tested, allowed);
+            first += part.RowCount;
         }
     }
 

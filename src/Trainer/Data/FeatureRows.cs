@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
@@ -19,11 +20,14 @@ internal sealed class FeatureRows
     /// <summary>How many values are written out at once where all of the rows would be too many.</summary>
     public const int ValuesAtOnce = 1 << 22;
 
+    // Of one row in so many, each is read where it lies.
+    private const int FewOfFile = 1000;
+
     private readonly Block[] _blocks;
     private readonly int _rowsPerBlock;
     private readonly int _stored;
 
-    // For each row the one that was given; null = all of them, in their order.
+    // For each row the one that was given, and perhaps others behind them; null = all of them, in their order.
     private int[]? _order;
     private ChannelMap? _map;
 
@@ -167,9 +171,17 @@ internal sealed class FeatureRows
     public FeatureRows Select(ReadOnlySpan<int> rows)
     {
         int[] order = [.. rows];
+        return Take(order, order.Length);
+    }
+
+    /// <summary>The same without a copy: the numbers are taken over, and nobody may look at them again.</summary>
+    /// <param name="order">The rows.</param>
+    /// <param name="count">How many of these, from the first on.</param>
+    public FeatureRows Take(int[] order, int count)
+    {
         if (_order is not null)
-            for (var i = 0; i < order.Length; i++) order[i] = _order[order[i]];
-        return new FeatureRows(this) { Count = order.Length, _order = order };
+            for (var i = 0; i < count; i++) order[i] = _order[order[i]];
+        return new FeatureRows(this) { Count = count, _order = order };
     }
 
     /// <summary>The rows with each value standardized as it is read.</summary>
@@ -208,6 +220,18 @@ internal sealed class FeatureRows
     {
         if (File is null || _order is null) return this;
         var file = RowFile.Create(Width, File.Budget, Count);
+        if (Count <= File.Count / FewOfFile)
+        {
+            var row = new float[Width];
+            for (var i = 0; i < Count; i++)
+            {
+                File.Read(_order[i], row);
+                file.Append(row);
+            }
+
+            return new FeatureRows(Count, Width, [], 1, file.Close()) { _map = _map };
+        }
+
         using var dealer = new RowDealer(this);
         int[] order = [.. Enumerable.Range(0, Count)];
         dealer.Restart(order);
@@ -229,7 +253,7 @@ internal sealed class FeatureRows
         for (var (first, count) = (0, 0); first < _stored; first += count)
         {
             count = Math.Min(File?.RowsAtOnce ?? _rowsPerBlock, _stored - first);
-            if (wanted is not null && wanted.AsSpan(first, count).IndexOf(true) < 0) continue;
+            if (wanted is not null && !HasAny(wanted, first, count)) continue;
             var block = File is null ? _blocks[first / _rowsPerBlock] : new Block(buffer, null, null);
             var width = _places?.Length ?? Width;
             File?.Read(first, buffer.AsSpan(0, count * width));
@@ -247,12 +271,19 @@ internal sealed class FeatureRows
     }
 
     // Which of the rows that were given are there; null = all.
-    private bool[]? Lying()
+    private BitArray? Lying()
     {
         if (_order is null) return null;
-        var lying = new bool[_stored];
-        foreach (var row in _order) lying[row] = true;
+        var lying = new BitArray(_stored);
+        foreach (var row in _order.AsSpan(0, Count)) lying[row] = true;
         return lying;
+    }
+
+    private static bool HasAny(BitArray wanted, int first, int count)
+    {
+        for (var row = first; row < first + count; row++)
+            if (wanted[row]) return true;
+        return false;
     }
 
     /// <summary>

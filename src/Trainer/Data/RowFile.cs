@@ -48,6 +48,12 @@ internal sealed class RowFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// Gives memory back that is not used any more. Nobody else would: what rows need that are in a file, a number or two for each, is
+    /// large and allocated once.
+    /// </summary>
+    public static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+
     /// <summary>The values of a row.</summary>
     public int Width { get; }
 
@@ -152,6 +158,9 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
     // Of the budget, for each of two windows and for what is sorted into them, beside what others work with.
     private const int Share = 8;
 
+    // How often the order is gone through at most, however small the budget.
+    private const int MostLooks = 16;
+
     private int[] _order = [];
     private int _next;
     private RowFile? _sorted;
@@ -197,7 +206,7 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
         if (place == 0)
         {
             WaitForWindow();
-            if ((window + 1) * (long)_rowsOfWindow < _order.Length) _ahead = Task.Run(() => ReadWindow(window + 1));
+            if ((window + 1) * (long)_rowsOfWindow < _order.Length) _ahead = Ahead(window + 1);
         }
 
         _next++;
@@ -228,23 +237,25 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
         _parts = new float[Windows * _rowsOfPart * RecordLength];
         _windows = [.. Enumerable.Range(0, Math.Min(2, Windows)).Select(_ => new float[_rowsOfWindow * rows.Width])];
         _sorted = RowFile.Create(RecordLength, file.Budget, _order.Length).Close();
-        _placeOf = new int[file.Count];
+
+        // Where so many rows of the file go is known at once: each time the whole order is gone through.
+        var placed = Math.Max(file.Budget / Share / sizeof(int), (file.Count + MostLooks - 1) / MostLooks);
+        _placeOf = new int[Math.Min(placed, file.Count)];
     }
 
     private void Sort()
     {
         if (_sorted is null || _order.Length > _rowsOfWindow * (long)Windows) Prepare();
-        Array.Fill(_placeOf, -1);
-        for (var place = 0; place < _order.Length; place++) _placeOf[rows.GivenRow(_order[place])] = place;
         var (file, counts, written) = (rows.File!, new int[Windows], new int[Windows]);
         var read = new float[file.RowsAtOnce * rows.Width];
-        for (var first = 0; first < file.Count; first += file.RowsAtOnce)
+        for (var (first, placed, count) = (0, 0, 0); first < file.Count; first += count)
         {
-            var count = Math.Min(file.RowsAtOnce, file.Count - first);
+            if (first == placed) placed = Place(first);
+            count = Math.Min(file.RowsAtOnce, placed - first);
             file.Read(first, read.AsSpan(0, count * rows.Width));
             for (var i = 0; i < count; i++)
             {
-                if (_placeOf[first + i] is >= 0 and var place) Take(place, read.AsSpan(i * rows.Width, rows.Width));
+                if (_placeOf[(first + i) % _placeOf.Length] is >= 0 and var place) Take(place, read.AsSpan(i * rows.Width, rows.Width));
             }
         }
 
@@ -269,6 +280,16 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
         }
     }
 
+    // Finds the places of rows of the file from one on; gives the first that has none yet.
+    private int Place(int first)
+    {
+        var end = (int)Math.Min(first + (long)_placeOf.Length, rows.File!.Count);
+        Array.Fill(_placeOf, -1);
+        for (var place = 0; place < _order.Length; place++)
+            if (rows.GivenRow(_order[place]) is var row && row >= first && row < end) _placeOf[row - first] = place;
+        return end;
+    }
+
     private Span<float> Part(int window) => _parts.AsSpan(window * _rowsOfPart * RecordLength, _rowsOfPart * RecordLength);
 
     // The parts lie idle while windows are read.
@@ -287,6 +308,9 @@ internal sealed class RowDealer(FeatureRows rows) : IDisposable
             }
         }
     }
+
+    // By itself: where the row is taken, what is captured would be allocated for each of them.
+    private Task Ahead(int window) => Task.Run(() => ReadWindow(window));
 
     private void WaitForWindow()
     {

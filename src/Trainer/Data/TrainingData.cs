@@ -112,15 +112,24 @@ public sealed class TrainingData
     /// <param name="rows">Their numbers, from 0, in the order wanted; at least one.</param>
     public TrainingData Select(ReadOnlySpan<int> rows)
     {
-        var targets = new float[rows.Length * Outputs];
-        var weights = WeightArray is null ? null : new float[rows.Length];
-        for (var i = 0; i < rows.Length; i++)
+        int[] order = [.. rows];
+        return Take(order, order.Length);
+    }
+
+    /// <summary>The same without a copy of the numbers: they are taken over, and nobody may look at them again.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many of these, from the first on.</param>
+    internal TrainingData Take(int[] rows, int count)
+    {
+        var targets = new float[count * Outputs];
+        var weights = WeightArray is null ? null : new float[count];
+        for (var i = 0; i < count; i++)
         {
             Target(rows[i]).CopyTo(targets.AsSpan(i * Outputs));
             if (weights is not null) weights[i] = WeightArray![rows[i]];
         }
 
-        return new TrainingData(this, Shape, FeatureRows.Select(rows), targets, weights, TargetOffset);
+        return new TrainingData(this, Shape, FeatureRows.Take(rows, count), targets, weights, TargetOffset);
     }
 
     /// <summary>The same rows with other features.</summary>

@@ -45,9 +45,8 @@ internal sealed class PopulationStatistics : IDisposable
         Communicator? ranks = null)
     {
         _ranks = ranks;
-        var order = Enumerable.Range(0, rows.Count).ToArray();
-        random.Shuffle(order);
-        _rows = rows.Select(order.AsSpan(0, Math.Min(largestCount, rows.Count)));
+        var order = FirstShuffled(rows.Count, Math.Min(largestCount, rows.Count), random);
+        _rows = rows.Take(order, order.Length);
         _ordered = _rows.FeatureRows.Arranged();
         _batchSize = Math.Min(batchSize, _rows.Count);
         if (_batchSize < network.MinimumBatchRows)
@@ -71,6 +70,30 @@ internal sealed class PopulationStatistics : IDisposable
     }
 
     private int MinimumRows { get; }
+
+    /// <summary>
+    /// The first of the numbers from 0 to below another, as <see cref="Random.Shuffle{T}(T[])"/> would leave them: it puts at each place,
+    /// from the first on, one of those that are left. Only what was moved is kept.
+    /// </summary>
+    internal static int[] FirstShuffled(int count, int wanted, Random random)
+    {
+        if (wanted == count)
+        {
+            int[] all = [.. Enumerable.Range(0, count)];
+            random.Shuffle(all);
+            return all;
+        }
+
+        var (first, moved) = (new int[wanted], new Dictionary<int, int>());
+        for (var place = 0; place < wanted; place++)
+        {
+            var from = random.Next(place, count);
+            first[place] = moved.GetValueOrDefault(from, from);
+            moved[from] = moved.GetValueOrDefault(place, place);
+        }
+
+        return first;
+    }
 
     /// <summary>Makes the pass.</summary>
     /// <param name="parameters">The network's parameters by full name.</param>

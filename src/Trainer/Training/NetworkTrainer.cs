@@ -162,7 +162,8 @@ public static class NetworkTrainer
         if (checkpoint is not null) loop.Resume(checkpoint);
 
         // What it took to prepare, in sizes of the table: a training allocates next to nothing, so that nobody would collect it.
-        if ((long)rows.Count * rows.Shape.Count >= FeatureRows.ValuesAtOnce) GC.Collect();
+        if (rows.FeatureRows.File is not null) RowFile.GiveMemoryBack();
+        else if ((long)rows.Count * rows.Shape.Count >= FeatureRows.ValuesAtOnce) GC.Collect();
         loop.Run(
             epochs =>
             {
@@ -285,21 +286,23 @@ public static class NetworkTrainer
         if (held == 0) return (rows, null);
         if (rows.Count - held < 2)
             throw new ArgumentException($"Holding out {fraction:P0} of {rows.Count} rows leaves fewer than 2 to learn from.", nameof(rows));
-        var (kept, drawn) = StratifiedSample.Draw(ClassesOf(rows, loss), fraction, random);
-        return drawn.Length == 0 ? (rows, null) : (rows.Select(kept), rows.Select(drawn));
+        var (kept, count, drawn) = StratifiedSample.Draw(rows.Count, row => ClassOf(rows, loss, row), fraction, random);
+        return drawn.Length == 0 ? (rows, null) : (rows.Take(kept, count), rows.Take(drawn, drawn.Length));
     }
 
     /// <summary>For each row the number of its class; all 0 where there are none.</summary>
     internal static int[] ClassesOf(TrainingData rows, Loss loss)
     {
         var classes = new int[rows.Count];
-        for (var row = 0; row < classes.Length && !loss.IsRegression; row++)
-        {
-            var target = rows.Target(row);
-            classes[row] = target.Length == 1 ? (target[0] >= 0.5f ? 1 : 0) : TensorPrimitives.IndexOfMax(target);
-        }
-
+        for (var row = 0; row < classes.Length; row++) classes[row] = ClassOf(rows, loss, row);
         return classes;
+    }
+
+    private static int ClassOf(TrainingData rows, Loss loss, int row)
+    {
+        if (loss.IsRegression) return 0;
+        var target = rows.Target(row);
+        return target.Length == 1 ? (target[0] >= 0.5f ? 1 : 0) : TensorPrimitives.IndexOfMax(target);
     }
 
     // Said before ONNX Runtime takes it and the system ends the process.

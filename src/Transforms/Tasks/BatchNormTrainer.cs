@@ -81,6 +81,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         _options.Watch?.Stage("reading the features");
         var reader = _input.Open(input);
         var rows = _input.Read(reader, "training", log);
+        if (rows.FeatureRows.File is not null) RowFile.GiveMemoryBack();
         foreach (var lost in reader.LostDigits(rows)) log.Warning(new TrainingWarning(TrainingWarningKind.DigitsLost, null, lost));
         _task.RequireDifferentLabels(rows, _options.LabelColumnName);
         if (!_options.IsEvaluatedElsewhere && _task.Doubt(rows, reader.Label) is { } doubt) log.Warning(doubt);

@@ -67,7 +67,7 @@ public sealed class RankedTableTests : IDisposable
 
         double[] Ids(CsvTable table) => [.. Enumerable.Range(0, table.RowCount).Select(row => table.Column("id").NumberAt(row))];
         var training = parts.SelectMany(part => Ids(part.Training)).ToArray();
-        var test = parts.SelectMany(part => Ids(part.Test)).ToArray();
+        var test = parts.SelectMany(part => Ids(part.Test.Whole!)).ToArray();
         Assert.Equal(Enumerable.Range(0, 100).Select(id => (double)id), training.Concat(test).Order());
         Assert.Equal(20, test.Length);
         foreach (var rows in known) Assert.Equal(training, Ids(rows));

@@ -14,7 +14,7 @@ public sealed class TableSplitTests
         var split = TableSplit.Create(Shops, null, new SplitOptions());
 
         Assert.Equal((400, 100), (split.Training.RowCount, split.Test.RowCount));
-        Assert.Equal(5, Texts(split.Test, "shop").Distinct().Count());
+        Assert.Equal(5, Texts(split.Test.Whole!, "shop").Distinct().Count());
         Assert.Equal("drawn at random (--seed 0)", split.Rule);
         Assert.Null(split.Validation);
     }
@@ -24,8 +24,8 @@ public sealed class TableSplitTests
     {
         var split = TableSplit.Create(Shops, "y", new SplitOptions { FileOrder = true });
 
-        Assert.Equal(["s0"], Texts(split.Test, "shop").Distinct());
-        Assert.Equal(Enumerable.Range(0, 100).Select(row => 2 + (5 * row)), Enumerable.Range(0, 100).Select(split.Test.LineOf));
+        Assert.Equal(["s0"], Texts(split.Test.Whole!, "shop").Distinct());
+        Assert.Equal(Enumerable.Range(0, 100).Select(row => 2 + (5 * row)), Enumerable.Range(0, 100).Select(split.Test.Whole!.LineOf));
     }
 
     [Fact]
@@ -33,7 +33,7 @@ public sealed class TableSplitTests
     {
         var split = TableSplit.Create(Shops, "y", new SplitOptions { Seed = 3 });
 
-        Assert.Equal(20, Texts(split.Test, "y").Count(text => text == "yes"));
+        Assert.Equal(20, Texts(split.Test.Whole!, "y").Count(text => text == "yes"));
         Assert.Equal(80, Texts(split.Training, "y").Count(text => text == "yes"));
     }
 
@@ -46,7 +46,7 @@ public sealed class TableSplitTests
 
         int[] Lines(int seed)
         {
-            var test = TableSplit.Create(Shops, "y", new SplitOptions { Seed = seed }).Test;
+            var test = TableSplit.Create(Shops, "y", new SplitOptions { Seed = seed }).Test.Whole!;
             return [.. Enumerable.Range(0, test.RowCount).Select(test.LineOf)];
         }
     }
@@ -61,12 +61,12 @@ public sealed class TableSplitTests
 
         var split = TableSplit.Create(table, "y", new SplitOptions { Group = "who", ValidationShare = 0.1 });
 
-        var parts = new[] { split.Training, split.Validation!, split.Test }.Select(part => Texts(part, "who").ToHashSet()).ToList();
+        var parts = new[] { split.Training, split.Validation!, split.Test.Whole! }.Select(part => Texts(part, "who").ToHashSet()).ToList();
         Assert.Equal(40, parts.Sum(part => part.Count));
         Assert.Equal(40, parts.SelectMany(part => part).Distinct().Count());
         Assert.InRange(split.Test.RowCount / (double)table.RowCount, 0.18, 0.22);
         Assert.InRange(split.Validation!.RowCount / (double)table.RowCount, 0.06, 0.1);
-        Assert.InRange(Texts(split.Test, "y").Count(text => text == "1") / (double)split.Test.RowCount, 0.4, 0.6);
+        Assert.InRange(Texts(split.Test.Whole!, "y").Count(text => text == "1") / (double)split.Test.RowCount, 0.4, 0.6);
         Assert.Matches(@"^\d+ of 40 groups by who, drawn at random \(--seed 0\)$", split.Rule);
     }
 
@@ -93,7 +93,7 @@ public sealed class TableSplitTests
 
         var split = TableSplit.Create(table, null, new SplitOptions { Time = "t" });
 
-        Assert.Equal([latest], Texts(split.Test, "t"));
+        Assert.Equal([latest], Texts(split.Test.Whole!, "t"));
         Assert.Equal($"the latest by t, from {latest} on", split.Rule);
     }
 

@@ -103,6 +103,34 @@ public class FeatureRowsTests
     }
 
     [Fact]
+    public void Deal_RowsOfOneWindow_AllocatesNothing()
+    {
+        var (rows, _) = Rows(777, 0.9, givenSparse: false, isInFile: true, budget: 1 << 14);
+        using var dealer = new RowDealer(rows);
+        dealer.Restart([.. Enumerable.Range(0, 777).Reverse()]);
+        var row = new float[Width];
+        dealer.Next(row);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 20; i++) dealer.Next(row);
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Fact]
+    public void Arranged_AFewOfManyRowsOfAFile_AreThoseInTheirOrder()
+    {
+        var (rows, expected) = Rows(3000, 0.9, givenSparse: false, isInFile: true);
+
+        var few = rows.Select([2999, 0, 1500]).Arranged();
+
+        Assert.Equal(3L * Width * sizeof(float), few.File!.Length);
+        Assert.Equal([.. Row(2999), .. Row(0), .. Row(1500)], few.ToArray());
+
+        float[] Row(int row) => expected[(row * Width)..((row + 1) * Width)];
+    }
+
+    [Fact]
     public void Build_MoreThanTheBudget_LeavesNothingBehind()
     {
         string[] before = Directory.GetFiles(Path.GetTempPath(), "mlnetbn-*.tmp");

@@ -1,3 +1,4 @@
+using MlNetBatchNorm.Trainer.Results;
 using MlNetBatchNorm.Trainer.Tests.Gradients;
 using MlNetBatchNorm.Trainer.Training;
 
@@ -111,6 +112,20 @@ public class RunningStatisticsTests
             "moving average",
             Assert.Throws<ArgumentOutOfRangeException>(() => RunningStatistics.MovingAverage(0, correctStart: true)).Message,
             StringComparison.Ordinal);
+    }
+
+    // By what .NET itself does.
+    [Theory]
+    [InlineData(1000, 50)]
+    [InlineData(10, 9)]
+    [InlineData(10, 10)]
+    [InlineData(1, 1)]
+    public void FirstShuffled_SomeOfMany_AreTheFirstOfAllWhenShuffled(int count, int wanted)
+    {
+        int[] all = [.. Enumerable.Range(0, count)];
+        new Random(4).Shuffle(all);
+
+        Assert.Equal(all[..wanted], PopulationStatistics.FirstShuffled(count, wanted, new Random(4)));
     }
 
     internal static TrainingData Rows(int count, int features)
