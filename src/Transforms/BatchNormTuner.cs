@@ -56,7 +56,7 @@ public sealed class BatchNormTuner
         _environment = context;
         _task = NetworkTask.Of(task);
         _options = options.Copy();
-        var complete = _task.Complete(_options, 1000);
+        var complete = _task.Complete(_options, 1000, 1);
         complete.Validate();
         _ = new TuningSpace(_options, complete);
         _input = new TrainingInput(_task, _options);
@@ -117,7 +117,7 @@ public sealed class BatchNormTuner
         _task.RequireDifferentLabels(data, _options.LabelColumnName);
         var validation = _options.ValidationSet is { } held ? _input.Read(_input.Open(held), "validation", log) : null;
         var classes = _task.Classes(reader.Label);
-        var usual = _task.Complete(_options, data.Count);
+        var usual = _task.Complete(_options, data.Count, (int)data.Shape.Count);
         var space = new TuningSpace(_options, usual);
         var folds = GivenFolds ?? Draw(data);
         var state = TuningState.Open(Checkpoint, Fingerprint(data, validation, usual, space, folds));
@@ -173,7 +173,7 @@ public sealed class BatchNormTuner
         double Train(TuningSettings settings, int epochs, int fold, CancellationToken time)
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(time, _options.CancellationToken);
-            var options = _task.Complete(settings.Options, data.Count) with { Epochs = epochs };
+            var options = _task.Complete(settings.Options, data.Count, (int)data.Shape.Count) with { Epochs = epochs };
             var (learned, measured) = (data.Select(folds[fold].Learned), data.Select(folds[fold].Held));
             var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
             try

@@ -135,6 +135,23 @@ public sealed class ReportTests : IDisposable
         Assert.Contains("<yes>", page.Root!.Value, StringComparison.Ordinal);
     }
 
+    // 1,500 numbers, of which the one in place 1,401 has a gap: it is shown, as are the label and the first 998 of the others.
+    [Fact]
+    public void Train_VeryManyColumns_ListsThoseWithSomethingToSayFirst()
+    {
+        var header = string.Join(',', Enumerable.Range(0, 1500).Select(i => $"n{i}"));
+        _folder.Write("data.csv", $"{header},y\n" + string.Concat(Enumerable.Range(0, 20).Select(row =>
+            string.Join(',', Enumerable.Range(0, 1500).Select(i => i == 1400 && row % 3 == 0 ? "" : $"{(row + i) % 31}"))
+            + $",{(row % 2 == 0 ? "yes" : "no")}\n")));
+
+        var page = Train("--label", "y", "--epochs", "1", "--no-explain");
+
+        string[] listed = [.. Cells(page).Where(cells => cells.Length == 5 && cells[1] is "numbers" or "what is predicted")
+            .Select(cells => cells[0])];
+        Assert.Equal([.. Enumerable.Range(0, 998).Select(i => $"n{i}"), "n1400", "y"], listed);
+        Assert.Contains("Not in this table, so that it can be read: 501 columns (numbers).", page.Root!.Value, StringComparison.Ordinal);
+    }
+
     private XDocument Train(params string[] arguments)
     {
         var result = Tool.Run(_folder.Path, ["train", "data.csv", "--out", "out", "--preset", "fast", "--hidden", "16,8", .. arguments]);

@@ -19,7 +19,7 @@ internal sealed record ColumnImportance(string Column, Interval Loss, Interval F
 /// </summary>
 /// <remarks>
 /// A row's cost is the mean over the dealings, and the interval is that of the mean over rows, so that it holds for other rows, too. Of
-/// many columns those that matter most by a first, cheap look are measured in full. Of tens of thousands that look is at groups of columns
+/// many columns those that matter most by a first, cheap look are measured in full. Of thousands that look is at groups of columns
 /// that are dealt out together; the groups that cost most are halved until single columns are left.
 /// </remarks>
 internal sealed class ColumnImportances
@@ -38,7 +38,10 @@ internal sealed class ColumnImportances
     private const int LookedAtRows = 256;
 
     // Multiplications of that look: beyond them columns are looked at in groups, of which the best are divided further.
-    private const double MostLookedAt = 1e11;
+    private const double MostLookedAt = 2e10;
+
+    // Fewer rows take as long: all weights go by once.
+    private const int RowsOfAPass = 16;
 
     private readonly OnnxScorer _scorer;
     private readonly FeatureRows _rows;
@@ -107,7 +110,8 @@ internal sealed class ColumnImportances
         var importances = new ColumnImportances(
             scorer, rows, tested.Count, figures[0], trained.BaseRate.Alone.Metric, seed)
         {
-            IsWide = (double)sources.Length * Math.Min(count, LookedAtRows) * trained.Network.Model.Network.ParameterCount > MostLookedAt,
+            IsWide = (double)sources.Length * Math.Clamp(count, RowsOfAPass, LookedAtRows) * trained.Network.Model.Network.ParameterCount
+                > MostLookedAt,
         };
         importances.Measure(sources, rows, clusters, advance);
         return importances;

@@ -216,7 +216,7 @@ internal sealed class LearningOptions
         if (!new Option[] { _optimizer, _rate, _decay }.Any(option => arguments.GetResult(option) is { Implicit: false })) return null;
         var name = arguments.GetRequiredValue(_optimizer);
         float? usual = name.StartsWith("adam", StringComparison.OrdinalIgnoreCase)
-            ? NetworkTask.Of(options.Task).Complete(options.Network, rows: 1000).Optimizer!.LearningRate
+            ? NetworkTask.Of(options.Task).Complete(options.Network, rows: 1000, features: 1).Optimizer!.LearningRate
             : null;
         return Optimizer.Parse(name, arguments.GetValue(_rate) ?? usual, arguments.GetValue(_decay));
     }

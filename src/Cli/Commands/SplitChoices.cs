@@ -66,7 +66,7 @@ internal sealed class SplitChoices
     public SplitOptions Read(ParseResult arguments, TableTrainingOptions training) => new()
     {
         TestShare = arguments.GetValue(_fraction),
-        ValidationShare = NetworkTask.Of(training.Task).Complete(training.Network, rows: 1000).ValidationFraction ?? 0,
+        ValidationShare = NetworkTask.Of(training.Task).Complete(training.Network, rows: 1000, features: 1).ValidationFraction ?? 0,
         Seed = training.Network.Seed ?? 0,
         Group = arguments.GetValue(_group),
         Time = arguments.GetValue(_time),

@@ -119,7 +119,8 @@ internal abstract class ProgressDisplay
     protected virtual void ShowWarning(TrainingWarning warning) =>
         ShowMessage((IsNote(warning) ? Noted : Warned) + TerminalText.Clean(warning.Message));
 
-    private static bool IsNote(TrainingWarning warning) => warning.Kind == TrainingWarningKind.RowsInFile;
+    private static bool IsNote(TrainingWarning warning) =>
+        warning.Kind is TrainingWarningKind.RowsInFile or TrainingWarningKind.NarrowFirstLayer;
 
     // Nothing moves behind the last word.
     private void Stop() => Locked(() =>

@@ -213,7 +213,7 @@ internal static class TrainingRun
         if (rows.Validation is { } validated) WarnOfUnknownCategories(schema.Features.Bind(validated).UnknownValues, "validate by");
     }
 
-    // What many columns have in common is said once, with the names of some; report.html has all of it.
+    // What many columns have in common is said once, with the names of some; report.html has that of more.
     private static void ShowNotes(IReadOnlyList<ColumnReport> reports)
     {
         const int Most = 20, Shown = 3;

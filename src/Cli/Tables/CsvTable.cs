@@ -99,12 +99,13 @@ internal sealed class CsvTable
     {
         if (columns.Count == 0) return this;
         var names = columns.Select(column => column.Name).ToHashSet();
-        return new(FilePath, [.. Columns.Where(column => !names.Contains(column.Name)), .. columns], _lines, _rows)
-        {
-            Separator = Separator,
-            _isDerived = true,
-        };
+        return WithOnly([.. Columns.Where(column => !names.Contains(column.Name)), .. columns]);
     }
+
+    /// <summary>The rows with nothing but columns that were worked out of the table's own, a cell for each of its rows.</summary>
+    /// <param name="columns">The columns.</param>
+    internal CsvTable WithOnly(IReadOnlyList<TableColumn> columns) =>
+        new(FilePath, columns, _lines, _rows) { Separator = Separator, _isDerived = true };
 
     /// <summary>The names of the columns for a message.</summary>
     internal string ColumnNames => NameList.Of(Columns.Select(column => column.Name));

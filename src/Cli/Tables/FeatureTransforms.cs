@@ -11,7 +11,7 @@ namespace MlNetBatchNorm.Cli.Tables;
 internal static class FeatureTransforms
 {
     // For fewer, the transforms of each column stay what they are called by.
-    private const int ManyNumbers = 1000;
+    public const int ManyNumbers = 1000;
 
     /// <summary>
     /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a
@@ -115,7 +115,8 @@ internal static class FeatureTransforms
     private static IEnumerable<IEstimator<ITransformer>> ToTransforms(
         MLContext ml, IReadOnlyList<FeatureColumn> columns, string featuresColumn)
     {
-        var parts = columns.Select(column => NameAsFeature(column, columns)).ToList();
+        var names = columns.Select(column => column.Name).ToHashSet();
+        var parts = columns.Select(column => NameAsFeature(column, names)).ToList();
         string[] numbers = [.. columns.OfType<NumericFeature>().Select(column => column.Name)];
         if (numbers.Length > ManyNumbers)
         {
@@ -126,13 +127,13 @@ internal static class FeatureTransforms
                 next = first + 1;
                 if (columns[first] is not NumericFeature)
                 {
-                    parts.Add(NameAsFeature(columns[first], columns));
+                    parts.Add(NameAsFeature(columns[first], names));
                     continue;
                 }
 
                 while (next < columns.Count && columns[next] is NumericFeature) next++;
                 var name = next - first == columns.Count ? featuresColumn : $"{featuresColumn} {first + 1} to {next}";
-                while (name != featuresColumn && columns.Any(column => column.Name == name)) name += "'";
+                while (name != featuresColumn && names.Contains(name)) name += "'";
                 yield return ml.Transforms.Concatenate(name, [.. columns.Skip(first).Take(next - first).Select(column => column.Name)]);
                 vectors.Add(name);
                 parts.Add(name);
@@ -147,7 +148,7 @@ internal static class FeatureTransforms
         foreach (var embedded in columns.OfType<EmbeddedFeature>())
         {
             var codes = embedded.AllCategories.Select((category, place) => KeyValuePair.Create(category, place + 1f));
-            yield return ml.Transforms.Conversion.MapValue(NameAsFeature(embedded, columns), codes, embedded.Name);
+            yield return ml.Transforms.Conversion.MapValue(NameAsFeature(embedded, names), codes, embedded.Name);
         }
 
         var flags = columns.OfType<CategoricalFeature>().Where(column => column is not EmbeddedFeature);
@@ -167,12 +168,12 @@ internal static class FeatureTransforms
     /// graph that reads a value of nobody's where MapValue replaces its own column.
     /// </summary>
     /// <param name="column">The column.</param>
-    /// <param name="columns">All columns.</param>
-    private static string NameAsFeature(FeatureColumn column, IReadOnlyList<FeatureColumn> columns)
+    /// <param name="names">The names of all columns.</param>
+    private static string NameAsFeature(FeatureColumn column, HashSet<string> names)
     {
         if (column is not EmbeddedFeature) return column.Name;
         var name = $"{column.Name} (number)";
-        while (columns.Any(other => other.Name == name)) name = $"({name})";
+        while (names.Contains(name)) name = $"({name})";
         return name;
     }
 

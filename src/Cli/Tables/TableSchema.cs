@@ -63,7 +63,9 @@ internal sealed class TableSchema
     /// <summary>How the label column becomes the number that is learned.</summary>
     public LabelMap Label { get; }
 
-    /// <summary>How the other columns become the feature vector, in the order of the table.</summary>
+    /// <summary>
+    /// How the other columns become the feature vector: in the order of the table; where there are very many numbers, these first.
+    /// </summary>
     public FeatureMap Features { get; }
 
     /// <summary>The column with the weights of the rows, or null.</summary>
@@ -144,13 +146,16 @@ internal sealed class TableSchema
             throw new TableException($"{table.FilePath}: no column is left to predict {NameList.Quote(label)} from{reason}");
         }
 
+        // Of very many, ML.NET makes one vector of those that stand side by side.
+        if (features.OfType<NumericFeature>().Skip(FeatureTransforms.ManyNumbers).Any())
+            features = [.. features.OrderBy(feature => feature is not NumericFeature)];
         var weightNumbers = options.Weight is null ? NumberFormat.Plain : numbers[table.Column(options.Weight)].Format;
         return new(labelMap, new(features, labelMap.Numbers, dates), reports, options.Weight, weightNumbers);
     }
 
     private static IEnumerable<FeatureColumn> InferParts(CsvTable table, DateColumn date)
     {
-        var parts = table.With([.. date.Read(table)]);
+        var parts = table.WithOnly([.. date.Read(table)]);
         foreach (var part in date.Parts)
         {
             var (feature, _) = ColumnInference.Infer(

@@ -101,7 +101,7 @@ internal sealed record EncodedNumbers
         var unit = new float[columns.Count];
         var (numbers, center, scale) = (new List<int>(), new List<float>(), new List<float>());
         var (features, lower, inverse) = (new List<int>(), new List<float>(), new List<float>());
-        var flags = new List<int>();
+        var (flags, embedded) = (new List<int>(), new HashSet<int>(categories ?? []));
         int[] all = [.. Enumerable.Range(0, columns.Count).Where(columns.IsCommon)
             .Where(feature => !Distinct(columns.Values(feature), 3).IsFew)];
         var (hasBins, ofDense) = (bins > 0 && all.Length <= NumericEncoding.MostNumbers, false);
@@ -109,7 +109,7 @@ internal sealed record EncodedNumbers
         for (var feature = 0; feature < columns.Count; feature++)
         {
             unit[feature] = 1;
-            if (categories?.Contains(feature) == true || !columns.IsCommon(feature)) continue;
+            if (embedded.Contains(feature) || !columns.IsCommon(feature)) continue;
             var values = columns.Values(feature);
             unit[feature] = UnitOf(Math.Max(Math.Abs(values[0]), Math.Abs(values[^1])));
             if (unit[feature] != 1) TensorPrimitives.Multiply(values, unit[feature], values);

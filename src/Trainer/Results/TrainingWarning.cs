@@ -78,4 +78,9 @@ public enum TrainingWarningKind
 
     /// <summary>A checkpoint goes on with another number of ranks (<see cref="Communicator"/>), and so another order of rows.</summary>
     OtherRanks,
+
+    /// <summary>
+    /// There are so many features and so few rows that the first layer has fewer units than the preset says, and the training fewer epochs.
+    /// </summary>
+    NarrowFirstLayer,
 }

@@ -20,8 +20,8 @@ namespace MlNetBatchNorm;
 public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransformer, TrainedNetwork>
     where TTransformer : BatchNormTransformer
 {
-    // What depends on the number of rows is filled in when they are there, and is right for any.
-    private const int ValidatedRows = 1000;
+    // What depends on the size of the table is filled in when it is there, and is right for any.
+    private const int ValidatedRows = 1000, ValidatedFeatures = 1;
 
     private readonly NetworkTask _task;
     private readonly BatchNormNetworkOptions _options;
@@ -37,7 +37,7 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         _task = task;
         _options = options.Copy();
         _input = new TrainingInput(task, _options);
-        task.Complete(_options, ValidatedRows).Validate();
+        task.Complete(_options, ValidatedRows, ValidatedFeatures).Validate();
         RequireNames();
         _environment = environment;
         _host = environment?.Register("BatchNormNetwork");
@@ -97,7 +97,9 @@ public abstract class BatchNormTrainer<TTransformer> : ITrainerEstimator<TTransf
         };
         var shared = _options.Communicator is { Size: > 1 } ranks ? new SharedRows(ranks, rows) : null;
         var count = shared is null ? rows.Count : (int)Math.Min(int.MaxValue, shared.Counts.Sum());
-        var complete = _task.Complete(_options, count);
+        var complete = _task.Complete(_options, count, (int)rows.Shape.Count, out var wide);
+        if (wide is not null)
+            log.Warning(new TrainingWarning(TrainingWarningKind.NarrowFirstLayer, null, wide.Describe(complete.HiddenLayers!)));
         var architecture = complete.CreateNetwork((int)rows.Shape.Count, rows.Outputs);
         var device = _options.Device ?? MlNetInternals.GpuOf(_environment) ?? Device.Auto;
         log.Started(rows, device);

@@ -88,10 +88,22 @@ internal abstract class NetworkTask
     /// <summary>The options with every one filled in that was left open.</summary>
     /// <param name="options">The options.</param>
     /// <param name="rows">The training rows.</param>
-    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options, int rows)
+    /// <param name="features">The features of each.</param>
+    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options, int rows, int features) =>
+        Complete(options, rows, features, out _);
+
+    /// <summary>The same, and whether the table is so wide that it gets less than usual.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="rows">The training rows.</param>
+    /// <param name="features">The features of each.</param>
+    /// <param name="wide">What was made of that; null where the table is not so wide.</param>
+    public BatchNormNetworkOptions Complete(BatchNormNetworkOptions options, int rows, int features, out WideTable? wide)
     {
         var preset = options.Preset ?? (options.Network is null ? Preset.Accurate : Preset.Fast);
-        return options.CopyWithDefaults(Defaults(preset, rows) with { Preset = preset });
+        var open = Defaults(preset, rows) with { Preset = preset };
+        var complete = options.CopyWithDefaults(open);
+        wide = WideTable.Find(options, complete, rows, features);
+        return wide is null ? complete : options.CopyWithDefaults(wide.Narrow(open));
     }
 
     /// <summary>The classes of a label column, in the order of the network's outputs.</summary>

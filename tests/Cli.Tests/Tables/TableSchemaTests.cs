@@ -23,6 +23,22 @@ public sealed class TableSchemaTests
     }
 
     [Fact]
+    public void Infer_VeryManyNumbersAmongOthers_PutsTheNumbersFirstInTheOrderOfTheTable()
+    {
+        var names = Enumerable.Range(0, 2200).Select(i => i % 2 == 0 ? $"number{i}" : $"text{i}").ToArray();
+        var rows = Enumerable.Range(0, 6).Select(row => string.Join(',', names.Select((_, i) => i % 2 == 0
+            ? $"{(row + i) % 7}"
+            : $"{"abc"[row % 3]}")));
+        var table = CsvTable.Parse($"{string.Join(',', names)},y\n" + string.Join('\n', rows.Select((row, i) => $"{row},{"ny"[i % 2]}")));
+
+        var schema = TableSchema.Infer(table, "y", LearningTask.Binary);
+
+        string[] expected = [.. names.Where((_, i) => i % 2 == 0), .. names.Where((_, i) => i % 2 == 1)];
+        Assert.Equal(expected, schema.Features.Columns.Select(column => column.Name));
+        Assert.Equal([.. names, "y"], schema.Reports.Select(report => report.Name));
+    }
+
+    [Fact]
     public void Infer_Ames_MakesFeaturesOfEveryColumn()
     {
         var schema = TableSchema.Infer(SampleData.Ames, "Sale_Price", LearningTask.Regression);

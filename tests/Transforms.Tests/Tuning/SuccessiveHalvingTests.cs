@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Transforms.Tests;
 public sealed class SuccessiveHalvingTests
 {
     private static readonly BatchNormNetworkOptions Given = new();
-    private static readonly BatchNormNetworkOptions Usual = NetworkTask.Of(LearningTask.Binary).Complete(Given, 5000);
+    private static readonly BatchNormNetworkOptions Usual = NetworkTask.Of(LearningTask.Binary).Complete(Given, 5000, 10);
 
     private static TuningSpace Space => new(Given, Usual);
 
@@ -78,7 +78,7 @@ public sealed class SuccessiveHalvingTests
     {
         foreach (var settings in Space.Draw(1).Take(300))
         {
-            var complete = NetworkTask.Of(LearningTask.Binary).Complete(settings.Options, 5000);
+            var complete = NetworkTask.Of(LearningTask.Binary).Complete(settings.Options, 5000, 10);
             complete.Validate();
             Assert.Equal(settings.Texts["width"], $"{complete.HiddenLayers![0]}");
             Assert.Equal(settings.Texts["depth"], $"{complete.HiddenLayers.Count}");
@@ -95,7 +95,7 @@ public sealed class SuccessiveHalvingTests
     public void Space_OptionsThatAreGiven_AreNotTuned()
     {
         var given = new BatchNormNetworkOptions { HiddenLayers = [9, 5], Optimizer = Optimizer.Sgd(), EmbeddedFeatures = [3] };
-        var space = new TuningSpace(given, NetworkTask.Of(LearningTask.Regression).Complete(given, 500));
+        var space = new TuningSpace(given, NetworkTask.Of(LearningTask.Regression).Complete(given, 500, 10));
         Assert.Equal(
             ["dropout", "members", "weights", "numbers", "embeddings"], space.Draw(1).First().Texts.Keys);
         Assert.All(space.Draw(1).Take(50), settings => Assert.Equal([9, 5], settings.Options.HiddenLayers!));
