@@ -15,7 +15,7 @@ Benchmark[] benchmarks =
 [
     new ScoreBenchmark(), new SoakBenchmark(), new TrainBenchmark(), new TransformerFigures(), new AccuracyBenchmark(),
     new PrecisionComparison(), new PrecisionTables(), new LoadFigures(), new TablesBenchmark(),
-    new DiagnosticsBenchmark(), new RankScaling(), new ServiceBenchmark(),
+    new FoldBenchmark(), new DiagnosticsBenchmark(), new RankScaling(), new ServiceBenchmark(),
 ];
 var root = new RootCommand("How fast and how right this machine finds us, beside others.")
 {

@@ -49,6 +49,17 @@ public sealed class BenchmarkTests
     }
 
     [Fact]
+    public void Fold_Quick_FoldsEachGraph()
+    {
+        var result = Run("fold", "--quick");
+
+        Assert.Equal(0, result.ExitCode);
+        var folded = result.Output.Split('\n').Where(line => line.StartsWith("| 1", StringComparison.Ordinal))
+            .Select(line => line.Split('|')[2].Trim());
+        Assert.Equal(["10", "1", "10"], folded);
+    }
+
+    [Fact]
     public void Accuracy_Quick_HasFourTrainersForEachTable()
     {
         var result = Run("accuracy", "--quick");
