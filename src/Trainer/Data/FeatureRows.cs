@@ -409,7 +409,7 @@ internal sealed class FeatureRows
             {
                 Block block = (_collectsSparse, _isSparse.Value) switch
                 {
-                    (false, false) => new Block([.. _values], null, null),
+                    (false, false) => new Block(LargePages.Copy(CollectionsMarshal.AsSpan(_values)), null, null),
                     (true, true) => new Block([.. _values], [.. _slots], [.. _starts]),
                     (true, false) => Expanded(),
                     (false, true) => Compressed(),

@@ -102,6 +102,21 @@ public class FeatureRowsTests
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1000)]
+    [InlineData((1 << 20) + 3)]
+    [InlineData((3 << 20) + 1)]
+    public void Copy_InLargePagesOrNot_IsWhatWasGiven(int length)
+    {
+        var values = Enumerable.Range(0, length).Select(i => i * 0.5f).ToArray();
+
+        var copy = LargePages.Copy(values);
+
+        Assert.True(length == 0 || !ReferenceEquals(values, copy));
+        Assert.Equal(values, copy);
+    }
+
     [Fact]
     public void Deal_RowsOfOneWindow_AllocatesNothing()
     {
