@@ -173,4 +173,98 @@ public sealed class OnnxGraphTests
 
     private static Value Choose(GraphBuilder graph, GraphProto then, GraphProto otherwise) =>
         graph.Node("If", [graph.Input("c", DataType.Bool)], ("then_branch", then), ("else_branch", otherwise));
+
+    [Fact]
+    public void NodeList_ManyRandomEdits_KeepsTheOrderOfAPlainList()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 50; round++)
+        {
+            var given = Enumerable.Range(0, random.Next(6)).Select(_ => new NodeProto()).ToList();
+            var (nodes, expected) = (new NodeList([.. given]), given);
+            for (var edit = 0; edit < 40; edit++)
+            {
+                // Nodes are equal in content, so that only references tell them apart; null is the place in front of all, or behind.
+                var place = random.Next(expected.Count + 1);
+                var at = place < expected.Count ? expected[place] : null;
+                var added = new NodeProto();
+                switch (random.Next(4))
+                {
+                    case 0 when at is not null:
+                        nodes.Remove(at);
+                        expected.RemoveAt(place);
+                        Assert.False(nodes.Contains(at));
+                        break;
+                    case 1:
+                        nodes.AddBehind(at, added);
+                        expected.Insert(at is null ? 0 : place + 1, added);
+                        break;
+                    case 2:
+                        nodes.AddBefore(at, added);
+                        expected.Insert(place, added);
+                        break;
+                    case 3 when at is not null:
+                        Assert.Same(place == 0 ? null : expected[place - 1], nodes.Previous(at));
+                        // One that is taken out may come back somewhere else.
+                        nodes.Remove(at);
+                        nodes.AddBehind(null, at);
+                        expected.RemoveAt(place);
+                        expected.Insert(0, at);
+                        break;
+                }
+
+                Assert.Equal(expected.Count, nodes.Count);
+                Assert.Equal(expected, nodes, ReferenceEqualityComparer.Instance);
+                Assert.Equal(expected.AsEnumerable().Reverse(), nodes.Backwards(), ReferenceEqualityComparer.Instance);
+                Assert.All(expected, node => Assert.True(nodes.Contains(node)));
+            }
+
+            foreach (var node in nodes.Backwards()) nodes.Remove(node);
+            Assert.Empty(nodes);
+            Assert.Throws<ArgumentException>(() => nodes.Remove(new NodeProto()));
+        }
+    }
+
+    [Fact]
+    public void Uses_ManyRandomEdits_KeepTheOrderOfAPlainList()
+    {
+        var random = new Random(5);
+        var nodes = Enumerable.Range(0, 40).Select(_ => new NodeProto()).ToArray();
+        var (uses, expected) = (default(Uses), new List<Use>());
+        for (var edit = 0; edit < 5000; edit++)
+        {
+            // A subgraph may read a value at several places, which are the same use; no node reads one twice at the same input.
+            var use = new Use(nodes[random.Next(nodes.Length)], random.Next(-1, 3));
+            var last = expected.FindLastIndex(other => other.Is(use.Node, use.Input));
+            if (random.Next(1000) < (edit / 500 % 2 == 0 ? 700 : 300))
+            {
+                if (last >= 0 && !use.IsCapture) continue;
+                uses = uses.With(use);
+                expected.Add(use);
+            }
+            else
+            {
+                var without = uses.Without(use);
+                Assert.Equal(last >= 0, without is not null);
+                if (last < 0) continue;
+                uses = without!.Value;
+                expected.RemoveAt(last);
+            }
+
+            Assert.Equal(expected.Count, uses.Count);
+            if (edit % 7 == 0) AssertSame();
+        }
+
+        AssertSame();
+
+        // Which of two that are the same has gone nobody can tell.
+        void AssertSame()
+        {
+            Assert.Equal(expected.Where(use => !use.IsCapture), uses.Where(use => !use.IsCapture), Same);
+            Assert.Equal(
+                nodes.Select(node => expected.Count(use => use.Is(node, -1))), nodes.Select(node => uses.Count(use => use.Is(node, -1))));
+        }
+
+        static bool Same(Use x, Use y) => x.Is(y.Node, y.Input);
+    }
 }
