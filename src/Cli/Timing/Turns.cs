@@ -41,11 +41,19 @@ internal static class Turns
     /// <summary>The bytes of managed memory that one run takes.</summary>
     public static double AllocatedBytes(Contender contender)
     {
-        const int Calls = 100;
+        const int Calls = 100, Times = 5;
         contender.Run();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Time(contender, Calls);
-        return (GC.GetAllocatedBytesForCurrentThread() - before) / (double)Calls;
+        var least = double.PositiveInfinity;
+        for (var time = 0; time < Times; time++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Time(contender, Calls);
+
+            // What is made once, when a quicker way is found, is no call's.
+            least = Math.Min(least, (GC.GetAllocatedBytesForCurrentThread() - before) / (double)Calls);
+        }
+
+        return least;
     }
 
     // Enough calls for the just-in-time compiler to be done with them, and then as many as fill a round.
