@@ -29,7 +29,7 @@ internal sealed class AccuracyBenchmark() : Benchmark(
     {
         var (training, test) = table.Read();
         var network = new BatchNormNetworkOptions { Device = Device.Cpu };
-        if (quick) network = network with { Epochs = 1 };
+        if (quick) (network, training, test) = (network with { Epochs = 1 }, First(training, 1000), First(test, 500));
         Report.Progress($"accuracy with {table.File}: BatchNormNetwork");
         var watch = TrainingCost.Start();
         var options = new TableTrainingOptions { Label = table.Label, Task = table.Task, Network = network };
@@ -44,6 +44,8 @@ internal sealed class AccuracyBenchmark() : Benchmark(
             yield return Row(table, peer.Name, peer.Figures, peer.Cost.Time);
         }
     }
+
+    private static CsvTable First(CsvTable table, int rows) => table.Select([.. Enumerable.Range(0, Math.Min(rows, table.RowCount))]);
 
     private static string[] Row(SampleTable table, string trainer, MetricValues figures, TimeSpan time)
     {
