@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
@@ -14,6 +15,10 @@ internal sealed class ProvenFold
 {
     // A part that fails again and again is left alone as a whole.
     private const int SingleTries = 3;
+
+    // Fewer are proved one after the other; more at once would need memory for each.
+    private const int FewParts = 32;
+    private const int MostAtOnce = 4;
 
     private readonly ModelProto _model;
     private readonly FoldOptions _options;
@@ -78,7 +83,7 @@ internal sealed class ProvenFold
             _stage?.Invoke("folding", 0, 0);
             Fold = BatchNormFolder.Fold(_model, _options, _trace);
             var changed = ChangedPart.Of(_trace).ToList();
-            _parts = [.. changed.Select((part, i) => (part, Known(part, known) ?? Prove(part, i, changed.Count)))];
+            _parts = [.. changed.Zip(Prove(changed, [.. changed.Select(part => Known(part, known))]))];
             var failed = _parts.Where(part => !part.Proof.IsWithin && part.Proof.WhyNot is null).ToList();
             if (failed.Count == 0) break;
             foreach (var (part, proof) in failed)
@@ -95,11 +100,32 @@ internal sealed class ProvenFold
         };
     }
 
-    private PartProof Prove(ChangedPart part, int number, int all)
+    private PartProof[] Prove(List<ChangedPart> parts, PartProof?[] proofs)
     {
-        _stage?.Invoke("proving each part", number, all);
-        _cancellation.ThrowIfCancellationRequested();
-        return PartProof.Of(part, _tolerance, _data);
+        var (number, gate) = (0, new Lock());
+        // Those with many numbers one after the other: two of them would be in memory at once, and one keeps all cores busy.
+        var isEach = parts.Count >= FewParts;
+        var small = Enumerable.Range(0, parts.Count).Where(i => proofs[i] is null && isEach && parts[i].IsSmall).ToArray();
+        try
+        {
+            Parallel.ForEach(
+                small, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(MostAtOnce, Environment.ProcessorCount) }, Prove);
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
+        }
+
+        for (var i = 0; i < parts.Count; i++)
+            if (proofs[i] is null) Prove(i);
+        return proofs!;
+
+        void Prove(int i)
+        {
+            lock (gate) _stage?.Invoke("proving each part", number++, parts.Count);
+            _cancellation.ThrowIfCancellationRequested();
+            proofs[i] = PartProof.Of(parts[i], _tolerance, _data);
+        }
     }
 
     private static PartProof? Known(ChangedPart part, Dictionary<object, List<(ChangedPart Part, PartProof Proof)>> known) =>

@@ -5,6 +5,7 @@ using MlNetBatchNorm.Onnx;
 using MlNetBatchNorm.Onnx.Files;
 using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Metrics;
+using MlNetBatchNorm.Trainer.Data;
 
 namespace MlNetBatchNorm.Cli.Tables;
 
@@ -20,6 +21,9 @@ internal sealed class TrainedTable : IDisposable
 {
     // Of the largest prediction: rows may be divided among threads in another way, and sums then round otherwise.
     private const float SavedTolerance = 1e-4f;
+
+    // Below this, giving memory back costs more than it brings.
+    private const long LargeModel = 1 << 20;
 
     private readonly Lazy<Baseline> _baseRate;
     private readonly Lazy<string?> _baseRateWarning;
@@ -125,6 +129,9 @@ internal sealed class TrainedTable : IDisposable
     /// <exception cref="InvalidDataException">One of them says something else.</exception>
     public void RequireSaved(IReadOnlyList<string> files, TestTable test)
     {
+        // Reading a large model back takes as much memory as training and writing did, which have no use for theirs any more.
+        if (new FileInfo(files[0]).Length >= LargeModel) RowFile.GiveMemoryBack();
+
         // The two that are deployed; the third is what they were folded from, and compared with.
         var settings = new OnnxScorerOptions { Device = Network.Model.Device };
         using TableScorer zip = TableScorer.Open(files[0], settings), onnx = TableScorer.Open(files[1], settings);

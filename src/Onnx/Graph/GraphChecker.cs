@@ -181,7 +181,6 @@ internal static class InitializerChecker
     /// <exception cref="InvalidModelException">Too few or too many elements, or an impossible shape.</exception>
     public static void Check(TensorProto tensor, string what)
     {
-        var shape = $"[{string.Join(", ", tensor.Dims)}]";
         var count = TensorData.ElementCount(tensor.Dims, tensor.Name);
         if (tensor.DataLocation == TensorProto.Types.DataLocation.External) return;
         var type = (DataType)tensor.DataType;
@@ -198,7 +197,7 @@ internal static class InitializerChecker
             var bytes = (((Int128)count * bits) + 7) / 8;
             if (bytes != tensor.RawData.Length)
                 throw new InvalidModelException(
-                    $"{what} of shape {shape} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
+                    $"{what} of shape {Shape(tensor)} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
             return;
         }
 
@@ -220,8 +219,10 @@ internal static class InitializerChecker
             _ => count,
         };
         if (stored != expected)
-            throw new InvalidModelException($"{what} of shape {shape} needs {count} {type} elements, but holds {stored}.");
+            throw new InvalidModelException($"{what} of shape {Shape(tensor)} needs {count} {type} elements, but holds {stored}.");
     }
+
+    private static string Shape(TensorProto tensor) => $"[{string.Join(", ", tensor.Dims)}]";
 }
 
 /// <summary>

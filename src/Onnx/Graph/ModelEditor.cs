@@ -5,7 +5,6 @@ namespace MlNetBatchNorm.Onnx.Graph;
 /// <summary>A model that is looked at and changed: its graphs, the names in it, and what has to be tidied up at the end.</summary>
 internal sealed class ModelEditor
 {
-    private readonly HashSet<(OnnxGraph Graph, string Value)> _abandoned = [];
     private readonly Queue<(OnnxGraph Graph, string Value)> _queue = new();
     private bool _hasShapes;
 
@@ -92,7 +91,7 @@ internal sealed class ModelEditor
     /// <summary>Notes a value that lost a reader: what only it needed goes at the end.</summary>
     public void Abandon(OnnxGraph reader, string value)
     {
-        if (value.Length > 0 && reader.Home(value) is { } home && _abandoned.Add((home, value))) _queue.Enqueue((home, value));
+        if (value.Length > 0 && reader.Home(value) is { } home && home.Abandoned.Add(value)) _queue.Enqueue((home, value));
     }
 
     /// <summary>Writes the changes into the model, and takes out what has lost its last reader.</summary>
@@ -103,7 +102,7 @@ internal sealed class ModelEditor
     {
         while (_queue.TryDequeue(out var lost))
         {
-            _abandoned.Remove(lost);
+            lost.Graph.Abandoned.Remove(lost.Value);
             if (!lost.Graph.IsUsed(lost.Value) && !Trained.Contains(lost.Value)) lost.Graph.Drop(lost.Value);
         }
 

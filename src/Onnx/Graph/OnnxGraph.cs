@@ -77,6 +77,9 @@ internal sealed partial class OnnxGraph
     /// <summary>Values whose elements a rewrite has changed, under a name that the graph may still have.</summary>
     public HashSet<string> Changed { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Values that have lost a reader, and are yet to be looked at; see <see cref="ModelEditor.Abandon"/>.</summary>
+    public HashSet<string> Abandoned { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Whether a node stands in this graph.</summary>
     public bool Contains(NodeProto node) => _nodes.Contains(node);
 

@@ -109,8 +109,10 @@ public sealed class OnnxModel
     internal static (int Nodes, long Parameters) Size(GraphProto graph)
     {
         var (nodes, all) = (graph.Node.Count, graph.Node.Count);
-        var parameters = graph.Initializer.Sum(tensor => TensorData.ElementCount(tensor.Dims, tensor.Name));
+        var parameters = 0L;
         // By index: an enumerator of protobuf's lists is slow, and there may be millions of nodes.
+        for (var i = 0; i < graph.Initializer.Count; i++)
+            parameters = checked(parameters + TensorData.ElementCount(graph.Initializer[i].Dims, graph.Initializer[i].Name));
         for (var i = 0; i < nodes; i++)
         {
             if (graph.Node[i].Attribute.Count == 0) continue;

@@ -245,16 +245,17 @@ internal sealed class RealTensor
         // Offsets in bytes are 32-bit in .NET arrays, and no element is larger than eight bytes.
         const int most = int.MaxValue / 8;
 
-        if (shape.Any(size => size < 0)) return false;
-        if (shape.Contains(0)) return true;
-        long count = 1;
-        foreach (var size in shape)
+        var (count, isEmpty, isTooLarge) = (1L, false, false);
+        for (var i = 0; i < shape.Count; i++)
         {
-            if (size > most / count) return false;
-            count *= size;
+            var size = shape[i];
+            if (size < 0) return false;
+            isEmpty |= size == 0;
+            isTooLarge |= size > most / count;
+            if (size > 0 && !isTooLarge) count *= size;
         }
 
-        return true;
+        return isEmpty || !isTooLarge;
     }
 
     // Typed fields instead of raw bytes take about as many.

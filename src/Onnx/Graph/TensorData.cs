@@ -52,11 +52,13 @@ internal static class TensorData
 
     /// <summary>How many elements a shape holds.</summary>
     /// <exception cref="InvalidModelException">A negative dimension, or more elements than fit in 63 bits.</exception>
-    public static long ElementCount(IEnumerable<long> shape, string owner)
+    public static long ElementCount(IReadOnlyList<long> shape, string owner)
     {
         long count = 1;
-        foreach (var size in shape)
+        // By index: an enumerator of protobuf's lists is slow, and there may be millions of constants.
+        for (var i = 0; i < shape.Count; i++)
         {
+            var size = shape[i];
             if (size < 0) throw new InvalidModelException($"'{owner}' has a negative dimension: [{string.Join(", ", shape)}].");
             try
             {

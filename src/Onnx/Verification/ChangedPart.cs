@@ -24,6 +24,16 @@ internal sealed record ChangedPart(
 {
     /// <summary>The parts of a model, each as small as it can be.</summary>
     public static IEnumerable<ChangedPart> Of(FoldTrace trace) => trace.Graphs.SelectMany(graph => new PartFinder(graph).Find());
+
+    /// <summary>Whether its constants have so few numbers that several such parts may be computed at once.</summary>
+    public bool IsSmall
+    {
+        get
+        {
+            const int most = 1 << 16;
+            return Before.Numbers + After.Numbers <= most;
+        }
+    }
 }
 
 /// <summary>One side of a part.</summary>
@@ -33,6 +43,22 @@ internal sealed record PartSide(OnnxGraph Graph, IReadOnlyList<NodeProto> Nodes)
 {
     /// <summary>A constant that the side reads; null where a value is none.</summary>
     public TensorProto? Constant(string value) => Graph.Home(value)?.Initializer(value);
+
+    /// <summary>How many numbers its constants have.</summary>
+    public long Numbers
+    {
+        get
+        {
+            long numbers = 0;
+            foreach (var node in Nodes)
+                for (var i = 0; i < node.Input.Count; i++) numbers += NumbersOf(node.Input[i]);
+            return numbers;
+        }
+    }
+
+    /// <summary>How many numbers a constant has; 0 where a value is none.</summary>
+    public long NumbersOf(string value) =>
+        value.Length > 0 && Constant(value) is { } tensor ? TensorData.ElementCount(tensor.Dims, value) : 0;
 }
 
 /// <summary>Finds the parts of one graph.</summary>

@@ -29,7 +29,7 @@ internal sealed class PartEvaluator(long opset)
         for (var i = 0; i < side.Nodes.Count; i++)
         {
             foreach (var input in side.Nodes[i].Input)
-                if (lastUse.TryAdd(input, i)) left += NumbersPerConstant * Numbers(side, input);
+                if (lastUse.TryAdd(input, i)) left += NumbersPerConstant * side.NumbersOf(input);
                 else lastUse[input] = i;
         }
 
@@ -48,9 +48,6 @@ internal sealed class PartEvaluator(long opset)
 
         return outputs.Where(values.ContainsKey).ToDictionary(output => output, output => values[output], StringComparer.Ordinal);
     }
-
-    private static long Numbers(PartSide side, string name) =>
-        name.Length > 0 && side.Constant(name) is { } tensor ? TensorData.ElementCount(tensor.Dims, name) : 0;
 
     private static PartTensor? Operand(string name, PartSide side, Dictionary<string, PartTensor> values)
     {
