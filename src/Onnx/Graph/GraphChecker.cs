@@ -197,7 +197,8 @@ internal static class InitializerChecker
             var bytes = (((Int128)count * bits) + 7) / 8;
             if (bytes != tensor.RawData.Length)
                 throw new InvalidModelException(
-                    $"{what} of shape {Shape(tensor)} needs {count} {type} elements ({bytes} bytes), but holds {tensor.RawData.Length} bytes.");
+                    $"{what} of shape {Shape(tensor)} needs {count} {type} elements ({bytes} bytes), but holds "
+                    + $"{tensor.RawData.Length} bytes.");
             return;
         }
 
