@@ -15,8 +15,8 @@ internal static class FeatureTransforms
 
     /// <summary>
     /// The map as ML.NET's own transforms, from the raw columns of a <see cref="TableDataView"/> to the feature vector. They save with a
-    /// model and convert to ONNX. All that they know is what the map says: they are fitted on one row that is made of it, not on the
-    /// training table.
+    /// model and convert to ONNX. All that they know is what the map says: they are fitted on rows that are made of it, not on the training
+    /// table.
     /// </summary>
     /// <param name="map">The map.</param>
     /// <param name="ml">A context.</param>
@@ -33,9 +33,9 @@ internal static class FeatureTransforms
 
         // One by one: a chain of estimators looks for each column in all of them first.
         var transforms = new List<ITransformer>();
-        foreach (var transform in ToTransforms(ml, columns, featuresColumn))
+        foreach (var (transform, rows) in ToTransforms(ml, columns, featuresColumn))
         {
-            transforms.Add(transform.Fit(row));
+            transforms.Add(transform.Fit(rows ?? row));
             row = transforms[^1].Transform(row);
         }
 
@@ -112,7 +112,8 @@ internal static class FeatureTransforms
     /// <param name="ml">A context.</param>
     /// <param name="columns">The columns.</param>
     /// <param name="featuresColumn">The column of the features.</param>
-    private static IEnumerable<IEstimator<ITransformer>> ToTransforms(
+    /// <returns>Each with the rows that it learns from; null = the one that goes through all of them.</returns>
+    private static IEnumerable<(IEstimator<ITransformer> Estimator, IDataView? Rows)> ToTransforms(
         MLContext ml, IReadOnlyList<FeatureColumn> columns, string featuresColumn)
     {
         var names = columns.Select(column => column.Name).ToHashSet();
@@ -134,7 +135,8 @@ internal static class FeatureTransforms
                 while (next < columns.Count && columns[next] is NumericFeature) next++;
                 var name = next - first == columns.Count ? featuresColumn : $"{featuresColumn} {first + 1} to {next}";
                 while (name != featuresColumn && names.Contains(name)) name += "'";
-                yield return ml.Transforms.Concatenate(name, [.. columns.Skip(first).Take(next - first).Select(column => column.Name)]);
+                yield return (
+                    ml.Transforms.Concatenate(name, [.. columns.Skip(first).Take(next - first).Select(column => column.Name)]), null);
                 vectors.Add(name);
                 parts.Add(name);
             }
@@ -143,24 +145,26 @@ internal static class FeatureTransforms
         }
 
         if (numbers.Length > 0)
-            yield return ml.Transforms.ReplaceMissingValues(
-                [.. numbers.Select(name => new InputOutputColumnPair(name))], MissingValueReplacingEstimator.ReplacementMode.Mean);
+        {
+            InputOutputColumnPair[] pairs = [.. numbers.Select(name => new InputOutputColumnPair(name))];
+            yield return (ml.Transforms.ReplaceMissingValues(pairs, MissingValueReplacingEstimator.ReplacementMode.Mean), null);
+        }
+
         foreach (var embedded in columns.OfType<EmbeddedFeature>())
         {
             var codes = embedded.AllCategories.Select((category, place) => KeyValuePair.Create(category, place + 1f));
-            yield return ml.Transforms.Conversion.MapValue(NameAsFeature(embedded, names), codes, embedded.Name);
+            yield return (ml.Transforms.Conversion.MapValue(NameAsFeature(embedded, names), codes, embedded.Name), null);
         }
 
-        var flags = columns.OfType<CategoricalFeature>().Where(column => column is not EmbeddedFeature);
-        foreach (var alike in flags.GroupBy(column => string.Join('\0', column.AllCategories)))
-        {
-            // Keys in the order given.
-            var keys = ml.Data.LoadFromEnumerable(alike.First().AllCategories.Select(category => new CategoryKey { Category = category }));
-            InputOutputColumnPair[] pairs = [.. alike.Select(column => new InputOutputColumnPair(column.Name))];
-            yield return ml.Transforms.Categorical.OneHotEncoding(pairs, keyData: keys);
-        }
+        // Keys in the order in which they come: a row for the first category of each column, one for the second, and so on.
+        CategoricalFeature[] flags = [.. columns.OfType<CategoricalFeature>().Where(column => column is not EmbeddedFeature)];
+        if (flags.Length > 0)
+            yield return (
+                ml.Transforms.Categorical.OneHotEncoding([.. flags.Select(column => new InputOutputColumnPair(column.Name))]),
+                TableDataView.OfTexts([.. flags.Select(column => (column.Name, column.AllCategories))]));
 
-        if (parts is not [var only] || only != featuresColumn) yield return ml.Transforms.Concatenate(featuresColumn, [.. parts]);
+        if (parts is not [var only] || only != featuresColumn)
+            yield return (ml.Transforms.Concatenate(featuresColumn, [.. parts]), null);
     }
 
     /// <summary>
@@ -189,11 +193,5 @@ internal static class FeatureTransforms
         return ml.Transforms.NormalizeMinMax(pairs, fixZero: false)
             .Append<ITransformer>(ml.Transforms.Conversion.ConvertType(pairs, DataKind.Single))
             .Fit(TableDataView.OfNumbers([.. mapped.Select(column => (column.Name, column.Bounds))]));
-    }
-
-    /// <summary>A row of the one-column data view that OneHotEncoding takes its keys from.</summary>
-    private sealed class CategoryKey
-    {
-        public required string Category { get; init; }
     }
 }

@@ -66,6 +66,21 @@ internal sealed class TableDataView : IDataView
         columns[0].Numbers.Length,
         columns.Select(column => new ViewColumn<double>(column.Name, NumberDataViewType.Double, column.Numbers, null)));
 
+    /// <summary>Columns of Text, with as many rows as the longest has texts; the others begin anew where they end.</summary>
+    public static TableDataView OfTexts(IReadOnlyList<(string Name, IReadOnlyList<string> Texts)> columns)
+    {
+        var rows = columns.Max(column => column.Texts.Count);
+        var places = columns.Select(column => column.Texts.Count).Distinct()
+            .ToDictionary(count => count, count => Enumerable.Range(0, rows).Select(row => row % count).ToArray());
+        return new TableDataView(
+            rows,
+            columns.Select(column => new ViewColumn<ReadOnlyMemory<char>>(
+                column.Name,
+                TextDataViewType.Instance,
+                [.. column.Texts.Select(text => text.AsMemory())],
+                places[column.Texts.Count])));
+    }
+
     /// <inheritdoc/>
     public long? GetRowCount() => _rowCount;
 
