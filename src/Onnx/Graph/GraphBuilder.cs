@@ -120,6 +120,9 @@ internal sealed partial class GraphBuilder
         return values;
     }
 
+    /// <summary>How many places read a value so far.</summary>
+    internal int ReaderCount(Value value) => _graph.Readers(value.Name).Count;
+
     /// <summary>Adds a constant tensor. Its name is taken as given where free, and made unique otherwise.</summary>
     internal Value Initializer(TensorProto tensor)
     {

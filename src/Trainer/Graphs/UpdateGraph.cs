@@ -14,6 +14,9 @@ internal sealed class UpdateGraph
     // Of 1 MiB: long enough to be worth a message, short enough to set out early.
     private const long BucketNumbers = 1 << 18;
 
+    // Of a smaller weight, going over it twice more costs less than a node.
+    private const int LargeWeight = 1 << 14;
+
     private readonly TrainingGraph _training;
     private readonly Dictionary<string, Value> _vectors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _next = new(StringComparer.Ordinal);
@@ -46,6 +49,10 @@ internal sealed class UpdateGraph
     internal bool IsOwn { get; private set; }
 
     /// <summary>The update of everything as one node with an operator of our own.</summary>
+    /// <remarks>
+    /// Plain gradient descent needs no gradient of a large weight: p − η·xᵀ·dy is one product, Gemm(xᵀ, −η·dy) + p, which is written
+    /// where p lies. It goes over the weight once, where writing the gradient and then reading both takes three times.
+    /// </remarks>
     /// <param name="rule">The optimizer's part.</param>
     /// <param name="averageSlot">The slot with averages of the parameters; null = there are none.</param>
     /// <param name="averageRate">How far the averages move towards the parameters.</param>
@@ -59,7 +66,8 @@ internal sealed class UpdateGraph
         string[] slots = averageSlot is null ? [.. rule.Slots] : [.. rule.Slots, averageSlot];
         List<Value> inputs = [.. rule.Scalars, averageRate, statisticsRate];
         var outputs = new List<(string Name, int Count)>();
-        var parts = new List<long>();
+        var (parts, moved) = (new List<long>(), new List<long>());
+        var mayMove = rule.IsPlain && averageSlot is null && _largestNorm is null && _training.Ranks is null;
         var waits = new List<Value>();
         var sums = _training.Ranks is { } ranks ? SumsOver(ranks, waits) : null;
         foreach (var group in Groups)
@@ -72,7 +80,12 @@ internal sealed class UpdateGraph
                 outputs.Add((SlotName(group, slot), group.Count));
             }
 
-            Value[] gradients = sums is null ? [.. GradientsOf(group.Parameters)] : sums[group.Name];
+            var before = parts.Sum();
+            for (var i = 0; mayMove && i < group.Parameters.Count; i++)
+                if (MayMove(group.Parameters[i])) moved.Add(before + i);
+            Value[] gradients = sums is not null
+                ? sums[group.Name]
+                : [.. group.Parameters.Select((parameter, i) => moved.Contains(before + i) ? Move(parameter) : Emit(parameter))];
             inputs.AddRange(gradients);
             parts.Add(gradients.Length);
         }
@@ -96,6 +109,7 @@ internal sealed class UpdateGraph
             averageSlot is not null,
             [.. Groups.Select(group => group.Role == ParameterRole.Weight ? rule.Decay : 0)],
             [.. parts],
+            [.. moved],
             statistics?.Parameters.Count ?? 0);
         string[] names = [.. outputs.Select(output => output.Name)];
         var next = _training.Ranks is { } all
@@ -173,8 +187,20 @@ internal sealed class UpdateGraph
 
     internal Value Concatenate(Value[] parts) => parts.Length == 1 ? parts[0] : Nodes.Node("Concat", parts, ("axis", 0));
 
-    private IEnumerable<Value> GradientsOf(IEnumerable<Parameter> parameters) =>
-        parameters.Select(parameter => _training.GradientOf(parameter).Emit(Nodes));
+    private Value Emit(Parameter parameter) => _training.GradientOf(parameter).Emit(Nodes);
+
+    // Nothing but the product on the way forward may read it: what reads it on the way back could come too late.
+    private bool MayMove(Parameter parameter) => parameter.Count >= LargeWeight && _training.GradientOf(parameter).IsProduct
+        && Nodes.ReaderCount(Current(parameter)) == 1;
+
+    private Value Move(Parameter parameter)
+    {
+        var (gradient, minusRate) = (_training.GradientOf(parameter), HostScalar("minusLearningRate", context => -context.LearningRate));
+        var next = Nodes.Named(
+            "moved", "Gemm", [gradient.Left, Nodes.Node("Mul", [gradient.Right, minusRate]), Current(parameter)], ("transA", 1));
+        Update(parameter, next);
+        return next;
+    }
 
     // The gradients of each group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as
     // far as it can. So weights stand behind scales and shifts, which are few enough to set out together, once all are there; and the
@@ -191,7 +217,7 @@ internal sealed class UpdateGraph
             var (next, count) = (first, 0L);
             while (next < group.Parameters.Count && (count == 0 || count + group.Parameters[next].Count <= BucketNumbers))
                 count += group.Parameters[next++].Count;
-            Value[] gradients = [.. GradientsOf(group.Parameters.Skip(first).Take(next - first))];
+            Value[] gradients = [.. group.Parameters.Skip(first).Take(next - first).Select(Emit)];
             first = next;
             var isInPlace = gradients.Length == 1 && group.Role == ParameterRole.Weight;
             var sum = _training.Own(
@@ -236,7 +262,11 @@ internal sealed class UpdateGraph
 /// <param name="Slots">What the optimizer keeps for each group.</param>
 /// <param name="Scalars">The rate, Adam's ε, and the factor of AdamW's decay; for what it does not use, any.</param>
 internal sealed record UpdateRule(
-    bool IsAdam, float First, float Second, bool IsNesterov, float Decay, IReadOnlyList<string> Slots, params IReadOnlyList<Value> Scalars);
+    bool IsAdam, float First, float Second, bool IsNesterov, float Decay, IReadOnlyList<string> Slots, params IReadOnlyList<Value> Scalars)
+{
+    /// <summary>Whether a parameter moves by its gradient alone: p ← p − η·g.</summary>
+    public bool IsPlain => !IsAdam && Slots.Count == 0 && Decay == 0;
+}
 
 /// <summary>
 /// Gradients shortened to a largest norm over all parameters together (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, Algorithm 1):

@@ -16,6 +16,9 @@ namespace MlNetBatchNorm.Trainer.Operators;
 /// <param name="IsAveraged">Whether each group has an average of its values as well.</param>
 /// <param name="Decays">The weight decay of each group; Adam's is a factor among the inputs, and applies where this is above 0.</param>
 /// <param name="Gradients">The gradients of each group.</param>
+/// <param name="Moved">
+/// Which of all gradients, counted through the groups, are none, but the values after the step, which lie where they belong already.
+/// </param>
 /// <param name="Statistics">The parts that the running statistics follow; 0 = there are none.</param>
 internal sealed record UpdateForm(
     bool IsAdam,
@@ -27,6 +30,7 @@ internal sealed record UpdateForm(
     bool IsAveraged,
     IReadOnlyList<float> Decays,
     IReadOnlyList<long> Gradients,
+    IReadOnlyList<long> Moved,
     int Statistics)
 {
     /// <summary>The vectors that are made for each group: its values, the optimizer's, and the average.</summary>
@@ -37,7 +41,7 @@ internal sealed record UpdateForm(
     [
         ("adam", IsAdam ? 1 : 0), ("first", First), ("second", Second), ("nesterov", IsNesterov ? 1 : 0), ("norm", LargestNorm),
         ("slots", Slots), ("averaged", IsAveraged ? 1 : 0), ("decays", Decays.ToArray()), ("gradients", Gradients.ToArray()),
-        ("statistics", Statistics),
+        ("moved", Moved.ToArray()), ("statistics", Statistics),
     ];
 
     /// <summary>Reads the attributes of a node.</summary>
@@ -51,6 +55,7 @@ internal sealed record UpdateForm(
         attributes.Integer("averaged") != 0,
         attributes.Floats("decays"),
         attributes.Integers("gradients"),
+        attributes.Integers("moved"),
         attributes.Integer("statistics"));
 }
 
@@ -87,7 +92,8 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
 
     // What makes means of sums.
     private readonly float _share = 1f / (ranks?.Size ?? 1);
-    private readonly int _segments = (int)form.Gradients.Sum() + form.Statistics;
+    private readonly int _segments = (int)form.Gradients.Sum() - form.Moved.Count + form.Statistics;
+    private readonly HashSet<long> _moved = [.. form.Moved];
 
     /// <inheritdoc/>
     public override void Compute(KernelContext context)
@@ -141,7 +147,7 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
     private long Gather(KernelContext context, Segment* segments)
     {
         var (input, output, next) = (UpdateOperator.Scalars, 0, 0);
-        long total = 0;
+        long total = 0, index = 0;
         for (var group = 0; group < form.Decays.Count; group++)
         {
             var values = context.Input(input);
@@ -167,10 +173,8 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
 
             input += form.VectorsPerGroup;
             output += form.VectorsPerGroup;
-            Split(context, segment, segments + next, input, (int)form.Gradients[group], values.Count);
+            total += Split(context, segment, segments, ref next, ref index, input, (int)form.Gradients[group], values.Count);
             input += (int)form.Gradients[group];
-            next += (int)form.Gradients[group];
-            total += values.Count;
         }
 
         if (form.Statistics > 0)
@@ -182,27 +186,35 @@ internal sealed unsafe class UpdateKernel(UpdateForm form, Communicator? ranks) 
                 Current = (float*)values.Numbers,
                 Next = context.Output(output, values.Count),
             };
-            Split(context, segment, segments + next, input + 1, form.Statistics, values.Count);
-            total += values.Count;
+            total += Split(context, segment, segments, ref next, ref index, input + 1, form.Statistics, values.Count);
         }
 
         return total;
     }
 
-    private static void Split(KernelContext context, Segment segment, Segment* to, int input, int count, long length)
+    // A segment for each gradient; gives how many numbers there are to update.
+    private long Split(
+        KernelContext context, Segment segment, Segment* segments, ref int next, ref long index, int input, int count, long length)
     {
+        long total = 0;
         for (var i = 0; i < count; i++)
         {
             var gradient = context.Input(input + i);
             segment.Gradient = (float*)gradient.Numbers;
             segment.Count = gradient.Count;
-            to[i] = segment;
+            if (!_moved.Contains(index++))
+            {
+                segments[next++] = segment;
+                total += gradient.Count;
+            }
+
             length -= gradient.Count;
             segment.Move(gradient.Count);
         }
 
-        if (length != 0)
-            throw new InvalidOperationException(
+        return length == 0
+            ? total
+            : throw new InvalidOperationException(
                 $"The gradients of an update have {-length} numbers more than the parameters that they are for.");
     }
 

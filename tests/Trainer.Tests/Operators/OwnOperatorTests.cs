@@ -182,6 +182,27 @@ public class OwnOperatorTests
     }
 
     [Fact]
+    public void Steps_PlainDescentOfLargeWeights_AreTheSameWithoutAGradientOfTheFirst()
+    {
+        // Of both the gradient is a product; but the second is read on the way back, too, where it must be as it was.
+        var network = Network.Input(300).Dense(70).BatchNorm().Relu().Dense(250).BatchNorm().Relu().Dense(3);
+        var optimizer = Optimizer.Sgd(0.02f);
+        RequireSame(network, Loss.SoftmaxCrossEntropy, optimizer);
+        RequireSame(network, Loss.SoftmaxCrossEntropy, optimizer, clip: 0.3f);
+        RequireSame(network, Loss.SoftmaxCrossEntropy, optimizer, averaging: 0.9f);
+        RequireSame(network, Loss.SoftmaxCrossEntropy, Optimizer.Sgd(0.02f, 0, 0.01f));
+
+        using var step = NewStep(network, Loss.SoftmaxCrossEntropy, optimizer, own: true);
+        using var keeping = NewStep(network, Loss.SoftmaxCrossEntropy, optimizer, own: true, keepsBefore: true);
+        var moved = Assert.Single(
+            step.Model.Graph.Node, node => node.OpType == "Gemm" && node.Input.Count == 3 && node.Integer("transA", 0) == 1);
+        Assert.Equal(["dense1.weight", "dense1.weight.next"], [moved.Input[2], .. moved.Output]);
+        for (var i = 0; i < 5; i++) Assert.Equal(step.Run(Batch, 0.02f), keeping.Run(Batch, 0.02f));
+        foreach (var (name, values) in step.State()) Assert.Equal(values, keeping.State()[name]);
+        Assert.All(["dense1.weight", "dense2.weight"], name => Assert.InRange(keeping.LastUpdate(name).Change, 1e-9, 1));
+    }
+
+    [Fact]
     public void Step_OnTwoThreads_HasTheBitsOfOne()
     {
         // Wide enough to be divided.
@@ -354,7 +375,8 @@ public class OwnOperatorTests
         float averaging = 0,
         int threads = 1,
         int batch = Batch,
-        float[]? features = null)
+        float[]? features = null,
+        bool keepsBefore = false)
     {
         var step = new TrainingStep(
             network,
@@ -367,7 +389,8 @@ public class OwnOperatorTests
             new ExecutionOptions { Threads = threads },
             clip,
             averaging,
-            ownOperators: own);
+            ownOperators: own,
+            keepsBefore: keepsBefore);
         var random = new Random(2);
         foreach (ref var value in step.Features.Span) value = (random.NextSingle() * 3) - 1;
         features?.CopyTo(step.Features.Span);
