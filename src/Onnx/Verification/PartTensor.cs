@@ -97,10 +97,26 @@ internal sealed record PartTensor(DataType Type, ExactTensor Exact, ExactTensor 
     /// <summary>Each element as the nearest number of a type; the same array where all are.</summary>
     public static double[] Round(DataType type, double[] values)
     {
-        if (ElementTypes.Find(type) is not { Clr: not null, Bits: { } bits } elements || type == DataType.Double) return values;
-        var (bytes, rounded) = (new byte[values.Length * bits / 8], new double[values.Length]);
-        elements.Write(values, bytes);
-        elements.Read(bytes, rounded);
-        return rounded.AsSpan().SequenceEqual(values) ? values : rounded;
+        if (ElementTypes.Find(type) is not { Clr: not null, Bits: not null } elements || type == DataType.Double) return values;
+        const int atOnce = 256;
+        Span<byte> bytes = stackalloc byte[atOnce * sizeof(double)];
+        Span<double> some = stackalloc double[atOnce];
+        double[]? rounded = null;
+        for (var start = 0; start < values.Length; start += atOnce)
+        {
+            var part = values.AsSpan(start, Math.Min(atOnce, values.Length - start));
+            var read = some[..part.Length];
+            elements.Write(part, bytes);
+            elements.Read(bytes, read);
+            if (rounded is null && !read.SequenceEqual(part))
+            {
+                rounded = new double[values.Length];
+                values.AsSpan(0, start).CopyTo(rounded);
+            }
+
+            if (rounded is not null) read.CopyTo(rounded.AsSpan(start));
+        }
+
+        return rounded ?? values;
     }
 }
