@@ -50,8 +50,8 @@ internal sealed class UpdateGraph
 
     /// <summary>The update of everything as one node with an operator of our own.</summary>
     /// <remarks>
-    /// Plain gradient descent needs no gradient of a large weight: p − η·xᵀ·dy is one product, Gemm(xᵀ, −η·dy) + p, which is written
-    /// where p lies. It goes over the weight once, where writing the gradient and then reading both takes three times.
+    /// Plain gradient descent needs no gradient of a large weight (<see cref="Move"/>), which is written where it lies: over it once, where
+    /// writing the gradient and then reading both takes three times.
     /// </remarks>
     /// <param name="rule">The optimizer's part.</param>
     /// <param name="averageSlot">The slot with averages of the parameters; null = there are none.</param>
@@ -139,6 +139,20 @@ internal sealed class UpdateGraph
         AddOutput(parameter.Name, next, [.. parameter.Shape.Select(size => (TensorDimension)size)]);
     }
 
+    /// <summary>
+    /// Sets a weight after a step of plain gradient descent, where its gradient is a product: p − η·xᵀ·dy = Gemm(xᵀ, −η·dy) + p, so that
+    /// the gradient is never written to memory.
+    /// </summary>
+    /// <returns>The weight after the step.</returns>
+    public Value Move(Parameter parameter)
+    {
+        var (gradient, current) = (GradientOf(parameter), Current(parameter));
+        var minusRate = HostScalar("minusLearningRate", context => -context.LearningRate);
+        var next = Nodes.Node("Gemm", [gradient.Left, Nodes.Node("Mul", [gradient.Right, minusRate]), current], ("transA", 1));
+        Update(parameter, next);
+        return next;
+    }
+
     /// <summary>All values of a group before the step, <c>[count]</c>.</summary>
     public Value CurrentVector(ParameterGroup group)
     {
@@ -192,15 +206,6 @@ internal sealed class UpdateGraph
     // Nothing but the product on the way forward may read it: what reads it on the way back could come too late.
     private bool MayMove(Parameter parameter) => parameter.Count >= LargeWeight && _training.GradientOf(parameter).IsProduct
         && Nodes.ReaderCount(Current(parameter)) == 1;
-
-    private Value Move(Parameter parameter)
-    {
-        var (gradient, minusRate) = (_training.GradientOf(parameter), HostScalar("minusLearningRate", context => -context.LearningRate));
-        var next = Nodes.Named(
-            "moved", "Gemm", [gradient.Left, Nodes.Node("Mul", [gradient.Right, minusRate]), Current(parameter)], ("transA", 1));
-        Update(parameter, next);
-        return next;
-    }
 
     // The gradients of each group in buckets, each of which sets out on its own. ONNX Runtime runs what stands last in the model first, as
     // far as it can. So weights stand behind scales and shifts, which are few enough to set out together, once all are there; and the

@@ -151,22 +151,14 @@ public abstract record Optimizer
                 IsAdam: false, _momentum, Second: 0, _nesterov, _weightDecay, _momentum > 0 ? [Velocity] : [], rate, rate, rate);
         }
 
-        // p − η·xᵀ·dy = Gemm(xᵀ, −η·dy) + p: the gradient of a weight matrix is never written to memory.
         private static void EmitPlain(UpdateGraph graph, Parameter parameter)
         {
             var nodes = graph.Nodes;
             var gradient = graph.GradientOf(parameter);
-            var current = graph.Current(parameter);
-            if (gradient.IsProduct)
-            {
-                var minusRate = graph.HostScalar("minusLearningRate", context => -context.LearningRate);
-                graph.Update(
-                    parameter, nodes.Node("Gemm", [gradient.Left, nodes.Node("Mul", [gradient.Right, minusRate]), current], ("transA", 1)));
-            }
+            if (gradient.IsProduct) graph.Move(parameter);
             else
-            {
-                graph.Update(parameter, nodes.Node("Sub", [current, nodes.Node("Mul", [gradient.Left, graph.LearningRate])]));
-            }
+                graph.Update(
+                    parameter, nodes.Node("Sub", [graph.Current(parameter), nodes.Node("Mul", [gradient.Left, graph.LearningRate])]));
         }
 
         private void EmitWithMomentum(UpdateGraph graph, ParameterGroup group, float decay)
