@@ -2,6 +2,7 @@
 # As test.sh does, except that what tests compare with (gcc, Debian's python3-onnx and libonnx-testdata) is not installed here: those tests are
 # skipped, and say so. The last line is "N passed, N failed" (and "N skipped").
 Set-Location $PSScriptRoot
+$env:DOTNET_TieredPGO = 0 # most code runs a few times: counting what would make it quicker takes longer
 $results = 'TestResults'
 $count = @{ passed = 0; failed = 0; skipped = 0 }
 function Add-Failure([string] $what) { Write-Host "Failed: $what"; $count.failed++ }

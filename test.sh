@@ -4,6 +4,7 @@
 # Every skipped test is printed with its reason; the last line is "N passed, N failed" (and "N skipped").
 set -uo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+export DOTNET_TieredPGO=0 # most code runs a few times: counting what would make it quicker takes longer
 results=TestResults passed=0 failed=0 skipped=0
 failure() { echo "Failed: $1"; failed=$((failed + 1)); }
 finish() {
@@ -27,6 +28,14 @@ dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1
 [ "$built" = 0 ] || { failure "the build"; finish; }
 
 rm -rf "$results" && mkdir "$results" || exit 1
+
+# Tests start the tool hundreds of times: as run.sh's, compiled ahead, it takes two thirds of the time.
+if [ "$#" = 0 ]; then
+  cp -r src/Cli/bin/Release/net10.0 "$results/tool"
+  dotnet msbuild src/Cli -restore -p:Configuration=Release -p:CompileAhead=true "-p:AheadPlace=$PWD/$results/tool/" \
+    -v:quiet -nologo -nodeReuse:false >/dev/null && export MLNETBN_TOOL="$PWD/$results/tool/mlnetbn.dll" ||
+    echo "Not compiled ahead: tests start the tool as it was built."
+fi
 trx() { echo "$results/$(basename "$1" .csproj).trx"; }
 run() { # PROJECT [ARGUMENT ...]: its tests, and what of their output is worth reading; the exit code is that of dotnet test
   local trx; trx="$(trx "$1")"

@@ -28,14 +28,14 @@ internal static class StockTrainers
     /// <param name="test">The rows to test on.</param>
     /// <param name="ours">The network, whose features they get.</param>
     /// <param name="kinds">Which of them.</param>
-    /// <param name="quick">Whether a few trees do.</param>
+    /// <param name="quick">Whether a few trees and passes do.</param>
     public static IEnumerable<StockFigures> Measure(
         CsvTable training, CsvTable test, TrainedTable ours, IReadOnlyCollection<string> kinds, bool quick)
     {
         var ml = new MLContext(seed: 0);
         var label = ours.Schema.Label;
         var (learned, tested) = (View(ml, training, ours.Schema), View(ml, test, ours.Schema));
-        foreach (var (kind, name, trainer) in Trainers(ml, label.Column, label.Task.Kind, quick ? 5 : 100))
+        foreach (var (kind, name, trainer) in Trainers(ml, label.Column, label.Task.Kind, quick ? 5 : 100, quick ? 2 : null))
         {
             if (!kinds.Contains(kind)) continue;
             var watch = TrainingCost.Start();
@@ -62,7 +62,7 @@ internal static class StockTrainers
     }
 
     private static IEnumerable<(string Kind, string Name, IEstimator<ITransformer> Trainer)> Trainers(
-        MLContext ml, string label, LearningTask task, int trees)
+        MLContext ml, string label, LearningTask task, int trees, int? passes)
     {
         // Around zero, too: without that, L-BFGS stops early where means are far from it.
         var scaled = ml.Transforms.NormalizeMeanVariance(Features, fixZero: false);
@@ -85,7 +85,7 @@ internal static class StockTrainers
                 var regression = ml.Regression.Trainers;
                 yield return (LightGbm, "LightGbm", regression.LightGbm(label, Features, numberOfIterations: trees));
                 yield return (FastTree, "FastTree", regression.FastTree(label, Features, numberOfTrees: trees));
-                yield return (Linear, "Sdca", scaled.Append(regression.Sdca(label, Features)));
+                yield return (Linear, "Sdca", scaled.Append(regression.Sdca(label, Features, maximumNumberOfIterations: passes)));
                 break;
         }
     }

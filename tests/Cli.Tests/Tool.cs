@@ -5,8 +5,14 @@ namespace MlNetBatchNorm.Cli.Tests;
 /// <summary>The built tool, run as a process of its own, as a user runs it.</summary>
 internal static class Tool
 {
-    /// <summary>The tool, for <c>dotnet</c>.</summary>
-    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll");
+    /// <summary>
+    /// The tool, for <c>dotnet</c>: the one that <c>MLNETBN_TOOL</c> names, which may be compiled ahead as a user's is, or the copy beside
+    /// the tests.
+    /// </summary>
+    public static string Path { get; } =
+        Environment.GetEnvironmentVariable("MLNETBN_TOOL") is { Length: > 0 } named
+            ? named
+            : System.IO.Path.Combine(AppContext.BaseDirectory, "mlnetbn.dll");
 
     /// <summary>Starts the tool.</summary>
     public static Process Start(string workingFolder, params string[] arguments) => Start(workingFolder, (int?)null, arguments);

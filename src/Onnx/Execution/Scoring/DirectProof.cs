@@ -15,8 +15,12 @@ internal static class DirectProof
     private const double MostUnits = 32;
     private const double Layers = 4;
     private const double MostUnitsOfUnusual = 1 << 12;
-    private const int OrdinaryRows = 128;
+    private const int MostOrdinaryRows = 128;
+    private const int FewestOrdinaryRows = 16;
     private const int MostUnusualRows = 512;
+
+    // Of rows with tens of thousands of columns fewer will do: each meets as many places as hundreds of short ones.
+    private const int MostNumbers = 1 << 23;
 
     private static readonly float[] Unusual =
         [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0, -0f, 1e-40f, 1e6f, -1e6f, 1e30f, -1e30f];
@@ -28,7 +32,7 @@ internal static class DirectProof
     public static string? Refute(DirectNetwork network, RowModel model)
     {
         var layout = model.Layout;
-        var (rows, ordinary) = Rows(network, layout.RowLength);
+        var (rows, ordinary) = Rows(network, layout);
         var expected = new float[rows.Count * layout.ResultLength];
         var nudged = new float[rows.Count * layout.ResultLength];
         var actual = new float[rows.Count * layout.ResultLength];
@@ -141,11 +145,14 @@ internal static class DirectProof
         return result;
     }
 
-    private static (List<float[]> Rows, int Ordinary) Rows(DirectNetwork network, int length)
+    private static (List<float[]> Rows, int Ordinary) Rows(DirectNetwork network, RowLayout layout)
     {
+        var length = layout.RowLength;
         var random = new Random(1);
         var rows = new List<float[]>();
-        for (var i = 0; i < OrdinaryRows; i++)
+        var most = MostNumbers / Math.Max(Math.Max(length, layout.ResultLength), 1);
+        var ordinary = Math.Clamp(most / 4, FewestOrdinaryRows, MostOrdinaryRows);
+        for (var i = 0; i < ordinary; i++)
         {
             var row = new float[length];
             for (var column = 0; column < length; column++)
@@ -155,22 +162,22 @@ internal static class DirectProof
 
         // What is an index is one in each row, or there would be no answer.
         int[] free = [.. Enumerable.Range(0, length).Where(column => network.Codes[column] == 0)];
-        var columns = Math.Min(free.Length, MostUnusualRows / Unusual.Length);
+        var columns = Math.Min(free.Length, Math.Clamp(most - ordinary, Unusual.Length, MostUnusualRows) / Unusual.Length);
         foreach (var number in Unusual)
         {
             for (var i = 0; i < columns; i++)
             {
-                float[] row = [.. rows[random.Next(OrdinaryRows)]];
+                float[] row = [.. rows[random.Next(ordinary)]];
                 row[free[(int)((long)i * free.Length / columns)]] = number;
                 rows.Add(row);
             }
 
-            float[] all = [.. rows[random.Next(OrdinaryRows)]];
+            float[] all = [.. rows[random.Next(ordinary)]];
             foreach (var column in free) all[column] = number;
             rows.Add(all);
         }
 
-        return (rows, OrdinaryRows);
+        return (rows, ordinary);
     }
 
     // At one of the known places, between two of them, or around 0; now and then a small whole number, as codes of categories are.

@@ -25,6 +25,9 @@ internal sealed class DirectScoring
     private const double WorthIt = 0.9;
     private const int Rounds = 5;
     private static readonly int[] Measured = [1, 4, 16, 64, 256];
+
+    // Of what is measured at once, single rows excepted: what holds for a few long rows holds for more.
+    private const long MostNumbers = 1 << 22;
     private static readonly TimeSpan Round = TimeSpan.FromMicroseconds(60);
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(15);
 
@@ -118,9 +121,11 @@ internal sealed class DirectScoring
     {
         var (sizes, wins, total) = (0u, new List<int>(), Stopwatch.StartNew());
         var memory = network.CreateMemory();
-        for (var i = 0; i < Measured.Length; i++)
+        var numbers = (long)model.Layout.RowLength + model.Layout.ResultLength;
+        int[] measured = [.. Measured.Where(count => count == 1 || count * numbers <= MostNumbers)];
+        for (var i = 0; i < measured.Length; i++)
         {
-            var count = Measured[i];
+            var count = measured[i];
             var (rows, results) = (new float[count * model.Layout.RowLength], new float[count * model.Layout.ResultLength]);
             using var block = new NumberBlock(model.Session, null, model.Layout, count);
             var (here, there) = (TimeSpan.MaxValue, TimeSpan.MaxValue);
@@ -140,11 +145,11 @@ internal sealed class DirectScoring
             pace.Report(count, here, isBest: true);
             var isQuicker = here < WorthIt * there;
             if (isQuicker) wins.Add(count);
-            var next = i + 1 < Measured.Length ? Measured[i + 1] : 1 << 31;
+            var next = i + 1 < measured.Length ? measured[i + 1] : 1 << 31;
             for (var size = BitOperations.Log2((uint)count); isQuicker && size < 32 && 1u << size < (uint)next; size++) sizes |= 1u << size;
         }
 
-        var report = wins.Count == Measured.Length ? "this library"
+        var report = wins.Count == measured.Length ? "this library"
             : $"this library for about {string.Join(", ", wins)} rows at a time, ONNX Runtime for other numbers";
         return (sizes, report);
     }

@@ -289,4 +289,19 @@ public sealed class DirectNetworkTests
         var failure = Assert.Throws<InvalidModelException>(() => OnnxScorer.Load(nodes.Build(), Direct));
         Assert.Contains("it takes 2 row(s) at a time", failure.Message);
     }
+
+    // Hundreds of such rows, several times, would be gigabytes.
+    [Fact]
+    public void Load_RowsOfTwoHundredThousandNumbers_ProvesOnAFewOfThem()
+    {
+        const int width = 200_000;
+        var model = DirectCase.Model(width, (nodes, x) => nodes.Node("Mul", [x, nodes.Constant(2)]), width);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        using var scorer = OnnxScorer.Load(model, Direct);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 512 << 20);
+        var row = DirectCase.Rows(1, width);
+        Assert.Equal(row.Select(number => 2 * number), scorer.Score(row));
+    }
 }
