@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using MlNetBatchNorm.Onnx.Execution.Sessions;
 using MlNetBatchNorm.Onnx.Folding;
 using MlNetBatchNorm.Onnx.Graph;
@@ -15,10 +14,6 @@ internal sealed class ProvenFold
 {
     // A part that fails again and again is left alone as a whole.
     private const int SingleTries = 3;
-
-    // Fewer are proved one after the other; more at once would need memory for each.
-    private const int FewParts = 32;
-    private const int MostAtOnce = 4;
 
     private readonly ModelProto _model;
     private readonly FoldOptions _options;
@@ -104,18 +99,10 @@ internal sealed class ProvenFold
     {
         var (number, gate) = (0, new Lock());
         // Those with many numbers one after the other: two of them would be in memory at once, and one keeps all cores busy.
-        var isEach = parts.Count >= FewParts;
-        var small = Enumerable.Range(0, parts.Count).Where(i => proofs[i] is null && isEach && parts[i].IsSmall).ToArray();
-        try
+        SideBySide.Do(parts.Count, i =>
         {
-            Parallel.ForEach(
-                small, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(MostAtOnce, Environment.ProcessorCount) }, Prove);
-        }
-        catch (AggregateException exception)
-        {
-            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
-        }
-
+            if (proofs[i] is null && parts[i].IsSmall) Prove(i);
+        });
         for (var i = 0; i < parts.Count; i++)
             if (proofs[i] is null) Prove(i);
         return proofs!;

@@ -43,6 +43,8 @@ internal sealed class FoldTrace
         Pair(before.Graph, copy.Model.Graph);
         Before = new ModelEditor(before, isRead: true);
         Before.TakeShapes(copy);
+        // Known before parts are proved, several at once.
+        Before.InferShapes();
     }
 
     /// <summary>Notes what has changed, after the last change.</summary>

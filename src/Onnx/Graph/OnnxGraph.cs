@@ -99,16 +99,22 @@ internal sealed partial class OnnxGraph
     /// <summary>The initializer of a name in this very graph, or null.</summary>
     public TensorProto? Initializer(string value) => _initializers.GetValueOrDefault(value);
 
+    /// <summary>The initializer of a name as it is seen from here; null where the name is another value's, or nobody's.</summary>
+    public TensorProto? Stored(string value) =>
+        _initializers.TryGetValue(value, out var tensor) ? tensor : _outer is null || Owns(value) ? null : _outer.Stored(value);
+
     /// <summary>What is declared about a value of this very graph, or null.</summary>
     public ValueInfoProto? Declaration(string value)
     {
-        if (_declarations is null)
+        // Whole before another thread sees it: parts are proved side by side.
+        if (_declarations is not { } declarations)
         {
-            _declarations = new(StringComparer.Ordinal);
-            foreach (var info in Proto.Input.Concat(Proto.ValueInfo).Concat(Proto.Output)) _declarations.TryAdd(info.Name, info);
+            declarations = new(StringComparer.Ordinal);
+            foreach (var info in Proto.Input.Concat(Proto.ValueInfo).Concat(Proto.Output)) declarations.TryAdd(info.Name, info);
+            _declarations = declarations;
         }
 
-        return _declarations.GetValueOrDefault(value);
+        return declarations.GetValueOrDefault(value);
     }
 
     public bool IsInput(string value) => _inputs.Contains(value);

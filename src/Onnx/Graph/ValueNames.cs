@@ -94,7 +94,13 @@ internal sealed class ValueNames
             foreach (var subgraph in node.Subgraphs()) Replace(subgraph, replace);
         }
 
-        foreach (var tensor in graph.Initializer) tensor.Name = replace(tensor.Name);
+        // Other models may share the constants.
+        for (var i = 0; i < graph.Initializer.Count; i++)
+        {
+            var (was, name) = (graph.Initializer[i].Name, replace(graph.Initializer[i].Name));
+            if (name != was) graph.Initializer[i] = graph.Initializer[i].Renamed(name);
+        }
+
         foreach (var tensor in graph.SparseInitializer) tensor.Values.Name = replace(tensor.Values.Name);
         foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo)) value.Name = replace(value.Name);
         foreach (var annotation in graph.QuantizationAnnotation) annotation.TensorName = replace(annotation.TensorName);

@@ -8,7 +8,7 @@ namespace MlNetBatchNorm.Onnx.Proto;
 
 internal sealed partial class ModelProto
 {
-    /// <summary>A copy that shares nothing with the original but the bytes of constants, which nobody can change.</summary>
+    /// <summary>A copy that shares nothing with the original but the constants of its main graph, which are never changed in place.</summary>
     public ModelProto Copy()
     {
         var copy = new ModelProto
@@ -44,8 +44,7 @@ internal sealed partial class GraphProto
         };
         copy.node_.Capacity = node_.Count;
         for (var i = 0; i < node_.Count; i++) copy.node_.Add(node_[i].Copy());
-        copy.initializer_.Capacity = initializer_.Count;
-        for (var i = 0; i < initializer_.Count; i++) copy.initializer_.Add(initializer_[i].Copy());
+        Copies.Add(initializer_, copy.initializer_);
         copy.sparseInitializer_.AddRange(sparseInitializer_.Clone());
         copy.input_.AddRange(input_.Clone());
         copy.output_.AddRange(output_.Clone());
@@ -80,15 +79,15 @@ internal sealed partial class NodeProto
 
 internal sealed partial class TensorProto
 {
-    /// <summary>A copy as <see cref="ModelProto.Copy"/> makes it.</summary>
-    public TensorProto Copy()
+    /// <summary>The same constant under another name, with the same bytes.</summary>
+    public TensorProto Renamed(string name)
     {
         var copy = new TensorProto
         {
             _hasBits0 = _hasBits0,
             dataType_ = dataType_,
             segment_ = segment_?.Clone(),
-            name_ = name_,
+            name_ = name,
             docString_ = docString_,
             rawData_ = rawData_,
             dataLocation_ = dataLocation_,

@@ -42,7 +42,7 @@ internal sealed record ChangedPart(
 internal sealed record PartSide(OnnxGraph Graph, IReadOnlyList<NodeProto> Nodes)
 {
     /// <summary>A constant that the side reads; null where a value is none.</summary>
-    public TensorProto? Constant(string value) => Graph.Home(value)?.Initializer(value);
+    public TensorProto? Constant(string value) => Graph.Stored(value);
 
     /// <summary>How many numbers its constants have.</summary>
     public long Numbers
@@ -78,11 +78,12 @@ internal sealed class PartFinder(TracedGraph graph)
         Join();
         var (before, after) = (Grouped(graph.Before), Grouped(graph.After));
         var (sources, sourcesAfter) = (new ConstantSources(graph.Before), new ConstantSources(graph.After));
-        return
-        [
-            .. before.Keys.Union(after.Keys, ByReference)
-                .Select(root => Cut(before.GetValueOrDefault(root, []), after.GetValueOrDefault(root, []), sources, sourcesAfter)),
-        ];
+        NodeProto[] roots = [.. before.Keys.Union(after.Keys, ByReference)];
+        var parts = new ChangedPart[roots.Length];
+        // Whoever cuts only looks.
+        SideBySide.Do(roots.Length, i => parts[i] = Cut(
+            before.GetValueOrDefault(roots[i], []), after.GetValueOrDefault(roots[i], []), sources, sourcesAfter));
+        return parts;
     }
 
     private static bool IsSame(NodeProto before, NodeProto after) =>

@@ -256,9 +256,12 @@ internal sealed class PartInputs
     }
 
     // With ε, as the batch normalization counts it: values that never differ would meet no weight.
-    private double[]? Deviation(NodeProto norm) => Stored(norm.InputAt(4)) is { } variance
-        ? Array.ConvertAll(variance.Data, value => Math.Sqrt(Math.Max(value, 0) + norm.Real("epsilon", 1e-5f)))
-        : null;
+    private double[]? Deviation(NodeProto norm)
+    {
+        if (Stored(norm.InputAt(4)) is not { } variance) return null;
+        var epsilon = norm.Real("epsilon", 1e-5f);
+        return Array.ConvertAll(variance.Data, value => Math.Sqrt(Math.Max(value, 0) + epsilon));
+    }
 
     private StoredWeight? Stored(string value) => _part.Before.Constant(value) is { } tensor ? new StoredWeight(tensor) : null;
 
@@ -326,13 +329,16 @@ internal sealed class PartInputs
 
     private DataType? Sibling(IEnumerable<(NodeProto Node, int Input)> readers)
     {
-        var constants = from use in readers
-                        from input in Enumerable.Range(0, use.Node.Input.Count)
-                        where input != use.Input
-                        let constant = _part.Before.Constant(use.Node.Input[input]) ?? _part.After.Constant(use.Node.Input[input])
-                        where constant is not null && TensorData.IsReal(constant.DataType)
-                        select (DataType)constant.DataType;
-        return constants.Cast<DataType?>().FirstOrDefault();
+        foreach (var (node, input) in readers)
+        {
+            for (var i = 0; i < node.Input.Count; i++)
+            {
+                if (i == input || (_part.Before.Constant(node.Input[i]) ?? _part.After.Constant(node.Input[i])) is not { } constant) continue;
+                if (TensorData.IsReal(constant.DataType)) return (DataType)constant.DataType;
+            }
+        }
+
+        return null;
     }
 
     // As the model says it, or as what makes the value tells.
@@ -351,7 +357,7 @@ internal sealed class PartInputs
                     return DataType.Int64;
                 case "Equal" or "Less" or "Greater" or "LessOrEqual" or "GreaterOrEqual" or "And" or "Or" or "Not":
                     return DataType.Bool;
-                case "Conv" or "ConvTranspose" or "Gemm" when home.Home(node.InputAt(1))?.Initializer(node.InputAt(1)) is { } weight:
+                case "Conv" or "ConvTranspose" or "Gemm" when home.Stored(node.InputAt(1)) is { } weight:
                     return (DataType)weight.DataType;
                 case "Where" or "DequantizeLinear":
                     value = node.InputAt(1);
