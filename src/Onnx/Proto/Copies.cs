@@ -8,7 +8,9 @@ namespace MlNetBatchNorm.Onnx.Proto;
 
 internal sealed partial class ModelProto
 {
-    /// <summary>A copy that shares nothing with the original but the constants of its main graph, which are never changed in place.</summary>
+    /// <summary>
+    /// A copy that shares nothing with the original but the constants of its main graph, which are replaced and never changed in place.
+    /// </summary>
     public ModelProto Copy()
     {
         var copy = new ModelProto

@@ -333,8 +333,9 @@ internal sealed class PartInputs
         {
             for (var i = 0; i < node.Input.Count; i++)
             {
-                if (i == input || (_part.Before.Constant(node.Input[i]) ?? _part.After.Constant(node.Input[i])) is not { } constant) continue;
-                if (TensorData.IsReal(constant.DataType)) return (DataType)constant.DataType;
+                if (i == input) continue;
+                var constant = _part.Before.Constant(node.Input[i]) ?? _part.After.Constant(node.Input[i]);
+                if (constant is not null && TensorData.IsReal(constant.DataType)) return (DataType)constant.DataType;
             }
         }
 

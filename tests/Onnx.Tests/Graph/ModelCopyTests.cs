@@ -1,6 +1,7 @@
 using System.Collections;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using MlNetBatchNorm.Onnx.Graph;
 using MlNetBatchNorm.Onnx.Proto;
 
 namespace MlNetBatchNorm.Onnx.Tests.Graph;
@@ -29,12 +30,34 @@ public sealed class ModelCopyTests
         var copy = model.Copy();
         copy.Graph.Node[0].Input[0] = "other";
         copy.Graph.Node[0].Attribute[0].Name = "other";
-        copy.Graph.Initializer[0].Dims[0] = 99;
-        copy.Graph.Initializer[0].FloatData.Add(1);
+        copy.Graph.Initializer[0] = copy.Graph.Initializer[0].Renamed("other");
         copy.Graph.Output.Clear();
         copy.OpsetImport[0].Version = 99;
 
         Assert.Equal(before, model.ToByteArray());
+    }
+
+    [Fact]
+    public void Renamed_EveryFieldGiven_IsTheSameUnderAnotherName()
+    {
+        var tensor = (TensorProto)Filled(TensorProto.Descriptor, depth: 6);
+        var expected = tensor.Clone();
+        expected.Name = "other";
+
+        Assert.Equal(expected, tensor.Renamed("other"));
+        Assert.Equal("text of name", tensor.Name);
+    }
+
+    // The constants of a copy are those of the original.
+    [Fact]
+    public void Rename_ConstantsOfACopy_LeavesTheOriginal()
+    {
+        var model = new ModelProto { Graph = new GraphProto { Initializer = { new TensorProto { Name = "w", FloatData = { 1 } } } } };
+        var copy = model.Copy();
+
+        ValueNames.Rename(copy.Graph, new Dictionary<string, string> { ["w"] = "v" });
+
+        Assert.Equal(("w", "v"), (model.Graph.Initializer[0].Name, copy.Graph.Initializer[0].Name));
     }
 
     // A message with something in each field, and a field that the format does not have.
