@@ -1,6 +1,6 @@
 # Builds everything with warnings as errors, formatting and style among them, and runs all tests: ./test.ps1 [ARGUMENT OF dotnet test ...]
 # As test.sh does, except that what tests compare with (gcc, Debian's python3-onnx and libonnx-testdata) is not installed here: those tests are
-# skipped, and say so. The last line is "N passed, N failed" (and "N skipped").
+# skipped, and say so; and that the tool is started as it was built, not compiled ahead. The last line is "N passed, N failed" (and "N skipped").
 Set-Location $PSScriptRoot
 $env:DOTNET_TieredPGO = 0 # most code runs a few times: counting what would make it quicker takes longer
 $results = 'TestResults'

@@ -208,7 +208,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
         var seen = new HashSet<string>(StringComparer.Ordinal) { string.Empty };
         while (open.TryPop(out var value))
         {
-            if (!seen.Add(value) || IsStored(value, graph)) continue;
+            if (!seen.Add(value) || graph.Stored(value) is not null) continue;
             if (Producer(value) is { } producer)
             {
                 if (all.Contains(producer)) continue;
@@ -257,14 +257,7 @@ internal sealed class ConstantSources(OnnxGraph graph)
     {
         // Of most nodes the first operand is none, and nothing else need be asked.
         for (var i = 0; i < node.Input.Count && !node.Is("Shape") && !node.Is("Size"); i++)
-            if (node.Input[i].Length > 0 && !constants.Contains(node.Input[i]) && !IsStored(node.Input[i], graph)) return false;
+            if (node.Input[i].Length > 0 && !constants.Contains(node.Input[i]) && graph.Stored(node.Input[i]) is null) return false;
         return node.IsStandard() && !Random.Contains(node.OpType) && !node.Subgraphs().Any();
-    }
-
-    private static bool IsStored(string value, OnnxGraph? graph)
-    {
-        for (; graph is not null; graph = graph.Outer)
-            if (graph.Initializer(value) is not null) return true;
-        return false;
     }
 }
